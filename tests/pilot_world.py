@@ -136,6 +136,9 @@ class FakeTrainer:
         self._now("ended", work.job.key)
         return done
 
+    def is_kept(self, work: TrainingWork, model: str) -> bool:
+        return True
+
     def served(self, model: str) -> Model:
         price = model_case.TokenPrice(input=0, output=0)
         return Model(id=model, kind="tuned", usd_per_mtok=price)

@@ -56,6 +56,7 @@ from pilot_world import (
     rising,
 )
 from tuneworthy import CaseError, InputError, decide, load_case, load_framework
+from tuneworthy.report import render
 
 CASES = np.arange(200)
 EXAMPLE = Path(__file__).parents[1] / "examples" / "task-api"
@@ -648,6 +649,41 @@ def test_a_pilot_that_was_run_elsewhere_says_so_and_an_edited_one_says_nothing(
             decide(case, load_framework("lesson"))
     finally:
         kept.write_text(whole, "utf-8")
+
+
+@pytest.mark.slow
+def test_models_that_came_with_the_folder_are_said_and_an_edited_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's model was once judged as one of ours: what it was trained on nobody knows."""
+    folder = case_of(tmp_path / "case", cases=160)
+    own = piloted(folder, shares=rising(top=0.99))
+    assert own.brought_models == 0
+    kept = folder / ".tuneworthy"
+    runs = kept / "pilot" / "runs.jsonl"
+    assert '"seal":' in runs.read_text("utf-8")
+    # what doesn't decide is gone: only the trained models came with the folder
+    for path in (kept / "evidence.jsonl", kept / "calls.sqlite3"):
+        path.unlink()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    trainer = FakeTrainer(folder / "log of another")
+    result = piloted(folder, trainer, shares=rising(top=0.99))
+    assert trainer.said("began") == []  # nothing is trained twice
+    assert result.brought_models == len(own.trained) == 8
+    assert result.card == own.card
+    shown = " ".join(render(section_lab.pilot_document(result)).split())
+    assert "8 trained models came with the folder, not checked here" in shown
+    dossier = decide(load_case(folder), load_framework("lesson"), as_of=AS_OF)
+    assert dossier.pilot is not None
+    assert dossier.pilot.because.startswith("a trained model came with the folder")
+    (doubt,) = (each for each in dossier.challenges if each.id == "evidence_unchecked")
+    assert "came with the folder and were not checked here" in doubt.says
+    # the same again: what the first run of this machine noted is no proof of its own
+    assert piloted(folder, trainer, shares=rising(top=0.99)).brought_models == 8
+    text = runs.read_text("utf-8")
+    runs.write_text(text.replace("fake:tuned-80", "fake:other-80", 1), "utf-8")
+    with pytest.raises(CaseError, match=r"runs\.jsonl:\d+: was edited after"):
+        piloted(folder, trainer)
 
 
 PROBED = {"met": "held", "missed": "fell", "unknown": "unknown"}

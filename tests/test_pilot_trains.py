@@ -35,7 +35,7 @@ from internals import (
 from internals import training_trainers as trainers
 from loopback import LoopbackServer
 from pilot_world import case_of
-from tuneworthy import InputError
+from tuneworthy import CaseError, InputError
 
 LACKS = [
     name
@@ -140,6 +140,77 @@ def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) 
     assert first["loss"] < 1.0, first  # chance among the words is 2.8
     assert (tmp_path / work.job.key[:16] / "adapter_model.safetensors").is_file()
     assert trained(tmp_path, tiny, work) == first
+
+
+def ended(folder: Path, base: Path, work: TrainingWork) -> tuple[Any, bool, list[str]]:
+    """The end of a run, whether its model was kept before, and its progress if it trained."""
+    steps: list[str] = []
+
+    async def go() -> tuple[Any, bool, list[str]]:
+        trainer = training_trainers.LoraTrainer(
+            folder, base, "cpu", Model(id="vllm:tiny")
+        )
+        try:
+            run = await trainer.begin(work)
+            kept = trainer.is_kept(work, f"vllm:pilot-{run}")
+            return await trainer.finish(work, run, steps.append), kept, steps
+        finally:
+            await trainer.close()
+
+    return asyncio.run(go())
+
+
+@pytest.mark.slow
+def test_weights_that_came_with_the_folder_are_said_and_changed_ones_are_refused(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = work_of(ROWS[:8], epochs=1, least_steps=1)
+    done, kept, steps = ended(tmp_path, tiny, work)
+    assert (done.brought, kept, steps) == (False, False, ["step 1 of 1"])
+    done, kept, steps = ended(tmp_path, tiny, work)
+    assert (done.brought, kept, steps) == (False, True, [])
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        done, kept, steps = ended(tmp_path, tiny, work)
+        assert (done.brought, kept, steps) == (True, True, [])
+    run_folder = tmp_path / work.job.key[:16]
+    record = run_folder / "done.json"
+    whole = record.read_text("utf-8")
+    record.write_text(whole.replace('"steps":1', '"steps":2'), "utf-8")
+    with pytest.raises(CaseError, match="was edited after it was written"):
+        ended(tmp_path, tiny, work)
+    record.write_text(whole, "utf-8")
+    weights = run_folder / "adapter_model.safetensors"
+    raw = bytearray(weights.read_bytes())
+    raw[-1] ^= 1
+    weights.write_bytes(raw)
+    with pytest.raises(InputError, match="other weights than those that were trained"):
+        ended(tmp_path, tiny, work)
+    shutil.rmtree(run_folder)  # the fix of both
+    done, kept, steps = ended(tmp_path, tiny, work)
+    assert (done.brought, kept, steps) == (False, False, ["step 1 of 1"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["here", "brought", "edited", "of before"])
+def test_a_state_that_was_brought_is_said_and_an_edited_one_is_trained_again(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    work = work_of(ROWS[:8], epochs=12, least_steps=1)
+    with pytest.raises(training_trainers.TrainingStoppedError):
+        trained(tmp_path, tiny, work, stop_at=6, save_every_s=0.0)
+    file = tmp_path / work.job.key[:16] / "state.pt"
+    if state == "brought":
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    sealed, _, raw = file.read_bytes().partition(b"\n")
+    if state == "edited":
+        file.write_bytes(sealed + b"\n" + raw[:-1] + bytes([raw[-1] ^ 1]))
+    if state == "of before":
+        file.write_bytes(raw)
+    done, _, steps = ended(tmp_path, tiny, work)
+    assert done.brought == (state == "brought")
+    goes_on = steps[0] != "step 1 of 12"
+    assert goes_on == (state in ("here", "brought"))
 
 
 @pytest.mark.slow

@@ -394,12 +394,15 @@ def _whole_months(end: date, as_of: date) -> tuple[int, int]:
 
 
 def _card_of(pilot: PilotResult | None) -> PilotCard | None:
-    """The card of a pilot. If the pilot was run elsewhere, its reason begins with that."""
+    """The card of a pilot. Its reason begins with what came with the folder, if anything did."""
     if pilot is None:
         return None
-    if not pilot.brought:
+    if not pilot.brought and not pilot.brought_models:
         return pilot.card
-    because = f"it came with the folder and was not checked here. {pilot.card.because}"
+    what = "it" if pilot.brought else "a trained model"
+    because = (
+        f"{what} came with the folder and was not checked here. {pilot.card.because}"
+    )
     return pilot.card.model_copy(update={"because": because})
 
 

@@ -50,7 +50,7 @@ from tuneworthy.model.evidence import (
 if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.evalset import FailureDraw, ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
-    from tuneworthy.model.pilot import PilotPlan, PilotResult, TrainedModel
+    from tuneworthy.model.pilot import FinishedRun, PilotPlan, PilotResult, TrainedModel
     from tuneworthy.model.training import TrainingExample, TrainingSet
 
 FOLDER = OWN_FOLDER
@@ -599,6 +599,14 @@ def pilot_runs(case: Case) -> JsonLines[TrainedModel]:
 
     path = _place(case, f"{PILOT}/runs.jsonl")
     return JsonLines(path, TrainedModel, "run of a pilot", "move the file away")
+
+
+def finished_run(folder: Path) -> JsonLines[FinishedRun]:
+    """The end of a run that was trained on this machine, in the folder of that run."""
+    from tuneworthy.model.pilot import FinishedRun
+
+    fix = "move its folder away, and the run is trained again"
+    return JsonLines(folder / "done.json", FinishedRun, "end of a run", fix)
 
 
 written_pilot: KeptFile[PilotPlan] = KeptFile(

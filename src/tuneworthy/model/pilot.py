@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
@@ -81,6 +82,22 @@ class TrainedModel(Record):
     usd: NonNegative = 0.0
     seconds: NonNegative = 0.0
     why: str = ""  #: For a failed one.
+    brought: bool = False
+    """Whether it came with the folder, so that nobody knows here what it was trained on."""
+
+
+class FinishedRun(Record):
+    """The end of a run on this machine, as the folder of that run has it."""
+
+    seconds: NonNegative
+    steps: Natural = 0
+    #: Of the last step.
+    loss: float | Unknown = Unknown(ask="the last step had no finite loss")
+    memory_mib: Natural = 0
+    files: Mapping[str, str] = {}
+    """SHA-256 of each file of the adapter by its name; empty in runs of before."""
+    brought: bool = False
+    """Whether it came with the folder, or went on from a state that did."""
 
 
 class TrainingQuote(Record):
@@ -212,3 +229,8 @@ class PilotResult(Record):
     """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
     #: Whether the rule that was written down ended the training.
     ended_by_rule: bool = False
+
+    @property
+    def brought_models(self) -> int:
+        """Trained models that came with the folder."""
+        return sum(run.brought for run in self.trained)

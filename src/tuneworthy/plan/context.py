@@ -219,6 +219,7 @@ class PlanContext:
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
     calendar: Calendar
     money: CostModel
+    more_cases: int | None  #: Cases to label more; None where the number is unknown.
     phases: list[Phase] = field(default_factory=list)
     tuned_by: str = (
         ""  #: The command that begins the tuning; empty where none is advised.

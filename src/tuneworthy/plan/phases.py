@@ -22,8 +22,8 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, phase_words
-from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.conditions import LiveCondition, unsafe
+from tuneworthy.ways.results import draw_command
 from tuneworthy.words import (
     capital,
     count,
@@ -52,7 +52,10 @@ def plan_keeping(plan: PlanContext, what: str = "the prompt") -> None:
 def plan_adopting(plan: PlanContext, step: Step) -> None:
     """Plan to send a small share of calls to another way, and watch it."""
     title = step.title.removeprefix("switch to ")
-    adopted = plan.say("adopt", (), plan.trying(step), way=title)
+    folder = ""
+    if step.option == "plain_classifier":
+        folder = f"Write the folder that serves it: `{step.command}`"
+    adopted = plan.say("adopt", (), plan.trying(step), way=title, folder=folder)
     plan.say("watch", adopted, what=title)
 
 
@@ -246,15 +249,12 @@ def _measure(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 def _label(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Label enough cases to distinguish the figure from its target."""
-    today = plan.case.today
-    target = plan.case.targets.quality
-    more = plan.held_out
-    if not step.way and target and today.quality is not None and today.cases:
-        wanted = cases_to_tell(today.quality, target.at_least, today.cases)
-        if wanted is not None:
-            more = max(1, wanted - today.cases)
+    more = plan.held_out if plan.more_cases is None else plan.more_cases
     cost = plan.labelling(more)
-    plan.say("label", needs, cost, more=count(more), because=step.because)
+    draw = f"Draw cases that nobody tuned on: `{draw_command(plan.case.data, more)}`"
+    if plan.case.data.evaluation is not None:
+        draw += ". Add its lines to the evaluation set"
+    plan.say("label", needs, cost, more=count(more), because=step.because, draw=draw)
 
 
 def _say_as_it_is(plan: PlanContext, step: Step, needs: Needs) -> None:

@@ -134,6 +134,7 @@ def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
         lacking=judged.lacking,
         calendar=Calendar(judged.start, hours_per_week),
         money=judged.money.model,
+        more_cases=judged.judgement.more_cases,
     )
 
 

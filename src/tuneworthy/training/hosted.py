@@ -302,6 +302,10 @@ class HostedTrainer:
                 await self._stopped.wait()
         return self._stopped.is_set()
 
+    def is_kept(self, *_: Any) -> bool:
+        """Whether its service has a trained model: it says so itself when it is called."""
+        return True
+
     def served(self, model: str) -> Model:
         """The trained model at the address of the base, with the given price."""
         fields = {"id": model, "kind": "tuned", "usd_per_mtok": self._serving}

@@ -8,10 +8,13 @@ SmolLM2-135M on two cores (docs/evidence/accuracy.md); the same loop runs on CUD
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -19,10 +22,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuneworthy.llm.seals import origin, seal
 from tuneworthy.training.steps import IGNORED, order, share_of_rate, split_tokens
 
 _BETA = 0.1  # the beta of DPO, as published
 _FOUR = 4  # bits of a weight
+_SEAL = re.compile(rb"(?:[0-9a-f]{64}){1,2}")
 _GGUF = {
     "q_proj": "attn_q",
     "k_proj": "attn_k",
@@ -150,9 +155,10 @@ class Base:
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: share_of_rate(step, steps, warm)
         )
-        checkpoint: Row = {"step": 0, "seconds": 0.0}
-        if state.is_file():
-            checkpoint = torch.load(state, weights_only=True)
+        checkpoint: Row = {"step": 0, "seconds": 0.0, "brought": False}
+        kept = _read_state(state)
+        if kept is not None:
+            checkpoint |= kept
             model.load_state_dict(checkpoint["adapter"], strict=False)
             optimizer.load_state_dict(checkpoint["optimizer"])
             schedule.load_state_dict(checkpoint["schedule"])
@@ -176,11 +182,12 @@ class Base:
                     "optimizer": optimizer.state_dict(),
                     "schedule": schedule.state_dict(),
                     "chance": torch.get_rng_state(),
+                    "brought": checkpoint["brought"],
                 }
-                torch.save(checkpoint, folder / "state.part")
-                (folder / "state.part").replace(state)
+                _write_state(checkpoint, state)
                 saved = time.monotonic()
         done = {"seconds": time.monotonic() - started, "steps": steps, "loss": loss}
+        done["brought"] = checkpoint["brought"]
         model.save_pretrained(str(folder))
         if self.gguf:
             write_gguf(
@@ -282,6 +289,36 @@ class Base:
                 (self.tokenizer.pad_token_id or 0, at, IGNORED, pair) for at in padding
             ]
         return torch.tensor(rows, device=self.device)
+
+
+def _write_state(checkpoint: Row, path: Path) -> None:
+    """Write the state of a run whole or not at all, behind a line with its seal."""
+    import torch
+
+    raw = io.BytesIO()
+    torch.save(checkpoint, raw)
+    part = path.with_suffix(".part")
+    sealed = seal(hashlib.sha256(raw.getvalue()).hexdigest())
+    part.write_bytes(f"{sealed}\n".encode() + raw.getvalue())
+    part.replace(path)
+
+
+def _read_state(path: Path) -> Row | None:
+    """The state of a run that was stopped; None without one, and for one that was changed."""
+    import torch
+
+    if not path.is_file():
+        return None
+    sealed, _, raw = path.read_bytes().partition(b"\n")
+    if not _SEAL.fullmatch(sealed):
+        return None  # of before, when states had no seals
+    made = origin(hashlib.sha256(raw).hexdigest(), sealed.decode())
+    if made == "edited":
+        return None
+    checkpoint: Row = torch.load(io.BytesIO(raw), weights_only=True)
+    if made == "brought":
+        checkpoint["brought"] = True
+    return checkpoint
 
 
 def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:

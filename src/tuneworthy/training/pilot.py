@@ -1050,10 +1050,16 @@ class _PilotRun:
         if not is_trained and entry and entry.reply:
             # the ledger has the model: the line that says so was lost
             done = self._note_state(
-                job.key, "trained", model=entry.reply.text, usd=entry.usd
+                job.key,
+                "trained",
+                model=entry.reply.text,
+                usd=entry.usd,
+                brought=entry.brought,
             )
         if done is not None and done.state == "trained":
-            return self._count_cost(job.key, done.model, done.usd)
+            if self.pilot.trainer.is_kept(work, done.model):
+                return self._count_cost(job.key, done.model, done.usd)
+            self.pilot.say("a trained model is gone, and is trained again")
         name = self._name_of_run(work)
         self.pilot.say(name)
         run = await self._begin_run(work, done, name)
@@ -1066,7 +1072,10 @@ class _PilotRun:
         except (TrainingStoppedError, CallError) as caught:  # a job there goes on
             self.raise_if_stopped(Stop(str(caught)))
             raise
-        self._note_state(job.key, "trained", job=run, **ended._asdict())
+        more = ended._asdict()
+        if done is not None and done.brought:  # so is the run that was waited for
+            more["brought"] = True
+        self._note_state(job.key, "trained", job=run, **more)
         return self._count_cost(job.key, ended.model, ended.usd)
 
     def _name_of_run(self, work: TrainingWork) -> str:
@@ -1143,7 +1152,7 @@ class _PilotRun:
     def _note_state(self, key: str, state: str, **more: Any) -> TrainedModel:
         """Write down the state of a run, so that it continues from there after a stop."""
         run = TrainedModel.model_validate({"key": key, "state": state, **more})
-        self._book.append(run)
+        self._book.append(run, sealed=True)
         self.trained[key] = run
         return run
 
@@ -1260,7 +1269,9 @@ class _PilotRun:
         if enough is not None:
             kept.append(enough)
         series = arms_series("pilot", self._arms(result))
-        return measured_in(result, *kept, series=(series,))
+        measured = measured_in(result, *kept, series=(series,))
+        brought = measured.brought_answers + result.brought_models
+        return measured.model_copy(update={"brought_answers": brought})
 
     def _gain(self, result: PilotResult) -> Evidence | None:
         """The gain by tuning. A "no" of a small base says nothing about a larger one in use today."""

@@ -1,4 +1,7 @@
-"""A way without a trained model, run from a folder alone: Python and numpy, no network.
+"""A way without a trained model, run from a folder alone: Python and numpy.
+
+Nothing is sent anywhere, but where a head answers with a model behind it: below its score that
+model is asked, at the address in ``way.json``.
 
 ``python server.py "a text"`` answers once. ``python server.py --port 8080`` serves this machine:
 POST {"input": "a text"} to /.
@@ -8,11 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import numpy as np
 
@@ -22,12 +29,64 @@ _MOST_BYTES = 1 << 20  # bytes of a request
 _DIGITS = 6  # digits of a cosine and a score; further digits depend on the machine
 _BAD = 400
 _GOOD = 200
+_NO_ANSWER = 502
+_PATIENCE_S = 60.0
 _INPUT = re.compile(r"\{\{\s*input\s*\}\}")
 
 
 def filled(template: str, text: str) -> str:
     """A template with a text in place of its input."""
     return _INPUT.sub(lambda _: text, template)
+
+
+def nearest(vectors: Any, vector: Any, shown: int) -> list[int]:
+    """The places of the examples most like a text, the nearest last."""
+    likeness = np.round(vectors @ vector, _DIGITS)
+    places = np.argsort(-likeness, kind="stable")[:shown]
+    return [int(place) for place in places[::-1]]
+
+
+def turns_of(example: dict[str, str], template: str) -> list[dict[str, str]]:
+    """An example as a question and its answer."""
+    asked = filled(template, example["input"])
+    return [
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": example["answer"]},
+    ]
+
+
+class NoAnswerError(Exception):
+    """The model behind a head gave no answer."""
+
+
+class SameAddress(HTTPRedirectHandler):
+    """Follows no redirect, which would take the key and the text elsewhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Refuse."""
+
+
+def ask_model(url: str, key_from: str, request: dict[str, Any]) -> str:
+    """The text of a model's answer, by the key in an environment variable, if that is set.
+
+    Raises NoAnswerError.
+    """
+    headers = {"Content-Type": "application/json"}
+    if os.environ.get(key_from):
+        headers["Authorization"] = f"Bearer {os.environ[key_from]}"
+    raw = json.dumps(request).encode()
+    asked = Request(url, raw, headers)  # noqa: S310  # the export wrote a checked address
+    try:
+        with build_opener(SameAddress).open(asked, timeout=_PATIENCE_S) as response:
+            body = json.loads(response.read(_MOST_BYTES))
+        return str(body["choices"][0]["message"]["content"]).strip()
+    except HTTPError as caught:
+        raise NoAnswerError(f"the model gives no answer: HTTP {caught.code}") from None
+    except (OSError, HTTPException) as caught:
+        name = type(caught).__name__
+        raise NoAnswerError(f"the model gives no answer: {name}") from None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise NoAnswerError("the model's answer isn't a chat completion") from None
 
 
 class ServedWay:
@@ -37,13 +96,35 @@ class ServedWay:
         self.settings = json.loads((folder / "way.json").read_text("utf-8"))
         arrays = np.load(folder / "way.npz", allow_pickle=False)
         self._vectors = arrays["vectors"]
+        self._near = arrays.get("near")
 
     def answer(self, text: str) -> dict[str, Any]:
         """The label of a text, or the messages to send to a model for it."""
         (vector,) = embed([text])
-        if self.settings["kind"] == "head":
-            return self._label(vector)
-        return self._messages_with_nearest(text, vector)
+        if self.settings["kind"] != "head":
+            return self._messages_with_nearest(text, vector)
+        answer = self._label(vector)
+        rest = self.settings.get("rest", {})
+        if answer.get("sure", True) or "request" not in rest:
+            return answer
+        request = {**rest["request"], "messages": self._rest_messages(text, vector)}
+        if "url" not in rest:
+            return {**answer, "messages": request["messages"]}
+        label = ask_model(rest["url"], rest["key_from"], request)
+        return {**answer, "label": label, "by": rest["model"]}
+
+    def _rest_messages(self, text: str, vector: Any) -> list[dict[str, str]]:
+        """The messages for the model behind a head, with the nearest examples it is to see."""
+        rest = self.settings["rest"]
+        *before, newest = rest["request"]["messages"]
+        turns = []
+        if self._near is not None:
+            examples = rest["examples"]
+            for place in nearest(self._near, vector, rest["shown"]):
+                turns += turns_of(examples[place], newest["content"])
+        before = [{**each, "content": filled(each["content"], text)} for each in before]
+        asked = {**newest, "content": filled(newest["content"], text)}
+        return [*before, *turns, asked]
 
     def _label(self, vector: Any) -> dict[str, Any]:
         """The label with the softmax of its score, which isn't calibrated.
@@ -62,18 +143,15 @@ class ServedWay:
 
     def _messages_with_nearest(self, text: str, vector: Any) -> dict[str, Any]:
         """The messages for a model, the nearest example last, and that example's own answer."""
-        likeness = np.round(self._vectors @ vector, _DIGITS)
-        places = np.argsort(-likeness, kind="stable")[: self.settings["shown"]]
+        places = nearest(self._vectors, vector, self.settings["shown"])
         template = self.settings["user"]
         messages = []
         if self.settings["system"]:
             system = filled(self.settings["system"], text)
             messages.append({"role": "system", "content": system})
-        examples = [self.settings["examples"][int(place)] for place in places[::-1]]
+        examples = [self.settings["examples"][place] for place in places]
         for example in examples:
-            asked = filled(template, example["input"])
-            messages.append({"role": "user", "content": asked})
-            messages.append({"role": "assistant", "content": example["answer"]})
+            messages += turns_of(example, template)
         messages.append({"role": "user", "content": filled(template, text)})
         return {"messages": messages, "nearest": examples[-1]["answer"]}
 
@@ -95,7 +173,11 @@ class WayHandler(BaseHTTPRequestHandler):
         text = asked.get("input") if isinstance(asked, dict) else None
         if not isinstance(text, str):
             return self._say({"error": 'send {"input": "a text"}'}, _BAD)
-        return self._say(self.way.answer(text), _GOOD)
+        try:
+            answer = self.way.answer(text)
+        except NoAnswerError as caught:
+            return self._say({"error": str(caught)}, _NO_ANSWER)
+        return self._say(answer, _GOOD)
 
     def _say(self, answer: dict[str, Any], status: int) -> None:
         raw = json.dumps(answer).encode()
@@ -122,7 +204,10 @@ def main() -> None:
     asked = parser.parse_args()
     folder = Path(__file__).parent
     if asked.text is not None:
-        answer = ServedWay(folder).answer(asked.text)
+        try:
+            answer = ServedWay(folder).answer(asked.text)
+        except NoAnswerError as caught:
+            sys.exit(str(caught))
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
         return
     with make_server(folder, asked.port) as server:

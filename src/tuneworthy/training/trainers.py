@@ -7,7 +7,9 @@ one that may have begun, and to wait for its end.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -22,7 +24,8 @@ from typing import IO, Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.files.disk import made_whole, write_new
+from tuneworthy.files.disk import made_whole
+from tuneworthy.files.stores import finished_run
 from tuneworthy.llm.embedded import (
     MODEL,
     adapter_name,
@@ -35,12 +38,14 @@ from tuneworthy.llm.embedded import (
 from tuneworthy.llm.endpoints import LOCAL, CallError, on_this_machine, reach
 from tuneworthy.llm.http import Http, hidden
 from tuneworthy.model.case import Model
-from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
+from tuneworthy.model.pilot import FinishedRun, Recipe, TrainingJob, TrainingQuote, Way
 
 EMBEDDED = f"{LOCAL}:{MODEL}"  #: The one base of the embedded way.
 Row = dict[str, Any]
 Step = Callable[[str], None]
 """Gets the progress of a run: ``step 3 of 20``, or the words of its service."""
+#: What a run leaves that answers are computed from.
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter.gguf")
 NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
@@ -76,6 +81,7 @@ class Finished(NamedTuple):
     model: str  #: Id of the model, to be called.
     usd: float = 0.0
     seconds: float = 0.0
+    brought: bool = False  #: Whether its weights came with the folder.
 
 
 class TrainingFailedError(Exception):
@@ -122,6 +128,12 @@ class Trainer(Protocol):
         """Wait for the end of a run, or continue it.
 
         Raises TrainingFailedError if it failed for good, TrainingStoppedError if it was stopped.
+        """
+
+    def is_kept(self, work: TrainingWork, model: str) -> bool:
+        """Whether the model of a finished run can still be called.
+
+        Raises InputError if its weights were changed.
         """
 
     def served(self, model: str) -> Model:
@@ -198,7 +210,8 @@ class LoraTrainer:
         """
         if self._tells:
             for record in sorted(self._folder.glob("*/done.json")):
-                await self._load(record.parent.name)
+                if _finished(record.parent) is not None:
+                    await self._load(record.parent.name)
         if self._server is None or self._serving is not None:
             return
         _refuse_lacking()
@@ -254,23 +267,31 @@ class LoraTrainer:
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Train, or continue from the last state; a finished run isn't trained again."""
         folder = self._folder / id
-        record = folder / "done.json"
-        if not record.is_file():
-            done = await self._ask(work, folder, step)
-            write_new(record, json.dumps(done), force=True)
-        seconds = float(json.loads(record.read_text("utf-8"))["seconds"])
+        done = _finished(folder)
+        if done is None:
+            done = _as_finished(await self._ask(work, folder, step), folder)
+            finished_run(folder).append(done, sealed=True)
         if self._untuned is not None:
             provider = self._untuned.id.partition(":")[0]
             if self._tells:
                 await self._load(id)
-            return Finished(f"{provider}:pilot-{id}", seconds=seconds)
+            return Finished(
+                f"{provider}:pilot-{id}", seconds=done.seconds, brought=done.brought
+            )
         adapter = folder / "adapter.gguf"
         place = adapter_path(adapter_name(adapter))
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}.part")
         shutil.copyfile(adapter, part)
         part.replace(place)
-        return Finished(f"{EMBEDDED}+{place.stem}", seconds=seconds)
+        name = f"{EMBEDDED}+{place.stem}"
+        return Finished(name, seconds=done.seconds, brought=done.brought)
+
+    def is_kept(self, work: TrainingWork, model: str) -> bool:
+        """Whether the adapter of a finished run is here, as it was trained."""
+        if self._untuned is None:  # the runtime checks the weights by this name
+            return adapter_path(model.partition("+")[2]).is_file()
+        return _finished(self._folder / work.job.key[:16]) is not None
 
     async def _load(self, run: str) -> None:
         """Let a vLLM server load the adapter of a run; one that is loaded already is fine.
@@ -405,6 +426,43 @@ class LoraTrainer:
         worker = await _started("tuneworthy.training.lora")
         self._workers.append(worker)
         return worker
+
+
+def _finished(folder: Path) -> FinishedRun | None:
+    """The end of a run in its folder; None where it hasn't ended.
+
+    Raises CaseError if its record was edited, InputError if its weights were changed.
+    """
+    runs = finished_run(folder).read()
+    if not runs:
+        return None
+    done = runs[-1]
+    if done.files and done.files != _digests(folder):
+        raise InputError(
+            "has other weights than those that were trained here, so it says nothing",
+            where=str(folder),
+            fix="move that folder away, and the run is trained again",
+        )
+    return done
+
+
+def _as_finished(done: Row, folder: Path) -> FinishedRun:
+    """The end of a run by the last message of the process that trained it."""
+    kept = {name: value for name, value in done.items() if name != "loss"}
+    if math.isfinite(done["loss"]):
+        kept["loss"] = done["loss"]
+    return FinishedRun(**kept, files=_digests(folder))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each existing file of an adapter, by its name."""
+    digests = {}
+    for name in ADAPTER_FILES:
+        path = folder / name
+        if path.is_file():
+            with path.open("rb") as file:
+                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def _refuse_lacking() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +20,16 @@ from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import read_pilot, read_training
-from tuneworthy.lab.plan import Pool
+from tuneworthy.lab.plan import Pool, request_for
 from tuneworthy.lab.prepare import PreparedLab, prepare
+from tuneworthy.llm.endpoints import reach
+from tuneworthy.llm.hosts import list_unconfirmed
+from tuneworthy.llm.http import payload
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.lab import RoutedWay
+from tuneworthy.model.case import Model
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.lab import Arm, RoutedWay
+from tuneworthy.model.pilot import PilotResult
 from tuneworthy.report import blocks as b
 from tuneworthy.report.markdown import md
 from tuneworthy.training.as_piloted import prompt_for, solved_examples
@@ -52,6 +59,8 @@ class WinnerReport(NamedTuple):
     shown: int = 0  #: Examples that a model is shown.
     #: The score of the head and a model together; empty where no pilot gives it.
     routed: str = ""
+    #: What answers below the score, and where; empty where the folder has the head alone.
+    asks: str = ""
 
 
 def hand_over(
@@ -68,15 +77,20 @@ def hand_over(
         pool = Pool(tuple(case for _, case in solved_examples(lab)))
     settings, vectors = (_head if name == "head" else _nearest)(lab, pool)
     quality, way = _measured(lab, name)
+    arrays = {"vectors": vectors}
     routed = _routed(lab) if name == "head" else None
+    rest: dict[str, Any] = {}
     if routed is not None:
-        settings |= {"sure_from": routed.sure_from, "else": routed.model}
+        rest = _rest(lab, pool, routed)
+        settings |= {"sure_from": routed.sure_from, "rest": rest}
+        if rest.get("shown"):
+            arrays["near"] = pool.vectors
     base = lab.case.folder or Path()
     folder = Path(output) if output is not None else base / "export" / name
     with made_whole(folder) as place:
         write_new(place / "way.json", json.dumps(settings, ensure_ascii=False) + "\n")
         raw = io.BytesIO()
-        np.savez(raw, vectors=vectors)
+        np.savez(raw, **arrays)
         (place / "way.npz").write_bytes(raw.getvalue())
         _copy_code(place)
         report = WinnerReport(
@@ -92,6 +106,7 @@ def hand_over(
             ways=way,
             shown=settings.get("shown", 0),
             routed="" if routed is None else _say_routed(routed),
+            asks=_say_asked(rest),
         )
         write_new(place / "README.md", _card(report, lab))
         write_new(place / "export.json", winner_json(report))
@@ -132,16 +147,12 @@ def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
         raise InputError(
             "needs a prompt without passages", where="--to nearest", fix=fix
         )
-    examples = [
-        {"input": case.text, "answer": pool.answer_of(n)}
-        for n, case in enumerate(pool.examples)
-    ]
     settings = {
         "kind": "nearest",
         "system": prompt.system or "",
         "user": prompt.user,
         "shown": best.few_shot if best else min(_SHOWN, len(pool)),
-        "examples": examples,
+        "examples": _examples(pool),
     }
     return settings, pool.vectors
 
@@ -164,13 +175,85 @@ def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
 
 
 def _routed(lab: PreparedLab) -> RoutedWay | None:
-    """The routing of the pilot, if its head is this one; else None."""
+    """The routing of the pilot, if its head is this one; else None.
+
+    After a *go* the tuned model answers the rest, else the best prompt.
+    """
     result = read_pilot(lab.case)
     training = read_training(lab.case)
-    if result is None or training is None or isinstance(result.routed, Unknown):
+    if result is None or training is None:
         return None
-    same = result.plan.training_set == training[0].digest
-    return result.routed if same else None
+    if result.plan.training_set != training[0].digest:
+        return None
+    routed = result.routed
+    if result.card.answer == "go" and not isinstance(result.routed_tuned, Unknown):
+        routed = result.routed_tuned
+    return None if isinstance(routed, Unknown) else routed
+
+
+def _rest(lab: PreparedLab, pool: Pool, routed: RoutedWay) -> dict[str, Any]:
+    """What asks the model below the score, with the request that the pilot sent.
+
+    Its text stands for ``{{ input }}``. Where the nearest examples are shown, they and their number
+    are there too. ``url`` is missing for the embedded model and for a host that nobody confirmed,
+    ``request`` for a prompt that needs more than the text.
+    """
+    rest: dict[str, Any] = {"model": routed.model}
+    result = read_pilot(lab.case)
+    assert result is not None  # it has the routing
+    arm = next(row.arm for row in result.arms if row.arm.id == routed.model)
+    served = _served_model(lab, result, arm)
+    setting = lab.plan.setting
+    prompt = setting.prompts.get(arm.prompt)
+    if served is None or prompt is None or {*names(prompt)} - {"input"}:
+        return rest
+    place = reach(served)
+    near = arm.few_shot_from == "nearest"
+    alone = {"few_shot": 0, "few_shot_from": "none"} if near else {}
+    plain = arm.model_copy(update={"model": served.id, **alone})
+    reached = {**setting.reached, served.id: place}
+    asked = replace(setting, reached=reached, pool=pool)
+    request = request_for(plain, EvalCase(id="asked", input="{{ input }}"), asked)
+    if request.choices is not None:  # a decision has another form
+        return rest
+    rest["request"] = payload(request)
+    if near:
+        rest["shown"] = arm.few_shot
+        rest["examples"] = _examples(pool)
+    if place.base_url and not list_unconfirmed([place], lab.confirmed):
+        rest["url"] = f"{place.base_url}/chat/completions"
+        rest["key_from"] = place.key_from
+    return rest
+
+
+def _served_model(lab: PreparedLab, result: PilotResult, arm: Arm) -> Model | None:
+    """The model of an arm as it is called; of a tuned arm the run with the first seed."""
+    models = {model.id: model for model in lab.case.models}
+    if arm.kind != "tuned":
+        return models.get(arm.model)
+    runs = [run for run in result.trained if run.state == "trained"]
+    runs = runs[-result.plan.seeds :]
+    base = models.get(result.plan.base)
+    if not runs or base is None:
+        return None
+    return base.model_copy(update={"id": runs[0].model, "kind": "tuned"})
+
+
+def _examples(pool: Pool) -> list[dict[str, str]]:
+    return [
+        {"input": case.text, "answer": pool.answer_of(n)}
+        for n, case in enumerate(pool.examples)
+    ]
+
+
+def _say_asked(rest: dict[str, Any]) -> str:
+    """Say who answers below the score; empty where the folder can't ask it."""
+    if "url" in rest:
+        key = f", with the key in {rest['key_from']}" if rest["key_from"] else ""
+        return f"the server asks {rest['model']} at {rest['url']}{key}"
+    if "request" in rest:
+        return f"the answer has the messages for {rest['model']}, whose address isn't known here"
+    return ""
 
 
 def _say_routed(routed: RoutedWay) -> str:
@@ -205,9 +288,10 @@ def _card(report: WinnerReport, lab: PreparedLab) -> str:
     kind = "a label" if report.name == "head" else "messages for a model"
     routed = ""
     if report.routed:
+        asked = report.asks or "ask that model yourself"
         routed = (
-            f"* Right together on held-out cases: {report.routed}. "
-            'Ask that model where the answer has `"sure": false`.\n'
+            f"* Right together on held-out cases: {md(report.routed)}.\n"
+            f'* Where the answer has `"sure": false`, {md(asked)}.\n'
         )
     return (
         f"# {md(report.case)}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
@@ -245,7 +329,7 @@ def winner_document(report: WinnerReport) -> b.Document:
     else:
         rows.append(("Right on held-out cases", quality, report.ways))
     if report.routed:
-        rows.append(("Routed", report.routed))
+        rows.append(("Routed", report.routed, report.asks))
     if report.shown:
         rows.append(("Examples shown", count(report.shown)))
     rows.append(

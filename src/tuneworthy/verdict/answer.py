@@ -44,7 +44,8 @@ def proven(it: Situation) -> Ruling | None:
         rivals = it.table.may_be_enough(best)
         if rivals:
             known = rivals[0].figures["quality"]
-            label = StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
+            says = say_too_few(known, it.facts.limits["quality"])
+            label = StepToDo("label", says, rivals[0])
             because = (
                 f"{best.title} meets every target, and {rivals[0].title} may as well"
             )

@@ -23,12 +23,13 @@ from tuneworthy.model.dossier import (
     VerdictResult,
 )
 from tuneworthy.model.framework import Band
-from tuneworthy.verdict.judge import Judgement, say_cases, say_step
+from tuneworthy.verdict.judge import Judgement, say_step
 from tuneworthy.verdict.situation import Situation
 from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.results import command_for
 from tuneworthy.words import (
     capital,
+    count,
     counted,
     day,
     few,
@@ -113,13 +114,15 @@ def say_now(it: Situation, judgement: Judgement) -> str:
     if step.option == "keep_prompt":
         return f"Now: keep it. {_look_again(it)}"
     if step.option == "label":
-        more = say_cases(it)
-        return f"Now: label {more or 'more'} cases: {step.command}"
+        more = judgement.more_cases
+        cases = "more cases" if more is None else f"{count(more)} more cases"
+        return f"Now: label {cases}: {step.command}"
     if step.option == "roll_out":
         settle = "settle that, then " if judgement.ruling.conditions else ""
         return f"Now: {settle}send a few calls to it, and watch it for two weeks: {step.command}"
     if step.title.startswith("switch to "):
-        return f"Now: {step.title} and watch it for two weeks{hours}."
+        by = f": {step.command}" if "export" in step.command else "."
+        return f"Now: {step.title} and watch it for two weeks{hours}{by}"
     do = say_step(step, judgement.ruling.answer)
     if step.option == SEARCHED:
         if it.facts.ceiling_grade == "claimed":

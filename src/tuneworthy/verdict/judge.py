@@ -32,7 +32,7 @@ from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.turning import AnswerAndStep, JudgedAgain, find_turns
 from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.results import command_for, work_usd
-from tuneworthy.words import count, listing, number, quality, sentence, usd
+from tuneworthy.words import listing, number, quality, sentence, usd
 
 MOST_STEPS = 4
 
@@ -57,6 +57,8 @@ class Judgement:
     targets: dict[TargetId, TargetResult]
     contradictions: int
     basis: Basis  #: The basis of the judgement.
+    more_cases: int | None
+    """Cases to label until the figure that is too uncertain can be distinguished from its target."""
     ahead: Callable[[], LookAhead]
     """Computes on demand which verdicts open answers could lead to, and which facts turn the
     answer."""
@@ -79,6 +81,7 @@ def judge(it: Situation, challenges: Sequence[ChallengeResult]) -> Judgement:
         targets=hold_targets(it.facts),
         contradictions=[item.severity for item in challenges].count("contradiction"),
         basis=_basis(it, ahead),
+        more_cases=_more_cases(it, ruling),
         ahead=ahead,
     )
 
@@ -136,9 +139,10 @@ def _step(it: Situation, step: StepToDo) -> Step:
         title = way.title
     elif way is not None and way.kind in ("model", "arm") and not way.untried:
         title = f"switch to {way.title}"
+    elif way is not None and way.kind == "no_model" and not way.untried:
+        title = f"switch to {title}"
     elif way is not None and way.kind == "model":
         title = f"run {way.title} on your cases"
-    tuning = way is not None and way.kind == "tuning" and step.option == way.id
     hours = way.hours if way is not None else None
     aims = tuple(
         target
@@ -151,7 +155,7 @@ def _step(it: Situation, step: StepToDo) -> Step:
         title=title,
         because=sentence(step.because),
         targets=aims,
-        command=command_for(step.option, tuning=tuning),
+        command=command_for(step.option, way, it.facts.case.data),
         stop_when=_stop_when(it, step, aims),
         hours=Unknown(ask="estimate the hours") if hours is None else hours.narrowed(),
         usd=work_usd(hours, it.facts.case.economics.hourly_rate_usd),
@@ -236,18 +240,33 @@ def say_step(step: Step, answer: TuningAnswer) -> str:
 _VERBS: Mapping[str, str] = {"private_endpoint": "ask for", "keep_prompt": ""}
 
 
-def cases_to_label(it: Situation) -> int | None:
-    """Cases that distinguish today's quality from its target; None where the number is unknown."""
+def _more_cases(it: Situation, ruling: Ruling) -> int | None:
+    """More cases to label, which distinguish a figure from its target; None where that is unknown.
+
+    The figure is that of the way that is to be counted better, else today's. A lab counted it on
+    the held-out half of its set alone.
+    """
     today = it.facts.case.today
     limit = it.facts.limits.get("quality")
-    if (
-        limit is None
-        or today.quality is None
-        or not today.cases
-        or today.quality == limit
-    ):
+    quality_known = today.quality
+    have = today.cases
+    counted_on = today.cases
+    way = next((step.way for step in ruling.steps if step.option == "label"), None)
+    known = None if way is None else way.figures.get("quality")
+    if known is not None:
+        quality_known = known.value
+        have = known.cases
+        counted_on = known.cases
+        if have is not None and known.grade == "held_out":
+            have *= 2
+    if limit is None or quality_known is None or not counted_on or not have:
         return None
-    return cases_to_tell(today.quality, limit, today.cases)
+    if quality_known == limit:
+        return None
+    telling = cases_to_tell(quality_known, limit, counted_on)
+    if telling is None or telling <= have:
+        return None
+    return telling - have
 
 
 # What it rests on, and what the open answers can make of it.
@@ -309,12 +328,3 @@ def _every_way(names: Sequence[str]) -> Iterator[dict[str, State]]:
     """Every combination of yes and no for some open answers."""
     for way in product(OTHERS["unknown"], repeat=len(names)):
         yield dict(zip(names, way, strict=True))
-
-
-def say_cases(it: Situation) -> str:
-    """Say how many more cases to label; empty where the number is unknown."""
-    wanted = cases_to_label(it)
-    have = it.facts.case.today.cases or 0
-    if wanted is None or wanted <= have:
-        return ""
-    return f"{count(wanted - have)} more"

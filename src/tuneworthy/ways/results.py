@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from tuneworthy.facts.ends import end_day
 from tuneworthy.model.base import Number, Range, Unknown
-from tuneworthy.model.case import Amount, Model
+from tuneworthy.model.case import Amount, Data, Model
 from tuneworthy.model.framework import TargetId
 from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
@@ -34,16 +34,34 @@ _IN_A_LAB = frozenset(
 )  #: Kinds of steps that the lab for prompts tries.
 
 
-def command_for(option: str, *, tuning: bool = False) -> str:
-    """The command that does a step or prepares it."""
-    if tuning:
+def command_for(option: str, way: Way | None = None, data: Data | None = None) -> str:
+    """The command that does a step or prepares it, for its way and with a case's data."""
+    if way is not None and way.kind == "tuning" and option == way.option:
         return _BY_EXPORT.get(option, "tuneworthy pilot CASE --dry-run")
     if option == SEARCHED:
         # its price is in the quote, and the quote is free
         return "tuneworthy ceiling CASE --dry-run"
+    measured = way is not None and way.state == "measured"
+    if option == "plain_classifier" and way is not None and measured:
+        name = "nearest" if way.id.endswith("nearest_neighbour") else "head"
+        return f"tuneworthy export CASE --to {name}"
+    if option == "label":
+        return draw_command(data or Data())
     if option in _IN_A_LAB:
         return "tuneworthy ceiling CASE"
     return _COMMANDS.get(option, "tuneworthy show CASE plan")
+
+
+def draw_command(data: Data, more: int | None = None) -> str:
+    """The command that draws cases to label, into a file of their own where a set exists."""
+    command = "tuneworthy evalset CASE"
+    if not data.traces:
+        command += " --from LOGS"
+    if more is not None:
+        command += f" --n {more}"
+    if data.evaluation is not None:
+        command += " --output CASE/more.jsonl"
+    return command
 
 
 _BY_EXPORT = {
@@ -54,7 +72,6 @@ _BY_EXPORT = {
 _COMMANDS = {
     "better_retrieval": "tuneworthy retrieve CASE",
     "measure": "tuneworthy measure CASE",
-    "label": "tuneworthy evalset CASE --from LOGS",
     "settle": "tuneworthy show CASE why",
     "target": "tuneworthy answer CASE targets.quality.at_least=0.9",
     "collect_data": "tuneworthy data CASE",
@@ -121,9 +138,7 @@ def _result(table: WayTable, way: Way, rank: int) -> WayResult:
         chances=chances,
         because=way.because,
         published=_say_published(table, way) if way.untried else "",
-        to_try=_work(
-            table, way.hours, None, command_for(way.option, tuning=way.kind == "tuning")
-        ),
+        to_try=_work(table, way.hours, None, command_for(way.option, way)),
         to_adopt=_work(table, way.hours, way.weeks, "tuneworthy show CASE plan"),
         rank=rank,
         ends=_end(table, way),

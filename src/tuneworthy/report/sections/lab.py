@@ -1568,17 +1568,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
     """The rows of a pilot's result."""
     plan = result.plan
     seeds = result.seeds_apart
-    trained = [run for run in result.trained if run.state == "trained"]
-    took = duration(sum(run.seconds for run in trained))
-    epochs = counted(plan.recipe.epochs, "epoch")
-    if plan.way != "hosted":
-        epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
-        epochs += f", rate {plan.recipe.rate:g}, rank {count(plan.recipe.rank)}"
-    yield (
-        "Tuned",
-        f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}",
-    )
-    yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
+    yield from _tuned_rows(result)
     if result.bases:
         tried = [f"{each.base} {quality(each.right)}" for each in result.bases]
         yield "Bases tried", f"{listing(tried)}, on the cases for selecting"
@@ -1602,11 +1592,38 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if not plan.after_results:
         when = "before the first run"
     yield "Plan", plan_text(plan, when)
-    to = f". Calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
+    yield "Spent", _pilot_spent(result.spend)
+
+
+def _tuned_rows(result: PilotResult) -> Rows:
+    """What was tuned, how, and in how many runs; also how many of them came with the folder."""
+    plan = result.plan
+    epochs = counted(plan.recipe.epochs, "epoch")
+    if plan.way != "hosted":
+        epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
+        epochs += f", rate {plan.recipe.rate:g}, rank {count(plan.recipe.rank)}"
     yield (
-        "Spent",
-        f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}",
+        "Tuned",
+        f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}",
     )
+    trained = [run for run in result.trained if run.state == "trained"]
+    took = duration(sum(run.seconds for run in trained))
+    text = f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
+    if result.brought_models:
+        models = counted(result.brought_models, "trained model")
+        text += f". {models} came with the folder, not checked here"
+    yield "Trained", text
+
+
+def _pilot_spent(spend: Spend) -> str:
+    """The cost of a pilot, the answers that came with the folder, and where calls went."""
+    text = f"{small_usd(spend.paid)} of {small_usd(spend.cap)}"
+    if spend.brought:
+        answers = counted(spend.brought, "answer")
+        text += f". {answers} came with the folder, not checked here"
+    if spend.hosts:
+        text += f". Calls went to {listing(spend.hosts)}"
+    return text
 
 
 def pilot_quote_document(

@@ -185,7 +185,7 @@ def _phases(plan: Plan) -> b.Table:
     )
 
 
-_COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
+_COMMAND = re.compile(r"tuneworthy [^`)]+")
 
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
@@ -198,7 +198,7 @@ def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
                 f"{numbers[phase.id]} {phase.title}",
                 phase.steps
                 and b.bullets(
-                    sentence(_COMMAND.sub(lambda m: m[1] + of, step))
+                    sentence(_COMMAND.sub(lambda m: m[0].replace("CASE", of), step))
                     for step in phase.steps
                 ),
                 sentence(f"done when {phase.done_when}"),
