@@ -130,25 +130,24 @@ MIXED = [
 ]
 ONCE: dict[str, Any] = {"epochs": 1, "least_steps": 1}
 
+RUNS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
+    ("learns", ROWS, {"epochs": 12, "rate": 0.02, "dropout": 0.0}),
+    ("learns less", ROWS[:16], {"epochs": 12, "rate": 0.02, "dropout": 0.0}),
+    ("pairs", ROWS, {"method": "dpo", "epochs": 12, "rate": 0.02}),
+    ("kept going", ROWS, {"epochs": 12, "rate": 0.02}),
+    ("cut off", ROWS, {"epochs": 12, "rate": 0.02}),
+    ("cut off at once", ROWS, {"epochs": 12, "rate": 0.02}),
+    ("together", MIXED, ONCE | {"batch": len(MIXED)}),
+    *((f"alone {n}", [each], ONCE | {"batch": 1}) for n, each in enumerate(MIXED)),
+    ("sft", ROWS, WHOLE),
+    ("dpo", ROWS, WHOLE | {"method": "dpo"}),
+    ("sft in parts", ROWS, IN_PARTS),
+    ("dpo in parts", ROWS, IN_PARTS | {"method": "dpo"}),
+]
 WORKS = {
     name: work_of(rows, key=f"{n:064x}"[::-1], **recipe)
-    for n, (name, rows, recipe) in enumerate(
-        [
-            ("learns", ROWS, {"epochs": 12, "rate": 0.02, "dropout": 0.0}),
-            ("learns less", ROWS[:16], {"epochs": 12, "rate": 0.02, "dropout": 0.0}),
-            ("pairs", ROWS, {"method": "dpo", "epochs": 12, "rate": 0.02}),
-            ("kept going", ROWS, {"epochs": 12, "rate": 0.02}),
-            ("cut off", ROWS, {"epochs": 12, "rate": 0.02}),
-            ("cut off at once", ROWS, {"epochs": 12, "rate": 0.02}),
-            ("together", MIXED, ONCE | {"batch": len(MIXED)}),
-            *((f"alone {n}", [each], ONCE | {"batch": 1}) for n, each in enumerate(MIXED)),
-            ("sft", ROWS, WHOLE),
-            ("dpo", ROWS, WHOLE | {"method": "dpo"}),
-            ("sft in parts", ROWS, IN_PARTS),
-            ("dpo in parts", ROWS, IN_PARTS | {"method": "dpo"}),
-        ]
-    )
-}  # fmt: skip
+    for n, (name, rows, recipe) in enumerate(RUNS)
+}
 """Runs that one process trains, one after another: to load what trains takes longer than they do."""
 
 
