@@ -456,7 +456,7 @@ def test_an_ignore_names_its_rule_and_its_reason(comment: str, *, silent: bool) 
 def test_an_import_is_seen_wherever_it_hides() -> None:
     text = "def f():\n  import yaml as y\n  from click.y import Y\n  import_module('click.x')"
     assert read(text).libraries >= {"yaml", "click"}
-    assert prints("def f():\n  print(1)") == [2]
+    assert read("def f():\n  print(1)").prints == [2]
 
 
 def test_a_value_without_a_name_is_seen_wherever_it_hides() -> None:
