@@ -16,6 +16,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(LINES, st.data())
 def test_a_file_cut_anywhere_keeps_its_whole_lines_and_takes_the_next(
     tmp_path_factory: pytest.TempPathFactory,

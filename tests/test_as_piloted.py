@@ -107,6 +107,7 @@ def test_the_recipe_of_the_pilot_stands_in_every_file_that_has_a_place_for_it(
         assert done.recipe.epochs == 3
 
 
+@pytest.mark.slow
 def test_a_target_says_what_of_a_recipe_it_sets_itself(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

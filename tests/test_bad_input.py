@@ -16,10 +16,11 @@ import subprocess
 import sys
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from functools import cache, partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -179,11 +180,7 @@ def picture(folder: Path) -> dict[str, tuple[int, bytes]]:
 def raw(text: str) -> list[str]:
     """Signs that a terminal might obey, that break a line, or that reorder what is read."""
     return sorted(
-        {
-            c
-            for c in text
-            if c != "\n" and (unicodedata.category(c) in NO_TEXT or c in TURNS)
-        }
+        c for c in {*text} - {"\n"} if unicodedata.category(c) in NO_TEXT or c in TURNS
     )
 
 
@@ -1652,19 +1649,42 @@ def test_a_name_is_the_text_that_stands_there(name: str, folder: Path) -> None:
 # Reports: what a stranger's text can do to a terminal or a page, which is nothing.
 
 
-def hostile_case(text: str) -> dict[str, Any]:
+ROUNDS = 8
+
+
+def signs_of(turn: int) -> Iterator[str]:
+    """Hostile texts without an end, each time another one.
+
+    The first place of a file gets another text in every round, and so does each later one: what is
+    written there meets a third of them, and every text a third of the places.
+    """
+    return islice(cycle(SIGNS.values()), 3 * turn, None)
+
+
+def hostile_case(texts: Iterator[str]) -> dict[str, Any]:
     """A case whose every free text is hostile, and which fires as many challenges as it can."""
-    short = text[:200]
-    note = {"value": "yes", "note": text, "now": "no"}
+
+    def short() -> str:
+        return next(texts)[:200]
+
+    def notes(names: Iterable[str]) -> dict[str, Any]:
+        return {name: {"value": "yes", "note": next(texts)} for name in names}
+
+    model = short()
+    attempts = [
+        {"name": short(), "change": next(texts), "result": next(texts), "models": [model]}
+        for _ in range(2)
+    ]  # fmt: skip
+    reasons = notes((*lesson()["indicators"], *lesson()["anti_indicators"]))
     return {
-        "name": short,
-        "description": text,
+        "name": short(),
+        "description": next(texts),
         "goals": ["safety", "format", "domain_expertise", "persona"],
-        "ceiling": {name: {"value": "yes", "note": text} for name in lesson()["ceiling"]},
-        "signals": {name: {"value": "yes", "note": text} for name in lesson()["signals"]},
-        "factors": dict.fromkeys((*lesson()["indicators"], *lesson()["anti_indicators"]), note),
-        "attempts": [{"name": short, "change": text, "result": text, "models": [short]}] * 2,
-        "targets": {"quality": {"metric": short, "at_least": 0.9}},
+        "ceiling": notes(lesson()["ceiling"]),
+        "signals": notes(lesson()["signals"]),
+        "factors": {name: {**reason, "now": "no"} for name, reason in reasons.items()},
+        "attempts": attempts,
+        "targets": {"quality": {"metric": short(), "at_least": 0.9}},
         "today": {"quality": 0.89, "cases": 20, "api": "third_party"},
         "economics": {
             "hourly_rate_usd": 1, "upfront": {"hours": 10},
@@ -1674,7 +1694,7 @@ def hostile_case(text: str) -> dict[str, Any]:
             },
         },
         "data": {"examples": {"count": 10**15, "usable": 1}, "evaluation": "漢" * 60},
-        "models": [{"id": short, "usd_per_mtok": {"input": 1e15, "output": 1e15}}],
+        "models": [{"id": model, "usd_per_mtok": {"input": 1e15, "output": 1e15}}],
         "tuning": {"service": "hosted", "model_switch": "yes", "pilot": "no"},
     }  # fmt: skip
 
@@ -1686,7 +1706,7 @@ FREE = {
 }  # fmt: skip
 
 
-def hostile_framework(text: str) -> Any:
+def hostile_framework(texts: Iterator[str]) -> Any:
     """The lesson with every free text hostile."""
     framework = _copy(lesson())
     framework["name"] = "hostile"
@@ -1697,7 +1717,7 @@ def hostile_framework(text: str) -> Any:
             for key in place:
                 here = here[key]
             if isinstance(here, str):
-                _replaced(framework, place, text[:200])
+                _replaced(framework, place, next(texts)[:200])
     return framework
 
 
@@ -1723,15 +1743,16 @@ def is_published(link: str) -> bool:
     }
 
 
-@pytest.fixture(scope="module", params=SIGNS)
+@pytest.fixture(scope="module", params=range(ROUNDS))
 def hostile(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A case and a framework full of one kind of hostile text."""
+    """A case and a framework full of hostile texts."""
     inside = tmp_path_factory.mktemp("hostile")
-    text = SIGNS[request.param]
-    (inside / "case.yaml").write_text(dumped(hostile_case(text)), encoding="utf-8")
-    (inside / "ours.yaml").write_text(dumped(hostile_framework(text)), encoding="utf-8")
+    case = hostile_case(signs_of(request.param))
+    framework = hostile_framework(signs_of(request.param))
+    (inside / "case.yaml").write_text(dumped(case), encoding="utf-8")
+    (inside / "ours.yaml").write_text(dumped(framework), encoding="utf-8")
     (inside / "plain.yaml").write_text("name: x\n", encoding="utf-8")
     return inside
 

@@ -122,6 +122,7 @@ def test_the_linter_sees_what_readers_stumbled_over(sentence: str) -> None:
     assert style.faults(Text("a review", "help", sentence)) != []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sentence", [line for line in QUOTED if line.startswith("~")])
 def test_what_the_linter_cannot_see_is_shown_nowhere(sentence: str) -> None:
     quoted = sentence.removeprefix("~")

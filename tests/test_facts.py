@@ -157,6 +157,7 @@ def test_a_base_is_refused_from_the_day_it_is_gone_and_never_before(name: str) -
             assert not chosen(name, before, base).problem
 
 
+@pytest.mark.slow
 def test_a_base_that_is_gone_is_refused_with_live_ones_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

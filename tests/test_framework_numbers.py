@@ -9,7 +9,7 @@ from copy import deepcopy
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -17,6 +17,7 @@ from internals import Evidence, catalogue_text, check, money_investment, parse
 from test_reward import ABILITY, rated, tried_again
 from tuneworthy import (
     Case,
+    Dossier,
     Framework,
     FrameworkError,
     decide,
@@ -261,13 +262,43 @@ def judged() -> list[tuple[Case, dict[str, Evidence] | None]]:
 DRAWN = money_investment.RememberedDraws()
 
 
+AT_ONCE = (
+    "ceiling",
+    "signals",
+    "counts",
+    "rules",
+    "distribution",
+    "bounds",
+    "targets",
+    "next_questions",
+    "challenges",
+    "approaches",
+    "ways",
+    "recommendation",
+    "ask",
+    "investment",
+    "plan",
+)
+"""Fields of a dossier that don't wait for their reader: the others cost three times as much."""
+
+
 def dossier(
     framework: Framework, case: Case, evidence: dict[str, Evidence] | None
-) -> str:
-    """What the framework makes of a case, but for its own digest."""
-    made = decide(case, framework, as_of=AS_OF, evidence=evidence, draw=DRAWN).to_dict()
-    del made["framework"], made["evidence"]  # where a limit is shown, whatever it does
-    return json.dumps(made)
+) -> Dossier:
+    """What the framework makes of a case."""
+    return decide(case, framework, as_of=AS_OF, evidence=evidence, draw=DRAWN)
+
+
+def at_once(made: Dossier) -> list[Any]:
+    """The fields that are there without judging again."""
+    return [getattr(made, field) for field in AT_ONCE]
+
+
+def whole(made: Dossier) -> str:
+    """All of a dossier, but for its own digest."""
+    data = made.to_dict()
+    del data["framework"], data["evidence"]  # where a limit is shown, whatever it does
+    return json.dumps(data)
 
 
 def linted(data: Any) -> str:
@@ -275,26 +306,54 @@ def linted(data: Any) -> str:
     return check(load_framework(data)).model_dump_json(exclude={"framework"})
 
 
+class Before(NamedTuple):
+    """What comes of the lesson as it is; dossiers by the identity of their case and evidence."""
+
+    at_once: dict[int, list[Any]]
+    whole: dict[int, str]
+    lint: str
+
+
 @cache
-def before() -> tuple[dict[int, str], str]:
-    """Dossiers by the lesson as it is, by the identity of their case and evidence; and its lint."""
+def before() -> Before:
+    """What comes of the lesson as it is."""
     framework = load_framework(lesson())
-    return {id(pair): dossier(framework, *pair) for pair in judged()}, linted(lesson())
+    made = {id(pair): dossier(framework, *pair) for pair in judged()}
+    return Before(
+        at_once={place: at_once(each) for place, each in made.items()},
+        whole={place: whole(each) for place, each in made.items()},
+        lint=linted(lesson()),
+    )
+
+
+def judge_first(place: int) -> None:
+    """Judge this case first from now on: a number beside it may be noticed here too."""
+    judged().insert(0, judged().pop(place))
 
 
 def noticed_by(data: Any) -> str | None:
-    """Who notices that the lesson has become this: the loader, a dossier, the linter, or nobody."""
-    then, lint = before()
+    """Who notices that the lesson has become this: the loader, a dossier, the linter, or nobody.
+
+    Who is cheap to ask is asked first.
+    """
+    then = before()
+    made = list[Dossier]()
     try:
         framework = load_framework(data)
         for place, pair in enumerate(judged()):
-            if dossier(framework, *pair) != then[id(pair)]:
-                # a number beside it may be noticed here too
-                judged().insert(0, judged().pop(place))
+            made.append(dossier(framework, *pair))
+            if at_once(made[place]) != then.at_once[id(pair)]:
+                judge_first(place)
                 return "dossier"
-        return "lint" if linted(data) != lint else None
+        if linted(data) != then.lint:
+            return "lint"
+        for place, pair in enumerate(judged()):
+            if whole(made[place]) != then.whole[id(pair)]:
+                judge_first(place)
+                return "dossier"
     except FrameworkError:
         return "loader"
+    return None
 
 
 def test_numbers_are_found_wherever_they_stand() -> None:

@@ -12,12 +12,12 @@ import tokenize
 import tomllib
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -75,24 +75,49 @@ def definitions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, Definiti
             yield from definitions(node, inside)
 
 
+IGNORES = re.compile(r"#\s*(type:\s*ignore|noqa)\b", re.IGNORECASE)
+
+
 def silent_ignores(text: str) -> list[int]:
     """Lines with a ``type: ignore`` or ``noqa`` that names no rule or gives no reason after it."""
-    found = r"#\s*(type:\s*ignore|noqa)\b"
+    if not IGNORES.search(text):
+        return []  # nothing to look for among its tokens
     reasoned = r"#\s*(type:\s*ignore\[[\w, -]+\]|noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)\s+#\s*\w+\W+\w+"
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     comments = [token for token in tokens if token.type == tokenize.COMMENT]
     return [
         token.start[0]
         for token in comments
-        if re.search(found, token.string, re.IGNORECASE)
-        and not re.search(reasoned, token.string)
+        if IGNORES.search(token.string) and not re.search(reasoned, token.string)
     ]
 
 
-def imported(text: str) -> set[str]:
+class Module(NamedTuple):
+    """What several laws ask of a module; read once, as a tree is dear to make and to keep."""
+
+    classes: list[str]  #: Those at its top.
+    libraries: set[str]
+    prints: list[int]
+    unnamed: list[int]
+
+
+@cache
+def read(text: str) -> Module:
+    """Read the source of a module."""
+    tree = ast.parse(text)
+    nodes = [*ast.walk(tree)]
+    return Module(
+        classes=[node.name for node in tree.body if isinstance(node, ast.ClassDef)],
+        libraries=imported(nodes),
+        prints=prints(nodes),
+        unnamed=unnamed(nodes),
+    )
+
+
+def imported(nodes: Sequence[ast.AST]) -> set[str]:
     """Top-level packages that are imported anywhere in a module, also by name at run time."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -108,20 +133,19 @@ def imported(text: str) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def prints(text: str) -> list[int]:
+def prints(nodes: Sequence[ast.AST]) -> list[int]:
     """Lines that call ``print``."""
     return [
         node.lineno
-        for node in ast.walk(ast.parse(text))
+        for node in nodes
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "print"
     ]
 
 
-def unnamed(text: str) -> list[int]:
+def unnamed(nodes: Sequence[ast.AST]) -> list[int]:
     """Lines that call a value by no name of its own; a field of a record keeps its name."""
-    nodes = [*ast.walk(ast.parse(text))]
     bodies = [node.body for node in nodes if isinstance(node, ast.ClassDef)]
     fields = {
         id(item.target)
@@ -143,13 +167,6 @@ def unnamed(text: str) -> list[int]:
 def room(name: str) -> str:
     """The room a source file of the package is in; its own name where it is in none."""
     return name.removeprefix("src/tuneworthy/").split("/")[0].removesuffix(".py")
-
-
-def class_names(text: str) -> list[str]:
-    """Classes at the top of a module."""
-    return [
-        node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)
-    ]
 
 
 def modules_entered(code: str) -> int:
@@ -206,6 +223,7 @@ def test_every_room_stays_below_its_ceiling() -> None:
     assert sorted(named) == sorted({house.room_of(path) for path in house.modules()})
 
 
+@pytest.mark.slow
 def test_the_code_gets_no_denser() -> None:
     _, before = house.read_book()
     now = sum((size for _, size in sizes_by_room()), house.Size()).density()
@@ -223,7 +241,7 @@ def test_the_formatter_is_never_switched_off(project: Path) -> None:
 @pytest.mark.slow
 def test_a_class_name_is_used_once(project: Path) -> None:
     counted = Counter(
-        name for text in sources(project, "src").values() for name in class_names(text)
+        name for text in sources(project, "src").values() for name in read(text).classes
     )
     # what one module keeps to itself may be called as in another
     private = re.compile(r"^_")
@@ -291,7 +309,7 @@ def test_a_library_is_known_to_its_room_alone(project: Path) -> None:
     strangers = {
         (name, library)
         for name, text in sources(project, "src").items()
-        for library in imported(text) & set(ROOMS_OF)
+        for library in read(text).libraries & set(ROOMS_OF)
         if room(name) not in ROOMS_OF[library]
     }
     assert strangers == set()
@@ -305,7 +323,7 @@ def test_only_surfaces_print(project: Path) -> None:
         if room(n) not in MAY_PRINT
     }
     assert {
-        name: lines for name, text in inner.items() if (lines := prints(text))
+        name: lines for name, text in inner.items() if (lines := read(text).prints)
     } == {}
 
 
@@ -313,7 +331,7 @@ def test_only_surfaces_print(project: Path) -> None:
 def test_a_value_has_the_name_of_what_it_is(project: Path) -> None:
     texts = sources(project, "src")
     assert {
-        name: lines for name, text in texts.items() if (lines := unnamed(text))
+        name: lines for name, text in texts.items() if (lines := read(text).unnamed)
     } == {}
 
 
@@ -437,13 +455,13 @@ def test_an_ignore_names_its_rule_and_its_reason(comment: str, *, silent: bool) 
 
 def test_an_import_is_seen_wherever_it_hides() -> None:
     text = "def f():\n  import yaml as y\n  from click.y import Y\n  import_module('click.x')"
-    assert imported(text) >= {"yaml", "click"}
-    assert prints("def f():\n  print(1)") == [2]
+    assert read(text).libraries >= {"yaml", "click"}
+    assert read("def f():\n  print(1)").prints == [2]
 
 
 def test_a_value_without_a_name_is_seen_wherever_it_hides() -> None:
     text = "def f(one):\n  (found := g(told=one.told))\n  return [1 for told, in one]"
-    assert unnamed(f"{text}\nclass C:\n  given: int") == [1, 2, 3]
+    assert read(f"{text}\nclass C:\n  given: int").unnamed == [1, 2, 3]
 
 
 def test_packing_is_counted_wherever_it_hides() -> None:

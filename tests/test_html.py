@@ -542,6 +542,7 @@ def test_a_browser_that_doesn_t_print_is_an_error_of_one_line(
     assert not kept.exists()
 
 
+@pytest.mark.slow
 def test_a_browser_gets_no_key_and_a_profile_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

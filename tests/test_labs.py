@@ -871,6 +871,7 @@ def test_ctrl_c_and_a_supervisor_wait_for_the_wire_and_lose_nothing(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_stop_ends_a_lab_whose_own_scorer_loops_and_the_next_run_scores_the_rest(
     tmp_path: Path, signalled: signal.Signals

@@ -551,6 +551,7 @@ def test_whatever_a_reading_tool_is_asked_it_answers_in_a_line_and_writes_nothin
     assert digest_of(folder.parent) == before
 
 
+@pytest.mark.slow
 def test_an_error_tells_the_case_and_not_where_on_the_disk_it_lies(
     cases: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

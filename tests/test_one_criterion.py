@@ -50,6 +50,7 @@ def test_what_money_calls_good_enough_misses_no_target(
     law.judge(at_least=at_least)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "at_least"), [("gallery", 1), ("expert", 9), ("random", 9)]
 )

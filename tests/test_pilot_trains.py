@@ -16,7 +16,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -51,8 +51,10 @@ def need_training() -> None:
         pytest.skip("the extra pilot is not installed")
 
 
-def work_of(rows: list[dict[str, Any]], **recipe: Any) -> TrainingWork:
-    job = model_pilot.TrainingJob(key="ab" * 32, size=len(rows), seed=0)
+def work_of(
+    rows: list[dict[str, Any]], key: str = "ab" * 32, **recipe: Any
+) -> TrainingWork:
+    job = model_pilot.TrainingJob(key=key, size=len(rows), seed=0)
     return TrainingWork(job, model_pilot.Recipe.model_validate(recipe), tuple(rows))
 
 
@@ -98,48 +100,134 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(
-    folder: Path,
-    base: Path,
-    work: TrainingWork,
-    *,
-    stop_at: int = 0,
-    save_every_s: float = 60.0,
-) -> dict[str, Any]:
-    """Train, perhaps killing the process at a step; what its folder says in the end."""
+def trained(folder: Path, base: Path, work: TrainingWork) -> dict[str, Any]:
+    """Train in a process of its own; what the folder of the run says in the end."""
 
     async def go() -> None:
         untuned = Model(id="vllm:tiny")
-        trainer = training_trainers.LoraTrainer(
-            folder, base, "cpu", untuned, save_every_s=save_every_s
-        )
-
-        def step(said: str) -> None:
-            _, done, _, of = said.split()
-            assert int(done) <= int(of)
-            if int(done) == stop_at:
-                trainer.stop()
-
+        trainer = training_trainers.LoraTrainer(folder, base, "cpu", untuned)
         try:
-            await trainer.finish(work, await trainer.begin(work), step)
+            await trainer.finish(work, await trainer.begin(work), lambda _: None)
         finally:
             await trainer.close()
 
     asyncio.run(go())
-    told: dict[str, Any] = json.loads(
+    return record_of(folder, work)
+
+
+def record_of(folder: Path, work: TrainingWork) -> dict[str, Any]:
+    """What the folder of a run says in its end."""
+    record: dict[str, Any] = json.loads(
         (folder / work.job.key[:16] / "done.json").read_text()
     )
-    return told
+    return record
+
+
+WHOLE: dict[str, Any] = {"rate": 0.02, "epochs": 2, "least_steps": 0, "dropout": 0.0}
+IN_PARTS = WHOLE | {"parts": 3, "checkpointing": True}
+MIXED = [
+    row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)
+]
+ONCE: dict[str, Any] = {"epochs": 1, "least_steps": 1}
+
+RUNS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
+    ("learns", ROWS, {"epochs": 12, "rate": 0.02, "dropout": 0.0}),
+    ("learns less", ROWS[:16], {"epochs": 12, "rate": 0.02, "dropout": 0.0}),
+    ("pairs", ROWS, {"method": "dpo", "epochs": 12, "rate": 0.02}),
+    ("kept going", ROWS, {"epochs": 12, "rate": 0.02}),
+    ("cut off", ROWS, {"epochs": 12, "rate": 0.02}),
+    ("cut off at once", ROWS, {"epochs": 12, "rate": 0.02}),
+    ("together", MIXED, ONCE | {"batch": len(MIXED)}),
+    *((f"alone {n}", [each], ONCE | {"batch": 1}) for n, each in enumerate(MIXED)),
+    ("sft", ROWS, WHOLE),
+    ("dpo", ROWS, WHOLE | {"method": "dpo"}),
+    ("sft in parts", ROWS, IN_PARTS),
+    ("dpo in parts", ROWS, IN_PARTS | {"method": "dpo"}),
+]
+WORKS = {
+    name: work_of(rows, key=f"{n:064x}"[::-1], **recipe)
+    for n, (name, rows, recipe) in enumerate(RUNS)
+}
+"""Runs that one process trains, one after another: to load what trains takes longer than they do."""
+
+
+class School(NamedTuple):
+    """Runs that were trained, with what was seen meanwhile."""
+
+    folder: Path
+    quote: model_pilot.TrainingQuote
+    quoted_in_silence: bool  #: The quote left no folder.
+    states: dict[str, bool]  #: Whether a run that was killed left a state, by name.
+    began_at: dict[str, int]  #: The first step that was made in the end, by name.
+
+    def done(self, name: str) -> dict[str, Any]:
+        return record_of(self.folder, WORKS[name])
+
+
+@pytest.fixture(scope="module")
+def school(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> School:
+    """Every run of ``WORKS``; two of them were killed before."""
+    folder = tmp_path_factory.mktemp("school") / "runs"
+
+    def trainer(save_every_s: float) -> training_trainers.LoraTrainer:
+        untuned = Model(id="vllm:tiny")
+        return training_trainers.LoraTrainer(
+            folder, tiny, "cpu", untuned, save_every_s=save_every_s
+        )
+
+    async def quoted(teacher: training_trainers.LoraTrainer) -> Any:
+        quote = await teacher.quote([WORKS["learns"], work_of(ROWS[:8], epochs=12)])
+        return quote, not folder.exists()
+
+    async def cut(work: TrainingWork, *, at: int, save_every_s: float) -> bool:
+        teacher = trainer(save_every_s)
+
+        def step(said: str) -> None:
+            _, done, _, of = said.split()
+            assert int(done) <= int(of)
+            if int(done) == at:
+                teacher.stop()
+
+        try:
+            with pytest.raises(training_trainers.TrainingStoppedError, match="stopped"):
+                await teacher.finish(work, await teacher.begin(work), step)
+        finally:
+            await teacher.close()
+        return (folder / work.job.key[:16] / "state.pt").is_file()
+
+    async def go() -> School:
+        teacher = trainer(0.0)
+        try:
+            quote, in_silence = await quoted(teacher)
+            states = {
+                "cut off": await cut(WORKS["cut off"], at=20, save_every_s=0.0),
+                "cut off at once": await cut(
+                    WORKS["cut off at once"], at=3, save_every_s=60.0
+                ),
+            }
+            began_at = {}
+            for name, work in WORKS.items():
+                steps = list[str]()
+                await teacher.finish(work, await teacher.begin(work), steps.append)
+                began_at[name] = int(steps[0].split()[1])
+        finally:
+            await teacher.close()
+        return School(folder, quote, in_silence, states, began_at)
+
+    return asyncio.run(go())
 
 
 @pytest.mark.slow
-def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) -> None:
-    work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
-    first = trained(tmp_path, tiny, work)
+def test_an_adapter_learns_and_is_not_trained_again(school: School, tiny: Path) -> None:
+    work = WORKS["learns"]
+    first = school.done("learns")
     assert first["steps"] == 36
     assert first["loss"] < 1.0, first  # chance among the words is 2.8
-    assert (tmp_path / work.job.key[:16] / "adapter_model.safetensors").is_file()
-    assert trained(tmp_path, tiny, work) == first
+    adapter = school.folder / work.job.key[:16] / "adapter_model.safetensors"
+    before = adapter.stat().st_mtime_ns
+    again = trained(school.folder, tiny, work)
+    assert again == first
+    assert adapter.stat().st_mtime_ns == before
 
 
 def ended(folder: Path, base: Path, work: TrainingWork) -> tuple[Any, bool, list[str]]:
@@ -214,38 +302,23 @@ def test_a_state_that_was_brought_is_said_and_an_edited_one_is_trained_again(
 
 
 @pytest.mark.slow
-def test_a_quote_measures_a_few_steps_and_leaves_nothing(
-    tiny: Path, tmp_path: Path
-) -> None:
-    works = [work_of(ROWS, epochs=12), work_of(ROWS[:8], epochs=12)]
-
-    async def go() -> model_pilot.TrainingQuote:
-        trainer = training_trainers.LoraTrainer(
-            tmp_path / "runs", tiny, "cpu", Model(id="vllm:tiny")
-        )
-        try:
-            return await trainer.quote(works)
-        finally:
-            await trainer.close()
-
-    quote = asyncio.run(go())
+def test_a_quote_measures_a_few_steps_and_leaves_nothing(school: School) -> None:
+    quote = school.quote
     assert (quote.jobs, quote.steps) == (2, 36 + 30)  # 8 examples get the least steps
     assert not isinstance(quote.memory_mib, Unknown)
     assert quote.memory_mib > 50
-    assert not (tmp_path / "runs").exists()
+    assert school.quoted_in_silence
 
 
 @pytest.mark.slow
 def test_runs_side_by_side_come_to_what_they_come_to_alone(
-    tiny: Path, tmp_path: Path
+    school: School, tiny: Path, tmp_path: Path
 ) -> None:
-    works = [
-        work_of(rows, epochs=12, rate=0.02, dropout=0.0) for rows in (ROWS, ROWS[:16])
-    ]
+    works = [WORKS["learns"], WORKS["learns less"]]
 
     async def go() -> None:
         trainer = training_trainers.LoraTrainer(
-            tmp_path / "beside", tiny, "cpu", Model(id="vllm:tiny")
+            tmp_path, tiny, "cpu", Model(id="vllm:tiny")
         )
         trainer.at_once = 2
         try:
@@ -260,89 +333,53 @@ def test_runs_side_by_side_come_to_what_they_come_to_alone(
             await trainer.close()
 
     asyncio.run(go())
-    for work in works:
-        record = tmp_path / "beside" / work.job.key[:16] / "done.json"
-        alone = trained(tmp_path / "alone", tiny, work)
-        assert json.loads(record.read_text())["loss"] == pytest.approx(
-            alone["loss"], rel=0.05
-        )
+    for work, alone in zip(works, ("learns", "learns less"), strict=True):
+        beside = record_of(tmp_path, work)
+        assert beside["steps"] == school.done(alone)["steps"]
+        assert beside["loss"] == pytest.approx(school.done(alone)["loss"], rel=0.05)
 
 
 @pytest.mark.slow
-def test_rows_that_are_trained_together_do_not_see_each_other(
-    tiny: Path, tmp_path: Path
-) -> None:
-    rows = [
-        row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)
-    ]
-
-    async def losses() -> list[float]:
-        trainer = training_trainers.LoraTrainer(
-            tmp_path, tiny, "cpu", Model(id="vllm:tiny")
-        )
-        try:
-            found = []
-            for n, each in enumerate([rows, *([row] for row in rows)]):
-                work = work_of(each, epochs=1, least_steps=1, batch=len(each))
-                await trainer.finish(work, str(n), lambda _: None)
-                found.append(
-                    json.loads((tmp_path / str(n) / "done.json").read_text())["loss"]
-                )
-        finally:
-            await trainer.close()
-        return found
-
-    together, *alone = asyncio.run(losses())
+def test_rows_that_are_trained_together_do_not_see_each_other(school: School) -> None:
+    alone = [school.done(f"alone {n}")["loss"] for n in range(len(MIXED))]
+    together = school.done("together")["loss"]
     assert together == pytest.approx(sum(alone) / len(alone), rel=0.01)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["sft", "dpo"])
 def test_parts_and_computing_again_save_memory_and_change_nothing(
-    tiny: Path, tmp_path: Path, method: str
+    school: School, method: str
 ) -> None:
-    recipe: dict[str, Any] = {
-        "method": method,
-        "epochs": 2,
-        "least_steps": 0,
-        "dropout": 0.0,
-    }
-    whole = trained(tmp_path / "whole", tiny, work_of(ROWS, rate=0.02, **recipe))
-    saving = work_of(ROWS, rate=0.02, **recipe, parts=3, checkpointing=True)
-    in_parts = trained(tmp_path / "parts", tiny, saving)
+    whole = school.done(method)
+    in_parts = school.done(f"{method} in parts")
     assert in_parts["steps"] == whole["steps"] == 6
     assert in_parts["loss"] == pytest.approx(whole["loss"], rel=0.03)
 
 
 @pytest.mark.slow
-def test_pairs_of_a_better_and_a_worse_answer_are_learned(
-    tiny: Path, tmp_path: Path
-) -> None:
-    told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
-    assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693
+def test_pairs_of_a_better_and_a_worse_answer_are_learned(school: School) -> None:
+    assert school.done("pairs")["loss"] < 0.6  # it begins at ln 2, which is 0.693
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
-    tiny: Path, tmp_path: Path
+    school: School,
 ) -> None:
-    work = work_of(ROWS, epochs=12)
-    with pytest.raises(training_trainers.TrainingStoppedError, match="stopped"):
-        trained(tmp_path, tiny, work, stop_at=3)
-    assert trained(tmp_path, tiny, work)["steps"] == 36
+    assert not school.states["cut off at once"]
+    assert school.began_at["cut off at once"] == 1
+    assert school.done("cut off at once")["steps"] == 36
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_was_not(
-    tiny: Path, tmp_path: Path
+    school: School,
 ) -> None:
-    work = work_of(ROWS, epochs=12, rate=0.02)
-    whole = trained(tmp_path / "whole", tiny, work, save_every_s=0.0)
-    with pytest.raises(training_trainers.TrainingStoppedError):
-        trained(tmp_path / "cut", tiny, work, stop_at=20, save_every_s=0.0)
-    state = tmp_path / "cut" / work.job.key[:16] / "state.pt"
-    assert state.is_file()
-    again = trained(tmp_path / "cut", tiny, work, save_every_s=0.0)
+    whole = school.done("kept going")
+    again = school.done("cut off")
+    assert school.states["cut off"]
+    assert school.began_at["cut off"] >= 20  # where it was killed, or a step after
+    state = school.folder / WORKS["cut off"].job.key[:16] / "state.pt"
     assert not state.exists()
     assert again["steps"] == whole["steps"] == 36
     assert again["loss"] == pytest.approx(whole["loss"], rel=1e-3)
@@ -350,13 +387,14 @@ def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_w
 
 @pytest.mark.slow
 def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
-    tiny: Path, tmp_path: Path
+    school: School, tiny: Path, tmp_path: Path
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     untuned = Model(id="my:tiny", base_url=f"http://127.0.0.1:{port}/v1")
-    work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
+    work = WORKS["learns"]
+    run_folder = work.job.key[:16]
     address = f"http://127.0.0.1:{port}/v1/chat/completions"
 
     def said(model: str, **more: Any) -> tuple[int, dict[str, Any]]:
@@ -377,7 +415,8 @@ def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
             tmp_path, tiny, "cpu", untuned, serves="here"
         )
         try:
-            await trainer.open()
+            await trainer.open()  # before there is a run
+            shutil.copytree(school.folder / run_folder, tmp_path / run_folder)
             done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
             tuned = done.model.partition(":")[2]
             models = [tuned, "tiny"] * 3
@@ -461,42 +500,58 @@ def test_a_vllm_server_is_told_of_each_adapter(tmp_path: Path, refuses: bool) ->
     assert [body["lora_path"] for body in asked] == [str(run_folder.resolve())] * 2
 
 
-@pytest.mark.slow
-def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:
-    need_training()
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(training_trainers.TrainingFailedError) as caught:
-        trained(tmp_path, tmp_path / "empty", work_of(ROWS))
-    assert "\n" not in str(caught.value)
+def empty(base: Path) -> None:
+    for file in base.iterdir():
+        file.unlink()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["code beside it", "pickled weights"])
-def test_a_base_runs_no_code_of_whoever_made_it(
-    tiny: Path, tmp_path: Path, kind: str
-) -> None:
+def with_pickled_weights(base: Path) -> None:
     import torch
     from safetensors.torch import load_file
 
+    weights = base / "model.safetensors"
+    torch.save(load_file(weights), base / "pytorch_model.bin")
+    weights.unlink()
+
+
+def with_code_beside_it(base: Path) -> None:
+    code = f"from pathlib import Path; Path({str(base.parent / 'ran')!r}).touch()\n"
+    (base / "evil.py").write_text(code)
+    config = json.loads((base / "config.json").read_text())
+    config["model_type"] = "evil"
+    names = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    config["auto_map"] = names
+    (base / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.slow
+def test_a_base_that_is_none_is_said_in_one_line_and_runs_no_code_of_whoever_made_it(
+    tiny: Path, tmp_path: Path
+) -> None:
     base = tmp_path / "base"
-    shutil.copytree(tiny, base)
-    ran = tmp_path / "ran"
-    if kind == "pickled weights":
-        weights = base / "model.safetensors"
-        torch.save(load_file(weights), base / "pytorch_model.bin")
-        weights.unlink()
-    else:
-        code = f"from pathlib import Path; Path({str(ran)!r}).touch()\n"
-        (base / "evil.py").write_text(code)
-        config = json.loads((base / "config.json").read_text())
-        config["model_type"] = "evil"
-        names = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
-        config["auto_map"] = names
-        (base / "config.json").write_text(json.dumps(config))
-    with pytest.raises(training_trainers.TrainingFailedError) as caught:
-        trained(tmp_path / "runs", base, work_of(ROWS))
-    assert "\n" not in str(caught.value)
-    assert not ran.exists()
+    trainer = training_trainers.LoraTrainer(
+        tmp_path / "runs", base, "cpu", Model(id="vllm:tiny")
+    )
+    work = WORKS["alone 0"]
+
+    async def go() -> None:
+        try:
+            for spoil in (empty, with_pickled_weights, with_code_beside_it):
+                shutil.copytree(tiny, base)
+                spoil(base)
+                with pytest.raises(training_trainers.TrainingFailedError) as caught:
+                    await trainer.finish(
+                        work, await trainer.begin(work), lambda _: None
+                    )
+                assert "\n" not in str(caught.value), spoil
+                assert not (tmp_path / "ran").exists(), spoil
+                shutil.rmtree(base)
+            shutil.copytree(tiny, base)  # nothing else was wrong with it
+            await trainer.finish(work, await trainer.begin(work), lambda _: None)
+        finally:
+            await trainer.close()
+
+    asyncio.run(go())
 
 
 @pytest.mark.slow

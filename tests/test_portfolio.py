@@ -717,6 +717,7 @@ ceiling:
 """
 
 
+@pytest.mark.slow
 def test_a_list_says_what_each_ceiling_rests_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

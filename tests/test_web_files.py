@@ -134,6 +134,7 @@ def test_what_does_not_fit_leaves_no_file_and_no_word(
     assert [path.name for path in (folder / "one").iterdir()] == ["case.yaml"]
 
 
+@pytest.mark.slow
 def test_where_the_case_broke_meanwhile_neither_logs_nor_evidence_are_left(
     client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def spent(folder: Path) -> Any:
         return ledger.spend(RUN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labs_paid", [0.0, 1.5])
 def test_the_page_as_a_whole_spends_no_more_than_it_was_started_with(
     folder: Path, labs_paid: float

@@ -276,6 +276,7 @@ def test_a_form_made_from_an_older_file_writes_nothing_and_says_so(
     )
 
 
+@pytest.mark.slow
 def test_a_form_that_is_sent_twice_is_one_answer(
     client: TestClient, folder: Path
 ) -> None:

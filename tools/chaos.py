@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache, partial
 from html.parser import HTMLParser
-from itertools import cycle, islice, product
+from itertools import cycle, islice, product, repeat
 from pathlib import Path
 from typing import Any
 
@@ -517,9 +517,9 @@ def texts(root: Path) -> Iterator[None]:
     while True:
         folder = Path(tempfile.mkdtemp(dir=root))
         text = chance.choice(hostile_signs())
-        case = inputs.dumped(inputs.hostile_case(text))
+        case = inputs.dumped(inputs.hostile_case(repeat(text)))
         (folder / "case.yaml").write_text(case, "utf-8")
-        framework = inputs.dumped(inputs.hostile_framework(text))
+        framework = inputs.dumped(inputs.hostile_framework(repeat(text)))
         (folder / "ours.yaml").write_text(framework, "utf-8")
         forms = (*inputs.FORMS, "html")
         for form, chosen in product(forms, ("lesson", str(folder / "ours.yaml"))):

@@ -133,8 +133,25 @@ def _by_target(*values: T | None) -> dict[TargetId, T]:
     return {target: value for target, value in pairs if value is not None}
 
 
-_OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
+_OF_NO_ANSWER = (
+    "signs",
+    "ran",
+    "usual_work",
+    "attempted",
+    "bill",
+    "now",
+    "limits",
+    "quality",
+    "repays",
+)
 """Facts that are computed once for a case, because no answer to a check or factor changes them."""
+
+
+class UsualWork(NamedTuple):
+    """The work that an option usually takes; None where the framework doesn't say."""
+
+    hours: Range | None
+    weeks: Range | None
 
 
 @dataclass(frozen=True)
@@ -204,9 +221,22 @@ class CaseFacts:
 
     def tried(self, option: str) -> bool:
         """Whether a recorded attempt used an option, or a lab tried it and quality is still missed."""
-        if option in self.case.origin.ran and self.target("quality") == "no":
+        if option in self.ran and self.target("quality") == "no":
             return True
         return option in self.attempted
+
+    @cached_property
+    def ran(self) -> frozenset[str]:
+        """The options that a lab here tried."""
+        return self.case.origin.ran
+
+    @cached_property
+    def usual_work(self) -> dict[str, UsualWork]:
+        """The work that each option of the framework usually takes."""
+        return {
+            name: UsualWork(as_range(rule.effort_hours), as_range(rule.weeks))
+            for name, rule in self.framework.options.items()
+        }
 
     @cached_property
     def attempted(self) -> frozenset[str]:

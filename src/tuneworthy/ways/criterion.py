@@ -159,11 +159,11 @@ class TargetCriterion:
         """
         limit = self.limits.get("quality")
         known = way.figures.get("quality")
+        if limit is None or known is None or not known.cases or known.value < limit:
+            return False
         states = self.judge(way)
         others = {state for target, state in states.items() if target != "quality"}
-        if limit is None or known is None or not known.cases or others - {"met"}:
-            return False
-        if known.value < limit:
+        if others - {"met"}:
             return False
         below = limit - known.low
         if below <= self.margin_quality:

@@ -419,6 +419,7 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
     else:
         state = "untried"
     because = gap.say_tried() if failed else prospect.because
+    work = gap.facts.usual_work[name]
     return Way(
         id=name,
         title=prospect.title or rule.title,
@@ -429,8 +430,8 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
         errors=None if prospect.ruled_out else prospect.errors,
         strict_errors=prospect.strict_errors,
         moves=rule.moves if prospect.moves is None else prospect.moves,
-        hours=as_range(rule.effort_hours) if prospect.hours is None else prospect.hours,
-        weeks=as_range(rule.weeks),
+        hours=work.hours if prospect.hours is None else prospect.hours,
+        weeks=work.weeks,
         because=because,
         private="yes" if prospect.private else gap.today.private,
     )

@@ -63,7 +63,7 @@ class WayTable:
         bill = way.figures.get("usd_per_month")
         return way.kind != "now", math.inf if bill is None else bill.value
 
-    @property
+    @cached_property
     def measured_ways(self) -> list[Way]:
         """Ways with figures that were measured on this case."""
         grades = ("held_out", "measured")
