@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from frozen import KINDS, LAW, LOOKS, Goldens, compared, kept, made
+from frozen import KINDS, LAW, LOOKS, Goldens, alike, compared, kept, made
 
 
 @cache
@@ -43,3 +43,20 @@ def test_a_golden_that_is_changed_gone_or_new_is_named_with_its_first_line_that_
     ]
     assert compared(new, old, LOOKS) == found[-1:]
     assert compared(new, new) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('"usd": 2681.52187', '"usd": 2681.52188', True),  # a half, on two processors
+        ('"usd": 2681.52187,', '"usd": 2681.52188', False),
+        ('"usd": 2681.52187', '"usd": 2681.52199', False),
+        ('"share": 0.52', '"share": 0.53', False),
+        ("9 of 10", "8 of 10", False),
+        ("1.5", None, False),
+    ],
+)
+def test_the_last_digits_of_a_long_number_are_the_processors(
+    one: str, other: str | None, same: bool
+) -> None:
+    assert alike(one, other) is same
