@@ -233,16 +233,18 @@ def _language_model() -> Any:
 
 
 def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a packed model. Its 70 MB are kept unpacked on the disk until they are used."""
-    status = path.stat()
-    state = f"{path} {status.st_size} {status.st_mtime_ns}"
-    key = key_of([state.encode()])
+    """The arrays of a packed model. Its 70 MB are kept unpacked on the disk until they are used.
+
+    They are kept by what the file holds, so all environments of a user share them.
+    """
+    packed = path.read_bytes()
+    key = key_of([packed])
     kept = open_kept("languages", key)
     if kept is not None:
         with kept, suppress(OSError, ValueError, zipfile.BadZipFile):
             data = mmap.mmap(kept.fileno(), 0, access=mmap.ACCESS_READ)
             return _arrays_in(kept, data)
-    unpacked = lzma.decompress(path.read_bytes())
+    unpacked = lzma.decompress(packed)
     keep("languages", key, unpacked)
     return _arrays_in(io.BytesIO(unpacked), unpacked)
 
