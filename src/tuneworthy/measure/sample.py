@@ -175,13 +175,13 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
     model = _language_model()
     if model is None:
         return None
-    codes: list[str | None] = []
-    for text in texts:
+    known: dict[str, str | None] = {}
+    for text in dict.fromkeys(texts):
         part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
         short = sum(map(str.isalpha, part)) < LETTERS
         code, sure = (_NONE, 1.0) if short else _likeliest(model, part)
-        codes.append(code if sure >= sure_from and code != _NONE else None)
-    return codes
+        known[text] = code if sure >= sure_from and code != _NONE else None
+    return [known[text] for text in texts]
 
 
 def _likeliest(model: Any, text: str) -> tuple[str, float]:

@@ -40,10 +40,9 @@ class Rule(NamedTuple):
     #: Whether a condition in the sentence is part of what is checked.
     own_condition: bool = False
 
-    def find_wording(self, sentence: str, small: str) -> re.Match[str] | None:
-        """The wording in a sentence; ``small`` is the sentence in small letters."""
-        hinted = any(stem in small for stem in self.stems)
-        return self.wording.search(sentence) if hinted else None
+    def is_hinted(self, small: str) -> bool:
+        """Whether a sentence may have the wording; ``small`` is the sentence in small letters."""
+        return any(stem in small for stem in self.stems)
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
         """The instructions in a match: a number with its unit, each quoted text, or the kind alone."""
@@ -164,14 +163,17 @@ def _asks(line: str) -> Iterator[tuple[str, Ask]]:
     ):
         if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
             continue
+        small = small_letters(sentence)
+        rules = [rule for rule in RULES if rule.is_hinted(small)]
+        if not rules:
+            continue
         outside = _PATTERNS["quoted"].sub(
             lambda quote: '"' + "x" * len(quote[1]) + '"', sentence
         )
         ambiguous = _PATTERNS["ambiguous"].search(outside) is not None
-        small = small_letters(sentence)
-        for rule in RULES:
+        for rule in rules:
             if rule.own_condition or not ambiguous:
-                match = rule.find_wording(sentence, small)
+                match = rule.wording.search(sentence)
                 if match is not None and not (
                     rule.unless and rule.unless.search(sentence)
                 ):
