@@ -28,7 +28,6 @@ from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli import run
 from tuneworthy.errors import ConflictError, StoppedError
-from tuneworthy.facts import ends as facts_ends
 from tuneworthy.facts import load as facts_load
 from tuneworthy.facts import records as facts_records
 from tuneworthy.files import assistant as files_assistant
@@ -272,7 +271,6 @@ from tuneworthy.verdict.approaches import approaches
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.ways import chances as ways_chances
-from tuneworthy.ways import criterion as ways_criterion
 from tuneworthy.ways import way as ways_way
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard

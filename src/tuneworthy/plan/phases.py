@@ -23,7 +23,7 @@ from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, phase_words
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.verdict.conditions import LiveCondition, unsafe
+from tuneworthy.verdict.situation import LiveCondition, unsafe
 from tuneworthy.words import (
     capital,
     count,

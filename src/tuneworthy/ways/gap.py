@@ -15,8 +15,7 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import CauseId, TargetId
 from tuneworthy.stats.effects import reduction_from
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.ways.criterion import Admissible, TargetCriterion
-from tuneworthy.ways.way import KnownNumber, Way
+from tuneworthy.ways.way import Admissible, KnownNumber, TargetCriterion, Way
 
 SHAPED_GOALS = frozenset({"format", "extraction", "tool_calling"})
 """Goals whose output has a structure that a schema can state."""
