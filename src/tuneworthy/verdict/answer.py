@@ -13,8 +13,10 @@ from tuneworthy.facts.load import serves_until
 from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
-from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
-from tuneworthy.verdict.steps import (
+from tuneworthy.verdict.situation import (
+    Ruling,
+    Situation,
+    StepToDo,
     keep_data_inside,
     keep_prompt,
     search_first,
