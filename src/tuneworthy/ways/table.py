@@ -12,10 +12,9 @@ from tuneworthy.model.base import Range, State
 from tuneworthy.model.case import Case
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
-from tuneworthy.stats.effects import chance_of_reduction, combined_chance
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.chances import chance_within
-from tuneworthy.ways.gap import Gap
+from tuneworthy.ways.gap import Gap, chance_of_reduction, combined_chance
 from tuneworthy.ways.sources import (
     arms_of_labs,
     kinds_of_tuning,
