@@ -28,7 +28,6 @@ from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli import run
 from tuneworthy.errors import ConflictError, StoppedError
-from tuneworthy.facts import ends as facts_ends
 from tuneworthy.facts import load as facts_load
 from tuneworthy.facts import records as facts_records
 from tuneworthy.files import assistant as files_assistant
@@ -223,7 +222,6 @@ from tuneworthy.scoring.worker import Worker
 from tuneworthy.stats import agreement as stats_agreement
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats import compare as stats_compare
-from tuneworthy.stats import effects as stats_effects
 from tuneworthy.stats import failures as stats_failures
 from tuneworthy.stats import forecast as stats_forecast
 from tuneworthy.stats import intervals as stats_intervals
@@ -272,7 +270,7 @@ from tuneworthy.verdict.approaches import approaches
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.ways import chances as ways_chances
-from tuneworthy.ways import criterion as ways_criterion
+from tuneworthy.ways import gap as ways_gap
 from tuneworthy.ways import way as ways_way
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard

@@ -7,14 +7,14 @@ import math
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from internals import Move, ways_chances, ways_criterion, ways_way
+from internals import Move, ways_chances, ways_way
 
 SHARE = st.floats(0.01, 0.99)
 CASES = st.integers(1, 5000)
 SECONDS = st.floats(0.01, 1000)
 FACTOR = st.floats(0.01, 100)
 
-TargetCriterion = ways_criterion.TargetCriterion
+TargetCriterion = ways_way.TargetCriterion
 Way = ways_way.Way
 STEPS = {"missed": 0, "unknown": 1, "met": 2}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from internals import (
     model_precedents,
     precedents_effects,
-    stats_effects,
+    ways_gap,
 )
 
 sys.path.append(str(Path(__file__).parents[1] / "evidence" / "published"))
@@ -44,8 +44,8 @@ HAIR = 1e-9
 def test_a_looser_need_never_lowers_the_chance(
     triangle: Triangle, one: float, other: float
 ) -> None:
-    looser = stats_effects.chance_of_reduction(min(one, other), *triangle)
-    tighter = stats_effects.chance_of_reduction(max(one, other), *triangle)
+    looser = ways_gap.chance_of_reduction(min(one, other), *triangle)
+    tighter = ways_gap.chance_of_reduction(max(one, other), *triangle)
     assert 0 <= tighter <= looser + HAIR
     assert looser <= 1
 
@@ -55,9 +55,9 @@ def test_a_need_outside_the_triangle_is_certain_or_hopeless(
     triangle: Triangle, by: float
 ) -> None:
     low, _, high = triangle
-    assert stats_effects.chance_of_reduction(low - by, *triangle) == 1
+    assert ways_gap.chance_of_reduction(low - by, *triangle) == 1
     if high + by > low:
-        assert stats_effects.chance_of_reduction(high + by, *triangle) == 0
+        assert ways_gap.chance_of_reduction(high + by, *triangle) == 0
 
 
 @given(st.tuples(reductions, shares, shares), shares)
@@ -76,44 +76,44 @@ def test_the_chance_is_the_area_of_the_triangle_from_the_need_on(
     if usual >= high:
         heights = np.interp(knots, [low, high], [0, 2 / (high - low)])
     area = sum(np.diff(knots) * (heights[1:] + heights[:-1]) / 2)
-    found = stats_effects.chance_of_reduction(needed, low, usual, high)
+    found = ways_gap.chance_of_reduction(needed, low, usual, high)
     assert found == pytest.approx(float(area), abs=1e-6)
 
 
 def test_where_all_three_are_one_value_the_reduction_is_that_value() -> None:
-    assert stats_effects.chance_of_reduction(0.5, 0.5, 0.5, 0.5) == 1
-    assert stats_effects.chance_of_reduction(0.5 + HAIR, 0.5, 0.5, 0.5) == 0
+    assert ways_gap.chance_of_reduction(0.5, 0.5, 0.5, 0.5) == 1
+    assert ways_gap.chance_of_reduction(0.5 + HAIR, 0.5, 0.5, 0.5) == 0
 
 
 def test_a_triangle_out_of_order_is_refused() -> None:
     with pytest.raises(ValueError, match="goes up from low to high"):
-        stats_effects.chance_of_reduction(0.3, 0.5, 0.2, 0.9)
+        ways_gap.chance_of_reduction(0.3, 0.5, 0.2, 0.9)
 
 
 def test_the_lessons_own_figures_come_out() -> None:
-    assert stats_effects.reduction_from(0.80, 0.92) == pytest.approx(0.6)
-    assert stats_effects.reduction_from(0.80, 0.60) == pytest.approx(-1)
+    assert ways_gap.reduction_from(0.80, 0.92) == pytest.approx(0.6)
+    assert ways_gap.reduction_from(0.80, 0.60) == pytest.approx(-1)
 
 
 @given(st.lists(shares, max_size=6), shares)
 def test_one_more_way_never_lowers_the_chance_of_any(
     chances: list[float], more: float
 ) -> None:
-    together = stats_effects.combined_chance(chances)
+    together = ways_gap.combined_chance(chances)
     assert max(chances, default=0) - HAIR <= together <= 1
-    assert stats_effects.combined_chance([*chances, more]) >= together - HAIR
+    assert ways_gap.combined_chance([*chances, more]) >= together - HAIR
 
 
 @given(shares, shares)
 def test_two_ways_fail_together_as_often_as_the_product_says(
     one: float, other: float
 ) -> None:
-    together = stats_effects.combined_chance([one, other])
+    together = ways_gap.combined_chance([one, other])
     assert 1 - together == pytest.approx((1 - one) * (1 - other))
 
 
 def test_no_way_has_no_chance() -> None:
-    assert stats_effects.combined_chance([]) == 0
+    assert ways_gap.combined_chance([]) == 0
 
 
 def test_the_effects_that_ship_are_those_that_the_tool_counts() -> None:
@@ -195,10 +195,10 @@ def test_one_in_ten_lies_beyond_either_end_that_was_given(
     low, usual, high = tool.triangle_around(tenth, middle, ninetieth)
     assert low <= usual <= high
     assert usual == middle
-    beyond = stats_effects.chance_of_reduction(tenth, low, usual, high)
+    beyond = ways_gap.chance_of_reduction(tenth, low, usual, high)
     if high < 1:
         assert beyond == pytest.approx(0.9, abs=0.001)
-        above = stats_effects.chance_of_reduction(ninetieth, low, usual, high)
+        above = ways_gap.chance_of_reduction(ninetieth, low, usual, high)
         assert above == pytest.approx(0.1, abs=0.001)
 
 

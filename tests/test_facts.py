@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from internals import (
-    facts_ends,
     facts_load,
     facts_records,
     money_tuned,
@@ -704,4 +703,4 @@ def test_a_bare_name_in_a_log_ends_on_its_makers_day_wherever_entries_stand() ->
     assert len(by_maker) > 50
     for name, fact in by_maker.items():
         assert fact is not None
-        assert facts_ends.logged_end(name.partition(":")[2], None) == fact.end
+        assert facts_load.logged_end(name.partition(":")[2], None) == fact.end

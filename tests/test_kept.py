@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,24 @@ def test_a_kept_model_of_languages_says_what_the_packed_one_says(folder: Path) -
     measure_sample._language_model.cache_clear()
     assert answers == [["de", "en"]] * 3
     assert (next(folder.glob("languages-*"))).stat().st_size > 1_000_000
+
+
+@pytest.mark.slow
+def test_the_model_of_languages_is_kept_once_for_all_environments(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from py3langid import langid
+
+    packed = Path(langid.MODEL_DIR) / langid.MODEL_FILE
+    kept = []
+    for name in ("first", "second"):
+        copy = tmp_path / name / langid.MODEL_FILE
+        copy.parent.mkdir(parents=True)
+        shutil.copy(packed, copy)
+        monkeypatch.setattr(langid, "MODEL_DIR", tmp_path / name)
+        measure_sample._language_model.cache_clear()
+        assert measure_sample.languages(QUESTIONS) == ["de", "en"]
+        kept.append([*folder.glob("languages-*")])
+    measure_sample._language_model.cache_clear()
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 1

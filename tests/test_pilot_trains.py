@@ -100,14 +100,29 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(folder: Path, base: Path, work: TrainingWork) -> dict[str, Any]:
-    """Train in a process of its own; what the folder of the run says in the end."""
+def trained(
+    folder: Path,
+    base: Path,
+    work: TrainingWork,
+    *,
+    stop_at: int = 0,
+    save_every_s: float = 60.0,
+) -> dict[str, Any]:
+    """Train in a process of its own, perhaps killed at a step; what its folder says in the end."""
 
     async def go() -> None:
         untuned = Model(id="vllm:tiny")
-        trainer = training_trainers.LoraTrainer(folder, base, "cpu", untuned)
+        trainer = training_trainers.LoraTrainer(
+            folder, base, "cpu", untuned, save_every_s=save_every_s
+        )
+
+        def step(said: str) -> None:
+            _, done, *_ = said.split()
+            if int(done) == stop_at:
+                trainer.stop()
+
         try:
-            await trainer.finish(work, await trainer.begin(work), lambda _: None)
+            await trainer.finish(work, await trainer.begin(work), step)
         finally:
             await trainer.close()
 

@@ -168,6 +168,17 @@ def test_any_prompt_gives_few_instructions_that_have_a_check(prompt: str) -> Non
     assert all(0 <= each.position <= 1 for each in told)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(len(text_instructions.RULES)))
+@given(data=st.data())
+def test_no_wording_is_missed_for_want_of_a_stem(
+    place: int, data: st.DataObject
+) -> None:
+    rule = text_instructions.RULES[place]
+    sentence = data.draw(st.from_regex(rule.wording))
+    assert rule.is_hinted(text_instructions.small_letters(sentence))
+
+
 def test_a_hostile_prompt_takes_no_time() -> None:
     nasty = [
         "answer only always strictly " * 2000, '"' * 100_000, "keep your answers " * 9000,

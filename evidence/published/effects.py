@@ -47,8 +47,8 @@ from tuneworthy.model.base import FileRecord, Name, Share, Text
 from tuneworthy.model.framework import GOALS, Goal
 from tuneworthy.model.precedents import EffectArm
 from tuneworthy.precedents.effects import EFFECTS_FILE
-from tuneworthy.stats.effects import reduction_from
 from tuneworthy.syntax.document import build, parse
+from tuneworthy.ways.gap import reduction_from
 
 PATH = (
     Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ import numpy as np
 from effects import Comparison, Effect, effect, every_comparison, holding, weights
 
 from tuneworthy.stats.clustered import RESAMPLES, cluster_means, percentile_interval
-from tuneworthy.stats.effects import chance_of_reduction
+from tuneworthy.ways.gap import chance_of_reduction
 
 NEEDS = (0.2, 0.4, 0.6)
 

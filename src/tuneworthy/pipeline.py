@@ -33,8 +33,7 @@ from tuneworthy.answers.weigh import (
     with_own_evidence,
 )
 from tuneworthy.errors import FrameworkError
-from tuneworthy.facts.ends import end_day, serves_until
-from tuneworthy.facts.load import facts_on, own_facts
+from tuneworthy.facts.load import end_day, facts_on, own_facts, serves_until
 from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.config import with_defaults
@@ -83,8 +82,7 @@ from tuneworthy.money.investment import (
 )
 from tuneworthy.money.serving import serving_costs, unlisted
 from tuneworthy.money.worth import at_stake, by_worth
-from tuneworthy.plan.ask import ask_now
-from tuneworthy.plan.section import JudgedCase, build_plan
+from tuneworthy.plan.section import JudgedCase, ask_now, build_plan
 from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.approaches import NO_GOAL, approaches

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from tuneworthy.cases.workspace import open_directory
 from tuneworthy.errors import InputError
-from tuneworthy.facts.ends import age_text, end_day
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import age_text, end_day, facts_on
 from tuneworthy.facts.records import ModelFact
 from tuneworthy.model.base import Interval
 from tuneworthy.model.case import Case, Model, in_use

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tuneworthy.facts.ends import end_text
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import end_text, facts_on
 from tuneworthy.facts.records import KnownFacts, ModelFact
 from tuneworthy.files.stores import read_pilot, read_training
 from tuneworthy.model.case import Case, Model

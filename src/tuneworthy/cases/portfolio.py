@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from tuneworthy import __version__
 from tuneworthy.errors import InputError
-from tuneworthy.facts.ends import end_day
+from tuneworthy.facts.load import end_day
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.base import FileRecord, Number, Range, Record, Unknown
 from tuneworthy.model.case import CaseDecision, Model

@@ -271,7 +271,7 @@ def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
 
     Then the day on which each model ends, where it is known, and the other listed models.
     """
-    from tuneworthy.facts.ends import end_day
+    from tuneworthy.facts.load import end_day
     from tuneworthy.llm.choose import endpoints, of_case
     from tuneworthy.llm.embedded import lacking
 

@@ -312,7 +312,7 @@ def nearest_case() -> str:
     One above is said. Where there is none it is the present one, and reading it says what to do.
     """
     from tuneworthy.files.case import CASE_FILE
-    from tuneworthy.files.disk import find_upwards
+    from tuneworthy.files.config import find_upwards
 
     here = Path.cwd()
     nearest = find_upwards(CASE_FILE, here)

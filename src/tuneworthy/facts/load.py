@@ -1,4 +1,7 @@
-"""The catalogue of outside facts: shipped ones, those of packages, and those of a user."""
+"""The catalogue of outside facts: shipped ones, those of packages, and those of a user.
+
+The end of a model or a service, as stated or as looked up there, and the cost of a forced move.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from tuneworthy.errors import FrameworkError, InputError
-from tuneworthy.facts.records import FactsFile, KnownFacts
+from tuneworthy.facts.records import FactsFile, KnownFacts, ModelFact, ServiceFact
+from tuneworthy.model.case import Case, Model
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.syntax.document import Error, ParsedFile, build, parse
+from tuneworthy.words import day as day_text
+from tuneworthy.words import listing
 
 FILES = ("models.yaml", "services.yaml", "limits.yaml", "assumptions.yaml")
 COMPILED = "catalogue.json"
@@ -112,3 +118,124 @@ def _check_entries(every: FactsFile, name: str) -> None:
                     f"{what}, which is not an older entry", where=name, fix=fix
                 )
             days[fact.entry] = fact.dated
+
+
+FRESH_DAYS = 30
+WARN_DAYS = 180
+"""Days before its end from which a base gets a warning: a tuned model has to last some months."""
+
+
+RESELLERS = frozenset(
+    [
+        "azure",
+        "bedrock",
+        "fireworks",
+        "groq",
+        "prime",
+        "tinker",
+        "together",
+        "vertex",
+        "wandb",
+    ]
+)
+"""Providers of the catalogue that serve models of others; the rest serve their own."""
+
+
+def looked_up_end(model: Model, as_of: date | None) -> date | None:
+    """The day when a model ends, as it was known on a day; a tuned model may end with its base."""
+    fact = facts_on(as_of).model(model.id, model.base_url)
+    if fact is None:
+        return None
+    return fact.tuned_end if model.kind == "tuned" else fact.end
+
+
+def logged_end(name: str, as_of: date | None) -> date | None:
+    """The day when a model ends, by its name in a log, which rarely names the provider.
+
+    For a name without a provider, the maker's own date counts: other hosts may have others.
+    """
+    facts = facts_on(as_of)
+    fact = facts.model(name.replace("/", ":", 1))
+    if fact is None and ":" not in name:
+        ending = f":{name.rpartition('/')[2]}"
+        listed = [each for entry in facts.models for each in entry.models]
+        alike = [each for each in listed if each.endswith(ending)]
+        by_maker = [each for each in alike if each.partition(":")[0] not in RESELLERS]
+        whole = next(iter(by_maker or alike), "")
+        fact = facts.model(whole)
+    return None if fact is None else fact.end
+
+
+def end_day(model: Model, as_of: date | None) -> date | None:
+    """The day when a model ends, as stated, else as looked up."""
+    return model.ends or looked_up_end(model, as_of)
+
+
+def serves_until(case: Case, as_of: date | None) -> date | None:
+    """The day from which the tuned model is no longer served; None where it is unknown."""
+    tuned = (model for model in case.models if model.kind == "tuned")
+    days = (case.tuning.until, *(end_day(model, as_of) for model in tuned))
+    return min(filter(None, days), default=None)
+
+
+def base_problem(name: str, service: ServiceFact | None, day: date) -> str:
+    """Why no new job of a service tunes a model on a day; empty where one may."""
+    model = facts_on(day).model(name)
+    gone = model and model.untunable_from
+    if model and gone and gone <= day:
+        how = (
+            "takes no new tuning jobs since"
+            if model.train_until
+            else "was switched off on"
+        )
+        return f"{name.partition(':')[2]} {how} {day_text(gone)}{model.unsure}"
+    if service and (gone := service.until) and gone <= day:
+        since = f"{day_text(gone)}{service.unsure}"
+        return f"{service.service} takes no new jobs since {since}"
+    return ""
+
+
+def untunable(case: Case, as_of: date) -> str:
+    """Why no service tunes any base that a case would tune; empty where one may, or none is named.
+
+    A model whose quality is known was tuned already, and one at an address of its own is the
+    team's.
+    """
+    problems = [
+        base_problem(model.id, facts_on(as_of).tuner(model.id), as_of)
+        for model in case.models
+        if model.kind == "tuned" and model.base_url is None and model.quality is None
+    ]
+    return problems[0] if problems and all(problems) else ""
+
+
+def age_text(as_of: date) -> str:
+    """The age of the catalogue on a day, with advice where ends may have been announced since.
+
+    Hosts usually give notice of a month or more, so a younger catalogue misses little.
+    """
+    dated = facts_on(as_of).dated
+    days = (as_of - dated).days
+    text = f"looked up until {day_text(dated)}"
+    if days <= FRESH_DAYS:
+        return text
+    return f"{text}, {days} days before. Ask the host before you rely on it, or update Tuneworthy"
+
+
+def end_text(fact: ModelFact | None, as_of: date) -> str:
+    """When a model ends, and its named successor; empty where nobody looked."""
+    if fact is None or fact.ends is None:
+        return ""
+    if not isinstance(fact.ends, date):
+        return f"no end is published, as of {day_text(fact.dated)}"
+    if fact.ends <= as_of:
+        verb = "ended on"
+    elif fact.ends_is == "earliest":
+        verb = "ends on or after"
+    else:
+        verb = "ends on"
+    if fact.successors:
+        then = f". Its successor: {listing(fact.successors, 'or')}"
+    else:
+        then = ""
+    return f"{verb} {day_text(fact.ends)}{fact.unsure}{then}"

@@ -9,6 +9,7 @@ project's configuration goes before the user's.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -20,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.facts.load import OwnFacts, add_facts_from
 from tuneworthy.files.case import read_case
-from tuneworthy.files.disk import MIB, find_upwards, read_text
+from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.llm.hosts import config_path, read_host, shorten_path
 from tuneworthy.model.base import FileRecord, Name, NonNegative, wrong
 from tuneworthy.model.case import Case, DefaultValue, Model, Quantity, defaults_sentence
@@ -130,6 +131,28 @@ def read_own_facts() -> OwnFacts | None:
         return None
     path = place.parent / Path(source.path).expanduser()
     return OwnFacts(str(path), read_text(path, _MOST_FACTS, InputError))
+
+
+def find_upwards(name: str, folder: Path) -> Path | None:
+    """Find a file of this name in a folder or in the nearest one above it; None if there is none.
+
+    A folder that everybody may write to, such as ``/tmp``, is passed over, because nobody knows who
+    put the file there.
+    """
+    start = Path(os.path.abspath(folder))  # noqa: PTH100  # never raises
+    for place in (start, *start.parents):
+        path = place / name
+        if os.path.lexists(path) and (place == start or not _is_everybodys(place)):
+            return path
+    return None
+
+
+def _is_everybodys(folder: Path) -> bool:
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return True
+    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def find_project_file(folder: Path) -> Path | None:

@@ -226,28 +226,6 @@ def _umask() -> int:
     return current
 
 
-def find_upwards(name: str, folder: Path) -> Path | None:
-    """Find a file of this name in a folder or in the nearest one above it; None if there is none.
-
-    A folder that everybody may write to, such as ``/tmp``, is passed over, because nobody knows who
-    put the file there.
-    """
-    start = Path(os.path.abspath(folder))  # noqa: PTH100  # never raises
-    for place in (start, *start.parents):
-        path = place / name
-        if os.path.lexists(path) and (place == start or not _is_everybodys(place)):
-            return path
-    return None
-
-
-def _is_everybodys(folder: Path) -> bool:
-    try:
-        mode = folder.stat().st_mode
-    except OSError:
-        return True
-    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
-
-
 # Patterns of paths --------------------------------------------------------------------------------
 
 _SIGNS = re.compile(r"[*?\[]")

@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.model.base import read_place
 from tuneworthy.model.dossier import GoalRecord
 from tuneworthy.model.framework import Framework
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
@@ -94,8 +93,3 @@ def case_fields() -> dict[str, CaseField]:
         for part, entries in _parsed(FIELDS).data.items()
         for path, entry in entries.items()
     }
-
-
-def field_path(path: str) -> str:
-    """A path without the places in lists: ``attempts.name`` for ``attempts.1.name``."""
-    return ".".join(step for step in path.split(".") if read_place(step) is None)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from tuneworthy.answers.weigh import examples_need, with_own_evidence
 from tuneworthy.errors import CaseError, InputError, OutputError, extra_needed, one_line
-from tuneworthy.facts.ends import logged_end
+from tuneworthy.facts.load import logged_end
 from tuneworthy.files.case import (
     Written,
     add_to_case,

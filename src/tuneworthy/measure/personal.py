@@ -412,8 +412,13 @@ class Scanner:
                 continue
             at = np.flatnonzero(ends)
             rows = places[at] if each.digits else at
+            # a long conversation asks the same again and again
+            known: dict[str, bool] = {}
             for row, end in zip(rows.tolist(), ends[at].tolist(), strict=True):
-                if _holds(each, texts[row] or "", end):
+                text = texts[row] or ""
+                if text not in known:
+                    known[text] = _holds(each, text, end)
+                if known[text]:
                     bits[row] |= 1 << place
         return bits
 

@@ -175,13 +175,13 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
     model = _language_model()
     if model is None:
         return None
-    codes: list[str | None] = []
-    for text in texts:
+    known: dict[str, str | None] = {}
+    for text in dict.fromkeys(texts):
         part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
         short = sum(map(str.isalpha, part)) < LETTERS
         code, sure = (_NONE, 1.0) if short else _likeliest(model, part)
-        codes.append(code if sure >= sure_from and code != _NONE else None)
-    return codes
+        known[text] = code if sure >= sure_from and code != _NONE else None
+    return [known[text] for text in texts]
 
 
 def _likeliest(model: Any, text: str) -> tuple[str, float]:
@@ -233,16 +233,18 @@ def _language_model() -> Any:
 
 
 def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a packed model. Its 70 MB are kept unpacked on the disk until they are used."""
-    status = path.stat()
-    state = f"{path} {status.st_size} {status.st_mtime_ns}"
-    key = key_of([state.encode()])
+    """The arrays of a packed model. Its 70 MB are kept unpacked on the disk until they are used.
+
+    They are kept by what the file holds, so all environments of a user share them.
+    """
+    packed = path.read_bytes()
+    key = key_of([packed])
     kept = open_kept("languages", key)
     if kept is not None:
         with kept, suppress(OSError, ValueError, zipfile.BadZipFile):
             data = mmap.mmap(kept.fileno(), 0, access=mmap.ACCESS_READ)
             return _arrays_in(kept, data)
-    unpacked = lzma.decompress(path.read_bytes())
+    unpacked = lzma.decompress(packed)
     keep("languages", key, unpacked)
     return _arrays_in(io.BytesIO(unpacked), unpacked)
 

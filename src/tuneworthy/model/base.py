@@ -222,6 +222,11 @@ def read_place(step: str) -> int | None:
     return int(step) if _PLACE.fullmatch(step) else None
 
 
+def field_path(path: str) -> str:
+    """A path without the places in lists: ``attempts.name`` for ``attempts.1.name``."""
+    return ".".join(step for step in path.split(".") if read_place(step) is None)
+
+
 def wrong(what: str, fix: str) -> PydanticCustomError:
     """A validator's error: the fault, and the fix."""
     return PydanticCustomError("fix", "{what}", {"what": what, "fix": fix})

@@ -306,11 +306,15 @@ class Batch:
         columns = [values for name in names if (values := getattr(self, name))]
         if len(columns) < 2:
             return sum(len(values) - values.count(None) for values in columns)
+        if any(None not in values for values in columns):  # as mostly
+            return len(self)
         return len(self) - sum(set(row) == {None} for row in zip(*columns, strict=True))
 
     def _lacking(self, *names: str) -> int:
         """The number of traces without a value in at least one of these columns."""
         columns = [self.column(name) for name in names]
+        if not any(None in values for values in columns):  # as mostly
+            return 0
         return sum(None in row for row in zip(*columns, strict=True))
 
 

@@ -12,8 +12,7 @@ from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tuneworthy.facts.ends import serves_until
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import facts_on, serves_until
 from tuneworthy.facts.records import Assumption
 from tuneworthy.model.base import (
     DAYS_PER_MONTH,

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from tuneworthy.facts.ends import end_day
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import end_day, facts_on
 from tuneworthy.model.base import (
     DAYS_PER_MONTH,
     HOURS_PER_MONTH,

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
-from tuneworthy.framework.load import case_fields, field_path
+from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import (
     MONTHS_PER_QUARTER,
     FileRecord,
     Interval,
     Range,
     Unknown,
+    field_path,
 )
 from tuneworthy.model.case import AmountOf, Case
 from tuneworthy.model.framework import CostRow, CostTable, Framework, PlanRule, Span

@@ -38,8 +38,8 @@ from tuneworthy.money.terms import (
     collecting_hours,
 )
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.verdict.conditions import LiveCondition
-from tuneworthy.ways.criterion import TargetCriterion
+from tuneworthy.verdict.situation import LiveCondition
+from tuneworthy.ways.way import TargetCriterion
 from tuneworthy.words import count, listing, number, plain, quality, usd
 
 # Working days: when each phase starts and ends.

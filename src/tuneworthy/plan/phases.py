@@ -22,7 +22,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, phase_words
-from tuneworthy.verdict.conditions import LiveCondition, unsafe
+from tuneworthy.verdict.situation import LiveCondition, unsafe
 from tuneworthy.ways.results import draw_command
 from tuneworthy.words import (
     capital,

@@ -1,4 +1,4 @@
-"""The plan as a section of the dossier: its phases, their sum, and its grounds."""
+"""The plan as a section of the dossier: its phases, their sum, its grounds, and what is asked now."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Aim,
     ApproachResult,
+    AskNow,
+    AskPart,
     Assessment,
     DataNeed,
     InvestmentResult,
     Part,
     PartTotal,
+    Phase,
     Plan,
     QuestionResult,
 )
@@ -32,9 +35,9 @@ from tuneworthy.plan.phases import (
     plan_roll_out,
     plan_steps,
 )
-from tuneworthy.verdict.conditions import LiveCondition
 from tuneworthy.verdict.judge import Judgement
-from tuneworthy.ways.criterion import TargetCriterion
+from tuneworthy.verdict.situation import LiveCondition
+from tuneworthy.ways.way import TargetCriterion
 from tuneworthy.words import (
     count,
     day,
@@ -309,3 +312,37 @@ def hours_text(low: float, high: float | str) -> str:
     if least == most:
         return f"{least} hour" if least == "1" else f"{least} hours"
     return f"{least}–{most} hours"
+
+
+_DECISIONS = (
+    "pilot",
+    "decide",
+    "deployment",
+    "adopt",
+)  #: Phases that end in a decision.
+
+
+def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
+    """The work and money up to and including the first phase that ends in a decision.
+
+    The page, the memo, the list and a budget all use this one number.
+    """
+    if isinstance(plan, Unknown):
+        return plan
+    decision = find_decision(plan)
+    phases = plan.phases[: plan.phases.index(decision) + 1]
+    usd = Range.total(phase.usd for phase in phases)
+    return AskNow(
+        low=usd.low,
+        high=usd.high,
+        hours=Range.total(phase.hours for phase in phases),
+        parts=tuple(AskPart(what=p.title, hours=p.hours, usd=p.usd) for p in phases),
+        until=decision.title,
+    )
+
+
+def find_decision(plan: Plan) -> Phase:
+    """The first phase that ends in a decision. The ask covers everything up to it."""
+    return next(
+        (phase for phase in plan.phases if phase.id in _DECISIONS), plan.phases[-1]
+    )

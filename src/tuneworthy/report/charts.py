@@ -33,7 +33,7 @@ from tuneworthy.model.dossier import (
     Plan,
     Simulation,
 )
-from tuneworthy.plan.ask import find_decision
+from tuneworthy.plan.section import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
 from tuneworthy.words import (

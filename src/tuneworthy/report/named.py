@@ -7,7 +7,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from tuneworthy.framework.load import case_fields, field_path
+from tuneworthy.framework.load import case_fields
+from tuneworthy.model.base import field_path
 from tuneworthy.words import plain
 
 _PATH = (

@@ -31,12 +31,18 @@ class Rule(NamedTuple):
     """A wording, and the kind of instruction that it is."""
 
     wording: re.Pattern[str]  #: Found in a sentence.
+    #: A sentence with the wording has one of these, in small letters.
+    stems: Strings
     kind: str = ""
     amount: int = 0
     #: Says something else where this is found too.
     unless: re.Pattern[str] | None = None
     #: Whether a condition in the sentence is part of what is checked.
     own_condition: bool = False
+
+    def is_hinted(self, small: str) -> bool:
+        """Whether a sentence may have the wording; ``small`` is the sentence in small letters."""
+        return any(stem in small for stem in self.stems)
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
         """The instructions in a match: a number with its unit, each quoted text, or the kind alone."""
@@ -71,10 +77,19 @@ def _rules() -> Iterator[Rule]:
     for rule in _TOLD["rules"]:
         for key in {"wording", "unless"} & rule.keys():
             rule[key] = re.compile(whole(rule[key]), re.IGNORECASE)
+        rule["stems"] = tuple(rule["stems"])
         yield Rule(**rule)
 
 
 RULES = tuple(_rules())
+
+#: Letters that ``re`` takes for one of ASCII where case doesn't count.
+_LIKE_ASCII = str.maketrans("ıİſ\u212a", "iisk")
+
+
+def small_letters(sentence: str) -> str:
+    """A sentence in the letters that stems are looked for in."""
+    return sentence.translate(_LIKE_ASCII).lower()
 
 
 MOST_INSTRUCTIONS = 40  #: Of one prompt; further ones are not checked.
@@ -148,11 +163,15 @@ def _asks(line: str) -> Iterator[tuple[str, Ask]]:
     ):
         if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
             continue
+        small = small_letters(sentence)
+        rules = [rule for rule in RULES if rule.is_hinted(small)]
+        if not rules:
+            continue
         outside = _PATTERNS["quoted"].sub(
             lambda quote: '"' + "x" * len(quote[1]) + '"', sentence
         )
         ambiguous = _PATTERNS["ambiguous"].search(outside) is not None
-        for rule in RULES:
+        for rule in rules:
             if rule.own_condition or not ambiguous:
                 match = rule.wording.search(sentence)
                 if match is not None and not (

@@ -443,8 +443,12 @@ def _kinds(
     if not unknown and None not in made.get("output", (None,)):
         return ["trace"] * len(spoken)
     kinds: list[str | None] = []
+    answered = [False] * len(spoken)
+    for column in made.keys() & {*_ANSWERED}:
+        pairs = zip(answered, made[column], strict=True)
+        answered = [before or value is not None for before, value in pairs]
     for row, heard in enumerate(spoken):
-        if _has_any(made, row, _ANSWERED):
+        if answered[row]:
             kinds.append("trace")
         elif row in unknown:
             kinds.append(None)

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from tuneworthy.facts.ends import WARN_DAYS, base_problem, end_text
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import WARN_DAYS, base_problem, end_text, facts_on
 from tuneworthy.facts.records import KnownFacts, Method, ModelFact, ServiceFact
 from tuneworthy.model.case import Medium
 from tuneworthy.money.terms import mtok_range

@@ -23,8 +23,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
-from tuneworthy.facts.ends import age_text
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import age_text, facts_on
 from tuneworthy.facts.records import Method, ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.files.stores import read_disliked, read_pilot

@@ -23,7 +23,7 @@ import numpy as np
 from tuneworthy.answers.arms import arms_series
 from tuneworthy.answers.weigh import PILOT_SOURCE
 from tuneworthy.errors import CaseError, InputError, StoppedError
-from tuneworthy.facts.ends import age_text
+from tuneworthy.facts.load import age_text
 from tuneworthy.facts.records import Method
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tuneworthy.facts.ends import end_day
+from tuneworthy.facts.load import end_day
 from tuneworthy.files.stores import read_evidence
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, CaseDecision

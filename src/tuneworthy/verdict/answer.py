@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tuneworthy.facts.ends import serves_until
+from tuneworthy.facts.load import serves_until
 from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
-from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
-from tuneworthy.verdict.steps import (
+from tuneworthy.verdict.situation import (
+    Ruling,
+    Situation,
+    StepToDo,
     keep_data_inside,
     keep_prompt,
     search_first,

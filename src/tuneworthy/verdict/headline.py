@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.facts import CaseFacts
-from tuneworthy.facts.ends import end_day
+from tuneworthy.facts.load import end_day
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import in_use

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal, get_args
 
-from tuneworthy.facts.ends import end_day
+from tuneworthy.facts.load import end_day
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.case import Amount, Data, Model
 from tuneworthy.model.framework import TargetId

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from tuneworthy.answers.facts import CaseFacts, as_range, known_range
-from tuneworthy.facts.ends import WARN_DAYS, end_day
+from tuneworthy.facts.load import WARN_DAYS, end_day
 from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult

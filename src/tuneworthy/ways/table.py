@@ -12,11 +12,9 @@ from tuneworthy.model.base import Range, State
 from tuneworthy.model.case import Case
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
-from tuneworthy.stats.effects import chance_of_reduction, combined_chance
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.chances import chance_within
-from tuneworthy.ways.criterion import TargetCriterion
-from tuneworthy.ways.gap import Gap
+from tuneworthy.ways.gap import Gap, chance_of_reduction, combined_chance
 from tuneworthy.ways.sources import (
     arms_of_labs,
     kinds_of_tuning,
@@ -26,7 +24,7 @@ from tuneworthy.ways.sources import (
     unlisted_models,
     untried_options,
 )
-from tuneworthy.ways.way import KnownNumber, Way
+from tuneworthy.ways.way import KnownNumber, TargetCriterion, Way
 from tuneworthy.words import share
 
 _WORSE = 1.2  #: From this factor on, as a rule, something makes time or bill worse.

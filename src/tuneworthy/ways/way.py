@@ -1,14 +1,20 @@
-"""The internal record of a way: its figures, and its effect on errors."""
+"""A way with its figures and its effect on errors, and the one criterion for ways that are good enough.
+
+The judgement, the plan, the pilot's card, verify, watch and the requirements of a job all use that
+criterion for *met* and *missed*.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from tuneworthy.answers.facts import TARGETS
 from tuneworthy.model.base import Interval, Range, State, Strings, Unknown
-from tuneworthy.model.framework import Moves, TargetId, Triangle
+from tuneworthy.model.evidence import TargetState
+from tuneworthy.model.framework import Framework, Moves, TargetId, Triangle
 from tuneworthy.model.ways import (
     AnyFigure,
     Figure,
@@ -17,7 +23,8 @@ from tuneworthy.model.ways import (
     WayKind,
     WayState,
 )
-from tuneworthy.stats.intervals import wilson
+from tuneworthy.stats.intervals import cases_to_tell, times_longer, wilson
+from tuneworthy.words import listing
 
 FIGURE_OF: Mapping[TargetId, FigureId] = {
     "quality": "quality",
@@ -154,3 +161,197 @@ def dossier_figure(name: FigureId, known: KnownNumber | None) -> AnyFigure:
         brought=known.brought,
         **counted,
     )
+
+
+AFTERNOON = 200  #: Cases, half of them held out, that a person labels in an afternoon.
+
+Admissible = Mapping[TargetId, TargetState]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCriterion:
+    """The figures that a way has to meet, written down before anything is run.
+
+    ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
+    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most. Where
+    today's quality is unknown, the best untuned way that a lab ran takes its place.
+    """
+
+    limits: Mapping[TargetId, float]
+    private: State
+    today: Mapping[TargetId, KnownNumber] = field(default_factory=dict)
+    margin_quality: float = 0.02  #: Share of cases.
+
+    @classmethod
+    def from_framework(
+        cls,
+        framework: Framework,
+        limits: Mapping[TargetId, float],
+        private: State,
+        today: Mapping[TargetId, KnownNumber],
+    ) -> TargetCriterion:
+        """The criterion with the margin of the framework file."""
+        margin = framework.threshold("margin_quality")
+        if margin is None:
+            return cls(limits, private, today)
+        return cls(limits, private, today, margin)
+
+    @property
+    def quality_floor(self) -> float | None:
+        """The lowest sufficient quality: the stated one, else today's less the margin.
+
+        None where neither is known, or where no target is stated.
+        """
+        stated = self.limits.get("quality")
+        today = self.today.get("quality")
+        if stated is not None or not self.limits or today is None:
+            return stated
+        return today.value - self.margin_quality
+
+    def judge(self, way: Way) -> dict[TargetId, TargetState]:
+        """The state of each target that counts for a way: met, missed or unknown; {} without any.
+
+        Where no quality is stated, today's way isn't compared with itself. A tuned way must not be
+        worse than the untuned one beside it, by the cases that both were run on.
+        """
+        states: dict[TargetId, TargetState] = {}
+        for target, limit in self.limits.items():
+            states[target] = hold_against(target, way.figure(target), limit)
+        if self.limits and "quality" not in states and way.kind != "now":
+            states |= self._hold_quality(way)
+        if self.private == "yes":
+            states["privacy"] = _BY_STATE[way.private]
+        return states
+
+    def _hold_quality(self, way: Way) -> dict[TargetId, TargetState]:
+        """Whether a way is worse than today by the margin at most, case by case where possible.
+
+        {} where there is nothing to compare it with.
+        """
+        if way.gain is not None:
+            return {"quality": self._hold_gain(way.gain)}
+        floor = self.quality_floor
+        if floor is not None:
+            return {"quality": hold_against("quality", way.figure("quality"), floor)}
+        return {"quality": "unknown"} if way.tuned else {}
+
+    def _hold_gain(self, gain: KnownNumber) -> TargetState:
+        if gain.low >= -self.margin_quality:
+            return "met"
+        if gain.high < -self.margin_quality:
+            return "missed"
+        return "unknown"
+
+    def gains(self, way: Way, other: Way | None) -> State:
+        """Whether a tuned way has a benefit that the untuned one beside it lacks.
+
+        Yes: it is better by more than the margin, or meets a target that the other one doesn't. No:
+        neither is shown, and the other one isn't known to miss a target that it meets. Equal ways
+        gain nothing, nor do ways that all existing cases can't distinguish: then the cheaper one is
+        kept. Unknown where nobody compared them, or where a few more labels could settle it.
+        """
+        if way.gain is None:
+            return "unknown"
+        if way.gain.low > self.margin_quality:
+            return "yes"
+        ours = self.judge(way)
+        theirs = {} if other is None else self.judge(other)
+        behind = [
+            target
+            for target in ours
+            if theirs.get(target) != "met"
+            and (target != "quality" or target in self.limits)
+        ]
+        if any(ours[target] == "met" for target in behind):
+            return "yes"
+        if self._labels_would_tell(way.gain):
+            return "unknown"
+        open_ = (target for target in behind if ours[target] == "unknown")
+        if any(theirs.get(target) == "missed" for target in open_):
+            return "unknown"
+        return "no"
+
+    def _labels_would_tell(self, gain: KnownNumber) -> bool:
+        """Whether a few more cases might show a gain, so that it is too early to say no."""
+        ahead = gain.value - self.margin_quality
+        if ahead <= 0 or not gain.cases:
+            return False
+        longer = times_longer(gain.value - gain.low, ahead)
+        return 2 * gain.cases * (longer - 1) <= AFTERNOON
+
+    def admits(self, way: Way) -> TargetState:
+        """Whether a way meets every target: missed if one is missed, met if all are met.
+
+        Unknown where no target is stated. A tuned way has to keep general skills and safety, too.
+        It proves nothing where the best untuned way is unknown.
+        """
+        states = dict(self.judge(way))
+        if way.tuned and "no" in (way.skills, way.safe):
+            return "missed"
+        if not set(states) - {"privacy"}:
+            return "unknown"
+        if "missed" in states.values():
+            return "missed"
+        if way.best_known == "no":
+            return "unknown"
+        return "unknown" if "unknown" in states.values() else "met"
+
+    def nearly_admits(self, way: Way) -> bool:
+        """Whether a way is close to its quality target, and meets the others as far as is known.
+
+        Close: its interval reaches no more than the margin below the target, so that a better way
+        could bring no gain. The interval may reach twice as far where settling it takes more cases
+        than labelling is worth.
+        """
+        limit = self.limits.get("quality")
+        known = way.figures.get("quality")
+        if limit is None or known is None or not known.cases or known.value < limit:
+            return False
+        states = self.judge(way)
+        others = {state for target, state in states.items() if target != "quality"}
+        if others - {"met"}:
+            return False
+        below = limit - known.low
+        if below <= self.margin_quality:
+            return True
+        telling = cases_to_tell(known.value, limit, known.cases)
+        return telling is None and below <= 2 * self.margin_quality
+
+    @staticmethod
+    def name_targets(targets: Iterable[TargetId]) -> str:
+        """Name targets in a sentence."""
+        return listing([TARGETS[target].name for target in targets])
+
+    def missed_by(self, way: Way) -> tuple[TargetId, ...]:
+        """Targets that a way is known to miss."""
+        return tuple(
+            target for target, state in self.judge(way).items() if state == "missed"
+        )
+
+
+_BY_STATE: Mapping[State, TargetState] = {
+    "yes": "met",
+    "no": "missed",
+    "unknown": "unknown",
+}
+
+
+def hold_against(
+    target: TargetId, known: KnownNumber | None, limit: float
+) -> TargetState:
+    """Compare a figure with a limit: met or missed only where its whole interval lies on one side.
+
+    A share of right answers without its number of cases is unknown. Seconds and USD that are stated
+    as one number count as exact.
+    """
+    if known is None:
+        return "unknown"
+    if target == "quality":
+        if known.cases is None and known.grade in ("stated", "measured"):
+            return "unknown"
+        if known.low >= limit:
+            return "met"
+        return "missed" if known.high < limit else "unknown"
+    if known.high <= limit:
+        return "met"
+    return "missed" if known.low > limit else "unknown"

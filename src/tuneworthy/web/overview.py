@@ -21,8 +21,7 @@ from tuneworthy.model.dossier import (
     FactorResult,
     Source,
 )
-from tuneworthy.plan.ask import find_decision
-from tuneworthy.plan.section import hours_text
+from tuneworthy.plan.section import find_decision, hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import memo, money, payback, verdict
 from tuneworthy.report.sections import ways as table

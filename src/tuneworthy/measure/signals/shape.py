@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -271,13 +272,25 @@ def _own_facts(batch: Batch, rows: Flags) -> Flags:
         left = {word.casefold() for word in _facts(batch.output[row] or "")}
         sources = (asked, system, *(passages or ()), *(text for _, text in turns or ()))
         for text in filter(None, sources):
-            left = left and left - words(text)
+            small = text.casefold() if left else ""
+            # a word that is no part of the text is none of its words, which take longer to find
+            if any(word in small for word in left):
+                left -= words(text)
         own[row] = bool(left)
     return own
 
 
 def _words(text: str) -> set[str]:
-    return {word.casefold() for word in {*_WORDS.findall(text)}}
+    return {*_small_words(text)}
+
+
+def _small_words(text: str) -> list[str]:
+    """The words of a text in small letters, in their order."""
+    if text.isascii():
+        words: list[str] = _WORDS.findall(text.casefold())
+        return words
+    # a small form of another letter may not be a letter itself
+    return [word.casefold() for word in _WORDS.findall(text)]
 
 
 def _facts(text: str) -> list[str]:
@@ -307,14 +320,15 @@ def _copied(batch: Batch, rows: Flags) -> Flags:
     copied = np.zeros(len(batch), dtype=bool)
     passages = batch.column("contexts")
     for row in np.flatnonzero(rows).tolist():
-        runs = _runs(batch.output[row] or "")
-        held = [_runs(text) for text in passages[row] or ()]
+        runs = {*_runs(batch.output[row] or "")}
+        held = (runs.intersection(_runs(text)) for text in passages[row] or ())
         copied[row] = (
-            any(len(runs & each) * 2 >= len(runs) for each in held) if runs else False
+            any(len(each) * 2 >= len(runs) for each in held) if runs else False
         )
     return copied
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = [word.casefold() for word in _WORDS.findall(text)]
-    return {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
+def _runs(text: str) -> Iterator[tuple[str, ...]]:
+    """The runs of four words in a text; none where it has fewer."""
+    words = _small_words(text)
+    return zip(*(words[at:] for at in range(_RUN)), strict=False)

@@ -24,8 +24,7 @@ from tuneworthy.model.dossier import (
     Turn,
 )
 from tuneworthy.model.framework import TargetId
-from tuneworthy.plan.ask import find_decision
-from tuneworthy.plan.section import hours_text
+from tuneworthy.plan.section import find_decision, hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import (

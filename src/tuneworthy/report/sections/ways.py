@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
-from tuneworthy.facts.ends import end_text
+from tuneworthy.facts.load import end_text
 from tuneworthy.facts.records import KnownFacts
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier, Step

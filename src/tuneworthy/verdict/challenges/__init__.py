@@ -7,12 +7,11 @@ from types import ModuleType
 from tuneworthy.answers.facts import CaseFacts, Challenge
 from tuneworthy.model.base import Strings
 from tuneworthy.model.dossier import ChallengeResult
-from tuneworthy.verdict.challenges import claims, data, evidence, money, reasons
+from tuneworthy.verdict.challenges import claims, evidence, money, reasons
 
 ROOMS = {
     "Reasons that exclude each other": reasons,
-    "Claims about the ceiling and about success": claims,
-    "Claims about data": data,
+    "Claims about the ceiling, about success and about data": claims,
     "Expectations about money": money,
     "What was measured against what was said": evidence,
 }  #: The modules with their titles, in the order of their challenges.

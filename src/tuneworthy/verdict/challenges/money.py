@@ -10,8 +10,7 @@ from tuneworthy.answers.facts import (
     known_range,
     pushback,
 )
-from tuneworthy.facts.ends import end_day, looked_up_end, serves_until
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import end_day, facts_on, looked_up_end, serves_until
 from tuneworthy.model.base import DAYS_PER_MONTH, Range, months_to_reach
 from tuneworthy.model.case import Amount, in_use
 from tuneworthy.model.framework import CostRow, ongoing_usd
