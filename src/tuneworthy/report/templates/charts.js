@@ -38,10 +38,12 @@ async function draw(box) {
       for (const name of ["role", "aria-label", "aria-roledescription"]) one.removeAttribute(name);
     }
     link(picture, spec.usermeta.leads);
-    box.replaceChildren(picture.cloneNode(true)); // without what listens to the marks
     shown.finalize();
+    if (drawn.get(box) !== width) return; // the width changed meanwhile, and the other picture counts
+    box.replaceChildren(picture.cloneNode(true)); // without what listens to the marks
     box.dataset.drawn = "yes";
   } catch {
+    if (drawn.get(box) !== width) return;
     drawn.delete(box);
     box.dataset.drawn = "no";
     const table = box.closest("figure")?.querySelector("details");
