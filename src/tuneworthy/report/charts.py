@@ -193,7 +193,7 @@ class Drawing:
             "padding": {
                 "left": spare,
                 "top": 6,
-                "right": look.get("room", 30),
+                "right": 30,
                 "bottom": 4,
             },
             "autosize": {"type": "fit", "contains": "padding"},

@@ -38,6 +38,7 @@ from tuneworthy.lab.prepare import (
     quoted,
     refuse_unpriced,
     runs_beside,
+    time_row,
 )
 from tuneworthy.lab.session import StopHandle, ledger_or_none, spend_of
 from tuneworthy.llm.choose import lacking_keys
@@ -399,6 +400,11 @@ class Labs:
         else:
             arms = plan.arms
         quote = kind.quoted(lab)
+        more = []
+        if caller is not None:
+            more = [*caller.search_rows]
+            if quote.calls:
+                more.append(time_row(caller, quote, settings.at_once))
         again = [call for call in doubtful if settings.ask_again or not call.usd]
         places = dict.fromkeys(place.base_url or place.provider for place in reached)
         return LabOffer(
@@ -415,7 +421,7 @@ class Labs:
             unconfirmed=caller.unconfirmed
             if caller and self._transport is None
             else (),
-            more=tuple(caller.search_rows) if caller else (),
+            more=tuple(more),
         )
 
     def _refuse(self, source: str | Path) -> None:

@@ -136,7 +136,7 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     dossier = case.dossier
     challenges = _heaviest_first(dossier)
     return CaseOverview(
-        first=_first_step(dossier, name),
+        first=first_step(dossier, name),
         ask=_ask(dossier),
         pays_back=payback.pays_back(dossier),
         late=payback.never_repaid(dossier),
@@ -154,7 +154,8 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     )
 
 
-def _first_step(dossier: Dossier, name: str) -> FirstStep | None:
+def first_step(dossier: Dossier, name: str) -> FirstStep | None:
+    """The next step of a case; None without advice. ``name`` is its folder, for commands."""
     advice = dossier.recommendation
     if isinstance(advice, Unknown):
         return None
