@@ -724,24 +724,17 @@ def spending(plan: Plan) -> Drawing | None:
         if phase is decision:
             part = "later"
         rows.append(row)
-    drawing = by_title("spending", rows)
-    if drawing is None:
-        return None
-    leads = {
-        name: [Destination(place.says, f"plan{place.to}"), place]
-        for name, (place,) in drawing.leads.items()
-    }
-    return replace(drawing, leads=leads)
+    return by_title("spending", rows)
 
 
 def _free_side(start: float, end: float) -> Literal["right", "left", "above"]:
     """The side of a bar with room for its amount; both ends are shares of the axis."""
-    if end < _ROOM_FOR_AMOUNT:
+    if end < 1 - _ROOM_FOR_AMOUNT:
         return "right"
     return "left" if start > _ROOM_FOR_AMOUNT else "above"
 
 
-_ROOM_FOR_AMOUNT = 0.55  #: Of the axis: what an amount takes on a telephone.
+_ROOM_FOR_AMOUNT = 0.58  #: Of the axis: what an amount takes on a telephone.
 _FEWEST_PHASES = 2
 
 

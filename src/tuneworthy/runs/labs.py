@@ -63,7 +63,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import lab as words
 from tuneworthy.training import pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
-from tuneworthy.words import sentence
+from tuneworthy.words import capital, sentence
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
@@ -583,7 +583,10 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
         summary = dict(words.ceiling_rows(result))
-        says = f"Ceiling {summary['Ceiling']}. Best prompt {summary['Best prompt']}"
+        ceiling = summary["Ceiling"]
+        if not ceiling.startswith("too few"):
+            ceiling = f"ceiling {ceiling}"
+        says = f"{capital(ceiling)}. Best prompt {summary['Best prompt']}"
         rows = tuple(words.answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
         says = (

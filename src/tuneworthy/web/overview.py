@@ -27,6 +27,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import fields_in
 from tuneworthy.report.sections import memo, money, payback, plan, verdict
 from tuneworthy.report.sections import ways as table
+from tuneworthy.report.sections.lab import card_text
 from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.commands import PAGES, Page
 from tuneworthy.words import capital, cut
@@ -85,7 +86,7 @@ class Objection(NamedTuple):
 class Finding(NamedTuple):
     """The result of a lab or a check, in the words of its day."""
 
-    id: str  #: Of its run.
+    id: str  #: Of its run; empty for one that isn't kept.
     says: str
     on: date
 
@@ -165,12 +166,15 @@ def first_step(dossier: Dossier, name: str) -> FirstStep | None:
 
 
 def _findings(case: EvaluatedCase) -> list[Finding]:
-    """The newest finding of each kind of lab, the newest on top."""
+    """The newest finding of each kind of lab, the newest on top; a pilot also without its run."""
     newest: dict[str, Finding] = {}
     for run in kept_runs(case.case, _MOST_RUNS_READ):
         newest.setdefault(
             run.kind, Finding(run.id, run.says, run.at.astimezone().date())
         )
+    card = case.dossier.pilot
+    if card is not None and "pilot" not in newest:
+        newest["pilot"] = Finding("", f"Pilot: {card_text(card)}", card.on)
     return list(newest.values())[:_MOST_FINDINGS]
 
 
@@ -191,7 +195,7 @@ def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
     }
     turning = set(dossier.verdict.basis.turning)
     grade = dossier.ceiling.grade
-    tried = f"Tried before: {grade}" if grade else "Tried before"
+    tried = f"Tried before (ceiling {grade})" if grade else "Tried before"
     return [
         AnswerGroup("For tuning", _cells("factors", indicators.items(), turning)),
         AnswerGroup("Against it", _cells("factors", against.items(), turning)),
