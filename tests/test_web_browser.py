@@ -831,6 +831,23 @@ def test_every_page_is_open_to_all_in_both_schemes_and_fits_a_telephone(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [PHONE, 720, 860, 1000, 1280])
+def test_a_list_has_room_for_names_at_every_width(
+    browser: Any, world: World, width: int
+) -> None:
+    with Watched(browser, world, width=width).go("/?budget=2000") as watched:
+        at = "[...document.querySelectorAll('{}')].map(one => one.getBoundingClientRect().width)"
+        names = watched.ask(at.format(".case-row .name"))
+        assert len(names) > 3
+        assert min(names) >= 130
+        (table,) = watched.ask(at.format(".cases"))
+        (main,) = watched.ask(at.format("#cases"))
+        assert abs(main - table) < 1
+        rows = watched.ask(at.format(".cases tbody tr"))
+        assert max(rows) - min(rows) < 1, "no row has columns that others lack"
+
+
+@pytest.mark.slow
 def test_a_picture_that_comes_late_takes_nothing_from_that_of_the_width_now(
     browser: Any, world: World
 ) -> None:

@@ -303,8 +303,8 @@ def _say_end(dossier: Dossier, launch: Phase) -> str:
     if first is None or first > launch.end:
         return ""
     return (
-        f"The model in use ends on {day(first)}. The tuned one is live by "
-        f"{day(launch.end)}, so another one has to answer in between."
+        f"The model in use ends on {day(first)}, before a tuned one is live "
+        f"({day(launch.end)}): name what answers in between."
     )
 
 

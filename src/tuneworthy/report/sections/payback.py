@@ -345,7 +345,7 @@ def rival_facts(dossier: Dossier) -> Iterator[b.Fact]:
     """The bill of what rivals the tuned way most: no other way has to be tuned and run.
 
     A model nobody ran where one would take the saving; else the cheapest untuned way that is enough
-    or may be. Nothing where no price is known.
+    or may be. Nothing where no price is known, and where it is what runs today.
     """
     money = dossier.investment
     if isinstance(money, Unknown) or isinstance(money.computed, Unknown):
@@ -360,6 +360,8 @@ def rival_facts(dossier: Dossier) -> Iterator[b.Fact]:
     if not priced:
         return
     rival, *_ = priced
+    if rival.model in {way.model for way in dossier.ways if way.state == "running"}:
+        return  # the table of ways says what runs today
     bill = f"{dollars(rival.usd_per_month)}{money.a_month}"
     says = f"{rival.model} at {bill} for the same calls."
     why = "" if rival.admissible == "yes" else sentence(rival.why)
