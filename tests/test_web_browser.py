@@ -567,7 +567,7 @@ def test_a_lever_shows_what_it_does_and_writes_when_told_to(
         watched.until("#side", " 2 months")
         page.get_by_role("button", name="Save", exact=True).click()
         page.wait_for_url("**/money")
-        assert " 2 months" in watched.text("#side")
+        assert " 2 months" in watched.text("#worked")
         was, now = yaml.safe_load(before), yaml.safe_load(world.text("task-api"))
         assert now["economics"]["monthly"].pop("api_savings_usd") == 3000
         assert was["economics"]["monthly"].pop("api_savings_usd") == 1500

@@ -222,9 +222,11 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
     if not _is_late(money) or isinstance(money.limit_months, Unknown):
         return f"{odds}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
+    # a stated saving above the bill leaves the rule on money open, and this counts the bill
+    late = "Too late by today’s bill" if money.contradicted else "Too late"
     if drawn.p_works == 1:
-        return f"Too late. It {when}, and {limit}."
-    return f"Too late: if it works, it {when}, and {limit}."
+        return f"{late}. It {when}, and {limit}."
+    return f"{late}: if it works, it {when}, and {limit}."
 
 
 def _odds(dossier: Dossier, drawn: Simulation) -> str:
