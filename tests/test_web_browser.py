@@ -839,7 +839,7 @@ def test_a_list_has_room_for_names_at_every_width(
         at = "[...document.querySelectorAll('{}')].map(one => one.getBoundingClientRect().width)"
         names = watched.ask(at.format(".case-row .name"))
         assert len(names) > 3
-        assert min(names) >= 130
+        assert min(names) >= 120
         (table,) = watched.ask(at.format(".cases"))
         (main,) = watched.ask(at.format("#cases"))
         assert abs(main - table) < 1

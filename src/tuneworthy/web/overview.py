@@ -124,12 +124,11 @@ class CaseOverview:
     decision: str  #: The decision at the end of them; empty without a plan.
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether any figure of a way is drawn, so that a legend is needed."""
+    def drawn(self) -> set[str]:
+        """The states of what is drawn beside the ways, which a legend explains."""
         cells = (cell for row in self.against.rows for cell in row)
-        return any(
-            isinstance(cell, b.Cell) and cell.glyph is not None for cell in cells
-        )
+        glyphs = (cell.glyph for cell in cells if isinstance(cell, b.Cell))
+        return {glyph.state for glyph in glyphs if glyph is not None}
 
 
 def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
