@@ -156,7 +156,9 @@ def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would
     far = verified(folder, fake, margin=0.5, again=True, cap_usd=100)
     assert far.cases_needed == far.contrast.n
     most = math.ceil(100 * far.contrast.high)
-    assert f"No gain: at most {most:+d} points." in api.render(far, folder="lab")
+    assert f"No gain: the tuned model is at most {most} points better." in api.render(
+        far, folder="lab"
+    )
 
 
 @pytest.mark.slow
