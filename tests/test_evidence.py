@@ -966,6 +966,8 @@ def test_the_dossier_carries_every_measurement_by_its_published_names() -> None:
         (0.12, 0.09, 0.155, "share of outputs", "12% (9.0%–16%) of outputs"),
         (19366, 19366, "open", "requests a month", "at least 19,366 requests a month"),
         (5, 5, 5, "prompts", "5 prompts"),
+        (1, 1, 1, "arms", "1 arm"),
+        (0.52, 0.34, 0.65, "points", "52 (34–65) points"),
         (1.234, 1.1, 1.4, "s", "1.23 (1.1–1.4) s"),
         (41.5, 40, 43, "USD a month", "$42 ($40–$43) per month"),
         (Unknown(ask="x"), None, None, "s", "unknown"),

@@ -221,6 +221,64 @@ def heaviness(challenge: ChallengeResult) -> int:
     return ["contradiction", "doubt", "pushback"].index(challenge.severity)
 
 
+def test_money_that_is_not_known_is_a_picture_of_the_cost_and_the_questions_it_lacks(
+    tmp_path: Path,
+) -> None:
+    client = a_client(a_site(a_shelf(tmp_path, one=OPEN_CASE)))
+    seen = get(client, "/cases/one")
+    (box,) = [one for one in seen.all("div") if "data-chart" in one]
+    assert str(box["data-chart"]).endswith("/charts/spending.json")
+    asked = [str(one.get("href")) for one in seen.all("a")]
+    for path in (
+        "economics.monthly.api_savings_usd",
+        "economics.hourly_rate_usd",
+        "today.usd_per_month",
+    ):
+        assert f"/cases/one/interview?ask={path}" in asked
+    assert "(economics." not in seen.text
+
+
+def test_the_memo_names_the_rival_and_a_model_that_ends_before_the_tuned_one_is_live(
+    project: Path,
+) -> None:
+    case = load_case(project / "examples" / "task-api")
+    late = DAY + timedelta(days=9)
+    dossier = decide(case, load_framework("lesson"), as_of=late)
+    rows = {row.label: row for row in sections_memo.facts(dossier)}
+    assert "Strongest rival, untuned" not in rows, "it is what runs today"
+    (live,) = [row for row in rows.values() if row.value == "Whether it goes live."]
+    assert "The model in use ends on 14 Jan 2027, before a tuned one" in live.beside
+    before = decide(case, load_framework("lesson"), as_of=DAY)
+    (live,) = [
+        row
+        for row in sections_memo.facts(before)
+        if row.value == "Whether it goes live."
+    ]
+    assert "ends on" not in live.beside
+
+    other = load_case(project / "examples" / "insurance-claims")
+    dossier = decide(other, load_framework("lesson"), as_of=late)
+    rows = {row.label: row for row in sections_memo.facts(dossier)}
+    assert re.fullmatch(
+        r"openai:gpt-6-luna at \$\d+–\$\d+ per month for the same calls\.",
+        rows["Strongest rival, untuned"].value,
+    )
+
+
+def test_the_end_of_an_interview_leads_to_a_page_and_names_no_command(
+    tmp_path: Path, project: Path
+) -> None:
+    client = a_client(a_site(with_examples(tmp_path, project, "task-api")))
+    seen = get(client, "/cases/task-api/interview")
+    assert "What to do next: State a target" in seen.text
+    assert "tuneworthy answer" not in seen.text
+    assert "/cases/task-api/interview?ask=targets.quality.at_least" in [
+        one.get("href") for one in seen.all("a")
+    ]
+    beside = get(client, "/compare?a=task-api&b=task-api&b_if=low_volume%3Dyes")
+    assert "CASE" not in beside.text
+
+
 def test_who_decides_is_written_only_into_the_file_that_was_seen(
     client: TestClient, folder: Path
 ) -> None:

@@ -164,7 +164,7 @@ def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
     ready = prepare(folder, as_of=DAY)
     said = ceiling.render_quote(ready, quoted(ready))
     seen = Seen(a_client(site_of(folder, known(RIGHT))).get(f"{LAB}/offer").text)
-    for label in ("Cases", "Calls", "Price"):
+    for label in ("Cases", "Calls", "Price", "Time"):
         (told,) = re.findall(rf"^  {label} +(.*)$", said, re.MULTILINE)
         assert f"{label} {told}" in seen.text
     assert "Sent to fake" in seen.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -219,6 +220,9 @@ def test_a_pilot_is_quoted_run_and_kept(
         "The ways on the held-out cases"
         in Seen(client.get(f"{AT}/runs/{run.id}").text).text
     )
+    shutil.rmtree(folder / ".tuneworthy/runs")
+    told = Seen(client.get(AT).text).text
+    assert ", by the pilot of " in told, "its card alone is a finding"
 
 
 @pytest.mark.slow

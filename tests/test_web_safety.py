@@ -18,11 +18,19 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from internals import Workspace, make_app, open_directory, run, web_app, web_guard
-from web_world import DAY, HOME, OPEN_CASE, Seen, a_client, a_shelf, a_site
+from web_world import (
+    DAY,
+    HOME,
+    OPEN_CASE,
+    Seen,
+    a_client,
+    a_shelf,
+    a_site,
+    all_routes,
+)
 
 TOKEN = "t" * 43
 
@@ -172,19 +180,6 @@ def test_no_form_is_taken_without_its_secret(client: TestClient, folder: Path) -
                 assert answer.status_code in (403, 405), (path, csrf)
     assert untouched(folder)
     assert {path.name for path in folder.iterdir()} == {"one"}
-
-
-def all_routes(client: TestClient) -> list[APIRoute]:
-    """Every route, those of included routers too."""
-    found: list[APIRoute] = []
-    left = list(client.app.routes)  # type: ignore[attr-defined]  # FastAPI's own
-    while left:
-        one = left.pop()
-        if isinstance(one, APIRoute):
-            found.append(one)
-        inner = getattr(one, "original_router", None) or getattr(one, "router", None)
-        left += getattr(inner, "routes", [])
-    return found
 
 
 def test_there_are_no_routes_but_those_of_the_page(client: TestClient) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from internals import Site, Workspace, make_app, open_directory
@@ -46,6 +47,19 @@ def a_site(folder: Path, chosen: str | None = None, token: str | None = None) ->
 def a_client(site: Site) -> TestClient:
     """A browser without scripts, at the server's own address."""
     return TestClient(make_app(site), base_url=HOME, follow_redirects=False)
+
+
+def all_routes(client: TestClient) -> list[APIRoute]:
+    """Every route, those of included routers too."""
+    found: list[APIRoute] = []
+    left = list(client.app.routes)  # type: ignore[attr-defined]  # FastAPI's own
+    while left:
+        one = left.pop()
+        if isinstance(one, APIRoute):
+            found.append(one)
+        inner = getattr(one, "original_router", None) or getattr(one, "router", None)
+        left += getattr(inner, "routes", [])
+    return found
 
 
 def hostile_text(told: object) -> str:

@@ -212,11 +212,22 @@ def fill(template: str, values: Any) -> str:
     return _Words().vformat(template, (), values)
 
 
-_PLURALS = ("prompts", "models", "examples", "tokens", "seconds")
+_PLURALS = (
+    "arms",
+    "examples",
+    "makers",
+    "models",
+    "points",
+    "prompts",
+    "seconds",
+    "tokens",
+)
 
 
 def _style(unit: str) -> tuple[Callable[[float], str], str]:
     """The function that writes numbers of a unit, and the words behind them."""
+    if unit == "points":
+        return points, " points"
     if unit.startswith("share"):
         return _percent, unit.removeprefix("share")
     if unit.startswith("USD"):

@@ -364,7 +364,7 @@ def _counts(snapshot: CaseSnapshot) -> str:
 _PAGE = 50  # cases in one part of the list
 # after this time the rest of a list is worked out later, so the list appears at once
 _MOMENT_S = 0.08
-_FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
+_FEW = _PAGE  # cases of which each is looked at for every list; of more only those that are shown
 _DOSSIERS = 200  # dossiers kept in memory; they are large
 
 

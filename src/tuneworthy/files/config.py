@@ -139,12 +139,19 @@ def find_upwards(name: str, folder: Path) -> Path | None:
     A folder that everybody may write to, such as ``/tmp``, is passed over, because nobody knows who
     put the file there.
     """
-    start = Path(os.path.abspath(folder))  # noqa: PTH100  # never raises
-    for place in (start, *start.parents):
-        path = place / name
-        if os.path.lexists(path) and (place == start or not _is_everybodys(place)):
-            return path
-    return None
+    # texts, as this is asked for each case of a list, and making paths takes most of the time
+    start = os.path.abspath(folder)  # noqa: PTH100  # never raises
+    place = start
+    while True:
+        path = os.path.join(place, name)  # noqa: PTH118  # see above
+        if os.path.lexists(path) and (
+            place == start or not _is_everybodys(Path(place))
+        ):
+            return Path(path)
+        above = os.path.dirname(place)  # noqa: PTH120  # see above
+        if above == place:
+            return None
+        place = above
 
 
 def _is_everybodys(folder: Path) -> bool:

@@ -576,17 +576,12 @@ def render_quote(
             proxies=lab.proxies,
             unconfirmed=lab.unconfirmed,
         )
-    seen = [usual.seconds for usual in lab.usual.values() if usual.seconds]
-    each = fmean(seen or [ASSUMED_S])
-    pace = (
-        f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
-    )
     more = [*lab.price_rows]
     more += lab.search_rows
     rather = f"; where no text is the right one, {JUDGE}"
     free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
-    more.append(("Time", f"about {duration(quote.calls * each / AT_ONCE)} at {pace}"))
+    more.append(time_row(lab, quote, AT_ONCE))
     judge = lab.scores.judge
     if judge is not None:
         own = len(own_work(judge, plan.arms))
@@ -595,6 +590,18 @@ def render_quote(
         more.append(general_row(general))
     document = quote_document(arms, *parts, quote, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
+
+
+def time_row(lab: PreparedLab, quote: Quote, at_once: int) -> tuple[str, str]:
+    """The time that the calls of a quote take, ``at_once`` of them in parallel.
+
+    It goes by the calls that the same models have answered; without any, by an assumed time.
+    """
+    seen = [usual.seconds for usual in lab.usual.values() if usual.seconds]
+    each = fmean(seen or [ASSUMED_S])
+    known = "as so far" if seen else "assumed"
+    took = duration(quote.calls * each / at_once)
+    return "Time", f"about {took} at {each:.2g} s a call ({known}), {at_once} at once"
 
 
 def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Quote:

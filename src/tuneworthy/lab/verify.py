@@ -220,6 +220,7 @@ def gain_evidence(
     }
     about: dict[str, Any] = {
         "value": task.difference,
+        "unit": "points",  # of a difference between two shares
         "details": details | more,
         "source": f"{by}: {task.first} less {task.second}",
         "method": "paired difference on cases that chose nothing",

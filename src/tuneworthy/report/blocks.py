@@ -102,7 +102,8 @@ class Glyph:
     low: float  #: Ends of its interval; ``at`` for none.
     high: float
     limit: float | None  #: Where what is wanted lies; None for nothing wanted.
-    state: Literal["met", "missed", "unknown"]
+    #: Whether it meets its target; ``work`` for hours, which have none.
+    state: Literal["met", "missed", "unknown", "work"]
     shape: Literal["dot", "bar"]  #: A bar begins at nought.
     counted: bool  #: Whether it was measured or computed; an outline marks what is only stated.
 

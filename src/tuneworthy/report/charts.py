@@ -19,7 +19,7 @@ from datetime import date, timedelta
 from functools import cache, lru_cache
 from itertools import pairwise
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
@@ -42,7 +42,7 @@ from tuneworthy.words import (
     day,
     interval_text,
     limit_text,
-    number,
+    months,
     usd,
     usd_range,
 )
@@ -190,7 +190,12 @@ class Drawing:
         spec |= {
             "width": width,
             "height": self.height(width),
-            "padding": {"left": spare, "top": 6, "right": 30, "bottom": 4},
+            "padding": {
+                "left": spare,
+                "top": 6,
+                "right": 30,
+                "bottom": 4,
+            },
             "autosize": {"type": "fit", "contains": "padding"},
             "config": _of_width(looks()["config"], narrow=width == NARROW),
             "usermeta": {
@@ -514,7 +519,7 @@ def _break_even_marks(
     for name, line in lines.items():
         crossing = _crossing(line)
         if crossing is not None:
-            says = f"{number(round(crossing))} months"
+            says = months(crossing)
             marks.append({"month": crossing, "back": name, "of": name, "says": says})
     return marks
 
@@ -552,7 +557,7 @@ def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
 _LINE_WORDS = {
     "possible": "if it works",
     "all": "all runs",
-    "stated": "by the stated figures",
+    "stated": "stated figures",
     "table": "by the table",
 }
 
@@ -560,28 +565,27 @@ _LINE_WORDS = {
 def _named_ends(
     lines: Mapping[str, Sequence[tuple[int, float]]], *, gap: float, certain: bool
 ) -> list[dict[str, Any]]:
-    """A label at the end of each line, moved up where two would overlap.
+    """A label beside the end of each line, moved up where two would overlap.
 
-    It is below a falling line, and below the line of all runs where that is a loss, as the zero
-    line is drawn above.
+    A line that leaves the picture at its top is named there.
     """
+    last_month = max((line[-1][0] for line in lines.values() if line), default=0)
     ends = []
     for name, line in lines.items():
-        if not line:
-            continue
-        month, last = line[-1]
-        _, before = line[-2] if len(line) > 1 else line[-1]
-        falls = last < before
-        below = 1.5 * gap if falls or (name == "all" and last < 0) else 0.0
-        ends.append((last - below, month, name))
+        if line:
+            month, last = line[-1]
+            ends.append((last, month, name))
     labels = []
     height = -math.inf
     for wished, month, name in sorted(ends):  # from the lowest up
-        height = max(wished, height + gap)
         words = _LINE_WORDS[name]
         if certain and name == "possible":
             words = "simulated"  # there is no other line of runs to tell it from
-        labels.append({"end": month, "at": height, "label": words, "line": name})
+        row = {"end": month, "at": wished, "label": words, "line": name, "side": "top"}
+        if month == last_month:
+            height = max(wished, height + gap)
+            row |= {"at": height, "side": "beside"}
+        labels.append(row)
     return labels
 
 
@@ -700,7 +704,7 @@ def spending(plan: Plan) -> Drawing | None:
     ):
         return None
     whole = Range.total(amounts)
-    middle_of_axis = (whole.low + whole.most) / 4
+    end = (whole.low + whole.most) / 2
     rows: list[dict[str, Any]] = []
     spent = Range.between(0.0, 0.0)
     part = "now"
@@ -715,7 +719,7 @@ def spending(plan: Plan) -> Drawing | None:
         if phase is decision or phase is phases[-1]:
             hours = f"{as_hours(spent.low)}–{as_hours(spent.most)} h"
             says = usd_range(spent.low, spent.most) if priced else hours
-            side = "right" if after < middle_of_axis else "left"
+            side = _free_side(before / end, after / end) if end else "right"
             row |= {"decides": after, "says": says, "side": side}
         if phase is decision:
             part = "later"
@@ -723,7 +727,15 @@ def spending(plan: Plan) -> Drawing | None:
     return by_title("spending", rows)
 
 
-_FEWEST_PHASES = 3
+def _free_side(start: float, end: float) -> Literal["right", "left", "above"]:
+    """The side of a bar with room for its amount; both ends are shares of the axis."""
+    if end < 1 - _ROOM_FOR_AMOUNT:
+        return "right"
+    return "left" if start > _ROOM_FOR_AMOUNT else "above"
+
+
+_ROOM_FOR_AMOUNT = 0.58  #: Of the axis: what an amount takes on a telephone.
+_FEWEST_PHASES = 2
 
 
 def decided_in(plan: Plan) -> Phase:

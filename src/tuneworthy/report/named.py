@@ -54,6 +54,11 @@ def name_fields(text: str) -> str:
     return _BARE.sub(bare, _BESIDE.sub(beside, text))
 
 
+def fields_in(text: str) -> list[str]:
+    """The paths of fields that a sentence names, in its order."""
+    return [path for path in _BARE.findall(text) if _is_field(path)]
+
+
 def _is_field(path: str) -> bool:
     """Whether a text is the path of a field, and not a file or an address."""
     field = field_path(path)

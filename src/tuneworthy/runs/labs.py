@@ -38,6 +38,7 @@ from tuneworthy.lab.prepare import (
     quoted,
     refuse_unpriced,
     runs_beside,
+    time_row,
 )
 from tuneworthy.lab.session import StopHandle, ledger_or_none, spend_of
 from tuneworthy.llm.choose import lacking_keys
@@ -62,7 +63,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import lab as words
 from tuneworthy.training import pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
-from tuneworthy.words import sentence
+from tuneworthy.words import capital, sentence
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
@@ -399,6 +400,11 @@ class Labs:
         else:
             arms = plan.arms
         quote = kind.quoted(lab)
+        more = []
+        if caller is not None:
+            more = [*caller.search_rows]
+            if quote.calls:
+                more.append(time_row(caller, quote, settings.at_once))
         again = [call for call in doubtful if settings.ask_again or not call.usd]
         places = dict.fromkeys(place.base_url or place.provider for place in reached)
         return LabOffer(
@@ -415,7 +421,7 @@ class Labs:
             unconfirmed=caller.unconfirmed
             if caller and self._transport is None
             else (),
-            more=tuple(caller.search_rows) if caller else (),
+            more=tuple(more),
         )
 
     def _refuse(self, source: str | Path) -> None:
@@ -577,7 +583,10 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
         summary = dict(words.ceiling_rows(result))
-        says = f"Ceiling {summary['Ceiling']}. Best prompt {summary['Best prompt']}"
+        ceiling = summary["Ceiling"]
+        if not ceiling.startswith("too few"):
+            ceiling = f"ceiling {ceiling}"
+        says = f"{capital(ceiling)}. Best prompt {summary['Best prompt']}"
         rows = tuple(words.answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
         says = (

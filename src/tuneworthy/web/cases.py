@@ -35,7 +35,7 @@ from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.document import report as memo_of
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import money, plan, record, verdict
+from tuneworthy.report.sections import memo, money, payback, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.deltas import deltas
@@ -594,6 +594,7 @@ def _with_amounts(
             values["compared"] = money.compared(now.dossier, supposed.dossier)
             values["changes"] = deltas(now.dossier, supposed.dossier)
     values |= {
+        "in_short": _money_in_short(now.dossier),
         "groups": money.grouped(levers),
         "sections": (money.investment(supposed.dossier),),
     }
@@ -603,6 +604,18 @@ def _with_amounts(
     typed = {lever.id: lever.text for lever in levers if lever.id in amounts}
     part.headers["HX-Replace-Url"] = f"{of.base}/money{behind(typed)}"
     return part
+
+
+def _money_in_short(dossier: Dossier) -> b.Facts:
+    """What the amounts come to, as the first page of the case says it."""
+    ask = memo.cost(dossier)
+    back = payback.pays_back(dossier)
+    late = payback.never_repaid(dossier)
+    rows = [
+        b.Fact("Ask now", ask.value.rstrip(",")),
+        b.Fact(back.label, back.value, late),
+    ]
+    return b.facts([*rows, *payback.rival_facts(dossier)])
 
 
 def _amounts_from_code(code: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from tuneworthy.errors import argument
 from tuneworthy.report.html import escape_invisible
 from tuneworthy.report.named import name_fields
 
@@ -30,6 +31,7 @@ PAGES = {
     "measure": Page("files", "Add files"),
     "data": Page("files", "Add files"),
     "show": Page("plan", "See the plan"),
+    "watch": Page("lab#looks-title", "Does it still hold?"),
 }  #: By the first word of a step's command.
 
 _COMMAND = re.compile(r"tuneworthy (\w+)(?: \S+ ([a-z_0-9.]+)=)?")
@@ -55,9 +57,11 @@ def said_on_page(context: Context, text: str) -> Markup:
 
     The command stays beside the link, as a report or a colleague may mention it.
     """
+    page = find_page(text)
+    if name := context.get("name"):
+        text = text.replace(" CASE", f" {argument(name)}")
     safe = escape(escape_invisible(name_fields(text)))
     base = context.get("base")
-    page = find_page(text)
     if base is None or page is None:
         return safe
     link = Markup(' <a class="does" href="{base}/{page.at}">{page.says}</a>')

@@ -18,6 +18,7 @@ from tuneworthy.interview.answers import conflict_of, growth_doubt
 from tuneworthy.interview.questions import offers
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
+from tuneworthy.web.overview import first_step
 from tuneworthy.web.render import AskedCase, OfCase, query
 
 router = APIRouter()
@@ -220,6 +221,7 @@ def _interview_page(
             for offer in offers(now.case, now.framework, passed=way.passed)
         },
         "rest": words.rest(of.dossier, now.framework),
+        "first": first_step(of.dossier, of.name),
         "swap": of.part,
     }
     return of.page("asked.html" if of.part else "interview.html", status, **shown)

@@ -23,8 +23,10 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.plan.section import find_decision, hours_text
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections import memo, money, payback, verdict
+from tuneworthy.report.named import fields_in
+from tuneworthy.report.sections import memo, money, payback, plan, verdict
 from tuneworthy.report.sections import ways as table
+from tuneworthy.report.sections.lab import card_text
 from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.commands import PAGES, Page
 from tuneworthy.words import capital, cut
@@ -83,7 +85,7 @@ class Objection(NamedTuple):
 class Finding(NamedTuple):
     """The result of a lab or a check, in the words of its day."""
 
-    id: str  #: Of its run.
+    id: str  #: Of its run; empty for one that isn't kept.
     says: str
     on: date
 
@@ -107,7 +109,11 @@ class CaseOverview:
     late: str  #: How often the money isn't seen again, over all runs; empty where it always is.
     findings: list[Finding]
     against: b.Table
-    money: b.Picture | None  #: None where the money can't be drawn.
+    #: The money month by month, or else what is spent up to each decision; None without a plan.
+    money: b.Picture | None
+    priced_by: list[
+        AskedQuestion
+    ]  #: Questions that the money lacks; [] where it is known.
     rival: str  #: The bill of the strongest rival of what is drawn; empty where none is known.
     groups: list[AnswerGroup]
     turns: b.Facts
@@ -117,12 +123,11 @@ class CaseOverview:
     decision: str  #: The decision at the end of them; empty without a plan.
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether any figure of a way is drawn, so that a legend is needed."""
+    def drawn(self) -> set[str]:
+        """The states of what is drawn beside the ways, which a legend explains."""
         cells = (cell for row in self.against.rows for cell in row)
-        return any(
-            isinstance(cell, b.Cell) and cell.glyph is not None for cell in cells
-        )
+        glyphs = (cell.glyph for cell in cells if isinstance(cell, b.Cell))
+        return {glyph.state for glyph in glyphs if glyph is not None}
 
 
 def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
@@ -130,13 +135,14 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     dossier = case.dossier
     challenges = _heaviest_first(dossier)
     return CaseOverview(
-        first=_first_step(dossier, name),
+        first=first_step(dossier, name),
         ask=_ask(dossier),
         pays_back=payback.pays_back(dossier),
         late=payback.never_repaid(dossier),
         findings=_findings(case),
         against=table.first_table(dossier, wide=True),
-        money=b.pictures_in([money.investment(dossier)]).get("fan"),
+        money=_money_picture(dossier),
+        priced_by=_lacking_amounts(case),
         rival=payback.rival_text(dossier),
         groups=_answer_groups(dossier),
         turns=memo.turns_facts(dossier),
@@ -147,7 +153,8 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     )
 
 
-def _first_step(dossier: Dossier, name: str) -> FirstStep | None:
+def first_step(dossier: Dossier, name: str) -> FirstStep | None:
+    """The next step of a case; None without advice. ``name`` is its folder, for commands."""
     advice = dossier.recommendation
     if isinstance(advice, Unknown):
         return None
@@ -157,12 +164,15 @@ def _first_step(dossier: Dossier, name: str) -> FirstStep | None:
 
 
 def _findings(case: EvaluatedCase) -> list[Finding]:
-    """The newest finding of each kind of lab, the newest on top."""
+    """The newest finding of each kind of lab, the newest on top; a pilot also without its run."""
     newest: dict[str, Finding] = {}
     for run in kept_runs(case.case, _MOST_RUNS_READ):
         newest.setdefault(
             run.kind, Finding(run.id, run.says, run.at.astimezone().date())
         )
+    card = case.dossier.pilot
+    if card is not None and "pilot" not in newest:
+        newest["pilot"] = Finding("", f"Pilot: {card_text(card)}", card.on)
     return list(newest.values())[:_MOST_FINDINGS]
 
 
@@ -183,7 +193,7 @@ def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
     }
     turning = set(dossier.verdict.basis.turning)
     grade = dossier.ceiling.grade
-    tried = f"Tried before: {grade}" if grade else "Tried before"
+    tried = f"Tried before (ceiling {grade})" if grade else "Tried before"
     return [
         AnswerGroup("For tuning", _cells("factors", indicators.items(), turning)),
         AnswerGroup("Against it", _cells("factors", against.items(), turning)),
@@ -208,6 +218,33 @@ def _cells(
     return cells
 
 
+def _money_picture(dossier: Dossier) -> b.Picture | None:
+    """The money month by month, else the cost up to each decision, which needs no saving."""
+    drawn = b.pictures_in([money.investment(dossier), plan.section(dossier)])
+    return drawn.get("fan") or drawn.get("spending")
+
+
+def _lacking_amounts(case: EvaluatedCase) -> list[AskedQuestion]:
+    """The questions whose answers the money waits for."""
+    result = case.dossier.investment
+    if not isinstance(result, Unknown):
+        return []
+    paths = [_FIRST_OF.get(path, path) for path in fields_in(result.ask)]
+    return _buttons(case, paths)
+
+
+_FIRST_OF = {"economics.monthly": "economics.monthly.api_savings_usd"}
+"""For a group of fields, the one that a person is asked for."""
+
+
+def _buttons(case: EvaluatedCase, paths: Iterable[str]) -> list[AskedQuestion]:
+    """The questions about some paths, each with a short title."""
+    return [
+        AskedQuestion(ask.id, cut(capital(ask.title), _LONGEST_TITLE))
+        for ask in case.asks(paths)
+    ]
+
+
 def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
     ranks = list(b.SEVERITIES)
     return sorted(dossier.challenges, key=lambda each: ranks.index(each.severity))
@@ -216,21 +253,18 @@ def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
 def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
     """A challenge as the overview shows it, with the questions to ask again."""
     label, _ = b.SEVERITIES[challenge.severity]
-    asks = case.asks(challenge.between)[:_MOST_QUESTIONS]
-    questions = [
-        AskedQuestion(ask.id, cut(capital(ask.title), _LONGEST_TITLE)) for ask in asks
-    ]
+    questions = _buttons(case, challenge.between)[:_MOST_QUESTIONS]
     says = verdict.say_in_short(challenge.says)
     return Objection(challenge.severity, label, says, challenge.settle, questions)
 
 
 def _phases(dossier: Dossier) -> Iterator[NextPhase]:
     """The phases up to the next decision; only the first ones where there are many."""
-    plan = dossier.plan
-    if isinstance(plan, Unknown):
+    planned = dossier.plan
+    if isinstance(planned, Unknown):
         return
-    decision = find_decision(plan)
-    asked = plan.phases[: plan.phases.index(decision) + 1]
+    decision = find_decision(planned)
+    asked = planned.phases[: planned.phases.index(decision) + 1]
     for phase in asked[:_MOST_PHASES]:
         hours = hours_text(phase.hours.low, phase.hours.high)
         yield NextPhase(phase.id, phase.title, hours, phase.end)

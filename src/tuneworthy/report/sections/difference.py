@@ -421,7 +421,11 @@ def _facts(dossier: Dossier) -> Rows:
     verdict = dossier.verdict
     yield "Answer", sentence(ANSWER_WORDS[verdict.answer])
     yield "Why", verdict.because
-    yield "First step", verdict.now
+    advice = dossier.recommendation
+    yield (
+        "First step",
+        sentence(verdict.now if isinstance(advice, Unknown) else advice.says),
+    )
     yield (
         "Targets",
         sentence(listing([*target_texts(dossier).values()]) or "none is stated"),

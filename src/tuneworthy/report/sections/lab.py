@@ -1090,7 +1090,8 @@ def outcome_text(result: VerifyResult) -> str:
         return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"
     if result.outcome == "no_gain":
         none = "no gain" if result.why == "task" else "no gain shown"
-        return f"{none}: {_most_gained(result.contrast.high)}. {result.plan.untuned} is kept"
+        gained = _most_gained(result.contrast.high)
+        return f"{none}: the tuned model is {gained}. {result.plan.untuned} is kept"
     return says
 
 
@@ -1099,7 +1100,9 @@ def _most_gained(high: float) -> str:
     ends = math.ceil(round(100 * high, 6)) / 100
     if ends < 0:
         return f"at least {points(-ends)} points worse"
-    return f"at most {points(ends, sign=True)} points"
+    if ends == 0:
+        return "no better"
+    return f"at most {points(ends)} points better"
 
 
 def _targets_in(result: VerifyResult, state: str) -> str:

@@ -43,7 +43,7 @@ from tuneworthy.report.sections.difference import difference as what_changed
 from tuneworthy.report.sections.payback import (
     CHANCES,
     pays_back,
-    rival_text,
+    rival_facts,
     still_fails,
 )
 from tuneworthy.report.sections.plan import work_text
@@ -81,6 +81,8 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
     yield cost(dossier)
     yield from _decisions(dossier)
     yield pays_back(dossier)
+    if dossier.verdict.answer != "no":
+        yield from rival_facts(dossier)
     yield b.Fact("What would change the answer", "", _changes(dossier), "change")
     if dossier.challenges:
         clashes = f"Open objections: {tally(dossier.challenges)}."
@@ -287,8 +289,22 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
         more = [f"Only once {listing(others)}."] if others else []
         if " to run" not in pays_back(dossier).beside:
             more += [_to_run(dossier.investment)]
+        more += [_say_end(dossier, launch)]
         label = f"Decide on {weekday(launch.start)}"
-        yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
+        says = " ".join(filter(None, more))
+        yield b.Fact(label, "Whether it goes live.", says, "plan")
+
+
+def _say_end(dossier: Dossier, launch: Phase) -> str:
+    """Say that the model in use ends before another one is live; empty where it doesn't."""
+    ends = [way.ends for way in dossier.ways if way.state == "running"]
+    first = min((end for end in ends if end is not None), default=None)
+    if first is None or first > launch.end:
+        return ""
+    return (
+        f"The model in use ends on {day(first)}, before a tuned one is live "
+        f"({day(launch.end)}): name what answers in between."
+    )
 
 
 def next_decision(dossier: Dossier) -> b.Fact | None:
@@ -713,13 +729,6 @@ def warning(dossier: Dossier) -> list[str]:
         f"{b.SEVERITIES[says[text]][0]}: {text}"
         for text in (ordered[1:] if settles else ordered)
     ]
-    money = dossier.investment
-    if not isinstance(money, Unknown) and money.but:
-        exclude = [
-            text for text in shown if says[text.partition(": ")[2]] != "contradiction"
-        ]
-        place = len(shown) - len(exclude)
-        shown.insert(place, rival_text(dossier))
     left = len(shown) - _MOST_CLASHES
     if left > 0:
         shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more under “{FIT}”")]

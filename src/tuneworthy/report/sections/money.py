@@ -459,10 +459,13 @@ def _simulated(
     title = "What each amount alone does to the result"
     cells = "{input} | {low_usd:usd} | {high_usd:usd}"
     ends = b.records(title, titles, cells, drawn.tornado)
-    yield (
+    says = (
         f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, with the "
         "odds of failure. Each amount is moved alone from there."
     )
+    if not certain:
+        says += f" The average over all runs is {dollars(money.gain_usd)}."
+    yield says
     yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
     rows = [row for row in money.worth if row.usd > 0]
     worth = "What finding out is worth before you decide"

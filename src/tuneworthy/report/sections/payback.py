@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Literal
 
@@ -222,9 +222,11 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
     if not _is_late(money) or isinstance(money.limit_months, Unknown):
         return f"{odds}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
+    # a stated saving above the bill leaves the rule on money open, and this counts the bill
+    late = "Too late by today’s bill" if money.contradicted else "Too late"
     if drawn.p_works == 1:
-        return f"Too late. It {when}, and {limit}."
-    return f"Too late: if it works, it {when}, and {limit}."
+        return f"{late}. It {when}, and {limit}."
+    return f"{late}: if it works, it {when}, and {limit}."
 
 
 def _odds(dossier: Dossier, drawn: Simulation) -> str:
@@ -334,26 +336,38 @@ def _grown(money: InvestmentResult) -> str:
 
 
 def rival_text(dossier: Dossier) -> str:
+    """The bill of the strongest rival, in a sentence; empty where no price is known."""
+    return " ".join(
+        f"{fact.label}: {fact.value} {fact.beside}".rstrip()
+        for fact in rival_facts(dossier)
+    )
+
+
+def rival_facts(dossier: Dossier) -> Iterator[b.Fact]:
     """The bill of what rivals the tuned way most: no other way has to be tuned and run.
 
     A model nobody ran where one would take the saving; else the cheapest untuned way that is enough
-    or may be. Empty where no price is known.
+    or may be. Nothing where no price is known, and where it is what runs today.
     """
     money = dossier.investment
     if isinstance(money, Unknown) or isinstance(money.computed, Unknown):
-        return ""
+        return
     if money.but:
-        return f"Untried rival: {sentence(money.but)}"
+        yield b.Fact("Untried rival", sentence(money.but), "", "money")
+        return
     computed = money.computed
     untuned = [each for each in computed.servings if not each.tuned]
     able = [each for each in (*untuned, *computed.rivals) if each.admissible != "no"]
     priced = [each for each in able if not isinstance(each.usd_per_month, Unknown)]
     if not priced:
-        return ""
+        return
     rival, *_ = priced
+    if rival.model in {way.model for way in dossier.ways if way.state == "running"}:
+        return  # the table of ways says what runs today
     bill = f"{dollars(rival.usd_per_month)}{money.a_month}"
-    says = f"Its strongest rival, untuned: {rival.model} at {bill} for the same calls."
-    return says if rival.admissible == "yes" else f"{says} {sentence(rival.why)}"
+    says = f"{rival.model} at {bill} for the same calls."
+    why = "" if rival.admissible == "yes" else sentence(rival.why)
+    yield b.Fact("Strongest rival, untuned", says, why, "money")
 
 
 OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
@@ -365,6 +379,8 @@ def never_repaid(dossier: Dossier) -> str:
     if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
         return ""
     drawn = money.simulation
+    if _is_never_repaid(money, drawn):
+        return ""  # the answer itself says so
     if drawn.p_never < OFTEN or drawn.p_works in (0, 1):
         return ""
     within = f"in {drawn.horizon_months} months"

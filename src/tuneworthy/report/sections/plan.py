@@ -80,13 +80,25 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"),
         b.facts(_facts(dossier, plan)),
         calendar or phases,
-        captioned(charts.spending(plan), phases, table_is="elsewhere"),
+        _spending(plan, phases),
         b.fold(
             "What is done in each phase, and when it is done", _steps(plan, case_path)
         ),
         plan.notes
         and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
     )
+
+
+def _spending(plan: Plan, phases: b.Table) -> b.Picture | None:
+    """The picture of what each phase adds, with what is spent up to the next decision as its title."""
+    drawing = charts.spending(plan)
+    if drawing is None:
+        return None
+    decides = [row for row in drawing.rows if "decides" in row]
+    title = f"{decides[0]['says']} up to the next decision"
+    drawn = {row["part"] for row in drawing.rows}
+    but = () if "later" in drawn else ("band",)
+    return captioned(drawing, phases, table_is="elsewhere", title=title, but=but)
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:

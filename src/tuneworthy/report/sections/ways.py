@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from tuneworthy.answers.facts import TARGETS
+from tuneworthy.answers.facts import TARGETS, ends
 from tuneworthy.errors import argument
 from tuneworthy.facts.load import end_text
 from tuneworthy.facts.records import KnownFacts
@@ -331,7 +333,31 @@ def _drawn_cells(
             if figure.grade == "stated" and way.state == "running":
                 source = f"interview?ask=today.{column.figure}"
             row[place] = b.Cell(str(row[place]), glyph=glyph, page=source)
+    _draw_work(drawn[1:], shown)
     return drawn
+
+
+def _draw_work(rows: Sequence[list[str | b.Cell]], shown: Sequence[WayResult]) -> None:
+    """Draw the hours to try each untried way behind its grade, which is the last cell.
+
+    Where nothing was measured these are the only figures. Ways without an upper end of their hours
+    aren't drawn, and none is where there is nothing to compare.
+    """
+    hours = {
+        way.id: ends(way.to_try.hours)
+        for way in shown
+        if way.state == "untried" and not isinstance(way.to_try.hours, Unknown)
+    }
+    drawn = {name: both for name, both in hours.items() if math.isfinite(both[1])}
+    if len(drawn) < _FEWEST:
+        return
+    axis = _Axis(0.0, max(high for _, high in drawn.values()) * _MARGIN, "bar")
+    if axis.high <= 0:
+        return
+    for row, way in zip(rows, shown, strict=True):
+        last = row[-1]
+        if way.id in drawn and isinstance(last, b.Cell):
+            row[-1] = replace(last, glyph=axis.draw_work(*drawn[way.id]))
 
 
 class _Axis(NamedTuple):
@@ -377,6 +403,11 @@ class _Axis(NamedTuple):
             self.shape,
             figure.grade in _COUNTED,
         )
+
+    def draw_work(self, low: float, high: float) -> b.Glyph:
+        """Place a range of hours on the axis, as a bar to its middle."""
+        ends_at = (self._place(low), self._place(high))
+        return b.Glyph(sum(ends_at) / 2, *ends_at, None, "work", "bar", counted=True)
 
     def _place(self, value: float) -> float:
         """The place of a value in percent of the axis; a value beyond the axis lies at its end."""

@@ -1,12 +1,13 @@
 
 const telephone = matchMedia("(max-width: 44rem)");
 const drawn = new WeakMap();
-// Each mark that rests on something is a link to it; the first one to a place is a stop of the tab key.
+// Each mark that rests on something of this page is a link to it; the first one to a place is a stop of the tab key.
 function link(picture, leads) {
   const met = new Set();
   for (const mark of picture.querySelectorAll("path, line, text")) {
     const to = mark.__data__?.href;
     if (!Object.hasOwn(leads, to)) continue;
+    if (to.startsWith("#") && !document.getElementById(to.slice(1))) continue; // on another page
     const [a, title] = ["a", "title"].map((tag) => document.createElementNS(picture.namespaceURI, tag));
     a.setAttribute("href", to);
     a.setAttribute("aria-label", title.textContent = leads[to]);
@@ -38,10 +39,12 @@ async function draw(box) {
       for (const name of ["role", "aria-label", "aria-roledescription"]) one.removeAttribute(name);
     }
     link(picture, spec.usermeta.leads);
-    box.replaceChildren(picture.cloneNode(true)); // without what listens to the marks
     shown.finalize();
+    if (drawn.get(box) !== width) return; // the width changed meanwhile, and the other picture counts
+    box.replaceChildren(picture.cloneNode(true)); // without what listens to the marks
     box.dataset.drawn = "yes";
   } catch {
+    if (drawn.get(box) !== width) return;
     drawn.delete(box);
     box.dataset.drawn = "no";
     const table = box.closest("figure")?.querySelector("details");
