@@ -530,9 +530,14 @@ class CaseFacts:
 
 # A challenge: its rule, its numbers and its sentence in one function.
 
-Found = tuple[Strings, str, str] | Literal[False] | None
-"""The paths of the statements in the case file, the sentence on what doesn't fit, and what settles
-it."""
+
+@dataclass(frozen=True, slots=True)
+class RaisedChallenge:
+    """What the rule of a challenge finds in a case."""
+
+    between: Strings  #: The paths of the statements in the case file.
+    says: str  #: What doesn't fit.
+    settle: str  #: What to do about it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,7 +545,7 @@ class Challenge:
     """A rule that finds statements which don't fit together, or a statement that nothing supports."""
 
     severity: Severity
-    rule: Callable[[CaseFacts], Found]
+    rule: Callable[[CaseFacts], RaisedChallenge | None]
 
     @property
     def id(self) -> str:
@@ -549,16 +554,15 @@ class Challenge:
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
         """Raise the challenge to a case; None where the rule finds nothing to challenge."""
-        fired = self.rule(facts)
-        if not fired:
+        raised = self.rule(facts)
+        if raised is None:
             return None
-        between, says, settle = fired
         return ChallengeResult(
             id=self.id,
             severity=self.severity,
-            between=between,
-            says=sentence(says),
-            settle=sentence(settle),
+            between=raised.between,
+            says=sentence(raised.says),
+            settle=sentence(raised.settle),
         )
 
 
