@@ -15,6 +15,7 @@ from tuneworthy.model.base import (
     months_to_reach,
 )
 from tuneworthy.model.case import Case, in_use
+from tuneworthy.money.recurrence import GROWTH
 from tuneworthy.money.serving import (
     CostLine,
     ServingCost,
@@ -24,7 +25,6 @@ from tuneworthy.money.serving import (
 )
 from tuneworthy.money.terms import (
     ENDPOINT,
-    GROWTH,
     PREMIUM,
     REQUESTS,
     SERVED,
@@ -589,7 +589,7 @@ def _volume_steps(
         yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls{model.a_month}"
     else:
         yield f"The saving covers {usd(fixed.value)} from {calls} calls{model.a_month}"
-    if not isinstance(savings.month, Interval) or model.one_off:
+    if not isinstance(savings.month, Interval) or not model.recurrence.repeats:
         return
     now = count(values[REQUESTS])
     month = savings.month.value

@@ -23,15 +23,13 @@ from tuneworthy.model.dossier import (
     Simulation,
     Swing,
 )
+from tuneworthy.money.recurrence import GROWTH, LIFE, PRICE_FALL
 from tuneworthy.money.savings import Stakes
 from tuneworthy.money.serving import ServingOption
 from tuneworthy.money.terms import (
     BILL,
     DISCOUNT,
     FAILURE,
-    GROWTH,
-    LIFE,
-    PRICE_FALL,
     REQUESTS,
     Inputs,
     Sum,
@@ -369,12 +367,8 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
     lacks = {
         DISCOUNT: "money later counts as much as money now",
         FAILURE: "the tuning works",
-        LIFE: "the tuned model never has to be tuned anew",
+        LIFE: flow.model.recurrence.never_ends,
     }
-    if flow.model.one_off:
-        lacks[LIFE] = (
-            "the job runs once: nothing is trained again, and nothing comes after it"
-        )
     yield from (
         f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs
     )
@@ -392,7 +386,7 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
         )
     if LIFE in flow.inputs:
         yield f"when the model's life ends, {flow.model.retraining_is}"
-    if not flow.model.one_off:
+    if flow.model.recurrence.repeats:
         yield from _assumes_of_traffic(flow)
 
 
@@ -564,7 +558,7 @@ class CashFlow:
         )
         months = np.where(success > 0, months, np.inf)
         # it pays with the job or never, and waiting only puts it off
-        if self.model.one_off:
+        if not self.model.recurrence.repeats:
             months = np.where((months > 1) | (cumulated[1] < 0), np.inf, 1.0)
             delay = (1 - step) * (worth - upfront)
         return Paths(worth - upfront, months, cumulated, delay)

@@ -18,16 +18,14 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.case import AmountOf, Case
 from tuneworthy.model.framework import CostRow, CostTable, Framework, PlanRule, Span
+from tuneworthy.money.recurrence import MONTHLY, Recurrence, recurrence_of
 from tuneworthy.words import count, listing, number, plain, share, usd
 
 RATE = "economics.hourly_rate_usd"
 BILL = "today.usd_per_month"
 REQUESTS = "economics.traffic.requests_per_month"
-GROWTH = "economics.traffic.growth_per_month"
 DISCOUNT = "economics.assumptions.discount_per_year"
 FAILURE = "economics.assumptions.failure_chance"
-LIFE = "economics.assumptions.model_life_months"
-PRICE_FALL = "economics.assumptions.price_fall_per_year"
 SAVINGS = "economics.monthly.api_savings_usd"
 TRAINED = "plan.training_by_the_token.usd"
 SERVED = "serving.usd_per_month"
@@ -59,8 +57,8 @@ def stated(case: Case) -> dict[str, Interval]:
     }
     amounts["economics"] = case.economics
     inputs = dict(pair for path, value in amounts.items() for pair in read(path, value))
-    gone = (GROWTH, LIFE, PRICE_FALL) if case.one_off else ()
-    return {name: amount for name, amount in inputs.items() if name not in gone}
+    left_out = recurrence_of(case).left_out
+    return {name: amount for name, amount in inputs.items() if name not in left_out}
 
 
 class Product(NamedTuple):
@@ -207,15 +205,14 @@ class CostModel(NamedTuple):
     #: Running costs by the framework's table; empty without one.
     table: Mapping[str, CostPart]
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
-    #: Whether it is a job that runs once, so that nothing is kept fresh.
-    one_off: bool = False
+    recurrence: Recurrence = MONTHLY
     #: The value to state before the upfront cost can be known, unless it is the rate.
     lacks: str = ""
 
     @property
     def a_month(self) -> str:
         """The words behind a monthly amount; empty for a job, which is paid once."""
-        return "" if self.one_off else " per month"
+        return self.recurrence.a_month
 
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
@@ -273,6 +270,8 @@ def build_cost_model(
     builder = _Builder(case, framework, stated(case) | dict(more or {}))
     whole, parts, retraining_is = builder.upfront(lacking, training)
     running, running_parts = builder.running(serving, is_named=is_named)
+    recurrence = recurrence_of(case)
+    table = builder.table("ongoing") if recurrence.repeats else {}
     in_parts = case.economics.monthly.ongoing_usd is None and running_parts
     return CostModel(
         upfront=builder.or_none(whole),
@@ -287,10 +286,10 @@ def build_cost_model(
         ),
         savings=builder.money(SAVINGS),
         quality=builder.money("economics.monthly.quality_value_usd"),
-        table={} if case.one_off else builder.table("ongoing"),
+        table=table,
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
-        one_off=case.one_off,
+        recurrence=recurrence,
         lacks=builder.lacks,
     )
 
@@ -325,7 +324,7 @@ class _Builder:
         self.inputs = inputs
         self.assumed: list[str] = []
         self.lacks = ""
-        self.one_off = case.one_off
+        self.recurrence = recurrence_of(case)
 
     def or_none(self, terms: Sum | None) -> Sum | None:
         """The sum if it can be priced, else None."""
@@ -464,12 +463,13 @@ class _Builder:
         path = "economics.monthly"
         if monthly.ongoing_usd is not None:
             whole = self.money(f"{path}.ongoing_usd")
-            return whole, {
-                "inference": CostPart(whole)
-            } if self.one_off else self._split(whole)
+            if self.recurrence.repeats:
+                return whole, self._split(whole)
+            return whole, {"inference": CostPart(whole)}
         if monthly.ongoing is None:
             parts = self.table("ongoing")
-            if self.one_off:
+            if not self.recurrence.repeats:
+                # nothing is watched or trained again after a job
                 parts = {
                     name: part for name, part in parts.items() if name == "inference"
                 }
@@ -479,14 +479,15 @@ class _Builder:
                 parts["inference"] = CostPart(serving)
             return (usd_of(parts) if parts else None), parts
         path = f"{path}.ongoing"
-        quarterly = f"{path}.retraining_hours_per_quarter"
+        retraining = CostPart()
+        if self.recurrence.repeats:
+            quarterly = f"{path}.retraining_hours_per_quarter"
+            retraining = self.work(quarterly, 1 / MONTHS_PER_QUARTER)
         parts = {
             "inference": CostPart(self.money(f"{path}.inference_usd")),
             "other": CostPart(self.money(f"{path}.other_usd")),
             "monitoring": self.work(f"{path}.monitoring_hours"),
-            "retraining": CostPart()
-            if self.one_off
-            else self.work(quarterly, 1 / MONTHS_PER_QUARTER),
+            "retraining": retraining,
         }
         return usd_of(parts), parts
 
