@@ -280,7 +280,7 @@ class Search:
         if self.over:
             return False
         gain = expected_gain(self.values)
-        return gain is None or gain[0] >= SEARCH_MARGIN
+        return gain is None or gain.value >= SEARCH_MARGIN
 
     def best(self, most: int) -> list[PromptCandidate]:
         """The best known candidates, each once; equal ones in their order."""
@@ -318,10 +318,14 @@ class Search:
             return Unknown(
                 ask=self.why or f"let it draw {ENOUGH_DRAWS} times or more: --propose"
             )
-        value, low, high = gain
-        clusters = len({case.cluster for case in cases})
-        ends = {"value": value, "low": low, "high": high}
-        return Gain(**ends, draws=len(self.values), n=len(cases), clusters=clusters)
+        return Gain(
+            value=gain.value,
+            low=gain.low,
+            high=gain.high,
+            draws=len(self.values),
+            n=len(cases),
+            clusters=len({case.cluster for case in cases}),
+        )
 
 
 class SearchedPlan(NamedTuple):
