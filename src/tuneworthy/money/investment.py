@@ -43,13 +43,6 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import BaseRate
 from tuneworthy.money.change import change_items
-from tuneworthy.money.recurrence import (
-    GROWTH,
-    LIFE,
-    PRICE_FALL,
-    Recurrence,
-    recurrence_of,
-)
 from tuneworthy.money.savings import (
     Savings,
     Stakes,
@@ -63,12 +56,16 @@ from tuneworthy.money.serving import ServingCost, ServingOption, Ways, serving_c
 from tuneworthy.money.terms import (
     DISCOUNT,
     FAILURE,
+    GROWTH,
+    LIFE,
+    PRICE_FALL,
     RATE,
     REQUESTS,
     SAVINGS,
     CostModel,
     CostPart,
     Product,
+    Recurrence,
     TrainingCost,
     at_ends,
     build_cost_model,
@@ -76,6 +73,7 @@ from tuneworthy.money.terms import (
     collecting_hours,
     likely,
     mtok_usd,
+    recurrence_of,
     spread,
     usd_of,
 )
@@ -305,10 +303,18 @@ def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
     )
     offers = tuned_offers(context.as_of)
     premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
-    served = tuned_serving(case, ways, premium, offers)
+    serving = tuned_serving(case, ways, premium, offers)
     lacking = _lacking(case, framework, context.fits)
     training = _compute(case, context.fits, context.as_of)
-    model = build_cost_model(case, framework, *served, lacking, training)
+    model = build_cost_model(
+        case,
+        framework,
+        serving=serving.terms,
+        more=serving.inputs,
+        is_named=serving.is_named,
+        lacking=lacking,
+        training=training,
+    )
     savings = compare(case, ways, model)
     counted = counted_saving(model, savings)
     bill = ways.bill.usd if ways.bill else None

@@ -23,13 +23,15 @@ from tuneworthy.model.dossier import (
     Simulation,
     Swing,
 )
-from tuneworthy.money.recurrence import GROWTH, LIFE, PRICE_FALL
 from tuneworthy.money.savings import Stakes
 from tuneworthy.money.serving import ServingOption
 from tuneworthy.money.terms import (
     BILL,
     DISCOUNT,
     FAILURE,
+    GROWTH,
+    LIFE,
+    PRICE_FALL,
     REQUESTS,
     Inputs,
     Sum,
@@ -177,8 +179,8 @@ def _details(
         for n, usd in enumerate(paths.cumulated)
     ]
     swings = [
-        Swing(input=label(name), low_usd=low, high_usd=high)
-        for name, low, high in tornado
+        Swing(input=label(swing.name), low_usd=swing.at_low, high_usd=swing.at_high)
+        for swing in tornado
     ]
     varies = len(success) > 1
     return DrawnDetails(
@@ -258,7 +260,19 @@ def _ends(name: str, spread: Interval) -> tuple[float, float]:
     return low, min(high, 1.0) if name.endswith(_SHARES) else high
 
 
-def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
+class _InputSwing(NamedTuple):
+    """The net present value with one input at its low end and at its high end, in USD."""
+
+    name: str
+    at_low: float
+    at_high: float
+
+    @property
+    def width(self) -> float:
+        return abs(self.at_high - self.at_low)
+
+
+def _tornado(flow: CashFlow) -> list[_InputSwing]:
     """One input at a time at its ends, the others at their likeliest; failure at its chance.
 
     The widest swing comes first.
@@ -269,41 +283,37 @@ def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
     ]
     if not names:
         return []
+    # two runs for each input, side by side: in both of them all others are at their likeliest
+    runs = 2 * len(names)
     values: dict[str, Array | float] = dict(likely(inputs))
     for position, name in enumerate(names):
-        column = np.full(2 * len(names), inputs[name].value)
+        column = np.full(runs, inputs[name].value)
         column[2 * position : 2 * position + 2] = _ends(name, inputs[name])
         values[name] = column
-    npv = (
-        flow.follow(values, flow.odds(values, 2 * len(names)))
-        .npv.reshape(-1, 2)
-        .tolist()
-    )
-    swings = [(name, low, high) for name, (low, high) in zip(names, npv, strict=True)]
-    moved = [(name, low, high) for name, low, high in swings if abs(high - low) > _CENT]
-    return sorted(moved, key=_widest_first)
-
-
-def _widest_first(swing: tuple[str, float, float]) -> tuple[float, str]:
-    name, low, high = swing
-    return -abs(high - low), name
+    npv = flow.follow(values, flow.odds(values, runs)).npv.reshape(-1, 2).tolist()
+    swings = [
+        _InputSwing(name, low, high)
+        for name, (low, high) in zip(names, npv, strict=True)
+    ]
+    moved = [swing for swing in swings if swing.width > _CENT]
+    return sorted(moved, key=lambda swing: (-swing.width, swing.name))
 
 
 _CENT = 0.01
 
 
-def _scenarios(
-    flow: CashFlow, tornado: Sequence[tuple[str, float, float]]
-) -> Iterator[Scenario]:
+def _scenarios(flow: CashFlow, tornado: Sequence[_InputSwing]) -> Iterator[Scenario]:
     """All amounts at their worse ends, at their likeliest, and at their better ends.
 
     They assume that tuning works: its chance isn't an amount.
     """
     values: dict[str, Any] = {n: np.full(3, v) for n, v in likely(flow.inputs).items()}
-    for name, low, high in tornado:
-        ends = _ends(name, flow.inputs[name])
-        worse, better = ends if low <= high else ends[::-1]
-        values[name] = np.array([worse, flow.inputs[name].value, better])
+    for swing in tornado:
+        amount = flow.inputs[swing.name]
+        worse, better = _ends(swing.name, amount)
+        if swing.at_low > swing.at_high:
+            worse, better = better, worse
+        values[swing.name] = np.array([worse, amount.value, better])
     paths = flow.follow(values, np.ones(3))
     upfront = np.zeros(3) + total(flow.upfront, values)
     first = paths.cumulated[1] - paths.cumulated[0]
@@ -320,7 +330,7 @@ def _scenarios(
 
 # What finding out is worth before anything is decided.
 
-_TOLD = 5
+_MOST_NAMED = 5
 _ENOUGH = 2_000
 
 
@@ -337,17 +347,16 @@ def _information_values(
                 what="a pilot before the rest is built, less its cost",
                 usd=gain,
             )
-    each = [
-        (evppi(net[:_ENOUGH], column[:_ENOUGH]), label(name))
-        for name, column in values.items()
-        if isinstance(column, np.ndarray)
-        and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
-    ]
-    worthwhile = sorted((w for w in each if w[0] > 1), key=lambda w: (-w[0], w[1]))
-    yield from (
-        InformationValue(kind="amount", what=what, usd=usd)
-        for usd, what in worthwhile[:_TOLD]
-    )
+    each = []
+    for name, column in values.items():
+        if name in (DISCOUNT, FAILURE, LIFE, PRICE_FALL):
+            continue  # assumptions, and no amounts that a team could count
+        if isinstance(column, np.ndarray):
+            usd = evppi(net[:_ENOUGH], column[:_ENOUGH])
+            each.append(InformationValue(kind="amount", what=label(name), usd=usd))
+    worthwhile = [value for value in each if value.usd > 1]
+    worthwhile.sort(key=lambda value: (-value.usd, value.what))
+    yield from worthwhile[:_MOST_NAMED]
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
@@ -359,26 +368,19 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
             "every amount is stated as one number, so every draw is the same: give the uncertain "
             "ones as {low, likely, high}"
         )
-    yield from (
-        f"{stakes.says[name]} ({name})"
-        for name in (FAILURE, LIFE, DISCOUNT, PRICE_FALL)
-        if name in flow.inputs and name not in stated and name in stakes.says
-    )
-    lacks = {
+    for name in (FAILURE, LIFE, DISCOUNT, PRICE_FALL):
+        if name in flow.inputs and name not in stated and name in stakes.says:
+            yield f"{stakes.says[name]} ({name})"
+    without = {
         DISCOUNT: "money later counts as much as money now",
         FAILURE: "the tuning works",
         LIFE: flow.model.recurrence.never_ends,
     }
-    yield from (
-        f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs
-    )
+    for name, says in without.items():
+        if name not in flow.inputs:
+            yield f"{says} ({name})"
     if FAILURE in flow.inputs:
-        yield (
-            "a tuning that fails costs the pilot, and nothing else is paid"
-            if flow.pilots
-            else "no pilot is planned (tuning.pilot), so a tuning that fails costs all that is up "
-            "front. With one it costs the ask"
-        )
+        yield _price_of_failure(flow)
     if stakes.first_end:
         yield (
             f"the tuned model ends in {months(stakes.first_end)}, as is known (tuning.until, "
@@ -388,6 +390,15 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
         yield f"when the model's life ends, {flow.model.retraining_is}"
     if flow.model.recurrence.repeats:
         yield from _assumes_of_traffic(flow)
+
+
+def _price_of_failure(flow: CashFlow) -> str:
+    if flow.pilots:
+        return "a tuning that fails costs the pilot, and nothing else is paid"
+    return (
+        "no pilot is planned (tuning.pilot), so a tuning that fails costs all that is up "
+        "front. With one it costs the ask"
+    )
 
 
 def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
@@ -439,37 +450,36 @@ class CashFlow:
         self.bill = None if savings else stakes.bill
         self.pilots = bool(stakes.pilots and model.pilot.usd)
         self.upfront: Sum = model.upfront
-        by_itself = savings is not None and not savings.serving_in_total
-        self.running: Sum = (
-            model.running_besides if by_itself else model.running
-        ) or ()
+        running = model.running
+        if savings is not None and not savings.serving_in_total:
+            running = model.running_besides
+        self.running: Sum = running or ()
         every = {**stakes.taken, **model.inputs, **(savings.inputs if savings else {})}
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:
         """The inputs that the cash flow depends on, among those that are known."""
-        again = self.model.retraining if LIFE in every or self.stakes.first_end else ()
-        terms = (*self.upfront, *self.running, *self.model.quality, *again)
+        terms = [*self.upfront, *self.running, *self.model.quality]
+        if LIFE in every or self.stakes.first_end:
+            terms += self.model.retraining
         if self.pilots and FAILURE in every:
             terms += self.model.pilot.usd
-        terms += () if self.savings else self.model.savings
-        read = {name for term in terms for name in term.names} | {
-            DISCOUNT,
-            FAILURE,
-            LIFE,
-        }
-        options = [*self.savings.baseline, self.savings.tuned] if self.savings else []
+        options: list[ServingOption] = []
+        if self.savings:
+            options += [*self.savings.baseline, self.savings.tuned]
+        else:
+            terms += self.model.savings
         if self.bill and self.model.savings:
             options.append(self.bill)
-        thens = [option.then for option in options if option.then]
-        if any(option.falls for option in options):
-            read |= {PRICE_FALL}
-        if options:
-            read |= {
-                REQUESTS,
-                GROWTH,
-                *(name for o in (*options, *thens) for name in o.names),
-            }
+        read = {DISCOUNT, FAILURE, LIFE}
+        for term in terms:
+            read.update(term.names)
+        for option in options:
+            read.update([REQUESTS, GROWTH], option.names)
+            if option.then:  # the successor of its model
+                read.update(option.then.names)
+            if option.falls:
+                read.add(PRICE_FALL)
         return read & set(every)
 
     def odds(self, values: Values, draws: int) -> Array:
@@ -518,7 +528,11 @@ class CashFlow:
     def _follow_each(
         self, values: Values, success: Array, *, each_month: bool
     ) -> Paths:
-        """Follow each draw by month: its worth, when it pays back, and the cost of waiting."""
+        """Follow each draw by month: its worth, when it pays back, and the cost of waiting.
+
+        A start a month later loses the result of month 1, saves a month's interest on the upfront
+        cost, and tunes again a month later each time: that is ``delay``.
+        """
         draws = len(success)
         upfront = self._upfront_usd(values, success)
         life = values.get(LIFE, np.inf)
@@ -539,7 +553,7 @@ class CashFlow:
             discount = discount * step
             result = next(month)
             before = redone
-            redone = again * _replaced(number, life, first)
+            redone = again * _times_tuned_again(number, life, first)
             flow = success * (result - redone)
             worth += flow * discount
             delay -= success * (redone - before) * discount
@@ -655,14 +669,18 @@ def _until_back(missing: Array, flow: Array) -> Any:
         return np.where(flow > 0, -missing / np.where(flow > 0, flow, 1.0), np.inf)
 
 
-def _replaced(number: int, life: Any, first: float | None) -> Any:
-    """How many times the model is tuned again at the start of a month: each time its life ends.
+def _times_tuned_again(month: int, life: Any, first_end: float | None) -> Any:
+    """How many times the model is tuned again in a month, counted from 1: each time its life ends.
 
-    ``first`` is the number of months until a known end; after it, the model's life counts.
+    ``first_end`` is the number of months until a known end; after it, the model's life counts. An
+    array where lives are drawn.
     """
-    since = number - (first or 0.0)
-    if first is not None and since <= 1:
-        return 1.0 if since > 0 else 0.0
-    if number > 1:
-        return np.ceil(since / life) - np.ceil((since - 1) / life)
-    return 0.0
+    lived = month - (
+        first_end or 0.0
+    )  # months of the first model whose end isn't known
+    if first_end is not None and lived <= 1:
+        return 1.0 if lived > 0 else 0.0
+    if month == 1:
+        return 0.0
+    # models begun by the end of this month, less those begun by the end of the last one
+    return np.ceil(lived / life) - np.ceil((lived - 1) / life)
