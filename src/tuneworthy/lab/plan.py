@@ -337,13 +337,13 @@ class Pool:
 def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
     """Places of the highest scores, the highest first; equal ones in their order."""
     least: Any = -np.inf
-    # the largest scores of some strands give a lower bound quickly
+    # Sorting all is slow. Laid out in columns, the highest score of each is one of as many scores,
+    # so the ``most``-th highest of these is a lower bound.
     if len(scores) > most:
-        strands = len(scores) // max(1, len(scores) // (4 * most))
-        largest = (
-            scores[: len(scores) // strands * strands].reshape(-1, strands).max(axis=0)
-        )
-        least = np.partition(largest, -most)[-most]
+        columns = len(scores) // max(1, len(scores) // (4 * most))
+        whole_rows = scores[: len(scores) // columns * columns]
+        highest = whole_rows.reshape(-1, columns).max(axis=0)
+        least = np.partition(highest, -most)[-most]
     places = np.flatnonzero(scores >= least)
     return places[np.argsort(-scores[places], kind="stable")][:most].astype(np.int32)
 
@@ -369,11 +369,14 @@ def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, i
         other = groups.setdefault(asked, [asked])
         if group is not other:
             group += other
-            groups |= dict.fromkeys(other, group)
-    numbers = dict[int, int]()
+            for member in other:
+                groups[member] = group
     folds = dict[str, int]()
+    dealt = 0
     for key, group in groups.items():
-        folds[key] = numbers.setdefault(id(group), len(numbers)) % FOLDS
+        if key not in folds:
+            folds |= dict.fromkeys(group, dealt % FOLDS)
+            dealt += 1
     return np.array([folds[cluster] for cluster in clusters], dtype=np.int64), folds
 
 
@@ -385,22 +388,26 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
     """
     n = len(vectors)
     classes = int(codes.max()) + 1
-    whole = np.float32
+    single = np.float32
     center = vectors.mean(axis=0)
     rows = np.hstack([vectors - center, np.full((n, 1), _INTERCEPT)])
-    turned = np.ascontiguousarray(rows.T)
-    own = np.arange(n)
-    ridge = whole(1 / (10 * n))
-    longest = 1 / (0.5 * np.linalg.norm(turned @ rows / n, 2) + ridge)
-    weights = ahead = np.zeros((rows.shape[1], classes), dtype=whole)
+    columns = np.ascontiguousarray(rows.T)
+    places = np.arange(n)
+    ridge = single(1 / (10 * n))
+    # one over the largest curvature that the loss can have
+    length = 1 / (0.5 * np.linalg.norm(columns @ rows / n, 2) + ridge)
+    weights = np.zeros((rows.shape[1], classes), dtype=single)
+    ahead = weights  # where the gradient is taken: a little farther in the direction of the last step
     for step in range(_STEPS):
+        # the softmax of the scores less 1 for the right class is the gradient of the loss by them
         off = rows @ ahead
         off = np.exp(off - off.max(axis=1, keepdims=True))
         off /= off.sum(axis=1, keepdims=True)
-        off[own, codes] -= 1
+        off[places, codes] -= 1
         before = weights
-        weights = ahead - longest * (turned @ off / n + ridge * ahead)
-        ahead = weights + whole(step / (step + 3)) * (weights - before)
+        weights = ahead - length * (columns @ off / n + ridge * ahead)
+        ahead = weights + single(step / (step + 3)) * (weights - before)
+    # the intercept for vectors that aren't centered
     intercept = _INTERCEPT * weights[-1:] - center @ weights[:-1]
     return np.vstack([weights[:-1], intercept])
 

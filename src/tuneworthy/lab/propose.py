@@ -316,25 +316,25 @@ class CandidateEvaluator:
     """Who grades in the place of rules. Its word guides a search and reports nothing."""
 
     def jobs(self, candidate: PromptCandidate, cases: Cases) -> list[Job]:
-        """The calls of a candidate."""
+        """The calls of a candidate, once for each case."""
         with self.turn:
             plan = self.plans.get(candidate.made_of)
             if plan is None:
-                prompts = {
-                    **self.plan.setting.prompts,
-                    candidate.arm.prompt: candidate.prompt,
-                }
-                setting = replace(self.plan.setting, prompts=prompts)
-                alone = (candidate.arm,)
-                plan = replace(
-                    self.plan,
-                    arms=alone,
-                    setting=setting,
-                    repeats=1,
-                    probes=frozenset(),
-                )
+                plan = self._plan_of(candidate)
                 self.plans[candidate.made_of] = plan
             return [job for job, *_ in plan.calls(plan.arms, cases)]
+
+    def _plan_of(self, candidate: PromptCandidate) -> LabPlan:
+        """The lab's plan with this candidate as its only arm."""
+        setting = self.plan.setting
+        prompts = {**setting.prompts, candidate.arm.prompt: candidate.prompt}
+        return replace(
+            self.plan,
+            arms=(candidate.arm,),
+            setting=replace(setting, prompts=prompts),
+            repeats=1,
+            probes=frozenset(),
+        )
 
     def try_on(self, candidate: PromptCandidate, cases: Cases) -> list[Tried]:
         """For each case the score of a candidate, its answer, and the reason.

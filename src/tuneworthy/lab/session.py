@@ -107,24 +107,29 @@ class PaidCalls:
     def counting(
         self, of: int, *, running: int, ask: str = "wait for the end"
     ) -> Progress:
-        """A function that reports how many calls have ended, at each hundredth, or at each of few.
+        """A function to call when a call has ended, which shows how many of ``of`` have.
 
-        ``ask`` says what is awaited.
+        It shows each hundredth of them, so that many calls don't flood whoever watches. ``running``
+        is how many arms do; ``ask`` says what is awaited.
         """
-        done = count(1)
-        every = 1 + of // 100
+        ended = count(1)
+        every_nth = 1 + of // 100
 
-        def ended(_: Settled) -> None:
-            if (number := next(done)) % every == 0 and self.watch is not None:
-                about = {
-                    "done": number,
-                    "of": of,
-                    "running": running,
-                    "spend": self.spend,
-                }
-                self.watch(Stand(arm="", quality=Unknown(ask=ask), **about))
+        def note_end(_: Settled) -> None:
+            done = next(ended)
+            if done % every_nth or self.watch is None:
+                return
+            stand = Stand(
+                arm="",
+                quality=Unknown(ask=ask),
+                done=done,
+                of=of,
+                running=running,
+                spend=self.spend,
+            )
+            self.watch(stand)
 
-        return ended
+        return note_end
 
     def _say_waiting(self, why: str) -> None:
         if self.watch is not None:
