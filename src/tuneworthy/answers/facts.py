@@ -127,7 +127,7 @@ def likely(amount: AnyAmount | None) -> float | None:
     return None if amount is None else amount.likely
 
 
-def _by_target(*values: T | None) -> dict[TargetId, T]:
+def _pair_with_targets(*values: T | None) -> dict[TargetId, T]:
     """Pair values with the targets, in the order of the targets; a None is left out."""
     pairs = zip(TARGETS, values, strict=False)
     return {target: value for target, value in pairs if value is not None}
@@ -344,14 +344,16 @@ class CaseFacts:
         """The limits that are stated as targets."""
         stated = self.case.targets
         quality = stated.quality.at_least if stated.quality else None
-        return _by_target(quality, stated.latency_p95_s, stated.usd_per_month)
+        return _pair_with_targets(quality, stated.latency_p95_s, stated.usd_per_month)
 
     @cached_property
     def now(self) -> dict[TargetId, Range]:
         """The present value of each target's figure, where it is known."""
         quality = self.case.today.quality
         latency = self.case.today.latency_p95_s
-        return _by_target(known_range(quality), as_range(latency), as_range(self.bill))
+        return _pair_with_targets(
+            known_range(quality), as_range(latency), as_range(self.bill)
+        )
 
     def meets(self, target: TargetId, value: Range | None) -> State:
         """Whether a figure's whole interval lies inside the limit; unknown where either is missing."""
