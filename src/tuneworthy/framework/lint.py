@@ -386,7 +386,7 @@ def _check_upfront_total(table: _Table) -> Findings:
     )
 
 
-def _worked(table: _Table) -> Findings:
+def _check_worked_example(table: _Table) -> Findings:
     """Compute the worked example's score and break-even by the rules as they stand."""
     if (example := table.framework.worked_example) is None:
         return
@@ -438,5 +438,5 @@ def _running(table: _Table) -> Findings:
 
 _ALL = (
     *(_steps, _disagreements, _denominator, _strengths, _order, _backfires, _idle),
-    *(_examples, _check_upfront_total, _worked, _running),
+    *(_examples, _check_upfront_total, _check_worked_example, _running),
 )

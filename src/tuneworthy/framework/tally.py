@@ -226,8 +226,8 @@ def _count_endings(
     for (left, more, weights), alike in _answer_named(rules, trees, named).items():
         more_checks, more_indicators, more_antis = more
         indicator_weight, anti_weight = weights
-        pro = _with_known(indicators, more_indicators, indicator_weight)
-        con = _with_known(antis, more_antis, anti_weight)
+        pro = _add_known_yes(indicators, more_indicators, indicator_weight)
+        con = _add_known_yes(antis, more_antis, anti_weight)
         memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
         ways = [
             alike * math.comb(len(checks.open), yes)
@@ -251,7 +251,7 @@ def _count_endings(
     return endings
 
 
-def _with_known(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
+def _add_known_yes(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
     """Add answers to a group that are known to be yes."""
     known_yes, known_weight = group.known
     return group._replace(known=(known_yes + yes, known_weight + weight))
@@ -395,8 +395,10 @@ def _classes(
     if len(left.open) + len(right.open) > _EXACT:
         raise _too_many(len(left.open) + len(right.open))
     cuts = bounds.get("difference", ())
-    lefts = _classed(left, bounds.get("indicator_weight", ()), bool(cuts))
-    rights = _classed(right, bounds.get("anti_indicator_weight", ()), bool(cuts))
+    lefts = _weights_by_class(left, bounds.get("indicator_weight", ()), bool(cuts))
+    rights = _weights_by_class(
+        right, bounds.get("anti_indicator_weight", ()), bool(cuts)
+    )
     places = [_places(np, weights) for _, weights, _ in rights]
     for (i, i_weights, i_counts), ((a, _, a_counts), find) in product(
         lefts, zip(rights, places, strict=True)
@@ -424,7 +426,7 @@ def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
 
 
 @lru_cache(maxsize=4)
-def _classed(
+def _weights_by_class(
     group: TallyGroup, bounds: tuple[int, ...], whole: bool
 ) -> list[tuple[Weighed, Any, Any]]:
     """For each count and each bound reached: the weights that stand for it, and the completions.
@@ -435,7 +437,7 @@ def _classed(
     import numpy as np
 
     classes = []
-    for yes, weights, counts in _rows(np, group):
+    for yes, weights, counts in _weights_by_count(np, group):
         ends = [0, *np.searchsorted(weights, bounds).tolist(), len(weights)]
         for place, weight in enumerate((bounds[0] - 1 if bounds else 0, *bounds)):
             here = slice(ends[place], ends[place + 1])
@@ -447,7 +449,7 @@ def _classed(
     return classes
 
 
-def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
+def _weights_by_count(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
     """For each count of answers that are yes: the rising weights, and the completions of each."""
     size = len(group.open)
     span = sum(group.open)

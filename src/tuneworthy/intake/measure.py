@@ -209,7 +209,7 @@ def measure_case(
     case = case or load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
-    measured, guesses = _measured(case, framework, sources, **how)
+    measured, guesses = _measure_sources(case, framework, sources, **how)
     added = add(case, measured)
     after = decide(case, framework)
     return _report(measured, after, framework, source, before, guesses, added=added)
@@ -232,7 +232,7 @@ def measure_new(
     title = title[:1].upper() + title[1:] or "Measured"
     draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
-    measured, guesses = _measured(draft, framework, sources, **how)
+    measured, guesses = _measure_sources(draft, framework, sources, **how)
     maps = {guess.written for guess in guesses}
     if mapping is not None:
         maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
@@ -276,7 +276,7 @@ def _report(
         wanted={
             name: check.at_least for name, check in checks if check.at_least is not None
         },
-        guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
+        guessed={guess.name: [*map(_masked_record, guess.first)] for guess in guesses},
         unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
         ends={
             name: end
@@ -297,7 +297,7 @@ def _unread(guess: Guess) -> list[str]:
 _SHOWN = "input output model prompt conversation latency_s input_tokens output_tokens usd score"
 
 
-def _as_read(row: Mapping[str, Any]) -> str:
+def _masked_record(row: Mapping[str, Any]) -> str:
     """A record as it was read, masked and cut."""
     from tuneworthy.measure.personal import mask
 
@@ -362,7 +362,7 @@ _in_cloud = extra_needed("gcs", "reading gs:// or az:// needs", {"obstore"})
 @_stored
 @_in_cloud
 @_needed
-def _measured(
+def _measure_sources(
     case: Case,
     framework: Framework,
     sources: Sequence[str],
@@ -811,7 +811,7 @@ def add_files(
         if files[0].suffix.casefold() == ".csv":
             write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
             files = [files[0].with_suffix(".jsonl")]
-    with _moved(read.case, kind, files) as placed:
+    with _move_into_place(read.case, kind, files) as placed:
         naming = partial(_naming, kind=kind, placed=placed)
         case = case_from_text(naming(read.text, path), path)
         named = list[Written]()
@@ -828,7 +828,7 @@ def add_files(
             return added[0]
 
         if kind == "traces":
-            says = flat(*_traced(case, placed, name))
+            says = flat(*_measure_uploaded_logs(case, placed, name))
         else:
             says = flat(*_read_by_kind(case, kind, placed))
             name()
@@ -836,7 +836,9 @@ def add_files(
 
 
 @contextmanager
-def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[Path]]:
+def _move_into_place(
+    case: Case, kind: FileKind, files: Sequence[Path]
+) -> Iterator[list[Path]]:
     """Move files to their places under free names; they are removed again if the block fails."""
     held = getattr(case.data, kind) if kind in _FOLDERS else None
     own = held.path if isinstance(held, Holding) else held
@@ -940,7 +942,7 @@ _ON_THE_PAGE = (
 
 
 @_needed
-def _traced(
+def _measure_uploaded_logs(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
 ) -> Iterable[Parts]:
     """Measure uploaded logs, and give up if reading takes too long for a page."""

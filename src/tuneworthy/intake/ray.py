@@ -86,7 +86,7 @@ def measure_files(
 
     with _ray(on, way["address"]) as measure_all, _folder() as place:
         alone = files.apart()
-        shared = _shared(copy(files), Sampling(*draw))
+        shared = _texts_shared_by_traces(copy(files), Sampling(*draw))
         work = [
             Work(file, n, materials, near_copy, draw, shared)
             for n, file in enumerate(alone)
@@ -113,7 +113,7 @@ def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
     return part, work.files
 
 
-def _shared(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
+def _texts_shared_by_traces(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
     """Texts that many of the first thousand traces share, as a single process would find them.
 
     Each worker needs them, but sees only its own file.

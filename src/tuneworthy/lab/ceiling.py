@@ -190,7 +190,7 @@ async def _run(
     plan = prepared.plan
     more: dict[str, Any] = {}
     if not stop:
-        plan, more, stop = await _searched(prepared, calls)
+        plan, more, stop = await _search_and_keep(prepared, calls)
     lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
     chosen = () if stop else chosen_arms(lab)
@@ -379,7 +379,7 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     runner = calls.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
-        future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
+        future = asyncio.run_coroutine_threadsafe(_ask_all(runner, jobs), loop)
         while True:  # a loop that has ended gives no result
             try:
                 return future.result(timeout=_LOOK_S)
@@ -401,7 +401,7 @@ class _SearchOutcome(NamedTuple):
     stop: Stop = Stop()
 
 
-async def _searched(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
+async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
     """Search under a separate cap, keep the prompts beside the case, and let the best ones race.
 
     Where the search ends early, by its cap or without answers, the race continues with the prompts
@@ -463,7 +463,7 @@ def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str
     }
 
 
-async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
+async def _ask_all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
     outcome = await runner.all(jobs)
     keys = list({job.key for job in jobs})
     settled = outcome.some(keys)

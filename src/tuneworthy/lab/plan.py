@@ -276,7 +276,7 @@ class Pool:
 
     def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
         """The labels, and the head's score for each."""
-        _, fold_by_key = self._parted()
+        _, fold_by_key = self._folds_once()
         # a head must not have learned from the case's own conversation or question
         fold = fold_by_key.get(f"cluster {case.cluster}")
         if fold is None:
@@ -285,7 +285,7 @@ class Pool:
         vector, _ = self._near(case.text)
         return classes, np.append(vector, 1.0) @ weights  # 1 for the intercept
 
-    def _parted(self) -> tuple[Ints, dict[str, int]]:
+    def _folds_once(self) -> tuple[Ints, dict[str, int]]:
         """The folds of the examples, and of their clusters and questions; computed once."""
         if self._folds is None:
             self._folds = _folds(self.examples, self._questions)
@@ -294,13 +294,13 @@ class Pool:
     def head_without(self, fold: int = -1) -> tuple[NDArray[np.object_], Vectors]:
         """Labels and weights of the head that was trained without a fold; of all examples for -1."""
         if fold not in self._heads:
-            folds, _ = self._parted()
+            folds, _ = self._folds_once()
             kept = np.flatnonzero(folds != fold)
             # every n-th, so that no more than the most are learned from
             kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
             texts = np.array(self._texts, dtype=object)[kept]
             classes, codes = np.unique(texts, return_inverse=True)
-            self._heads[fold] = classes, logistic(self._embedded()[kept], codes)
+            self._heads[fold] = classes, logistic(self._vectors_once()[kept], codes)
         return self._heads[fold]
 
     def answer_of(self, place: int) -> str:
@@ -310,15 +310,15 @@ class Pool:
     @property
     def vectors(self) -> Vectors:
         """The embeddings of the examples, a row for each."""
-        return self._embedded()
+        return self._vectors_once()
 
-    def _embedded(self) -> Vectors:
+    def _vectors_once(self) -> Vectors:
         if self._vectors is None:
             self._vectors = embed([example.text for example in self.examples])
         return self._vectors
 
     def _likeness(self, vectors: Vectors) -> Vectors:
-        return np.round(vectors @ self._embedded().T, _DIGITS)
+        return np.round(vectors @ self._vectors_once().T, _DIGITS)
 
     def _near(self, text: str) -> tuple[Vectors, NDArray[np.int32]]:
         """The vector of a text, and its nearest places; announced cases are computed with it."""
@@ -584,7 +584,7 @@ Told = Callable[[Job], str | None]
 
 
 @lru_cache(maxsize=256)
-def _begun(before: bytes, system: bytes) -> Any:
+def _begin_digest(before: bytes, system: bytes) -> Any:
     return hashlib.sha256(before + system + (b"," if system else b""))
 
 
@@ -637,7 +637,7 @@ class LabPlan:
         system, rest = asking.parts(form, said)
         # the digest of the whole request, begun once for all calls that begin alike
         before, after = form.around[repeat]
-        key = _begun(before, system.as_json).copy()
+        key = _begin_digest(before, system.as_json).copy()
         key.update(rest.as_json + after)
         return Job(
             form.request,

@@ -282,7 +282,7 @@ def prepare(
     day = as_of or date.today()  # the local day, as everywhere
     cases = joined(cases)
     if judge is None and scored:
-        cases, scores, name = _by_rules(case, cases, kit)
+        cases, scores, name = _scored_by_rules(case, cases, kit)
     else:
         caller: LabJudge | None = None
         if judge is not None:
@@ -437,7 +437,7 @@ def _labels(cases: Cases) -> tuple[str, ...]:
     return ()
 
 
-def _by_rules(
+def _scored_by_rules(
     case: Case, cases: Cases, kit: Kit
 ) -> tuple[tuple[EvalCase, ...], Scores, str]:
     """The cases that scorers can judge, the scorers, and their names.

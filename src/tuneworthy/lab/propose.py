@@ -352,7 +352,7 @@ class CandidateEvaluator:
                 self._have_judged(self.judge, lacking, calls)
             with self.turn:
                 for case, job in zip(lacking, jobs, strict=True):
-                    known[case.id] = self._scored(case, job, settled[job.key])
+                    known[case.id] = self._score_answer(case, job, settled[job.key])
         return [known[case.id] for case in cases]
 
     def score(self, candidate: PromptCandidate, cases: Cases | None = None) -> float:
@@ -392,7 +392,7 @@ class CandidateEvaluator:
             for name, job in jobs.items():
                 judge.answers[name] = settled[job.key]
 
-    def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
+    def _score_answer(self, case: EvalCase, job: Job, call: Settled) -> Tried:
         """Score one answer, with a sentence that tells the writing model what is wrong."""
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."

@@ -322,12 +322,12 @@ def rubric_gain(
         by_people = (after.people - former.people) / 2
         broken = paired_difference(by_judge, by_people, clusters)
     return RubricGain(
-        judged=_as_gain(judged) or Unknown(ask="run it to its end"),
-        broken=_as_gain(broken, times=2) or Unknown(ask=ask),
+        judged=_judged_gain(judged) or Unknown(ask="run it to its end"),
+        broken=_judged_gain(broken, times=2) or Unknown(ask=ask),
     )
 
 
-def _as_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
+def _judged_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
     if of is None:
         return None
     return JudgedGain(
@@ -474,7 +474,7 @@ def evidence_of(
     """
     if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
         return None
-    kept = tuple(_of_ceiling(result, plan, as_of))
+    kept = tuple(_ceiling_evidence(result, plan, as_of))
     return measured_in(result, *kept, series=(arms_series("ceiling", arms),))
 
 
@@ -484,7 +484,7 @@ def any_measured(arms: Iterable[LabArm]) -> bool:
     return any(arm.kind != "no_model" for arm in known)
 
 
-def _of_ceiling(
+def _ceiling_evidence(
     result: CeilingResult, plan: LabPlan, as_of: date
 ) -> Iterator[Evidence]:
     """Evidence beside the arms; none where the best prompt is unknown.
@@ -756,7 +756,9 @@ def outcome(
     bounds = answer.bounds
     reached = answer.reached
     needed = answer.cases_needed
-    stop = lab.stop or (Stop() if reached == "no" else _unanswered(lab, chosen))
+    stop = lab.stop or (
+        Stop() if reached == "no" else _stop_for_unanswered(lab, chosen)
+    )
     bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
     more = BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
     about: dict[str, Any] = _NOT_PROPOSED | proposed
@@ -786,13 +788,13 @@ def outcome(
         failures=best.failures,
         parts=best.parts,
         tuned=tuned_change(scores, chosen, plan.report),
-        tied=_tied(lab, chosen),
+        tied=_arms_not_behind(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
         reward=best.reward,
         judge=judge_report(lab, met),
         rubric=best.rubric,
-        calls_saved=_saved(lab),
+        calls_saved=_calls_saved_by_race(lab),
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
@@ -836,7 +838,7 @@ def _describe_best(lab: Lab, chosen: Arms, before: Arm | None) -> _BestArm:
         gained=gained,
         rubric=rubric,
         failures=failures_of(scores, best, cases),
-        parts=_parts(scores, best, cases),
+        parts=_share_by_field(scores, best, cases),
         reward=reward_signal(scores, best, cases, lab.plan.repeats),
     )
 
@@ -846,7 +848,7 @@ def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
     return [row.arm for row in scored if row.arm.kind == "prompt"]
 
 
-def _unanswered(lab: Lab, chosen: Arms) -> Stop:
+def _stop_for_unanswered(lab: Lab, chosen: Arms) -> Stop:
     """A stop that names the racing prompt arms with too few answers."""
     lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
@@ -885,7 +887,7 @@ def answer_ceiling(lab: Lab, chosen: Arms, target: float | None) -> CeilingAnswe
     bounds = ceiling(tried, reported, 1.0 if target is None else target)
     answer: CeilingState = "unknown" if target is None else bounds.reached
     unlabelled = scores.judge is not None and not tried
-    if answer != "no" and (_unanswered(lab, chosen) or unlabelled):
+    if answer != "no" and (_stop_for_unanswered(lab, chosen) or unlabelled):
         return CeilingAnswer()
     if target is None or scores.judge is not None:
         return CeilingAnswer(bounds, answer)
@@ -898,7 +900,7 @@ def answer_ceiling(lab: Lab, chosen: Arms, target: float | None) -> CeilingAnswe
     return CeilingAnswer(bounds, answer, bounds.cases_needed)
 
 
-def _saved(lab: Lab) -> int:
+def _calls_saved_by_race(lab: Lab) -> int:
     """The calls of the full grid that the race saved."""
     plan = lab.plan
     if lab.stop:
@@ -994,7 +996,7 @@ def _example(scores: Scores, case: EvalCase, output: str) -> str:
 _MOST_PARTS = 50
 
 
-def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
+def _share_by_field(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers, or each class, is right; () without fields."""
     of = scores.arm_scores(arm)
     means = zip(cases, of.means(cases).tolist(), strict=True)
@@ -1045,7 +1047,7 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
     )
 
 
-def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
+def _arms_not_behind(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     """Other prompt arms that the best one doesn't clearly lead, on the cases that chose it."""
     cases = lab.plan.select
     scores = lab.scores

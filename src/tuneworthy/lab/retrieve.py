@@ -239,7 +239,7 @@ class Finder:
         """The first pieces for each question, by method."""
         asked = [_terms(text) for text in questions]
         vectors = embed([_flat(text) for text in questions])
-        by_words = [self._by_words(terms) for terms in asked]
+        by_words = [self._order_by_words(terms) for terms in asked]
         by_vector = [best_places(self._vectors @ vector) for vector in vectors]
         hybrids = [fused(*pair) for pair in zip(by_words, by_vector, strict=True)]
         read_again = set[int]()
@@ -254,14 +254,14 @@ class Finder:
                 "BM25": words,
                 "dense": dense,
                 "hybrid": hybrid,
-                "hybrid reranked": self._reranked(vector, hybrid),
-                "hybrid expanded": self._expanded(terms, vector, words, dense),
+                "hybrid reranked": self._rerank_by_sentence(vector, hybrid),
+                "hybrid expanded": self._order_expanded(terms, vector, words, dense),
             }
 
-    def _by_words(self, terms: list[str]) -> list[int]:
+    def _order_by_words(self, terms: list[str]) -> list[int]:
         return best_places(self._bm25.get_scores(terms)) if terms else []
 
-    def _reranked(self, vector: Floats, order: Sequence[int]) -> list[int]:
+    def _rerank_by_sentence(self, vector: Floats, order: Sequence[int]) -> list[int]:
         """An order whose first places are sorted again, by their sentence nearest to the question."""
         nearness = {
             place: float((self._sentences[place] @ vector).max())
@@ -270,7 +270,7 @@ class Finder:
         first = sorted(nearness, key=nearness.__getitem__, reverse=True)
         return [*first, *order[_RERANKED:]]
 
-    def _expanded(
+    def _order_expanded(
         self,
         terms: Sequence[str],
         vector: Floats,
@@ -282,10 +282,10 @@ class Finder:
         The question counts twice as much as the additions: its words are repeated, and the mean of
         the added vectors is halved.
         """
-        wider = [*terms, *terms, *self._telling(words[:_FED_BACK])]
+        wider = [*terms, *terms, *self._typical_words(words[:_FED_BACK])]
         added = self._vectors[dense[:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
         return fused(
-            self._by_words(wider), best_places(self._vectors @ (vector + added))
+            self._order_by_words(wider), best_places(self._vectors @ (vector + added))
         )
 
     def _embed_sentences(self, places: Iterable[int]) -> None:
@@ -301,7 +301,7 @@ class Finder:
         for place, (first, end) in zip(new, pairwise(ends), strict=True):
             self._sentences[place] = vectors[first:end]
 
-    def _telling(self, places: Iterable[int]) -> list[str]:
+    def _typical_words(self, places: Iterable[int]) -> list[str]:
         """The words typical of some texts: frequent in these, in few of all."""
         counts = Counter[str]()
         for place in places:
@@ -503,7 +503,7 @@ def prepare(
         ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
         answering = _answering(ready, arm)
         passages = {case.id: ways.found[best][case.id] for case in report}
-        asked = tuple(_asked(answering.plan, passages))
+        asked = tuple(_ask_three_ways(answering.plan, passages))
     day = as_of or date.today()
     return PreparedRetrieval(case, day, enough, result, answering, asked, files)
 
@@ -562,7 +562,7 @@ def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
     raise CaseError(what, where=lab.case.where("data", "prompts"), fix=fix)
 
 
-def _asked(
+def _ask_three_ways(
     plan: LabPlan, passages: Mapping[str, tuple[CasePassage, ...]]
 ) -> Iterator[tuple[of.Arm, EvalCase]]:
     """Each question three times: with the retrieved passages, with the known ones, and with none."""
@@ -606,7 +606,7 @@ def run(
     """
     result = prepared.result
     if prepared.lab is not None:
-        work = partial(_answered, prepared)
+        work = partial(_answer_three_ways, prepared)
         to_pay = lambda _, ledger: price(prepared, ledger)  # noqa: E731  # of this lab, not of its own
         more = paid(
             prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings
@@ -616,7 +616,7 @@ def run(
     return result
 
 
-async def _answered(
+async def _answer_three_ways(
     prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote
 ) -> dict[str, Any]:
     """The three ways to answer and the gaps between them, or why it ended early."""

@@ -838,7 +838,7 @@ class Lab:
         self._ahead = {
             "arm": leader,
             "quality": self._board[leader],
-            "board": self._placed({arms[place].id for place in race.running}),
+            "board": self._place_arms({arms[place].id for place in race.running}),
         }
 
     def _goes_on(self, arm: Arm) -> bool:
@@ -944,7 +944,7 @@ class Lab:
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
-    def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
+    def _place_arms(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm; the dropped ones come after the others."""
         board = [
             Placed(arm=name, quality=quality, running=name in running)

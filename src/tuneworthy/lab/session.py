@@ -77,7 +77,7 @@ class PaidCalls:
 
     def with_own_cap(self, cap_usd: float) -> PaidCalls:
         """The calls of the run beside. They may cost this much, and at most the rest of this cap."""
-        rest = self.cap_usd - _taken(self.ledger.spend(self.run))
+        rest = self.cap_usd - _taken_from_cap(self.ledger.spend(self.run))
         return replace(
             self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest))
         )
@@ -143,7 +143,7 @@ class PaidCalls:
     def spent_beside(self) -> float:
         """Money that the run beside has paid and reserved."""
         if self.beside:
-            return _taken(self.ledger.spend(self.beside))
+            return _taken_from_cap(self.ledger.spend(self.beside))
         return 0.0
 
     @property
@@ -155,7 +155,7 @@ class PaidCalls:
         return spend
 
 
-def _taken(spend: Spend) -> float:
+def _taken_from_cap(spend: Spend) -> float:
     return spend.paid + spend.held
 
 

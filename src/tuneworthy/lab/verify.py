@@ -142,7 +142,7 @@ def run(
     chosen = (result.plan.tuned, result.plan.untuned)
     reported = [arm for arm in lab.plan.arms if arm.id in chosen]
     gain = gain_figure(result.contrast, result.plan, _SOURCE)
-    arms = _kept(lab, reported, result.plan, gain, result.general_skills)
+    arms = _arms_to_keep(lab, reported, result.plan, gain, result.general_skills)
     if result.why == "choice":
         arms = with_found(arms, result.plan.tuned, best_known="no")
     append_evidence(lab.case, evidence_of(result, arms, lab.as_of), lab.files)
@@ -158,7 +158,7 @@ def margin_of(framework: Framework) -> float:
     return MARGIN if stated is None else stated
 
 
-def _kept(
+def _arms_to_keep(
     lab: PreparedLab,
     reported: Sequence[Arm],
     plan: VerifyPlan,
@@ -284,7 +284,7 @@ def _hold_tuned_arm(
     skills: State,
 ) -> HeldArm:
     """Hold the tuned arm against every target, as the table of ways judges it."""
-    kept = _kept(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
+    kept = _arms_to_keep(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
 

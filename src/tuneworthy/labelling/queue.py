@@ -259,7 +259,7 @@ class LabelQueue:
         self.labels[label.key] = label
 
 
-def _by_id(items: Iterable[Item]) -> dict[str, Item]:
+def _items_by_id(items: Iterable[Item]) -> dict[str, Item]:
     named = {}
     for item in items:
         flipped = "flipped" if item.flipped else ""
@@ -281,7 +281,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     """
     case = load_case(source)
     if task.kind == "settle":
-        return _to_settle(source, case, task)
+        return _queue_to_settle(source, case, task)
     name = stores.labeller_name(task.labeller)
     text = ""
     form = ReferenceForm()
@@ -310,7 +310,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     else:
         items, text = _outputs_to_label(source, case, task)
     own = _labels(case).get(name, {})
-    return LabelQueue(case, name, _by_id(items), text, own, notes, form)
+    return LabelQueue(case, name, _items_by_id(items), text, own, notes, form)
 
 
 def _outputs_to_label(
@@ -391,7 +391,7 @@ def _rubric_items(
     """Each output of some arms as an item, the arms of a case in an order drawn by the seed."""
     items = []
     for case in cases:
-        for arm, output in _mixed(case, outputs, arms, task.seed):
+        for arm, output in _shuffle_arms(case, outputs, arms, task.seed):
             choices = SCALES[task.scale]
             items.append(
                 Item("rubric", case, (arm,), (output,), choices, rubric=rubric)
@@ -399,7 +399,7 @@ def _rubric_items(
     return items
 
 
-def _mixed(
+def _shuffle_arms(
     case: EvalCase, outputs: Outputs, arms: Sequence[str], seed: int
 ) -> list[tuple[str, str]]:
     """The arms with their outputs for a case, in an order drawn by the seed."""
@@ -439,7 +439,7 @@ def _drawn_items(
     cases = ready.plan.select if lab == "choose" else ready.plan.report
     items = []
     for eval_case in label_sample(cases, plan.labels, plan.seed):
-        mixed = _mixed(eval_case, outputs, arms, plan.seed)
+        mixed = _shuffle_arms(eval_case, outputs, arms, plan.seed)
         own = {output: arm for arm, output in reversed(mixed)}
         items += [
             Item(
@@ -512,7 +512,7 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
     return tuple(_agreement(group, labels, settled, clusters) for group in groups)
 
 
-def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
+def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     """The queue of labels that differ and that nobody has settled; it hides who gave which."""
     cases = {
         entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)
@@ -558,7 +558,9 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     text = rubric_text(task.rubric) if task.rubric else ""
     own = labels.get(stores.ADJUDICATED, {})
     form = answer_form(case, tuple(cases.values()))
-    return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes, form)
+    return LabelQueue(
+        case, stores.ADJUDICATED, _items_by_id(items), text, own, notes, form
+    )
 
 
 def _item(
@@ -589,10 +591,10 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     case = load_case(source)
     cases = evalset_of(case, source)
     labels = _labels(case)
-    settled = _answers([labels.pop(stores.ADJUDICATED, {})])
+    settled = _values_by_labeller([labels.pop(stores.ADJUDICATED, {})])
     answers = {
         case_id: values[0]
-        for case_id, values in (_answers(labels.values()) | settled).items()
+        for case_id, values in (_values_by_labeller(labels.values()) | settled).items()
         if case_id in settled or len({_plain("answer", value) for value in values}) == 1
     }
     return tuple(
@@ -603,7 +605,7 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     )
 
 
-def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
+def _values_by_labeller(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for label in (label for own in labels for label in own.values()):
         if label.task == "answer":

@@ -305,7 +305,7 @@ def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
     premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
     serving = tuned_serving(case, ways, premium, offers)
     lacking = _lacking(case, framework, context.fits)
-    training = _compute(case, context.fits, context.as_of)
+    training = _training_cost(case, context.fits, context.as_of)
     model = build_cost_model(
         case,
         framework,
@@ -332,7 +332,7 @@ def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckonin
         sampler = context.sampler or draw
         draws = sampler(stakes, context.seed)
     payback = _payback(context, amounts.model, closed, draws)
-    payback = _undercut(
+    payback = _open_for_rival(
         payback, closed, counted, amounts.ways, amounts.model, context.under_months
     )
     return Reckoning(amounts, draws, payback)
@@ -451,7 +451,7 @@ def _lacking(
     return first, Range.between(whole.low - first.low, whole.most - first.most)
 
 
-def _compute(
+def _training_cost(
     case: Case, fits: Sequence[ApproachResult], as_of: date | None
 ) -> TrainingCost | Unknown | None:
     """The cost of training by tokens and prices for the first approach.
@@ -701,11 +701,13 @@ def _payback(
             "tuneworthy show CASE money",
         )
     if draws is not None and draws.months[1] >= limit:
-        return _not_drawn(closed, model, carries, f"{spent} isn't repaid {in_time}")
+        return _contradicted_by_runs(
+            closed, model, carries, f"{spent} isn't repaid {in_time}"
+        )
     return Payback("yes", f"if it works, {takes}")
 
 
-def _not_drawn(
+def _contradicted_by_runs(
     closed: ClosedForm, model: CostModel, carries: str, late: str
 ) -> Payback:
     """The result for a yes by one month's amounts that the median run contradicts."""
@@ -718,7 +720,7 @@ def _not_drawn(
     return Payback("unknown", says, settle=model.recurrence.find_saving)
 
 
-def _undercut(
+def _open_for_rival(
     payback: Payback,
     closed: ClosedForm | Payback,
     counted: Savings | None,
@@ -778,7 +780,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     table = known.table_months if known else None
     result = InvestmentResult(
         bill_usd=_number_or_ask(amounts.bill, _BILL),
-        possible_saving_usd=_possible(counted, closed, amounts.bill),
+        possible_saving_usd=_possible_saving(counted, closed, amounts.bill),
         must_bring_usd=_number_or_ask(
             must_bring(model, rule.under_months) if rule else None, lacks
         ),
@@ -823,7 +825,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         "scenarios": lambda: draws.details().scenarios if draws else (),
         "worth": lambda: _worth_of_knowing(context, draws, result),
         "steps": lambda: _steps(model, counted, known, framework) if known else (),
-        "computed": lambda: _computed(amounts),
+        "computed": lambda: _figures_by_traffic(amounts),
     }
     return result.postpone(waiting)
 
@@ -1069,7 +1071,7 @@ def _paid_by_tokens(ways: Ways) -> ServingOption | None:
     return None
 
 
-def _possible(
+def _possible_saving(
     counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
 ) -> Number:
     """The most that tuning could save per month: computed, else stated, but at most the bill."""
@@ -1142,7 +1144,7 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(amounts: ReckonedAmounts) -> Computed | Unknown:
+def _figures_by_traffic(amounts: ReckonedAmounts) -> Computed | Unknown:
     """The figures by traffic and prices; or what to state first where there is no price."""
     savings = amounts.savings
     ways = amounts.ways

@@ -226,7 +226,7 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
     bill = ways.bill
     if bill and bill.usd and bill not in baseline.sure and not bill.option.tuned:
         baseline = baseline.with_bill(bill)
-    return _computed(baseline, cheapest.option, cheapest.usd, ways.inputs, model)
+    return _compute_savings(baseline, cheapest.option, cheapest.usd, ways.inputs, model)
 
 
 def _ask_for_baseline(untuned: Sequence[ServingCost]) -> str:
@@ -287,7 +287,7 @@ def _baseline(case: Case, priced: Sequence[ServingCost]) -> _Baseline:
     return _Baseline(today, wide, "today" if missed else "")
 
 
-def _computed(
+def _compute_savings(
     baseline: _Baseline,
     tuned: ServingOption,
     tuned_usd: Interval,
@@ -298,8 +298,8 @@ def _computed(
     sure = tuple(cost.option for cost in baseline.sure[:_RIVALS])
     maybe = [cost for cost in baseline.wide if cost not in baseline.sure]
     wide = (*sure, *(cost.option for cost in maybe[:_RIVALS]))
-    fixed, in_total = _fixed(model, tuned_usd)
-    besides = _besides(model, fixed, in_total=in_total)
+    fixed, in_total = _costs_beside_serving(model, tuned_usd)
+    besides = _besides_by_serving(model, fixed, in_total=in_total)
     best, *_ = baseline.sure  # the cheapest come first
     least = best.usd.value if best.usd else math.inf
     volume: Interval | Unknown = Unknown(
@@ -338,7 +338,9 @@ def _computed(
     )
 
 
-def _fixed(model: CostModel, serving: Interval) -> tuple[Interval | None, bool]:
+def _costs_beside_serving(
+    model: CostModel, serving: Interval
+) -> tuple[Interval | None, bool]:
     """Running costs beside the serving, and whether the serving was subtracted from one total."""
     if model.running_besides is not None:
         return model.amount(model.running_besides), False
@@ -352,7 +354,9 @@ Besides = Callable[[float], tuple[float, float, float]]
 """Running costs beside the tuned serving: low, likely and high, by the cost of that serving."""
 
 
-def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Besides:
+def _besides_by_serving(
+    model: CostModel, fixed: Interval | None, *, in_total: bool
+) -> Besides:
     """Running costs beside the serving: the rest of a stated total, else the known ones."""
     known = fixed or Interval.certain(0.0)
     if not in_total or model.running is None:
@@ -411,7 +415,8 @@ def savings_range(
     """
     values = likely(inputs)
     by_option = {
-        rival: list(_ends(rival, tuned, inputs, besides)) for rival in {*sure, *wide}
+        rival: list(_savings_at_ends(rival, tuned, inputs, besides))
+        for rival in {*sure, *wide}
     }
     served = tuned.usd(values)
     _, likely_besides, _ = besides(served)
@@ -421,7 +426,7 @@ def savings_range(
     return Interval(min(point, least), point, max(point, largest))
 
 
-def _ends(
+def _savings_at_ends(
     rival: ServingOption, tuned: ServingOption, inputs: Inputs, besides: Besides
 ) -> Iterator[float]:
     """The saving over one option at every pairing, and at the bends between them."""

@@ -247,7 +247,7 @@ class _Options:
     def rival(self, model: Model) -> Iterator[ServingCost]:
         """A hosted model that the case doesn't list, served unchanged."""
         price = self.prices[model.id, None]
-        option = self._by_tokens(model.id, "as_is", price, False, "third_party")
+        option = self._option_by_tokens(model.id, "as_is", price, False, "third_party")
         if self._lacks(REQUESTS, *_TOKENS):
             return
         cost = self._cost(option, model, price)
@@ -303,14 +303,14 @@ class _Options:
         """Every way to serve a model of the case, which has a position in its list."""
         tuned = model.kind == "tuned"
         runs = self._runs(model)
-        billed = self._billed(model, runs)
+        billed = self._option_by_bill(model, runs)
         price = price_of(model, self.prices)
         own = runs == "own"
         sold = None if own else sold_by_its_service(model, self.as_of)
         if price is not None:
             for how in self._hows(price, tuned):
                 option = self._until(
-                    self._by_tokens(model.id, how, price, tuned, runs), model
+                    self._option_by_tokens(model.id, how, price, tuned, runs), model
                 )
                 lacks = self._lacks(REQUESTS, *self._tokens(tuned))
                 yield self._cost(option, model, price, lacks)
@@ -346,7 +346,7 @@ class _Options:
             context_tokens=window,
             catalogue=catalogue,
         )
-        option = self._by_tokens(model.id, "as_is", price, True, runs)
+        option = self._option_by_tokens(model.id, "as_is", price, True, runs)
         option = option._replace(tuned_at=sold.service, fee=sold.usd_per_month)
         lacks = self._lacks(REQUESTS, *self._tokens(tuned=True))
         return self._cost(option, model, price, lacks)
@@ -362,7 +362,9 @@ class _Options:
         for name in end.successors if end else ():
             if (name, None) in self.prices:
                 price = self.prices[name, None]
-                then = self._by_tokens(name, "as_is", price, False, "third_party")
+                then = self._option_by_tokens(
+                    name, "as_is", price, False, "third_party"
+                )
                 break
         return option._replace(months=months, then=then)
 
@@ -388,7 +390,7 @@ class _Options:
             for name in _TOKENS
         ]
 
-    def _by_tokens(
+    def _option_by_tokens(
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
         """The option to serve a model by tokens, with caching or batches as ``how`` says."""
@@ -433,7 +435,7 @@ class _Options:
         option = ServingOption(name, "self_hosted", tuned, "own", gpu=gpu)
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
-    def _billed(self, model: Model, runs: Runs) -> ServingOption | None:
+    def _option_by_bill(self, model: Model, runs: Runs) -> ServingOption | None:
         """Today's way at its stated bill, where no price is known."""
         bill = self.case.today.usd_per_month
         if (

@@ -109,7 +109,9 @@ def simulate(
         partial(_draw_details, stakes, seed, draws)
     )
     if in_full:
-        details = partial(_as_drawn, _details(flow, values, success, working, paths))
+        details = partial(
+            _return_drawn, _details(flow, values, success, working, paths)
+        )
     return Draws(
         months=_percentiles(works),
         in_time=None if under_months is None else _share(works < under_months - _HAIR),
@@ -133,7 +135,7 @@ def _simulation(
         p_works=float(np.mean(success)),
         likely_usd=0.0,
         p_never=_share(paths.months > flow.horizon + _HAIR),
-        npv_usd=Percentiles(**_named(paths.npv)),
+        npv_usd=Percentiles(**_percentiles_by_name(paths.npv)),
         curve=(),
         tornado=(),
         cost_of_waiting_usd=float(np.mean(paths.waiting)),
@@ -155,7 +157,7 @@ def _likely_usd(flow: CashFlow) -> float:
     return float(at_middle.npv[0])
 
 
-def _as_drawn(details: DrawnDetails) -> DrawnDetails:
+def _return_drawn(details: DrawnDetails) -> DrawnDetails:
     return details
 
 
@@ -175,7 +177,9 @@ def _details(
     """The parts of a simulation that only some readers need: curve, tornado and worth."""
     tornado = _tornado(flow)
     curve = [
-        Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
+        Month(
+            month=n, if_works=_percentiles(usd[working])[1], **_percentiles_by_name(usd)
+        )
         for n, usd in enumerate(paths.cumulated)
     ]
     swings = [
@@ -236,7 +240,7 @@ def _percentiles(values: Array) -> tuple[float, float, float]:
     return first, middle, last
 
 
-def _named(values: Array) -> dict[str, float]:
+def _percentiles_by_name(values: Array) -> dict[str, float]:
     return dict(zip(("p10", "p50", "p90"), _percentiles(values), strict=True))
 
 
@@ -251,7 +255,7 @@ _HALF_SPREAD = 0.25
 _SHARES = (".utilisation", ".failure_chance", ".price_fall_per_year")
 
 
-def _ends(name: str, spread: Interval) -> tuple[float, float]:
+def _ends_to_vary(name: str, spread: Interval) -> tuple[float, float]:
     """The ends of a range; a single number is varied by a quarter, but a share never exceeds 1."""
     if spread.varies:
         return spread.low, spread.high
@@ -288,7 +292,7 @@ def _tornado(flow: CashFlow) -> list[_InputSwing]:
     values: dict[str, Array | float] = dict(likely(inputs))
     for position, name in enumerate(names):
         column = np.full(runs, inputs[name].value)
-        column[2 * position : 2 * position + 2] = _ends(name, inputs[name])
+        column[2 * position : 2 * position + 2] = _ends_to_vary(name, inputs[name])
         values[name] = column
     npv = flow.follow(values, flow.odds(values, runs)).npv.reshape(-1, 2).tolist()
     swings = [
@@ -310,7 +314,7 @@ def _scenarios(flow: CashFlow, tornado: Sequence[_InputSwing]) -> Iterator[Scena
     values: dict[str, Any] = {n: np.full(3, v) for n, v in likely(flow.inputs).items()}
     for swing in tornado:
         amount = flow.inputs[swing.name]
-        worse, better = _ends(swing.name, amount)
+        worse, better = _ends_to_vary(swing.name, amount)
         if swing.at_low > swing.at_high:
             worse, better = better, worse
         values[swing.name] = np.array([worse, amount.value, better])

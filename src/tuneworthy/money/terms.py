@@ -234,7 +234,9 @@ class CostPart:
 
     def times(self, share: float) -> CostPart:
         """A share of this category."""
-        return CostPart(_times(self.usd, share), _times(self.hours, share))
+        return CostPart(
+            _multiply_terms(self.usd, share), _multiply_terms(self.hours, share)
+        )
 
     def __add__(self, other: CostPart) -> CostPart:
         return CostPart((*self.usd, *other.usd), (*self.hours, *other.hours))
@@ -247,7 +249,7 @@ def usd_of(parts: Mapping[str, CostPart], but: str = "") -> Sum:
     )
 
 
-def _times(terms: Sum, share: float) -> Sum:
+def _multiply_terms(terms: Sum, share: float) -> Sum:
     return tuple(term._replace(factor=term.factor * share) for term in terms if share)
 
 
@@ -297,7 +299,7 @@ class CostModel(NamedTuple):
 
     def priced(self, terms: Sum | None) -> Interval | None:
         """The amount; None where the terms are unknown, or hours have no rate."""
-        if terms is not None and _priced(terms, self.inputs):
+        if terms is not None and _has_inputs(terms, self.inputs):
             return self.amount(terms)
         return None
 
@@ -409,7 +411,7 @@ class _Builder:
 
     def or_none(self, terms: Sum | None) -> Sum | None:
         """The sum if it can be priced, else None."""
-        if terms is not None and _priced(terms, self.inputs):
+        if terms is not None and _has_inputs(terms, self.inputs):
             return terms
         return None
 
@@ -599,7 +601,7 @@ class _Builder:
         parts = {}
         rows = self.rows("ongoing")
         for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():
-            usd = _times(whole, part)
+            usd = _multiply_terms(whole, part)
             rate = self.inputs.get(RATE)
             works = (
                 rate is not None
@@ -608,12 +610,12 @@ class _Builder:
                 and rows[name].hours
             )
             parts[name] = CostPart(
-                usd, _times(usd, 1 / rate.value) if rate and works else ()
+                usd, _multiply_terms(usd, 1 / rate.value) if rate and works else ()
             )
         return parts
 
 
-def _priced(terms: Sum, inputs: Inputs) -> bool:
+def _has_inputs(terms: Sum, inputs: Inputs) -> bool:
     return all(name in inputs for term in terms for name in term.names)
 
 

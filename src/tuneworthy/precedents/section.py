@@ -114,7 +114,7 @@ def known_answers(
         name: state
         for name, state in sorted(states.items())
         if state != "unknown"
-        and (_times(index)[name, "yes"] or _times(index)[name, "no"])
+        and (_count_features(index)[name, "yes"] or _count_features(index)[name, "no"])
     }
 
 
@@ -131,7 +131,7 @@ def likeness(
     With ``about``, only those with a common subject. Among equal ones, cases whose figures were
     read come before recalled ones, then the newer, then by id; never by their order in the index.
     """
-    times = _times(index)
+    times = _count_features(index)
     total = len(index.cases)
     subjects, words = described(text, index.vocabulary)
     subject_bits = {name: _surprise(times[name], total) for name in subjects}
@@ -171,7 +171,7 @@ def likeness(
 
 
 @lru_cache(maxsize=4)
-def _times(index: PrecedentIndex) -> Counter[object]:
+def _count_features(index: PrecedentIndex) -> Counter[object]:
     """The number of published cases with each subject, each word and goal, and each answer."""
     times = Counter[object]()
     for case in index.cases:

@@ -41,7 +41,7 @@ def paired_difference(
     first less second. The interval is (-1, 1) where there is a single conversation (``clusters``,
     as whole numbers). NaN leaves a case out; None where no case has both.
     """
-    differences, member, k = _both(first, second, clusters)
+    differences, member, k = _paired_scores(first, second, clusters)
     if not k:
         return None
     value = float(differences.mean())
@@ -65,19 +65,21 @@ def cases_needed(
     where the two don't differ, by too little for any test, or no two cases (and conversations) have
     both.
     """
-    differences, member, k = _both(first, second, clusters)
+    differences, member, k = _paired_scores(first, second, clusters)
     n = len(differences)
     value = float(differences.mean()) if k else 0.0
     if k < 2 or value == 0:
         return None
-    variance = max(float(differences.var(ddof=1)), _spread(differences, member, k))
+    variance = max(
+        float(differences.var(ddof=1)), _clustered_variance(differences, member, k)
+    )
     needed = (Z95 + Z80) ** 2 * variance / value**2
     if needed <= max(MOST_USEFUL, 2 * n):
         return max(2, math.ceil(needed))
     return None
 
 
-def _both(
+def _paired_scores(
     first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None
 ) -> tuple[Floats, Ints, int]:
     """Differences of the cases that have both scores, their conversations, and the number of these."""
@@ -87,7 +89,7 @@ def _both(
     return differences[kept], *members(groups[kept])
 
 
-def _spread(differences: Floats, member: Ints, k: int) -> float:
+def _clustered_variance(differences: Floats, member: Ints, k: int) -> float:
     """The variance of a difference, with conversations as clusters."""
     off = sum_by(member, differences - float(differences.mean()), k)
     return k / (k - 1) * float((off**2).sum()) / len(differences)
@@ -182,12 +184,12 @@ def paired(
     too little for a test. The result is None with under two clusters; without ``clusters``, each
     case is one.
     """
-    apart, member, k = _both(first, second, clusters)
+    apart, member, k = _paired_scores(first, second, clusters)
     if k < 2:
         return None
     n = len(apart)
     value = float(apart.mean())
-    spread = math.sqrt(_spread(apart, member, k))
+    spread = math.sqrt(_clustered_variance(apart, member, k))
     error = t95(k - 1) * spread / math.sqrt(n)
     estimate = Estimate(value, value - error, value + error * reach / Z95, n, k)
     if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
@@ -403,7 +405,7 @@ def predicted_mean(
     a grader who agrees with all of them lead to certainty. ``clusters`` of the estimate are the
     conversations with a label; None under 20 of them.
     """
-    return _predicted(judge, labels, clusters, _CELLS)
+    return _estimate_predicted(judge, labels, clusters, _CELLS)
 
 
 def predicted_difference(
@@ -420,10 +422,10 @@ def predicted_difference(
     first_labels, second_labels = labels
     judged = floats(first_judged) - floats(second_judged)
     labelled = floats(first_labels) - floats(second_labels)
-    return _predicted(judged, labelled, clusters, _WINS)
+    return _estimate_predicted(judged, labelled, clusters, _WINS)
 
 
-def _predicted(
+def _estimate_predicted(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
     """The labels' mean, corrected by the grader's scores of cases with and without a label.

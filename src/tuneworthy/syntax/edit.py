@@ -83,7 +83,7 @@ def _put_data(
         return [((*keys, key), part) for key, part in moved.items()]
     if there is not None and there == _plain(value):
         return []
-    _set(here, keys[-1], _plain(value))
+    _set_item(here, keys[-1], _plain(value))
     return [(keys, value)]
 
 
@@ -110,7 +110,7 @@ def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
         if position < len(keys) - 1:
             if (below := _below(here, key)) is None:
                 below = [] if isinstance(keys[position + 1], int) else {}
-                _set(here, key, below)
+                _set_item(here, key, below)
             here = below
     return here
 
@@ -121,7 +121,7 @@ def _below(here: Any, key: str | int) -> Any:
     return here.get(key)
 
 
-def _set(here: Any, key: str | int, value: Any) -> None:
+def _set_item(here: Any, key: str | int, value: Any) -> None:
     if isinstance(key, int) and key == len(here):
         here.append(value)
     else:
@@ -219,23 +219,25 @@ def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
     return (
         text[:at]
         + breaks
-        + breaks.join(_lines(rest, value, node.start_mark.column))
+        + breaks.join(_lines_of_path(rest, value, node.start_mark.column))
         + text[at:]
     )
 
 
-def _lines(keys: Keys, value: Value, column: int) -> list[str]:
+def _lines_of_path(keys: Keys, value: Value, column: int) -> list[str]:
     """The lines of a path, with the value in the last one."""
     key = keys[0]
     rest = keys[1:]
     margin = " " * column
     if isinstance(key, int):
-        below = _lines(rest, value, column + _STEP) if rest else [_flow((), value)]
+        below = (
+            _lines_of_path(rest, value, column + _STEP) if rest else [_flow((), value)]
+        )
         return [f"{margin}- {below[0].lstrip(' ')}", *below[1:]]
     head = f"{margin}{_scalar(key)}:"
     if not rest:
         return [f"{head} {_flow((), value)}"]
-    return [head, *_lines(rest, value, column + _STEP)]
+    return [head, *_lines_of_path(rest, value, column + _STEP)]
 
 
 def _flow(keys: Keys, value: Value) -> str:
@@ -268,10 +270,10 @@ def _scalar(value: str) -> str:
     with suppress(InputError):
         if all(parse(text, "", InputError).data == data for text, data in tries):
             return value
-    return '"' + "".join(map(_quoted, value)) + '"'
+    return '"' + "".join(map(_escape_sign, value)) + '"'
 
 
-def _quoted(sign: str) -> str:
+def _escape_sign(sign: str) -> str:
     if sign in '"\\':
         return f"\\{sign}"
     return sign if sign.isprintable() else f"\\U{ord(sign):08x}"

@@ -25,7 +25,9 @@ class Glossary:
     """Searches for terms, for wrong words for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._entries = tuple(_cleaned(term) for term in terms if term.term.strip())
+        self._entries = tuple(
+            _without_blank_words(term) for term in terms if term.term.strip()
+        )
         patterns: dict[str, Pattern] = {}
         for index, entry in enumerate(self._entries):
             named = (
@@ -93,7 +95,7 @@ class Glossary:
         return by_word
 
 
-def _cleaned(term: Term) -> Term:
+def _without_blank_words(term: Term) -> Term:
     """A term without blank words."""
     words = {
         "term": " ".join(term.term.split()),
@@ -179,15 +181,15 @@ class Phrases:
 def _counts(phrases: Sequence[str], texts: Sequence[str]) -> list[tuple[str, int]]:
     """The number of texts with each phrase, one text at a time, for samples."""
     seen = Counter[str]()
-    folded = [(phrase, _folded(phrase)) for phrase in phrases]
-    for text in map(_folded, texts):
+    folded = [(phrase, _fold_case(phrase)) for phrase in phrases]
+    for text in map(_fold_case, texts):
         for phrase, wanted in folded:
             if wanted in text and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text):
                 seen[phrase] += 1
     return sorted(seen.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _folded(text: str) -> str:
+def _fold_case(text: str) -> str:
     return " ".join(text.replace("’", "'").casefold().split())
 
 

@@ -129,7 +129,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
     if letter == " ":
         return _SPACES
     if letter.isascii() or not caseless:
-        return _escaped(letter)
+        return _escape_pattern(letter)
     forms = {
         letter,
         letter.lower(),
@@ -139,10 +139,10 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
     }
     if letter == "ß":
         forms.add("\u1e9e")  # the capital ß, which upper() doesn't give
-    return b"(?:" + b"|".join(_escaped(form) for form in sorted(forms)) + b")"
+    return b"(?:" + b"|".join(_escape_pattern(form) for form in sorted(forms)) + b")"
 
 
-def _escaped(text: str) -> bytes:
+def _escape_pattern(text: str) -> bytes:
     """Escape literal text for hyperscan and `re`."""
     return b"".join(
         bytes((byte,))
@@ -414,7 +414,7 @@ class Searcher:
             if database is not None:
                 self._scan = _scanner(database)
 
-    def _compiled(self) -> Callable[[memoryview, OnHit], None]:
+    def _scan_function(self) -> Callable[[memoryview, OnHit], None]:
         if self._scan is None:
             self._scan = _scanner(_database(self._needles, keeps=True))
         return self._scan
@@ -472,7 +472,7 @@ class Searcher:
             if len(ids) >= _RESOLVE_AT:
                 resolve()
 
-        self._compiled()(
+        self._scan_function()(
             memoryview(texts.data)[begin : int(texts.ends[stop - 1])], note_match
         )
         if ids:

@@ -61,7 +61,11 @@ def proven(it: Situation) -> Ruling | None:
                 "not_yet", f"{against.why}, and {because}", (clear, *steps), (), best
             )
         return Ruling(
-            "yes", because, steps, (*it.open_conditions, *_untested(it, best)), best
+            "yes",
+            because,
+            steps,
+            (*it.open_conditions, *_untested_conditions(it, best)),
+            best,
         )
     shown = it.table.tried_tunings
     if not shown or it.table.untuned_enough:
@@ -77,7 +81,7 @@ def proven(it: Situation) -> Ruling | None:
     )
 
 
-def _untested(it: Situation, way: Way) -> Iterator[str]:
+def _untested_conditions(it: Situation, way: Way) -> Iterator[str]:
     """Conditions of a tuned way that nobody tested."""
     until = serves_until(it.facts.case, it.facts.findings.as_of)
     if until is not None:

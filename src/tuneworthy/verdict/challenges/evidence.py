@@ -25,7 +25,7 @@ from tuneworthy.words import (
 def measured_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
     """An answer, and a measurement of the opposite."""
     against = {}
-    for path, stated in _answers(facts):
+    for path, stated in _stated_answers(facts):
         name = path.split(".")[1]
         if facts.source(name) != "measured" or stated in ("unknown", facts.state(name)):
             continue
@@ -49,7 +49,7 @@ def measured_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
-def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
+def _stated_answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every stated answer, with its path."""
     for name, check in facts.case.ceiling.items():
         rule = facts.framework.ceiling.get(name)
@@ -78,7 +78,11 @@ def measured_against_number(facts: CaseFacts) -> RaisedChallenge | None:
     tolerance = facts.framework.threshold("stated_tolerance")
     apart = dict[str, str]()
     for number in facts.findings.replaced:
-        if tolerance is None or number.stated is None or not _apart(number, tolerance):
+        if (
+            tolerance is None
+            or number.stated is None
+            or not _clearly_differ(number, tolerance)
+        ):
             continue
         low, high = number.stated
         measured = number.evidence
@@ -99,7 +103,7 @@ def measured_against_number(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
-def _apart(number: Replaced, tolerance: float) -> bool:
+def _clearly_differ(number: Replaced, tolerance: float) -> bool:
     """Whether two ranges are farther apart than a share of the measured value."""
     low = number.evidence.low
     high = number.evidence.high
@@ -141,7 +145,7 @@ def _find_contrary(facts: CaseFacts) -> Iterator[_ContraryMeasurement]:
     """Every measurement beside an answer that it contradicts and can't settle."""
     framework = facts.framework
     ledger = facts.findings.ledger
-    for path, stated in _answers(facts):
+    for path, stated in _stated_answers(facts):
         room, name = path.split(".")
         if stated == "unknown" or facts.source(name) == "measured":
             continue
@@ -180,7 +184,7 @@ def _find_contrary(facts: CaseFacts) -> Iterator[_ContraryMeasurement]:
 @doubt
 def need_without_support(facts: CaseFacts) -> RaisedChallenge | None:
     """A stated need, and a measurement against it."""
-    need = _need(facts, stated="yes", measured="no")
+    need = _find_contrary_need(facts, stated="yes", measured="no")
     if need is None:
         return None
     path, name, measured = need
@@ -197,7 +201,7 @@ def need_without_support(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def need_seen_in_data(facts: CaseFacts) -> RaisedChallenge | None:
     """A denied need, and a measurement for it."""
-    need = _need(facts, stated="no", measured="yes")
+    need = _find_contrary_need(facts, stated="no", measured="yes")
     if need is None:
         return None
     path, name, measured = need
@@ -211,7 +215,7 @@ def need_seen_in_data(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
-def _need(
+def _find_contrary_need(
     facts: CaseFacts, *, stated: State, measured: State
 ) -> tuple[str, str, str] | None:
     """The first factor whose measurements contradict its answer: path, name, and measurement."""
