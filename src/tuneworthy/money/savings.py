@@ -590,11 +590,10 @@ def _gpu_terms(names: Sequence[str], values: Mapping[str, float]) -> str:
     calls = values[REQUESTS]
     an_hour = f"{figure(calls_an_hour)} an hour × {figure(full * 100)}%"
     hours = figure(calls / (calls_an_hour * full))
+    by_calls = f"{figure(calls)} calls / ({an_hour}) = {hours} GPU hours"
     floor = figure(always_on * HOURS_PER_MONTH)
-    return (
-        f"{figure(calls)} calls / ({an_hour}) = {hours} GPU hours; {figure(always_on)} always on = "
-        f"{floor} hours; the larger × {usd(usd_an_hour)}"
-    )
+    always = f"{figure(always_on)} always on = {floor} hours"
+    return "; ".join([by_calls, always, f"the larger × {usd(usd_an_hour)}"])
 
 
 def _running_step(savings: Savings, model: CostModel) -> str:
