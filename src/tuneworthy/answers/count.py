@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice, product
-from math import comb, prod
+from math import comb
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
@@ -183,18 +183,22 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
 
 def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction only rises or only falls with each group's yes answers."""
-    sizes = counted.open
-    # a cell is the number of yes answers in each group; completions with that many
-    ways: dict[Any, int] = {
-        cell: prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
-        for cell in product(*(range(size + 1) for size in sizes))
-    }
+    checks, reasons, against = counted.open
+    # a cell is the number of yes answers in each group; how many completions have that many
+    completions: dict[Any, int] = {}
+    for cell in product(range(checks + 1), range(reasons + 1), range(against + 1)):
+        of_checks, of_reasons, of_against = cell
+        completions[cell] = (
+            comb(checks, of_checks)
+            * comb(reasons, of_reasons)
+            * comb(against, of_against)
+        )
     for outcome in set(counted.outcomes):
         ended = zip(counted.outcomes, counted.steps, strict=True)
         steps = [step for other, step in ended if other == outcome]
-        fraction = {
-            c: sum(step.get(c, 0) for step in steps) / many for c, many in ways.items()
-        }
+        fraction = {}
+        for cell, many in completions.items():
+            fraction[cell] = sum(step.get(cell, 0) for step in steps) / many
         for axis in range(3):
             changes = _changes_along(axis, fraction)
             if any(n > 0 for n in changes) and any(n < 0 for n in changes):

@@ -438,13 +438,16 @@ class CaseFacts:
         if self.bill is None or upfront is None or isinstance(upfront, Unknown):
             return None
         months = 1 if self.case.one_off or rule is None else rule.under_months
-        return self.bill.high * months, ends(upfront)[0]
+        least_upfront, _ = ends(upfront)
+        return self.bill.high * months, least_upfront
 
     @property
     def small_bill(self) -> bool:
         """Whether the whole bill is less than what tuning costs, and the cost target isn't missed."""
-        known = self.repays is not None and self.repays[0] < self.repays[1]
-        return known and self.target("cost") != "no"
+        if self.repays is None:
+            return False
+        whole_bill, least_upfront = self.repays
+        return whole_bill < least_upfront and self.target("cost") != "no"
 
     @property
     def quality_signs(self) -> Strings:

@@ -124,15 +124,16 @@ class _Table:
             f"{side}_weight": weight,
             "difference": sign * weight,
         }
-        key = bands, name if name in self.rules.asked else tuple(adds.items())
+        alike = name if name in self.rules.asked else tuple(adds.items())
+        key = (bands, alike)
         if key not in self.counted_pairs:
-            before = self.trees if bands else self.trees[:1]
-            after = (
-                tuple(one_more(test, name, adds) for test in tree) for tree in before
-            )
-            self.counted_pairs[key] = dict(
-                self._ending((*before, *after), {name: "no"})
-            )
+            # the trees as they stand, for a no; and with the factor's weight added, for a yes
+            trees = self.trees if bands else self.trees[:1]
+            for_yes = [
+                tuple(one_more(test, name, adds) for test in tree) for tree in trees
+            ]
+            pairs = self._ending((*trees, *for_yes), {name: "no"})
+            self.counted_pairs[key] = dict(pairs)
         return self.counted_pairs[key]
 
     def _ending(
@@ -154,10 +155,9 @@ class _Table:
     def kind_of_row(self, row: int) -> _Kind:
         """The kind of the combination in which factor k is yes when bit k of ``row`` is set."""
         yes = {name for k, name in enumerate(self.names) if row >> k & 1}
-        sides = self.rules.indicators, self.rules.anti_indicators
-        pro, con = (
-            [self.rules.weights[name] for name in side if name in yes] for side in sides
-        )
+        weights = self.rules.weights
+        pro = [weights[name] for name in self.rules.indicators if name in yes]
+        con = [weights[name] for name in self.rules.anti_indicators if name in yes]
         key = (True, len(pro), sum(pro), len(con), sum(con), sum(pro) - sum(con))
         yes |= {*self.rules.checks}
         return _kind(
@@ -334,11 +334,22 @@ def _backfires(table: _Table) -> Findings:
 def _idle(table: _Table) -> Findings:
     """Find factors whose answer never changes an outcome or a band."""
     for name in table.names:
-        pairs = (
-            pair for bands in (False, True) for pair in table.pairs(name, bands=bands)
+        # without bands first, as that is faster and mostly finds a difference
+        matters = _changes_kind(table.pairs(name, bands=False)) or _changes_kind(
+            table.pairs(name)
         )
-        if all(a[:2] == b[:2] and a.difference == b.difference for a, b in pairs):
+        if not matters:
             yield _finding("factor_never_matters", factor=name)
+
+
+def _changes_kind(pairs: Pairs) -> bool:
+    """Whether any pair ends at another step, or in another band."""
+    for without, with_factor in pairs:
+        if without.step != with_factor.step or without.score != with_factor.score:
+            return True
+        if without.difference != with_factor.difference:
+            return True
+    return False
 
 
 def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:

@@ -87,13 +87,13 @@ def case_fields() -> dict[str, CaseField]:
     # imported here, because a decision asks no question
     from tuneworthy.model.interview import CaseField
 
-    return {
-        path: CaseField.model_validate(
-            entry if part in ("unasked", "titles") else {**entry, "part": part}
-        )
-        for part, entries in _parse_catalogue_file(FIELDS).data.items()
-        for path, entry in entries.items()
-    }
+    fields = {}
+    for part, entries in _parse_catalogue_file(FIELDS).data.items():
+        # what nobody is asked belongs to no part of the interview
+        in_part = {} if part in ("unasked", "titles") else {"part": part}
+        for path, entry in entries.items():
+            fields[path] = CaseField.model_validate({**entry, **in_part})
+    return fields
 
 
 def field_path(path: str) -> str:

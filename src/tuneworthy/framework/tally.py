@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -103,11 +103,7 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """The share of each outcome when every open answer of a group is yes with the group's odds."""
-        # by the number of yeses: the chance that just these answers are yes
-        of_checks, of_reasons, of_against = (
-            [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
-            for p, n in zip(odds, self.open, strict=True)
-        )
+        of_checks, of_reasons, of_against = map(_chances_by_yeses, odds, self.open)
         ends: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
             ends[outcome] += [
@@ -115,6 +111,11 @@ class Completions:
                 for (checks, reasons, against), many in cells.items()
             ]
         return {outcome: min(1.0, math.fsum(terms)) for outcome, terms in ends.items()}
+
+
+def _chances_by_yeses(odds: float, answers: int) -> list[float]:
+    """For each number of yeses, the chance that just certain answers are yes."""
+    return [odds**yes * (1 - odds) ** (answers - yes) for yes in range(answers + 1)]
 
 
 _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
@@ -399,20 +400,27 @@ def _classes(
     rights = _weights_by_class(
         right, bounds.get("anti_indicator_weight", ()), bool(cuts)
     )
-    places = [_places(np, weights) for _, weights, _ in rights]
-    for (i, i_weights, i_counts), ((a, _, a_counts), find) in product(
-        lefts, zip(rights, places, strict=True)
-    ):
-        above = [int(i_counts.sum()) * int(a_counts.sum())]
-        upto = np.append(0, np.cumsum(a_counts))
-        above += [int((upto[find(i_weights - cut)] * i_counts).sum()) for cut in cuts]
-        for place, difference in enumerate(((cuts[0] - 1) if cuts else 0, *cuts)):
-            many = above[place] - (above[place + 1] if place < len(cuts) else 0)
+    counters = [_make_counter(np, weights) for _, weights, _ in rights]
+    # each class of differences is named by its lower bound, the first by a number below all bounds
+    classes = [cuts[0] - 1 if cuts else 0, *cuts]
+    pairs = product(lefts, zip(rights, counters, strict=True))
+    for (i, i_weights, i_counts), ((a, _, a_counts), count_up_to) in pairs:
+        # completions of both whose difference reaches the bound of each class; the first is all
+        reaching = [int(i_counts.sum()) * int(a_counts.sum())]
+        lightest = np.append(0, np.cumsum(a_counts))  # completions of the n lightest
+        for cut in cuts:
+            # i - a reaches the cut where a is at most i - cut
+            partners = lightest[count_up_to(i_weights - cut)]
+            reaching.append(int((partners * i_counts).sum()))
+        for place, difference in enumerate(classes):
+            many = reaching[place]
+            if place < len(cuts):
+                many -= reaching[place + 1]
             if many:
                 yield *i, *a, difference, many
 
 
-def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
+def _make_counter(np: Any, weights: Any) -> Callable[[Any], Any]:
     """A function that says how many of the rising weights are at most another one.
 
     Where the weights are dense, it looks this up in a table.
@@ -437,15 +445,21 @@ def _weights_by_class(
     import numpy as np
 
     classes = []
+    # each class is named by its lower bound, the first by a number below all bounds
+    names = [bounds[0] - 1 if bounds else 0, *bounds]
     for yes, weights, counts in _weights_by_count(np, group):
         ends = [0, *np.searchsorted(weights, bounds).tolist(), len(weights)]
-        for place, weight in enumerate((bounds[0] - 1 if bounds else 0, *bounds)):
-            here = slice(ends[place], ends[place + 1])
-            held = counts[here].nonzero()[0] if whole else None
-            if held is None and (total := counts[here].sum()):
-                classes.append(((yes, weight), np.array([weight]), np.array([total])))
-            elif held is not None and len(held):
-                classes.append(((yes, weight), weights[here][held], counts[here][held]))
+        for weight, (first, last) in zip(names, pairwise(ends), strict=True):
+            in_class = counts[first:last]
+            if not in_class.any():
+                continue
+            if whole:
+                occurs = in_class.nonzero()
+                own = weights[first:last][occurs]
+                classes.append(((yes, weight), own, in_class[occurs]))
+            else:
+                total = np.array([in_class.sum()])
+                classes.append(((yes, weight), np.array([weight]), total))
     return classes
 
 
@@ -468,12 +482,10 @@ def _weights_by_count(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, An
         raise _too_many(size)
     rows = [np.full(1, weight, dtype=np.int64)]
     for more in group.open:
-        grown = [
-            rows[0],
-            *map(np.append, rows[1:], (row + more for row in rows)),
-            rows[-1] + more,
-        ]
-        rows = grown
+        # with one more answer: as many yeses without it, or one fewer and this one
+        with_it = [row + more for row in rows]
+        both = map(np.append, rows[1:], with_it)
+        rows = [rows[0], *both, with_it[-1]]
     for many, row in enumerate(rows):
         weights = np.sort(row)
         yield yes + many, weights, np.ones(len(row), dtype=np.int64)

@@ -56,7 +56,7 @@ from tuneworthy.files.evalset import (
 )
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
-from tuneworthy.intake.ray import measure_files, read_way
+from tuneworthy.intake.ray import LogDraw, measure_files, read_way
 from tuneworthy.interview.questions import ask_of, part_asks
 from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
@@ -186,10 +186,10 @@ class HowRead(TypedDict, total=False):
     save_map: str | Path | None
     progress: Progress | None
     on: str  #: ``ray`` or ``ray:ADDRESS``; in this process where left out.
-    draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
+    draw: LogDraw
 
 
-ALL = 1.0, 0  #: A draw of all conversations.
+ALL = LogDraw(1.0, 0)  #: A draw of all conversations.
 
 
 def measure_case(
@@ -369,7 +369,7 @@ def _measure_sources(
     mapping: str | Path | None = None,
     progress: Progress | None = None,
     on: str = "",
-    draw: tuple[float, int] = ALL,
+    draw: LogDraw = ALL,
     save_map: str | Path | None = None,
 ) -> tuple[Measured, Sequence[Guess]]:
     from tuneworthy.files.materials import prompt_wordings, read_materials
@@ -418,7 +418,7 @@ def _measure_sources(
     readings = [reading for part in parts for reading in part.readings]
     read = {(reading.name, reading.size) for reading in readings}
     now = files_now(case, *MEASURED_ON)
-    drawn = draw if draw[0] < 1 else ()
+    drawn = draw if draw.share < 1 else ()
     settings = json.dumps(
         [MEASURES, str(fields), repr(materials), *drawn], sort_keys=True
     )
@@ -474,7 +474,7 @@ def _results(
     files: TraceFiles,
     every: Sequence[TraceSignal],
     progress: Progress | None,
-    draw: tuple[float, int] = ALL,
+    draw: LogDraw = ALL,
 ) -> tuple[Findings, ...]:
     """Measure the traces of some files with every signal."""
     from tuneworthy.measure.engine import Sampling, measure
@@ -485,7 +485,7 @@ def _results(
     )
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
         return measure(
-            some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0]
+            some, every, folder=Path(place), piece=lambda: files.piece, share=draw.share
         )
 
 
@@ -498,14 +498,15 @@ def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
 
 
 def _measured_part(
-    files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
+    files: TraceFiles, results: Sequence[Findings], draw: LogDraw = ALL
 ) -> Measured:
     """Merge what the signals found in some files; of one id, a known measurement goes first."""
     source = ", ".join(
         f"{file.name} ({file.format})" for file in files.readings if file.traces
     )
-    if draw[0] < 1:
-        source = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {source}"
+    part = f"{100 * draw.share:g}% of the conversations"
+    if draw.share < 1:
+        source = f"{part}, drawn with seed {draw.seed}, of {source}"
     # One of each id, a known one before an unknown one.
     evidence: dict[str, Evidence] = {}
     for item in chain.from_iterable(signal.evidence for signal in results):
@@ -513,9 +514,10 @@ def _measured_part(
             item.is_known and not evidence[item.id].is_known
         ):
             evidence[item.id] = item.model_copy(update={"source": source[:2000]})
-    if draw[0] < 1 and not evidence:
-        what = f"{100 * draw[0]:g}% of the conversations are none of them"
-        raise InputError(what, where="--sample", fix="draw more of them")
+    if draw.share < 1 and not evidence:
+        raise InputError(
+            f"{part} are none of them", where="--sample", fix="draw more of them"
+        )
     series = tuple(series for signal in results for series in signal.series)
     return Measured(
         inputs="",

@@ -102,8 +102,11 @@ def sections(text: str, most: int) -> Iterator[Span]:
 
 
 def _runs(words: Sequence[Span], first: int, last: int, most: int) -> Iterator[Span]:
-    for at in range(first, last, most):
-        yield words[at][0], words[min(at + most, last) - 1][1]
+    """Runs of at most ``most`` words, from the first to the one before ``last``."""
+    for place in range(first, last, most):
+        start, _ = words[place]
+        _, end = words[min(place + most, last) - 1]
+        yield start, end
 
 
 CHUNKINGS = {"fixed": fixed, "sections": sections}

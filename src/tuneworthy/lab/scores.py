@@ -895,11 +895,12 @@ class Lab:
         self.scores.answer(arm.id, case, output)
 
     def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
-        """Calls of chains whose next step is ``at``."""
+        """Calls of chains whose next step is ``at``, counted from 0."""
         for arm in arms:
             if len(arm.steps) <= at:
                 continue
             for case in cases:
+                # a walk ends with the first step that nobody has answered yet
                 walks = self.plan.walks(arm, case, lambda job: self._heard.get(job.key))
                 for walk in walks:
                     if len(walk) == at + 1:

@@ -507,7 +507,7 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
     case = load_case(source)
     labels = _labels(case)
     settled = labels.pop(stores.ADJUDICATED, {})
-    groups = sorted({key[:2] for own in labels.values() for key in own})
+    groups = sorted({key.group for own in labels.values() for key in own})
     clusters = {item.id: item.cluster for item in named_evalset(case) or ()}
     return tuple(_agreement(group, labels, settled, clusters) for group in groups)
 
@@ -529,7 +529,7 @@ def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQu
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Outputs = {}
     keys = [dispute.key for dispute in differ]
-    if any(key[0] in ("rubric", "pairwise") and key[3] != LABEL for key in keys):
+    if any(key.task in ("rubric", "pairwise") and key.arm != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
     labels = _labels(case)
     labelled = {
@@ -537,13 +537,13 @@ def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQu
     }
     items = []
     notes = {}
-    differ.sort(key=lambda dispute: order.get(dispute.key[2], -1))
+    differ.sort(key=lambda dispute: order.get(dispute.key.case, -1))
     candidates: dict[ItemKey, Item] = {}
-    if any(key[0] == "training" for key in keys):
+    if any(key.task == "training" for key in keys):
         candidates = {
             item.key: item for item in review_items(read_candidates(case).found)
         }
-    if any(key[0] == "failure" for key in keys):
+    if any(key.task == "failure" for key in keys):
         draw = kept_draw(case)
         candidates |= {item.key: item for item in failure_items(case, draw)}
     for dispute in differ:
@@ -592,17 +592,18 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     cases = evalset_of(case, source)
     labels = _labels(case)
     settled = _values_by_labeller([labels.pop(stores.ADJUDICATED, {})])
-    answers = {
-        case_id: values[0]
-        for case_id, values in (_values_by_labeller(labels.values()) | settled).items()
-        if case_id in settled or len({_plain("answer", value) for value in values}) == 1
-    }
-    return tuple(
-        eval_case.model_copy(update={"reference": answers[eval_case.id]})
-        if eval_case.reference is None and eval_case.id in answers
-        else eval_case
-        for eval_case in cases
-    )
+    answers = {case_id: values[0] for case_id, values in settled.items()}
+    for case_id, values in _values_by_labeller(labels.values()).items():
+        agree = len({_plain("answer", value) for value in values}) == 1
+        if agree:
+            answers.setdefault(case_id, values[0])
+    labelled = []
+    for each in cases:
+        if each.reference is None and each.id in answers:
+            labelled.append(each.model_copy(update={"reference": answers[each.id]}))
+        else:
+            labelled.append(each)
+    return tuple(labelled)
 
 
 def _values_by_labeller(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
@@ -641,9 +642,11 @@ def _agreement(
     """How far people agree on one task, with the items on which they differ."""
     task, rubric = group
     names = [
-        name for name in sorted(people) if any(key[:2] == group for key in people[name])
+        name
+        for name in sorted(people)
+        if any(key.group == group for key in people[name])
     ]
-    keys = sorted({key for name in names for key in people[name] if key[:2] == group})
+    keys = sorted({key for name in names for key in people[name] if key.group == group})
     table = []
     differ = []
     both = 0
@@ -672,7 +675,9 @@ def _agreement(
         same=both - len(differ),
         low=low,
         high=high,
-        coefficients=_coefficients(table, [clusters.get(k[2], k[2]) for k in keys]),
+        coefficients=_coefficients(
+            table, [clusters.get(key.case, key.case) for key in keys]
+        ),
         disagreements=tuple(differ),
     )
 

@@ -185,15 +185,13 @@ def serving_costs(
     """
     options = _Options(case, prices, sovereign, as_of, margin)
     costs = sorted(options.every(), key=by_price)
-    rivals = [
-        cost
-        for name in unlisted(case, sovereign, as_of)
-        if (name, None) in prices
-        for cost in options.rival(Model(id=name))
-        if cost.usd is not None and cost.admissible != "no"
-    ]
-    rivals = sorted(rivals, key=by_price)[:_MOST_RIVALS]
-    return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
+    rivals: list[ServingCost] = []
+    for name in unlisted(case, sovereign, as_of):
+        if (name, None) in prices:
+            rivals += options.rival(Model(id=name))
+    able = [cost for cost in rivals if cost.usd is not None and cost.admissible != "no"]
+    cheapest = sorted(able, key=by_price)[:_MOST_RIVALS]
+    return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(cheapest))
 
 
 def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...]:

@@ -193,16 +193,23 @@ class AcceptedCall(NamedTuple):
                 self._equal(*p, depth + 1) for p in pairs
             )
         if isinstance(value, Mapping) and isinstance(wanted, Mapping):
-            choices = {
-                k: _as_list(v) if self.listed else [v] for k, v in wanted.items()
-            }
-            return value.keys() <= wanted.keys() and all(
-                any(self._equal(value[key], choice, depth + 1) for choice in some)
-                if key in value
-                else self.listed and _OPTIONAL in some
-                for key, some in choices.items()
-            )
+            return self._equal_fields(value, wanted, depth)
         return same(value, wanted)
+
+    def _equal_fields(
+        self, value: Mapping[str, Any], wanted: Mapping[str, Any], depth: int
+    ) -> bool:
+        """Whether every field is wanted and right, and none is missing that isn't optional."""
+        if not value.keys() <= wanted.keys():
+            return False
+        for key, accepted in wanted.items():
+            choices = _as_list(accepted) if self.listed else [accepted]
+            if key not in value:
+                if not self.listed or _OPTIONAL not in choices:
+                    return False
+            elif not any(self._equal(value[key], each, depth + 1) for each in choices):
+                return False
+        return True
 
 
 def _as_list(values: Any) -> list[Any]:

@@ -40,12 +40,16 @@ class Glossary:
                     whole = _whole(word, caseless=not entry.case_sensitive)
                     patterns[f"{index} {kind} {k}"] = whole
         self._searcher = Searcher(patterns)
-        self._inside = {
-            (index, k): (holders, _outside(word, [self._entries[h] for h in holders]))
-            for index, entry in enumerate(self._entries)
-            for k, word in enumerate(entry.forbidden)
-            if (holders := _holders(word, self._entries))
-        }
+        # for a wrong word within right terms: these terms, and a test for the word outside of them
+        self._inside: dict[
+            tuple[int, int], tuple[tuple[int, ...], Callable[[str], bool]]
+        ] = {}
+        for index, entry in enumerate(self._entries):
+            for k, word in enumerate(entry.forbidden):
+                holders = _holders(word, self._entries)
+                if holders:
+                    terms = [self._entries[holder] for holder in holders]
+                    self._inside[index, k] = (holders, _outside(word, terms))
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -205,7 +205,7 @@ def simpler(it: Situation) -> Ruling | None:
     ]
     steps = keep_data_inside(it, try_ways(promising or table.to_try))
     because = say_simpler(table, fair=table.simpler >= enough)
-    return Ruling("not_yet", because, steps, (), table.to_try[0])
+    return Ruling("not_yet", because, steps, way=table.to_try[0])
 
 
 def _keep_inside(it: Situation) -> Ruling | None:
