@@ -167,8 +167,9 @@ def _arms_to_keep(
 ) -> tuple[LabArm, ...]:
     """Every arm in its kept form, with the findings about the tuned one."""
     arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
-    changes = {"gain": gain, "beside": plan.untuned, "general_skills": skills}
-    return with_found(arms, plan.tuned, **changes)
+    return with_found(
+        arms, plan.tuned, gain=gain, beside=plan.untuned, general_skills=skills
+    )
 
 
 def evidence_of(
@@ -207,24 +208,24 @@ def gain_evidence(
 ) -> Evidence | None:
     """The gain of the tuned arm over the best untuned one, with its interval; None if unknown."""
     task = result.contrast
-    if (
-        result.stopped
-        or result.outcome == "unknown"
-        or isinstance(task.difference, Unknown)
-    ):
+    if result.stopped or result.outcome == "unknown":
+        return None
+    if isinstance(task.difference, Unknown):
         return None
     details = {
         "outcome": result.outcome,
         "why": result.why,
         "margin": result.plan.margin,
     }
-    about: dict[str, Any] = {
-        "value": task.difference,
-        "details": details | more,
-        "source": f"{by}: {task.first} less {task.second}",
-        "method": "paired difference on cases that chose nothing",
-    }
-    return interval_evidence(id, task, as_of, **about)
+    return interval_evidence(
+        id,
+        task,
+        as_of,
+        value=task.difference,
+        details=details | more,
+        source=f"{by}: {task.first} less {task.second}",
+        method="paired difference on cases that chose nothing",
+    )
 
 
 async def _run(

@@ -113,9 +113,11 @@ class ServingOption(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """The inputs of its cost, except the number of requests."""
-        bill = (
-            ((BILL, self.bill_for) if self.bill_for else (BILL,)) if self.billed else ()
-        )
+        bill: tuple[str, ...] = ()
+        if self.billed:
+            bill = (BILL,)
+            if self.bill_for:
+                bill = (BILL, self.bill_for)
         return (
             *(name for term in self.request for name in term.names),
             *bill,

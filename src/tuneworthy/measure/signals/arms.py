@@ -26,7 +26,7 @@ from tuneworthy.measure.signals.base import (
     text_number,
     there,
 )
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.evidence import (
     ArmsResult,
     Batch,
@@ -593,14 +593,16 @@ def _lead(
     apart = answered[:, 0] - answered[:, 1]
     lost = estimate.value != other.value and np.isfinite(apart).any()
     value = float(np.nanmean(apart)) if lost else estimate.value
-    enough = estimate.clusters >= ENOUGH_CONVERSATIONS
+    told_apart: State = "unknown"
+    if estimate.clusters >= ENOUGH_CONVERSATIONS:
+        told_apart = "yes" if estimate.low > 0 else "no"
     return Lead(
         value=value,
         low=min(estimate.low, value),
         high=max(other.high, value),
         cases=estimate.n,
         clusters=estimate.clusters,
-        told_apart=("yes" if estimate.low > 0 else "no") if enough else "unknown",
+        told_apart=told_apart,
         cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
     )
 
