@@ -61,10 +61,10 @@ from tuneworthy.interview.questions import ask_of, part_asks
 from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.llm.served import find_served
-from tuneworthy.model.case import Case, Holding, Price
+from tuneworthy.model.case import Case, Holding, Materials, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
-from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
+from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.plan.context import PlannedCases, plan_cases
@@ -372,7 +372,6 @@ def _measure_sources(
     draw: LogDraw = ALL,
     save_map: str | Path | None = None,
 ) -> tuple[Measured, Sequence[Guess]]:
-    from tuneworthy.files.materials import prompt_wordings, read_materials
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.read import case_map, named
 
@@ -383,21 +382,12 @@ def _measure_sources(
         raise InputError(
             "a source is empty", where="--from", fix="name a file with traces"
         )
-    need = examples_need(case, framework)
-    asked = list[str]()
-    with suppress(CaseError):  # a set that can't be read is told by whoever uses it
-        asked += (eval_case.text for eval_case in named_evalset(case) or ())
-    needed = need[1].low if need else None
-    materials = replace(
-        read_materials(case),
-        examples_need=needed,
-        asked=tuple(asked),
-        prompts=prompt_wordings(case),
-    )
+    materials = _read_materials(case, framework)
     fields = case_map(case, mapping)
     guesses: list[Guess] = []
     parts = []
-    if chosen := sources or named(case, "traces"):
+    chosen = sources or named(case, "traces")
+    if chosen:
         near = framework.threshold("near_copy")
         files = _files(chosen, fields, searched=not sources)
         if on:
@@ -418,31 +408,53 @@ def _measure_sources(
     readings = [reading for part in parts for reading in part.readings]
     read = {(reading.name, reading.size) for reading in readings}
     now = files_now(case, *MEASURED_ON)
+    evidence = {item.id: item for part in parts for item in part.evidence}
+    series = {item.id: item for part in parts for item in part.series}
     drawn = draw if draw.share < 1 else ()
-    settings = json.dumps(
-        [MEASURES, str(fields), repr(materials), *drawn], sort_keys=True
-    )
-    inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
-    for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
-        # folders in Hive's layout hold values that are read as well
-        folders = reading.name.rpartition("/")[0]
-        identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
-        inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
+    settings = [MEASURES, str(fields), repr(materials), *drawn]
     measured = Measured(
-        inputs=inputs.hexdigest(),
+        inputs=_digest_inputs(settings, readings),
         readings=tuple(readings),
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
-        evidence=tuple(
-            {item.id: item for part in parts for item in part.evidence}.values()
-        ),
-        series=tuple(
-            {item.id: item for part in parts for item in part.series}.values()
-        ),
+        evidence=tuple(evidence.values()),
+        series=tuple(series.values()),
         mix=next((part.mix for part in parts if part.mix is not None), None),
     )
     if save_map is not None:
         _save_map(Path(save_map), {guess.written for guess in guesses})
     return measured, guesses
+
+
+def _read_materials(case: Case, framework: Framework) -> Materials:
+    """What logs are compared with: the files of a case, its set and the examples that it needs."""
+    from tuneworthy.files.materials import prompt_wordings, read_materials
+
+    needed = None
+    need = examples_need(case, framework)
+    if need is not None:
+        _, takes = need
+        needed = takes.low
+    asked = list[str]()
+    with suppress(CaseError):  # a set that can't be read is told by whoever uses it
+        asked += (eval_case.text for eval_case in named_evalset(case) or ())
+    return replace(
+        read_materials(case),
+        examples_need=needed,
+        asked=tuple(asked),
+        prompts=prompt_wordings(case),
+    )
+
+
+def _digest_inputs(settings: Sequence[object], readings: Sequence[FileReading]) -> str:
+    """The digest of all that a measurement depends on: its settings and the files that it read."""
+    text = json.dumps(settings, sort_keys=True)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
+        # folders in Hive's layout hold values that are read as well
+        folders, _, _ = reading.name.rpartition("/")
+        identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
+        digest.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _save_map(path: Path, maps: Collection[str]) -> None:

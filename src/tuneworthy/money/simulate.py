@@ -537,43 +537,45 @@ class CashFlow:
         A start a month later loses the result of month 1, saves a month's interest on the upfront
         cost, and tunes again a month later each time: that is ``delay``.
         """
-        draws = len(success)
         upfront = self._upfront_usd(values, success)
         life = values.get(LIFE, np.inf)
-        first = self.stakes.first_end
-        moves = LIFE in self.inputs or first is not None
-        again = total(self.model.retraining, values) if moves else 0.0
+        first_end = self.stakes.first_end
+        retraining = 0.0
+        if LIFE in self.inputs or first_end is not None:
+            retraining = total(self.model.retraining, values)
         step = _monthly_discount(values)
-        month = self._months(values)
-        cumulated = np.empty((self.horizon + 1 if each_month else 2, draws))
-        cumulated[0] = running = -upfront
-        worth = np.zeros(draws)
+        results = self._months(values)
+        running = -upfront  # what is cumulated so far, without discounts
+        cumulated = np.empty((self.horizon + 1 if each_month else 2, len(success)))
+        cumulated[0] = running
+        worth = np.zeros(len(success))
         delay = -(1 - step) * upfront
-        months = np.where(upfront <= 0, 0.0, np.inf)
+        months = np.where(upfront <= 0, 0.0, np.inf)  # until it is repaid
         discount: Any = 1.0
         redone: Any = 0.0
         result: Any = 0.0
         for number in range(1, self.horizon + 1):
             discount = discount * step
-            result = next(month)
-            before = redone
-            redone = again * _times_tuned_again(number, life, first)
+            result = next(results)
+            redone_before = redone
+            redone = retraining * _times_tuned_again(number, life, first_end)
             flow = success * (result - redone)
             worth += flow * discount
-            delay -= success * (redone - before) * discount
+            delay -= success * (redone - redone_before) * discount
             if number == 1:
                 delay += success * result * discount
             after = running + flow
-            back = np.isinf(months) & (after >= 0)
-            if back.any():
-                months[back] = number - 1 + _until_back(running[back], flow[back])
+            now_repaid = np.isinf(months) & (after >= 0)
+            if now_repaid.any():
+                within = _until_back(running[now_repaid], flow[now_repaid])
+                months[now_repaid] = number - 1 + within
             running = after
             if number < len(cumulated):
                 cumulated[number] = after
-        rest = success * (result - (again / life))
-        months = np.where(
-            np.isinf(months), self.horizon + _until_back(running, rest), months
-        )
+        # what isn't repaid at the horizon goes on like the last month, less tuning again on average
+        later = success * (result - retraining / life)
+        beyond = self.horizon + _until_back(running, later)
+        months = np.where(np.isinf(months), beyond, months)
         months = np.where(success > 0, months, np.inf)
         # it pays with the job or never, and waiting only puts it off
         if not self.model.recurrence.repeats:
