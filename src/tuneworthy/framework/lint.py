@@ -62,7 +62,10 @@ class _Kind(NamedTuple):
 
 
 def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
-    return _Kind(steps[0], *(2 - band for band in steps[1:] or (2, 2, 2)), *yes)
+    """The kind by the step of each tree, the bands' trees from the highest band; 0 for no bands."""
+    step, *of_bands = steps
+    bands = [2 - place for place in of_bands] or [0, 0, 0]
+    return _Kind(step, *bands, *yes)
 
 
 Kinds = Mapping[_Kind, int]
@@ -158,11 +161,19 @@ class _Table:
         weights = self.rules.weights
         pro = [weights[name] for name in self.rules.indicators if name in yes]
         con = [weights[name] for name in self.rules.anti_indicators if name in yes]
-        key = (True, len(pro), sum(pro), len(con), sum(con), sum(pro) - sum(con))
-        yes |= {*self.rules.checks}
-        return _kind(
-            [ends_at(tests, key, yes) for tests in self.trees], (len(pro), len(con))
+        pro_weight = sum(pro)
+        con_weight = sum(con)
+        combination = (
+            True,  # all checks are yes
+            len(pro),
+            pro_weight,
+            len(con),
+            con_weight,
+            pro_weight - con_weight,
         )
+        yes.update(self.rules.checks)
+        steps = [ends_at(tests, combination, yes) for tests in self.trees]
+        return _kind(steps, (len(pro), len(con)))
 
     @cached_property
     def first(self) -> list[_Kind]:

@@ -261,20 +261,24 @@ def _add_known_yes(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
 def ends_at(
     tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()
 ) -> int:
-    """The index of the first test that holds; ``yes`` has the answers that are still asked by name."""
-    reached, i, i_weight, a, a_weight, gain = combination
+    """The index of the first test that holds; ``yes`` has the answers that are still asked by name.
+
+    A ``combination`` is whether all checks are yes, the number and weight of reasons for, the number
+    and weight of reasons against, and the difference of the weights.
+    """
+    all_checks, pro, pro_weight, con, con_weight, difference = combination
     read: Mapping[Measure, int] = {
-        "indicators": i,
-        "indicator_weight": i_weight,
-        "anti_indicators": a,
-        "anti_indicator_weight": a_weight,
-        "difference": gain,
+        "indicators": pro,
+        "indicator_weight": pro_weight,
+        "anti_indicators": con,
+        "anti_indicator_weight": con_weight,
+        "difference": difference,
     }
 
     def value(atom: Reaches | YesTo) -> bool:
         if isinstance(atom, Reaches):
             return read[atom.measure] >= atom.bound
-        return atom.name in yes if atom.name else bool(reached)
+        return atom.name in yes if atom.name else bool(all_checks)
 
     return next(index for index, test in enumerate(tests) if holds(test, value))
 

@@ -350,6 +350,20 @@ def _rank(pieces: Sequence[Piece], places: Iterable[tuple[int, Span]]) -> int:
     return 0
 
 
+def _texts_by_form(questions: Sequence[Question]) -> dict[str, list[str]]:
+    """The texts to search with: the last turn and, if any question has several, all turns."""
+    last_turns = [question.case.text for question in questions]
+    all_turns = []
+    has_several = False
+    for question in questions:
+        turns = [each.content for each in question.case.messages if each.role == "user"]
+        has_several = has_several or len(turns) > 1
+        all_turns.append(" ".join(turns) or question.case.text)
+    if has_several:
+        return {"": last_turns, " · all turns": all_turns}
+    return {"": last_turns}
+
+
 class SearchedWays:
     """The first ``k`` pieces that every way finds for some questions."""
 
@@ -364,19 +378,12 @@ class SearchedWays:
         self.recall = Scores()
         self.mrr = Scores()
         self.passages = Scores()
-        user_turns = [
-            [m.content for m in q.case.messages if m.role == "user"] for q in questions
-        ]
-        forms = {"": [q.case.text for q in questions]}
-        if any(len(turns) > 1 for turns in user_turns):
-            pairs = zip(user_turns, forms[""], strict=True)
-            forms[" · all turns"] = [" ".join(turns) or text for turns, text in pairs]
+        forms = _texts_by_form(questions)
         for name, parts in pieces.items():
-            searcher = Finder([piece.text for piece in parts])
+            finder = Finder([piece.text for piece in parts])
             for form, texts in forms.items():
-                for question, orders in zip(
-                    questions, searcher.orders(texts), strict=True
-                ):
+                orders_by_question = finder.orders(texts)
+                for question, orders in zip(questions, orders_by_question, strict=True):
                     for method, order in orders.items():
                         first = [parts[place] for place in order[:k]]
                         self._score_ranks(f"{name} · {method}{form}", question, first)

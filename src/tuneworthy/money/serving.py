@@ -300,35 +300,47 @@ class _Options:
         return None
 
     def _costs_of(self, model: Model, position: int) -> Iterator[ServingCost]:
-        """Every way to serve a model of the case, which has a position in its list."""
-        tuned = model.kind == "tuned"
+        """Every way to serve a model of the case, which has a position in its list.
+
+        By the first that is known: the price of its tokens, the GPUs that serve it, the bill, and
+        what the service of its base asks.
+        """
         runs = self._runs(model)
-        billed = self._option_by_bill(model, runs)
         price = price_of(model, self.prices)
-        own = runs == "own"
-        sold = None if own else sold_by_its_service(model, self.as_of)
         if price is not None:
-            for how in self._hows(price, tuned):
-                option = self._until(
-                    self._option_by_tokens(model.id, how, price, tuned, runs), model
-                )
-                lacks = self._lacks(REQUESTS, *self._tokens(tuned))
-                yield self._cost(option, model, price, lacks)
-        elif own and (model.serving or self.case.economics.serving) != GpuServing():
+            yield from self._costs_by_tokens(model, price, runs)
+            return
+        own = runs == "own"
+        if own and (model.serving or self.case.economics.serving) != GpuServing():
             stated = model.serving is not None
             yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
-        elif billed is not None:
+            return
+        billed = self._option_by_bill(model, runs)
+        if billed is not None:
             yield self._cost(billed, model)
-        elif sold is not None:
+            return
+        sold = None if own else sold_by_its_service(model, self.as_of)
+        if sold is not None:
             yield self._sold(model, sold, runs)
-        else:
-            where = f"models.{position}.usd_per_mtok"
-            option = ServingOption(model.id, "as_is", tuned, runs)
-            if own:
-                where = f"economics.serving, or {where}"
-                option = ServingOption(model.id, "self_hosted", tuned, runs)
-            lacks = f"state what {model.id} costs ({where})"
-            yield self._cost(option, model, lacks=lacks)
+            return
+        how: How = "as_is"
+        where = f"models.{position}.usd_per_mtok"
+        if own:
+            how = "self_hosted"
+            where = f"economics.serving, or {where}"
+        option = ServingOption(model.id, how, model.kind == "tuned", runs)
+        lacks = f"state what {model.id} costs ({where})"
+        yield self._cost(option, model, lacks=lacks)
+
+    def _costs_by_tokens(
+        self, model: Model, price: Price, runs: Runs
+    ) -> Iterator[ServingCost]:
+        """A model at the price of its tokens, in every way in which it may be called."""
+        tuned = model.kind == "tuned"
+        lacks = self._lacks(REQUESTS, *self._tokens(tuned))
+        for how in self._hows(price, tuned):
+            option = self._option_by_tokens(model.id, how, price, tuned, runs)
+            yield self._cost(self._until(option, model), model, price, lacks)
 
     def _sold(self, model: Model, sold: TunedOffer, runs: Runs) -> ServingCost:
         """A tuned model as the service of its base sells it, by the catalogue."""
