@@ -460,19 +460,19 @@ def prepare(
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses a path that leads out of the case
+    data = case.data
+    where = "data.documents"
     if documents:
-        searched = {"documents": Holding.model_construct(path=documents)}
-    else:
-        searched = {}
-    data = case.data.model_copy(update=searched)
+        named = Holding.model_construct(path=documents)
+        data = data.model_copy(update={"documents": named})
+        where = "--documents"
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
-    named = ""
+    path = ""
     if data.documents is not None:
-        named = data.documents.path or ""
-    if named:
-        where = "--documents" if documents else "data.documents"
-        texts, others = read_documents(case, named, where)
+        path = data.documents.path or ""
+    if path:
+        texts, others = read_documents(case, path, where)
     else:
         texts = _own_passages(cases)
         others = 0
@@ -496,7 +496,7 @@ def prepare(
         ),
         k=k,
         words=words,
-        source=named,
+        source=path,
         documents=len(texts),
         pieces={name: len(parts) for name, parts in pieces.items()},
         select=len(select),

@@ -260,10 +260,7 @@ def evidence_changed(facts: CaseFacts) -> RaisedChallenge | None:
     changed = sorted({path for item in ledger.values() for path in item.changed})
     old = [name for name, item in ledger.items() if item.changed]
     rests = [plain(name) for name in _rest_on(facts, old)]
-    named = changed[:3]
-    if len(changed) > 3:
-        named.append("others")
-    what = listing(named)
+    what = _list_files(changed)
     carries = f". The answer takes {listing(rests[:5])} from there" if rests else ""
     if not changed:
         return None
@@ -310,11 +307,20 @@ def _without_files(facts: CaseFacts, number: int) -> Iterator[str]:
         {path for item in facts.findings.ledger.values() for path in item.gone}
     )
     if gone:
-        what = listing([*gone[:3], *["others"] * (len(gone) > 3)])
+        what = _list_files(gone)
         rest = "rests" if number == 1 else "rest"
         yield sentence(f"{several(number, 'measurement')} {rest} on {what}: missing")
 
 
+def _list_files(paths: Sequence[str]) -> str:
+    """The first files by name, and that there are others."""
+    named = list(paths[:_MOST_NAMED])
+    if len(paths) > _MOST_NAMED:
+        named.append("others")
+    return listing(named)
+
+
+_MOST_NAMED = 3
 _MOST_UNLIKE = 0.05
 """The share of questions that may be unlike every case of the evaluation set (our choice)."""
 _ENOUGH_CASES = 60
