@@ -518,12 +518,9 @@ def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQu
         entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)
     }
     order = {name: place for place, name in enumerate(cases)}
-    differ = [
-        d
-        for group in agreement(source)
-        for d in group.disagreements
-        if d.settled is None
-    ]
+    differ: list[Disagreement] = []
+    for group in agreement(source):
+        differ += [each for each in group.disagreements if each.settled is None]
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
@@ -538,16 +535,15 @@ def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQu
     items = []
     notes = {}
     differ.sort(key=lambda dispute: order.get(dispute.key.case, -1))
-    candidates: dict[ItemKey, Item] = {}
+    # items of other queues, which have their texts themselves
+    others: list[Item] = []
     if any(key.task == "training" for key in keys):
-        candidates = {
-            item.key: item for item in review_items(read_candidates(case).found)
-        }
+        others += review_items(read_candidates(case).found)
     if any(key.task == "failure" for key in keys):
-        draw = kept_draw(case)
-        candidates |= {item.key: item for item in failure_items(case, draw)}
+        others += failure_items(case, kept_draw(case))
+    by_key = {item.key: item for item in others}
     for dispute in differ:
-        item = candidates.get(dispute.key) or _item(dispute, cases, outputs)
+        item = by_key.get(dispute.key) or _item(dispute, cases, outputs)
         if item is not None and (shown_digest(item), dispute.key) in labelled:
             items.append(item)
             values = {item.true_value(value) for _, value in dispute.said}
