@@ -48,6 +48,7 @@ from tuneworthy.framework.lint import check
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.intake import measure as workspace_measure
+from tuneworthy.intake import ray as intake_ray
 from tuneworthy.interview import answers as interview_answers
 from tuneworthy.interview import pages as interview_pages
 from tuneworthy.interview import questions as interview_questions

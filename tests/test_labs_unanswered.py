@@ -495,7 +495,7 @@ def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothi
 ) -> None:
     world = World({"careful": 0.85, "plain": 0.4, "loud": 0.6}, 120 + 40 * turns, turns)
     lab, chosen = world.raced()
-    bounds = lab_result._answer(lab, chosen, 0.9)[0]
+    bounds = lab_result.answer_ceiling(lab, chosen, 0.9).bounds
     reported = lab.scores.estimate(chosen[0], world.plan.report, exact=True)
     assert bounds is not None
     assert reported is not None
@@ -505,7 +505,7 @@ def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothi
         bounds.upper + 1e-9,
     )  # one answer from another
     full = {
-        target: lab_result._answer(lab, chosen, target)[1]
+        target: lab_result.answer_ceiling(lab, chosen, target).reached
         for target in (*TARGETS, *near)
     }
     assert {"yes", "no", "too_few_cases"} == set(full.values())
@@ -515,7 +515,7 @@ def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothi
             continue  # by now every arm lacks too much
         lab, chosen = replace(world, held=frozenset(order[:k])).raced()
         for target, before in full.items():
-            told = lab_result._answer(lab, chosen, target)[1]
+            told = lab_result.answer_ceiling(lab, chosen, target).reached
             assert told == before or told not in ANSWERS, (k, target, before, told)
 
 

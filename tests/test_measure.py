@@ -20,6 +20,7 @@ from internals import (
     Evidence,
     Measured,
     Series,
+    intake_ray,
     model_evidence,
     part_asks,
     pipeline_room,
@@ -704,7 +705,7 @@ def test_every_measurement_has_a_title(tmp_path: Path) -> None:
 def test_a_draw_of_nothing_is_refused_and_makes_no_case(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(jsonl(rows(60)))
     with pytest.raises(InputError, match="none of them"):
-        api.measure_new(["a.jsonl"], draw=(0.00001, 0))
+        api.measure_new(["a.jsonl"], draw=intake_ray.LogDraw(0.00001, 0))
     assert not (tmp_path / "a-case").exists()
 
 

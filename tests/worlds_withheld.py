@@ -134,7 +134,7 @@ class World:
 
     def reached(self, target: float) -> str:
         lab, chosen = self.raced()
-        return lab_result._answer(lab, chosen, target)[1]
+        return lab_result.answer_ceiling(lab, chosen, target).reached
 
     def compared(self) -> Contrast | None:
         """The tuned model less the best other; None where one of them isn't measured."""

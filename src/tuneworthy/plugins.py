@@ -40,12 +40,12 @@ def plugin_texts(kind: Literal["formats", "targets", "facts"]) -> dict[str, str]
                 if name == file.name:
                     continue
                 if name in texts:
-                    raise _refused(
+                    raise _refuse_package(
                         entry, f'adds "{name}", which another package adds too'
                     )
                 texts[name] = file.read_text("utf-8")
         except (ImportError, OSError, UnicodeDecodeError) as caught:
-            raise _refused(entry, f"can't be read ({caught})") from caught
+            raise _refuse_package(entry, f"can't be read ({caught})") from caught
     return dict(sorted(texts.items()))
 
 
@@ -59,13 +59,13 @@ def plugin_objects(kind: Literal["scorers", "signals", "options"]) -> dict[str, 
     objects: dict[str, object] = {}
     for entry in _entries(kind):
         if entry.name in objects:
-            raise _refused(
+            raise _refuse_package(
                 entry, f'adds "{entry.name}", which another package adds too'
             )
         try:
             objects[entry.name] = entry.load()
         except Exception as caught:  # whatever a package does while it is imported
-            raise _refused(entry, f"can't be loaded ({caught})") from caught
+            raise _refuse_package(entry, f"can't be loaded ({caught})") from caught
     return objects
 
 
@@ -80,7 +80,7 @@ def _entries(kind: Addition) -> Iterator[EntryPoint]:
     )
 
 
-def _refused(entry: EntryPoint, why: str) -> InputError:
+def _refuse_package(entry: EntryPoint, why: str) -> InputError:
     package = entry.dist.name if entry.dist else entry.value
     what = one_line(f"{entry.group}: {entry.value} {why}")
     return InputError(

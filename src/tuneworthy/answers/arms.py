@@ -72,10 +72,10 @@ def _figure_cells(name: str, figure: AnyFigure) -> dict[str, Scalar]:
     """The cells of one figure; where it isn't known, the text that says what would settle it."""
     if isinstance(figure, Unknown):
         nothing = dict.fromkeys((*_ENDS, "grade", "source"), "")
-        return {name: figure.ask, **_named(name, nothing)}
+        return {name: figure.ask, **_cells_of_figure(name, nothing)}
     cells: dict[str, Scalar] = {end: _cell(getattr(figure, end)) for end in _ENDS}
     cells |= {"grade": figure.grade, "source": figure.source}
-    return {name: figure.value, **_named(name, cells)}
+    return {name: figure.value, **_cells_of_figure(name, cells)}
 
 
 def _cell(value: float | Unknown) -> Scalar:
@@ -95,17 +95,17 @@ def lab_arms(
     for lab in get_args(LabName):
         table = tables.get(table_name(lab))
         if table is not None:
-            own = filter(None, (_arm(lab, row) for row in _rows(table)))
-            arms += (_from_elsewhere(arm) if table.brought else arm for arm in own)
+            own = filter(None, (_arm(lab, row) for row in _read_table_rows(table)))
+            arms += (_mark_as_brought(arm) if table.brought else arm for arm in own)
     if IMPORTED in tables:
-        imported = _imported(case, evidence, tables[IMPORTED])
+        imported = _arms_of_other_tool(case, evidence, tables[IMPORTED])
         brought = tables[IMPORTED].brought
-        arms += (_from_elsewhere(arm) if brought else arm for arm in imported)
+        arms += (_mark_as_brought(arm) if brought else arm for arm in imported)
     running = evidence.get(RUNNING)
-    return tuple(_marked(arm, running) for arm in arms)
+    return tuple(_mark_running(arm, running) for arm in arms)
 
 
-def _rows(table: Series) -> Iterator[dict[str, Scalar]]:
+def _read_table_rows(table: Series) -> Iterator[dict[str, Scalar]]:
     """The rows of a table; there are as many as its shortest column has cells."""
     length = min((len(column) for column in table.columns.values()), default=0)
     for place in range(length):
@@ -126,7 +126,7 @@ def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
         return None
 
 
-def _from_elsewhere(arm: LabArm) -> LabArm:
+def _mark_as_brought(arm: LabArm) -> LabArm:
     """The arm with figures that say that they came with the folder."""
     figures = {name: getattr(arm, name) for name in _FIGURES}
     marked = {
@@ -139,16 +139,19 @@ def _from_elsewhere(arm: LabArm) -> LabArm:
 
 def _figure(row: Mapping[str, Scalar], name: str) -> AnyFigure:
     """Read one figure of a row; raises a ValidationError where the cells make no figure."""
-    value = _number(row.get(name, _NO_COLUMN.ask))
+    value = _number_or_unknown(row.get(name, _NO_COLUMN.ask))
     if isinstance(value, Unknown):
         return value
-    ends = {end: _number(row.get(f"{name}_{end}", _NO_COLUMN.ask)) for end in _ENDS}
+    ends = {
+        end: _number_or_unknown(row.get(f"{name}_{end}", _NO_COLUMN.ask))
+        for end in _ENDS
+    }
     grade: Any = row.get(f"{name}_grade", "")
     source = str(row.get(f"{name}_source", ""))
     return Figure(value=value, grade=grade, source=source, **ends)
 
 
-def _number(cell: Scalar) -> float | Unknown:
+def _number_or_unknown(cell: Scalar) -> float | Unknown:
     if isinstance(cell, str):
         return Unknown(ask=cell or _NO_COLUMN.ask)
     return cell
@@ -157,7 +160,7 @@ def _number(cell: Scalar) -> float | Unknown:
 # Results of other tools.
 
 
-def _imported(
+def _arms_of_other_tool(
     case: Case, evidence: Mapping[str, Evidence], table: Series
 ) -> list[LabArm]:
     """The prompts and models of a test that another tool ran, where all of them had the same cases.
@@ -168,7 +171,7 @@ def _imported(
     best = evidence.get("best_arm_share")
     day = best.observed_on if best is not None else None
     arms = list[LabArm]()
-    for row in _rows(table) if "test" not in table.columns else ():
+    for row in _read_table_rows(table) if "test" not in table.columns else ():
         arm = _imported_arm(case, row, day)
         if arm is not None:
             arms.append(arm)
@@ -189,7 +192,10 @@ def _imported_arm(
         "low": row.get("low_of_all", "open"),
         "high": row.get("high_of_all", "open"),
     }
-    quality = {"quality": row.get("value", ""), **_named("quality", about | ends)}
+    quality = {
+        "quality": row.get("value", ""),
+        **_cells_of_figure("quality", about | ends),
+    }
     cells: dict[str, Scalar] = {"arm": title, "title": title, "prompt": prompt}
     cells["model"] = model if listed is None else listed.id
     if listed is not None and listed.kind == "tuned":
@@ -202,16 +208,16 @@ def _imported_arm(
     cells |= quality
     cells |= {
         "latency_p95_s": seconds,
-        **_named("latency_p95_s", _point(seconds) | about),
+        **_cells_of_figure("latency_p95_s", _point(seconds) | about),
     }
-    cells |= {"usd_per_call": usd, **_named("usd_per_call", usd_ends | about)}
+    cells |= {"usd_per_call": usd, **_cells_of_figure("usd_per_call", usd_ends | about)}
     arm = _arm("import", cells)
     if arm is None or not _is_share(arm.quality):
         return None
     return arm.model_copy(update={"observed_on": day})
 
 
-def _named(figure: str, cells: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def _cells_of_figure(figure: str, cells: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return {f"{figure}_{name}": cell for name, cell in cells.items()}
 
 
@@ -244,7 +250,7 @@ def _bare(name: str) -> str:
     return _DATED.sub("", re.split(r"[/:]", name.strip().casefold())[-1])
 
 
-def _marked(arm: LabArm, running: Evidence | None) -> LabArm:
+def _mark_running(arm: LabArm, running: Evidence | None) -> LabArm:
     """The arm, marked as running where the log shows that production runs it.
 
     Production runs a prompt file as it is written. An arm that adds anything to its prompt file

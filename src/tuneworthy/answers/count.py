@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice, product
-from math import comb, prod
+from math import comb
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
@@ -57,12 +57,12 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
                 outcome=outcome, path=_path(counted, framework, rules, measures)
             ),
             score=ScoreResult(
-                value=_unscaled("score", measures, rules),
+                value=_in_framework_units("score", measures, rules),
                 denominator=rules.denominator,
                 band=_band(*of_score),
             ),
             difference=DifferenceResult(
-                value=_unscaled("difference", measures, rules),
+                value=_in_framework_units("difference", measures, rules),
                 band=_band(*of_difference),
             ),
         ),
@@ -137,14 +137,16 @@ def _path(
         for part in step.when.walk():  # the measures that the step reads, in order
             names = ["checks"] if part.ceiling is not None else []
             names += [name for name, _ in bounded(part)]
-            value |= {name: _unscaled(name, measures, rules) for name in names}
+            value |= {
+                name: _in_framework_units(name, measures, rules) for name in names
+            }
         ask = condition_text(step.when)
         path.append(TreeStep(ask=ask, answer=answer, value=value, outcome=step.outcome))
         left -= here
     return tuple(path)
 
 
-def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
+def _in_framework_units(name: str, measures: Measures, rules: Rules) -> float | Range:
     """A measure in the framework's own units, as a range or as one number."""
     low, high = measures["difference" if name == "score" else name]
     if name.endswith("_weight") or name in ("difference", "score"):
@@ -181,18 +183,22 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
 
 def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction only rises or only falls with each group's yes answers."""
-    sizes = counted.open
-    # a cell is the number of yes answers in each group; completions with that many
-    ways: dict[Any, int] = {
-        cell: prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
-        for cell in product(*(range(size + 1) for size in sizes))
-    }
+    checks, reasons, against = counted.open
+    # a cell is the number of yes answers in each group; how many completions have that many
+    completions: dict[Any, int] = {}
+    for cell in product(range(checks + 1), range(reasons + 1), range(against + 1)):
+        of_checks, of_reasons, of_against = cell
+        completions[cell] = (
+            comb(checks, of_checks)
+            * comb(reasons, of_reasons)
+            * comb(against, of_against)
+        )
     for outcome in set(counted.outcomes):
         ended = zip(counted.outcomes, counted.steps, strict=True)
         steps = [step for other, step in ended if other == outcome]
-        fraction = {
-            c: sum(step.get(c, 0) for step in steps) / many for c, many in ways.items()
-        }
+        fraction = {}
+        for cell, many in completions.items():
+            fraction[cell] = sum(step.get(cell, 0) for step in steps) / many
         for axis in range(3):
             changes = _changes_along(axis, fraction)
             if any(n > 0 for n in changes) and any(n < 0 for n in changes):
@@ -290,10 +296,13 @@ def flips(
         sets: list[tuple[Answers, Verdict]] = []
         for picked in _pick(list(kinds.items()), size):
             # the sets of one kind can stand for each other, so the first stands for all
-            after = verdict_of(rules, {**states, **dict(next(_each(picked)))})
+            after = verdict_of(
+                rules, {**states, **dict(next(_list_answer_sets(picked)))}
+            )
             if after != before:
                 sets += [
-                    (answers, after) for answers in islice(_each(picked), MOST_SETS + 1)
+                    (answers, after)
+                    for answers in islice(_list_answer_sets(picked), MOST_SETS + 1)
                 ]
             if len(sets) > MOST_SETS:
                 return (), size - 1
@@ -349,7 +358,7 @@ def _fits_before(own: PickedKind, following: PickedKind) -> bool:
     return own.many + following.many <= len(own.names)
 
 
-def _each(
+def _list_answer_sets(
     picked: Sequence[PickedKind], taken: frozenset[str] = frozenset()
 ) -> Iterator[Answers]:
     """Every set of concrete answers; none of them answers one question twice."""
@@ -360,5 +369,5 @@ def _each(
     free = [name for name in names if name not in taken]
     for chosen in combinations(free, many):
         own = [(name, kind.to) for name in chosen]
-        for others in _each(rest, taken | {*chosen}):
+        for others in _list_answer_sets(rest, taken | {*chosen}):
             yield tuple(sorted((*own, *others)))

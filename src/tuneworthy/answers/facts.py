@@ -127,7 +127,7 @@ def likely(amount: AnyAmount | None) -> float | None:
     return None if amount is None else amount.likely
 
 
-def _by_target(*values: T | None) -> dict[TargetId, T]:
+def _pair_with_targets(*values: T | None) -> dict[TargetId, T]:
     """Pair values with the targets, in the order of the targets; a None is left out."""
     pairs = zip(TARGETS, values, strict=False)
     return {target: value for target, value in pairs if value is not None}
@@ -374,14 +374,16 @@ class CaseFacts:
         """The limits that are stated as targets."""
         stated = self.case.targets
         quality = stated.quality.at_least if stated.quality else None
-        return _by_target(quality, stated.latency_p95_s, stated.usd_per_month)
+        return _pair_with_targets(quality, stated.latency_p95_s, stated.usd_per_month)
 
     @cached_property
     def now(self) -> dict[TargetId, Range]:
         """The present value of each target's figure, where it is known."""
         quality = self.case.today.quality
         latency = self.case.today.latency_p95_s
-        return _by_target(known_range(quality), as_range(latency), as_range(self.bill))
+        return _pair_with_targets(
+            known_range(quality), as_range(latency), as_range(self.bill)
+        )
 
     def meets(self, target: TargetId, value: Range | None) -> State:
         """Whether a figure's whole interval lies inside the limit; unknown where either is missing."""
@@ -466,13 +468,16 @@ class CaseFacts:
         if self.bill is None or upfront is None or isinstance(upfront, Unknown):
             return None
         months = 1 if self.case.one_off or rule is None else rule.under_months
-        return self.bill.high * months, ends(upfront)[0]
+        least_upfront, _ = ends(upfront)
+        return self.bill.high * months, least_upfront
 
     @property
     def small_bill(self) -> bool:
         """Whether the whole bill is less than what tuning costs, and the cost target isn't missed."""
-        known = self.repays is not None and self.repays[0] < self.repays[1]
-        return known and self.target("cost") != "no"
+        if self.repays is None:
+            return False
+        whole_bill, least_upfront = self.repays
+        return whole_bill < least_upfront and self.target("cost") != "no"
 
     @property
     def quality_signs(self) -> Strings:
@@ -560,9 +565,14 @@ class CaseFacts:
 
 # A challenge: its rule, its numbers and its sentence in one function.
 
-Found = tuple[Strings, str, str] | Literal[False] | None
-"""The paths of the statements in the case file, the sentence on what doesn't fit, and what settles
-it."""
+
+@dataclass(frozen=True, slots=True)
+class RaisedChallenge:
+    """What the rule of a challenge finds in a case."""
+
+    between: Strings  #: The paths of the statements in the case file.
+    says: str  #: What doesn't fit.
+    settle: str  #: What to do about it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -570,7 +580,7 @@ class Challenge:
     """A rule that finds statements which don't fit together, or a statement that nothing supports."""
 
     severity: Severity
-    rule: Callable[[CaseFacts], Found]
+    rule: Callable[[CaseFacts], RaisedChallenge | None]
 
     @property
     def id(self) -> str:
@@ -579,16 +589,15 @@ class Challenge:
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
         """Raise the challenge to a case; None where the rule finds nothing to challenge."""
-        fired = self.rule(facts)
-        if not fired:
+        raised = self.rule(facts)
+        if raised is None:
             return None
-        between, says, settle = fired
         return ChallengeResult(
             id=self.id,
             severity=self.severity,
-            between=between,
-            says=sentence(says),
-            settle=sentence(settle),
+            between=raised.between,
+            says=sentence(raised.says),
+            settle=sentence(raised.settle),
         )
 
 

@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -81,7 +80,7 @@ def usable_evidence(measured: Mapping[str, Evidence], case: Case) -> Ledger:
             what = f'nothing that was measured is called "{name}"'
             where = case.where("evidence", "ignore", place, "id")
             raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
-    counts = (each for each in _of_production(measured).values() if each.is_known)
+    counts = (each for each in _without_lab_results(measured).values() if each.is_known)
     return {each.id: each for each in counts if each.id not in ignored}
 
 
@@ -138,7 +137,7 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     return {**counted, **latest}, series
 
 
-def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
+def _without_lab_results(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
     """The measurements of production; a lab's result for its best arm goes under its own name.
 
     A lab's best arm isn't what production runs, and ledgers of earlier versions call its result the
@@ -205,22 +204,15 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     counted = standing(case, ledger)
     replaced = []
     for name, path in _NUMBERS.items():
-        if (evidence := counted.get(name)) and (
-            numbers := _numbers(name, path, evidence, case)
-        ):
-            for place, number in numbers.items():
-                *way, last = place.split(".")
-                reduce(lambda at, step: at.setdefault(step, {}), way, tree)[last] = (
-                    number
-                )
-            was: Any = (
-                usable_examples(case) if name == TRAINING else attrgetter(path)(case)
-            )
-            if isinstance(was, float | int):
-                ends = (was, was)
-            else:
-                ends = was and (was.low, was.high)
-            replaced.append(Replaced(path, ends, evidence))
+        evidence = counted.get(name)
+        if evidence is None:
+            continue
+        numbers = _numbers_replaced_by(name, path, evidence, case)
+        if not numbers:
+            continue
+        for place, number in numbers.items():
+            _put_in(tree, place, number)
+        replaced.append(Replaced(path, _stated_ends(case, name, path), evidence))
     counts = {option: ledger.get(arms) for option, arms in RUN_OPTIONS.items()}
     ran = frozenset(
         option for option, arms in counts.items() if arms and arms.number > 0
@@ -231,10 +223,32 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     return filled, tuple(replaced)
 
 
+def _put_in(tree: dict[str, Any], path: str, number: Any) -> None:
+    """Put a number into nested dictionaries at a dotted path, which is made where it is missing."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[name] = number
+
+
+def _stated_ends(case: Case, name: str, path: str) -> tuple[float, float] | None:
+    """The ends of the statement that a measurement replaces; None where nothing was stated."""
+    stated: Any = attrgetter(path)(case)
+    if name == TRAINING:
+        stated = usable_examples(case)
+    if stated is None:
+        return None
+    if isinstance(stated, float | int):
+        return stated, stated
+    return stated.low, stated.high
+
+
 def with_own_evidence(case: Case) -> tuple[Case, Ledger]:
     """A case with what its ledger and files show put in, and those measurements."""
-    ledger = usable_evidence(gathered(case)[0], case)
-    return with_evidence(case, ledger)[0], ledger
+    latest, _ = gathered(case)
+    ledger = usable_evidence(latest, case)
+    filled, _ = with_evidence(case, ledger)
+    return filled, ledger
 
 
 def standing(case: Case, ledger: Ledger) -> Ledger:
@@ -250,7 +264,9 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     }
 
 
-def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
+def _numbers_replaced_by(
+    name: str, path: str, evidence: Evidence, case: Case
+) -> dict[str, Any]:
     """The numbers of the case that a measurement replaces, by path; empty where it replaces none."""
     if name == TRAINING:
         usable = min(math.floor(evidence.number), _MOST)
@@ -262,14 +278,16 @@ def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, 
         else:
             whole = {}
         return {f"{path}.usable": usable, **whole}
-    if name in _SHARES:
-        # Quality gets the number of independent cases that has the measured interval.
-        cases = {"today.cases": independent(evidence)} if name in _QUALITIES else {}
-        if not 0 <= evidence.number <= 1 or 0 in cases.values():
-            return {}
-        if not cases or scored(evidence):
-            return {path: evidence.number, **cases}
+    if name in _SHARES and not 0 <= evidence.number <= 1:
         return {}
+    if name in _QUALITIES:
+        # Quality gets the number of independent cases that has the measured interval.
+        cases = independent(evidence)
+        if cases == 0 or not scored(evidence):
+            return {}
+        return {path: evidence.number, "today.cases": cases}
+    if name in _SHARES:
+        return {path: evidence.number}
     if evidence.low is None or not isinstance(evidence.high, float | int):
         return {}
     bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
@@ -337,12 +355,16 @@ class LimitCheck:
         return f"{self.interval}{on}{line}"
 
 
-Settled = tuple[State, LimitCheck]
+class SettledAnswer(NamedTuple):
+    """A yes or no, and the measurement that gives it; unknown where its interval includes the limit."""
+
+    state: State
+    reading: LimitCheck
 
 
 def settled(
     name: str, case: Case, framework: Framework, ledger: Ledger
-) -> Settled | None:
+) -> SettledAnswer | None:
     """The yes or no that a measurement settles, with the measurement; None where none settles it.
 
     A number that is only supposed isn't overruled by a measured one.
@@ -369,17 +391,16 @@ def settled(
         denied = answer is not None and _check(check, answer).state == "no"
         if reading is None or (doubtful and denied):
             return None
-        return ("yes", reading)
-    return _agreed(list(readings(name, "settles", framework, ledger)))
+        return SettledAnswer("yes", reading)
+    return _agree_on_side(list(readings(name, "settles", framework, ledger)))
 
 
-def _agreed(sides: Sequence[Settled]) -> Settled | None:
+def _agree_on_side(sides: Sequence[SettledAnswer]) -> SettledAnswer | None:
     """The side that several measurements settle: one yes is enough, and a no needs all of them."""
     for side in sides:
-        state, _ = side
-        if state == "yes":
+        if side.state == "yes":
             return side
-    if sides and all(state == "no" for state, _ in sides):
+    if sides and all(side.state == "no" for side in sides):
         return sides[0]
     return None
 
@@ -399,7 +420,7 @@ def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
 _ENOUGH_INSTRUCTIONS = 5
 
 
-def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
+def _instructions(framework: Framework, ledger: Ledger) -> SettledAnswer | None:
     """Whether the prompt is too long to be followed: yes only where later instructions fare worse.
 
     Broken rules alone may just be hard rules. Fewer than five different rules say nothing.
@@ -413,7 +434,7 @@ def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
     later = place is not None and isinstance(place.high, float | int) and place.high < 0
     settles = state == "no" or (state == "yes" and later)
     if settles:
-        return (state, LimitCheck(share, rule.limit, rule.title))
+        return SettledAnswer(state, LimitCheck(share, rule.limit, rule.title))
     return None
 
 
@@ -433,15 +454,16 @@ def _side(rule: MeasureRule, evidence: Evidence) -> State:
 
 def readings(
     name: str, role: str, framework: Framework, ledger: Ledger
-) -> Iterator[Settled]:
+) -> Iterator[SettledAnswer]:
     """The measurements on an answer that have one role (to settle it, or not), with their sides."""
     for measure, rule in framework.measures.items():
         evidence = ledger.get(measure)
         if evidence is not None and rule.about == name and rule.role == role:
-            yield _side(rule, evidence), LimitCheck(evidence, rule.limit, rule.title)
+            reading = LimitCheck(evidence, rule.limit, rule.title)
+            yield SettledAnswer(_side(rule, evidence), reading)
 
 
-def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
+def _below(measure: str, limit: float | None, ledger: Ledger) -> SettledAnswer | None:
     """Yes where the whole interval is below a limit, no where none of it is, None otherwise."""
     evidence = ledger.get(measure)
     if evidence is None or limit is None:
@@ -449,10 +471,10 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
     state = _OPPOSITE[side_of(evidence, limit)]
     if state == "unknown":
         return None
-    return (state, LimitCheck(evidence, limit))
+    return SettledAnswer(state, LimitCheck(evidence, limit))
 
 
-def _success(case: Case, ledger: Ledger) -> Settled | None:
+def _success(case: Case, ledger: Ledger) -> SettledAnswer | None:
     """Whether every target is met: one that is missed makes a no, and a yes needs all measured."""
     quality = case.targets.quality
     met = list[LimitCheck]()
@@ -471,13 +493,13 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
             holds = within
         if evidence is None:
             continue
-        meets = holds(*_ends(evidence), target)
+        meets = holds(*_open_ends(evidence), target)
         if meets == "no":
-            return "no", LimitCheck(evidence, target)
+            return SettledAnswer("no", LimitCheck(evidence, target))
         if meets == "yes":
             met.append(LimitCheck(evidence, target))
     if quality and _may_stay_private(case, ledger) and len(met) == len(stated):
-        return ("yes", met[0])
+        return SettledAnswer("yes", met[0])
     return None
 
 
@@ -529,10 +551,10 @@ def within(low: float, high: float, limit: float) -> State:
 
 def side_of(evidence: Evidence, limit: float) -> State:
     """Whether the whole interval of a measurement is at least a limit."""
-    return reaches(*_ends(evidence), limit)
+    return reaches(*_open_ends(evidence), limit)
 
 
-def _ends(evidence: Evidence) -> tuple[float, float]:
+def _open_ends(evidence: Evidence) -> tuple[float, float]:
     """Both ends of a measurement, infinite where one is missing."""
     low = evidence.low
     high = evidence.high
@@ -567,7 +589,7 @@ def weigh(
     case's, and today's measurements don't count. Raises CaseError if the case answers something
     that the framework doesn't ask.
     """
-    weighed = _weighed(case, framework, attempt, ledger)
+    weighed = _weigh_answers(case, framework, attempt, ledger)
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     checks = {}
     signals = {}
@@ -615,7 +637,7 @@ def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal["
 
 def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:
     """The states of checks and factors alone, equal to those of ``weigh`` but without texts."""
-    weighed = _weighed(case, framework, None, ledger)
+    weighed = _weigh_answers(case, framework, None, ledger)
     return {
         name: answer.state
         for (room, name), answer in weighed.items()
@@ -623,7 +645,7 @@ def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, Sta
     }
 
 
-def _weighed(
+def _weigh_answers(
     case: Case, framework: Framework, attempt: Attempt | None, ledger: Ledger | None
 ) -> dict[tuple[str, str], _Weighed]:
     """Every answer as it counts, by its room and name; a measurement goes before a statement."""
@@ -635,29 +657,31 @@ def _weighed(
         for n, each in framework.ceiling.items()
     }
     weighed |= {
-        ("signals", name): _stated(case.signals.get(name)) for name in framework.signals
+        ("signals", name): _weigh_statement(case.signals.get(name))
+        for name in framework.signals
     }
     for name in framework.factors:
-        weighed["factors", name] = _inferred(name, stated.get(name), case, framework)
+        weighed["factors", name] = _infer_from_numbers(
+            name, stated.get(name), case, framework
+        )
     for room, name in weighed if ledger and not attempt else ():
-        answered = settled(name, case, framework, ledger or {})
-        if answered is None or f"{room}.{name}" in case.origin.assumed:
+        measured = settled(name, case, framework, ledger or {})
+        if measured is None or f"{room}.{name}" in case.origin.assumed:
             continue
-        state, reading = answered
         factor = case.factors.get(name)
-        if factor is not None and factor.now == state != factor.value:
+        if factor is not None and factor.now == measured.state != factor.value:
             continue  # the fact holds at present and is expected to change
         answer = getattr(case, room).get(name)
-        note = _joined(answer.note if answer else "", reading.note)
-        weighed[room, name] = _Weighed(state, "measured", note)
+        note = _join_notes(answer.note if answer else "", measured.reading.note)
+        weighed[room, name] = _Weighed(measured.state, "measured", note)
     return weighed
 
 
-def _joined(*notes: str) -> str:
+def _join_notes(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
+def _weigh_statement(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
     if answer:
         return _Weighed(answer.value, "stated", answer.note)
     return _NOTHING
@@ -665,45 +689,55 @@ def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
 
 def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
     """The state of a check; a stated count is compared with the number that the framework wants."""
-    weighed = _stated(answer)
+    weighed = _weigh_statement(answer)
     if answer is not None and answer.needed == "no":
-        weighed = weighed._replace(note=_joined("not needed", weighed.note))
+        weighed = weighed._replace(note=_join_notes("not needed", weighed.note))
     if answer is None or answer.count is None or check.at_least is None:
         return weighed
     return weighed._replace(state="yes" if answer.count >= check.at_least else "no")
 
 
-def _inferred(
+def _infer_from_numbers(
     name: str, answer: FactorAnswer | None, case: Case, framework: Framework
 ) -> _Weighed:
     """The stated answer; where it is missing or "unknown", the answer that a stated number settles."""
-    state: State = "unknown"
-    stated = _stated(answer)
-    because = ""
+    stated = _weigh_statement(answer)
     if stated.state != "unknown":
         return stated
-    requests = case.economics.traffic.requests_per_month
-    have = usable_examples(case)
-    if (
-        name == "low_volume"
-        and requests
-        and (limit := framework.threshold(name)) is not None
-    ):
-        state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
-        many = f"{count(requests.likely)} requests{case.a_month}"
-        because = f"from {many} (low is under {count(limit)})"
-    limit = examples_limit(case, framework)
-    if name == "insufficient_data" and have is not None and limit is not None:
-        state = "yes" if have < limit else "no"
-        need = examples_need(case, framework)
-        aim = ""
-        if need is not None:
-            goal, _ = need
-            aim = f" for {plain(goal)}"
-        because = f"from {count(have)} examples, {count(limit)} are needed{aim}"
-    if not because or (state == "unknown" and answer is not None):
+    inferred = None
+    if name == "low_volume":
+        inferred = _volume_by_traffic(case, framework)
+    elif name == "insufficient_data":
+        inferred = _data_by_count(case, framework)
+    if inferred is None or (inferred.state == "unknown" and answer is not None):
         return stated
-    return _Weighed(state, "assumed", _joined(stated.note, because))
+    return inferred._replace(note=_join_notes(stated.note, inferred.note))
+
+
+def _volume_by_traffic(case: Case, framework: Framework) -> _Weighed | None:
+    """Whether the stated traffic is low; None without traffic or a threshold."""
+    requests = case.economics.traffic.requests_per_month
+    limit = framework.threshold("low_volume")
+    if not requests or limit is None:
+        return None
+    state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
+    many = f"{count(requests.likely)} requests{case.a_month}"
+    return _Weighed(state, "assumed", f"from {many} (low is under {count(limit)})")
+
+
+def _data_by_count(case: Case, framework: Framework) -> _Weighed | None:
+    """Whether the stated examples are too few; None without a count or a limit."""
+    have = usable_examples(case)
+    limit = examples_limit(case, framework)
+    if have is None or limit is None:
+        return None
+    aim = ""
+    need = examples_need(case, framework)
+    if need is not None:
+        goal, _ = need
+        aim = f" for {plain(goal)}"
+    because = f"from {count(have)} examples, {count(limit)} are needed{aim}"
+    return _Weighed("yes" if have < limit else "no", "assumed", because)
 
 
 def examples_limit(case: Case, framework: Framework) -> float | None:
@@ -738,33 +772,37 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
     An answer that may belong to another framework is kept and not used.
     """
     elsewhere = case.framework not in (None, *NAMES) and framework.name in NAMES
+    options = {**framework.options, **framework.approaches}
     asks: dict[str, tuple[str, Mapping[str, Any]]] = {
         "ceiling": ("check", framework.ceiling),
         "factors": ("factor", framework.factors),
         "signals": ("signal", framework.signals),
-        "tried": ("option", {**framework.options, **framework.approaches}),
     }
-    attempts = (
-        (("attempts", number), each) for number, each in enumerate(case.attempts)
-    )
-    answered = (
-        (place, room, name, getattr(record, room))
-        for place, record in (((), case), *attempts)
-        for room, (_, entries) in asks.items()
-        for name in (getattr(record, room, ()) if entries or room != "tried" else ())
-    )
-    for place, room, name, answers in answered:
-        what, entries = asks[room]
-        says = ""
-        fix = "use yes, no or unknown"
-        if name not in entries and not (name in ALSO_ASKED or elsewhere):
-            says = f'{what} "{name}" is not in the {framework.name} framework'
-            fix = did_you_mean(name, list(entries))
-        elif room == "ceiling" and name in entries and entries[name].at_least is None:
-            counts = answers[name].count is not None
-            says = f'check "{name}" is answered with a count' if counts else ""
-        if says:
-            raise CaseError(says, where=case.where(*place, room, name), fix=fix)
+    if options:
+        asks["tried"] = ("option", options)
+    places: list[tuple[tuple[str | int, ...], Case | Attempt]] = [((), case)]
+    for number, attempt in enumerate(case.attempts):
+        places.append((("attempts", number), attempt))
+    for place, record in places:
+        for room, (what, entries) in asks.items():
+            for name in getattr(record, room, ()):
+                if name not in entries:
+                    if name in ALSO_ASKED or elsewhere:
+                        continue
+                    says = f'{what} "{name}" is not in the {framework.name} framework'
+                    fix = did_you_mean(name, list(entries))
+                elif room == "ceiling" and _has_needless_count(
+                    entries[name], record.ceiling[name]
+                ):
+                    says = f'check "{name}" is answered with a count'
+                    fix = "use yes, no or unknown"
+                else:
+                    continue
+                raise CaseError(says, where=case.where(*place, room, name), fix=fix)
+
+
+def _has_needless_count(check: Check, answer: CheckAnswer) -> bool:
+    return check.at_least is None and answer.count is not None
 
 
 # What was measured: as a section of the dossier, and as people read it.
@@ -790,29 +828,28 @@ def _result(
     evidence: Evidence, rule: MeasureRule | None, ignored: str
 ) -> EvidenceResult:
     """One measurement as the dossier shows it: its side of the limit, and whether it settles."""
-    rated = evidence.id == "success_share" and not scored(evidence)
-    settles = evidence.id != "usable_examples"
+    # fields of the same name are taken over; what only some readers need stands beside the dossier
+    fields = {name: value for name, value in evidence if name not in READ_BESIDE}
+    # a value that is unknown says what would settle its ends, too
+    if evidence.low is None:
+        fields["low"] = evidence.value
+    if evidence.high is None:
+        fields["high"] = evidence.value
     no_clock = Unknown(ask="log a timestamp with each trace")
-    nobody = evidence.value
-    reads: dict[str, Any] = {
-        **{name: value for name, value in evidence if name not in READ_BESIDE},
-        "low": nobody if evidence.low is None else evidence.low,
-        "high": nobody if evidence.high is None else evidence.high,
-        "observed_on": evidence.observed_on or no_clock,
-        "since": evidence.since or no_clock,
-        "title": plain(evidence.id),
-        "says": "unknown",
-        "role": "settles" if settles and not (ignored or rated) else "supports",
-        "limit": Unknown(ask="no rule of the framework reads it"),
-        "ignored": ignored,
-    }
-    if rule is not None:
-        side = _side(rule, evidence) if evidence.is_known else "unknown"
-        reads |= {
-            "title": rule.title,
-            "says": side,
-            "role": rule.role,
-            "limit": rule.limit,
-        }
-        reads["factor"] = rule.about
-    return EvidenceResult.model_validate(reads)
+    fields["observed_on"] = evidence.observed_on or no_clock
+    fields["since"] = evidence.since or no_clock
+    fields["ignored"] = ignored
+    if rule is None:
+        only_rated = evidence.id == "success_share" and not scored(evidence)
+        supports = evidence.id == "usable_examples" or ignored or only_rated
+        fields["title"] = plain(evidence.id)
+        fields["says"] = "unknown"
+        fields["role"] = "supports" if supports else "settles"
+        fields["limit"] = Unknown(ask="no rule of the framework reads it")
+    else:
+        fields["factor"] = rule.about
+        fields["title"] = rule.title
+        fields["says"] = _side(rule, evidence) if evidence.is_known else "unknown"
+        fields["role"] = rule.role
+        fields["limit"] = rule.limit
+    return EvidenceResult.model_validate(fields)

@@ -57,8 +57,8 @@ def draw_failures(
         raise CaseError(
             "is judged by a framework without causes", where=str(source), fix=fix
         )
-    draw = _from_log(case, n, seed, mapping, progress)
-    draw = draw or _from_lab(case, n, seed)
+    draw = _draw_from_log(case, n, seed, mapping, progress)
+    draw = draw or _draw_from_lab(case, n, seed)
     if draw is None:
         fix = f"score answers in a log under data.traces, or run: tuneworthy ceiling {source}"
         raise CaseError(
@@ -68,7 +68,7 @@ def draw_failures(
     return draw
 
 
-def _from_log(
+def _draw_from_log(
     case: Case, n: int, seed: int, mapping: str | Path | None, progress: Progress | None
 ) -> FailureDraw | None:
     """Failures in the logs; None where no logged answer was scored as wrong."""
@@ -92,7 +92,7 @@ def _from_log(
     )
 
 
-def _from_lab(case: Case, n: int, seed: int) -> FailureDraw | None:
+def _draw_from_lab(case: Case, n: int, seed: int) -> FailureDraw | None:
     """Failures of the best arm in the newest ceiling lab with any; None without such a lab."""
     for run in kept_runs(case):
         result = run.result
@@ -171,7 +171,7 @@ def _lab_draw(
         quality_high=high,
         cases=cases,
         held_out=sum(failure.is_held_out for failure in chosen),
-        drawn=tuple(_drawn(failure, entries) for failure in chosen),
+        drawn=tuple(_mask_failure(failure, entries) for failure in chosen),
     )
 
 
@@ -182,7 +182,9 @@ def _kind(entry: EvalCase | None) -> str:
     return entry.tags[0]
 
 
-def _drawn(failure: _LabFailure, entries: Mapping[str, EvalCase]) -> DrawnFailure:
+def _mask_failure(
+    failure: _LabFailure, entries: Mapping[str, EvalCase]
+) -> DrawnFailure:
     """A failure as it was kept, with the passages of its case, all masked."""
     from tuneworthy.measure.personal import mask
 

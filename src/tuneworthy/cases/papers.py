@@ -220,7 +220,7 @@ def _data(known: _PaperSources) -> Iterator[PaperField]:
         for name in ("Examples", "Digest", "Reviewed by people", "Kept out"):
             yield PaperField(name, "", fix)
     else:
-        yield from _set(training)
+        yield from _training_set_fields(training)
     case = known.case
     paths = set()
     for example in known.examples:
@@ -251,7 +251,7 @@ _FOR_THE_TEAM = {
 """Fields that only the team can fill, each with what to do."""
 
 
-def _set(training: TrainingSet) -> Iterator[PaperField]:
+def _training_set_fields(training: TrainingSet) -> Iterator[PaperField]:
     """The rows on the set that passed the gates."""
     source = "the gate"
     held = counted(training.validation, "example")

@@ -309,7 +309,7 @@ def worth_per_dollar(row: CaseRow) -> float | None:
     """
     worth = top(row.worth_usd)
     ask = top(row.ask_usd)
-    if worth is None or ask is None or _barred(row):
+    if worth is None or ask is None or _why_never_funded(row):
         return None
     return worth / ask if ask > 0 else math.inf
 
@@ -319,7 +319,7 @@ def _ask_cents(row: CaseRow) -> int:
     return math.ceil(round(100 * (top(row.ask_usd) or 0.0), 4))
 
 
-def _barred(row: CaseRow) -> str:
+def _why_never_funded(row: CaseRow) -> str:
     """Why a case can't be funded by any budget; empty where it can."""
     worth = top(row.worth_usd)
     if row.answer is None or row.pending:
@@ -572,7 +572,7 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
     budget. Nothing below it is funded, so a larger budget never removes a case. An unknown ask or
     worth never counts as zero.
     """
-    left_out = {row.name: why for row in rows if (why := _barred(row))}
+    left_out = {row.name: why for row in rows if (why := _why_never_funded(row))}
     funded: dict[str, float | None] = {}
     budget_cents = math.floor(100 * budget)
     spent_cents = 0
@@ -834,11 +834,11 @@ class KeptCases:
         self._lock = Lock()
         base = None
         with suppress(OSError, sqlite3.Error):
-            base = self._opened(path) if path is not None else None
+            base = self._open_database(path) if path is not None else None
         self._base = base or sqlite3.connect(":memory:", check_same_thread=False)
         finalize(self, self._base.close)
 
-    def _opened(self, path: Path) -> sqlite3.Connection:
+    def _open_database(self, path: Path) -> sqlite3.Connection:
         """Open the database of kept rows; delete a file that isn't one, and raise the error."""
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -427,7 +427,7 @@ class Workspace:
         wrote = interview.write_typed(
             before.source,
             answers,
-            self._by,
+            self._framework_of,
             self.decide,
             read_digest=digest,
             by_id=True,
@@ -474,7 +474,7 @@ class Workspace:
 
         # ``rewrite`` calls it before it writes: a case that can't be judged stays as it is
         def judge(case: Case) -> None:
-            dossiers.append(self.decide(case, self._by(case)))
+            dossiers.append(self.decide(case, self._framework_of(case)))
 
         wrote = rewrite(before.source, lambda *_: text, judge, read_digest=digest)
         (dossier,) = dossiers
@@ -516,13 +516,15 @@ class Workspace:
         day = as_of or now.dossier.as_of
         if not answers and day == now.dossier.as_of:
             return now
-        typed = interview.type_in(now.text, case_path(now.source), answers, self._by)
+        typed = interview.type_in(
+            now.text, case_path(now.source), answers, self._framework_of
+        )
         case = typed.case if as_written else typed.supposed
         framework = typed.framework
         dossier = decide(case, framework, as_of=day, draw=self._draw)
         return replace(now, case=case, framework=framework, dossier=dossier)
 
-    def _by(self, case: Case) -> Framework:
+    def _framework_of(self, case: Case) -> Framework:
         """The framework that judges a case here."""
         framework, _ = _framework(case, self.chosen)
         return framework

@@ -283,7 +283,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ANSWERED
     except (TuneworthyError, click.ClickException) as caught:
-        return _explained(caught)
+        return _explain_error(caught)
     except Exception as caught:
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
@@ -303,7 +303,7 @@ def _fault(caught: Exception) -> str:
     return f"an internal error ({type(caught).__name__}: {caught}); TUNEWORTHY_TRACEBACK=1 shows where"
 
 
-def _explained(caught: TuneworthyError | click.ClickException) -> int:
+def _explain_error(caught: TuneworthyError | click.ClickException) -> int:
     """One line about what is wrong; the help where nothing was asked."""
     if isinstance(caught, click.exceptions.NoArgsIsHelpError):
         click.echo(caught.ctx.get_help())

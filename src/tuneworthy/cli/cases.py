@@ -284,6 +284,7 @@ def measure(
     uses it. It changes no other file, and nothing leaves this machine.
     """
     from tuneworthy.intake.measure import measure_case, measure_new
+    from tuneworthy.intake.ray import LogDraw
     from tuneworthy.report.sections.measure import measure_dict, measure_report
 
     if case is None and not sources:
@@ -292,7 +293,7 @@ def measure(
         options |= {
             "sources": sources,
             "progress": progress,
-            "draw": (sample / 100, seed),
+            "draw": LogDraw(sample / 100, seed),
         }
         run = measure_new(**options) if case is None else measure_case(case, **options)
     if case is not None:

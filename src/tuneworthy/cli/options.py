@@ -257,13 +257,15 @@ def asked() -> Delivery:
     return context.ensure_object(Delivery) if context else Delivery()
 
 
-def _kept(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+def _note_output_option(
+    context: click.Context, parameter: click.Parameter, value: Any
+) -> None:
     setattr(context.ensure_object(Delivery), str(parameter.name), value)
     if parameter.name == "output" and value is not None:
         lay_out_for(USUAL)  # a file has its usual width, however narrow the terminal is
 
 
-_DELIVERY: dict[str, Any] = {"callback": _kept, "expose_value": False}
+_DELIVERY: dict[str, Any] = {"callback": _note_output_option, "expose_value": False}
 
 
 to_option = option(
@@ -478,11 +480,13 @@ def deliver(text: str | bytes, *, painted: bool = True) -> None:
         write_new(Path(how.output), text, force=how.force)
         return
     if sys.stdout.isatty() and isinstance(text, str):
-        text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_escaped, text)
+        text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(
+            _escape_for_terminal, text
+        )
     click.echo(text, nl=False, color=True)  # the report has decided about colour
 
 
-def _escaped(strange: re.Match[str]) -> str:
+def _escape_for_terminal(strange: re.Match[str]) -> str:
     """A character as a terminal may have it; spaces of any width are as good as letters."""
     letter = strange[0]
     if unicodedata.category(letter) == "Zs":

@@ -330,7 +330,7 @@ def alone(path: Path) -> Iterator[None]:
     """
     until = time.monotonic() + MOST_WAIT_S
     with ExitStack() as held:
-        while not _taken(path, held):
+        while not _holds_lock(path, held):
             if time.monotonic() > until:
                 fix = "try again when the other program is done"
                 raise CaseError(
@@ -340,7 +340,7 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _taken(path: Path, held: ExitStack) -> bool:
+def _holds_lock(path: Path, held: ExitStack) -> bool:
     """Whether we hold the lock of the file that stands there now, or no lock can be had there."""
     if sys.platform == "win32":
         return True

@@ -123,10 +123,12 @@ def strict_json(text: str) -> Any:
     Raises a ``ValueError`` for these and for text that isn't JSON, and a ``RecursionError`` for
     text that is nested too deeply.
     """
-    return json.loads(text, parse_constant=_number, parse_float=_number)
+    return json.loads(
+        text, parse_constant=_parse_finite_number, parse_float=_parse_finite_number
+    )
 
 
-def _number(text: str) -> float:
+def _parse_finite_number(text: str) -> float:
     """Read a number that can be written again; an infinite number couldn't."""
     if not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is not JSON")
@@ -146,7 +148,7 @@ def write_evalset(path: Path, cases: Iterable[EvalCase]) -> None:
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
     """Write an evaluation set as JSON lines; empty if there are no cases."""
-    return "".join(f"{_dumped(case_values(case))}\n" for case in cases)
+    return "".join(f"{_json_on_a_line(case_values(case))}\n" for case in cases)
 
 
 def case_values(case: EvalCase, where: str = "") -> dict[str, Any]:
@@ -212,7 +214,9 @@ def csv_text(cases: Iterable[EvalCase]) -> str:
         if not isinstance(row.get("reference", ""), str) or row.get("reference") == "":
             row["reference_json"] = row.pop("reference")
         texts = [guarded(str(row.get(name, ""))) for name in TEXTS]
-        jsons = [guarded(_dumped(row[name])) if name in row else "" for name in JSONS]
+        jsons = [
+            guarded(_json_on_a_line(row[name])) if name in row else "" for name in JSONS
+        ]
         writer.writerow([*texts, *jsons])
     return out.getvalue()
 
@@ -221,13 +225,13 @@ def guarded(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def _unguarded(text: str) -> str:
+def _drop_formula_guard(text: str) -> str:
     if text.startswith("'") and _FORMULA.match(text):
         return text[1:]
     return text
 
 
-def _dumped(value: Any) -> str:
+def _json_on_a_line(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
@@ -262,12 +266,12 @@ def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     csv.field_size_limit(EVALSET_LIMIT)
     head, *_ = text.split("\n", 1)
     sign = max(",;\t", key=head.count)
-    rows = _rows(text, sign, path)
+    rows = _filled_rows(text, sign, path)
     _, heading = next(rows, (0, [""]))
     return [name.strip().lower() for name in heading], rows
 
 
-def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _filled_rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that aren't empty, each with the line that it ends on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True)
     try:
@@ -289,7 +293,7 @@ def _case(
             "has more cells than the heading", where=where, fix="quote its commas"
         )
     cells = {
-        name: _unguarded(cell)
+        name: _drop_formula_guard(cell)
         for name, cell in zip(names, row, strict=False)
         if name in TEXTS or name in JSONS
     }
@@ -337,7 +341,7 @@ def table_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
 def table_json_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
     """Write rows as JSON lines, each an object with every column."""
     objects = ({column: row.get(column, "") for column in columns} for row in rows)
-    return "".join(f"{_dumped(row)}\n" for row in objects)
+    return "".join(f"{_json_on_a_line(row)}\n" for row in objects)
 
 
 def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -352,7 +356,7 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """
     if path.suffix.lower() == ".jsonl":
         for line, data in _objects(path, strict_json, '{"item": …, "label": …}'):
-            yield line, {str(name): _as_text(value) for name, value in data.items()}
+            yield line, {str(name): _cell_text(value) for name, value in data.items()}
         return
     names, rows = _table(path)
     for line, row in rows:
@@ -363,14 +367,17 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             )
         yield (
             line,
-            {name: _unguarded(cell) for name, cell in zip(names, row, strict=False)},
+            {
+                name: _drop_formula_guard(cell)
+                for name, cell in zip(names, row, strict=False)
+            },
         )
 
 
-def _as_text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else _dumped(value)
+    return value if isinstance(value, str) else _json_on_a_line(value)
 
 
 # Solved examples: cases of an evaluation set, or the conversations that models are tuned on.

@@ -59,7 +59,7 @@ def read_materials(case: Case) -> Materials:
     )
 
 
-def _there(case: Case, entry: str) -> Path | None:
+def _existing_file(case: Case, entry: str) -> Path | None:
     """The file that an entry of ``data`` names, if it exists."""
     path = beside(case, f"data.{entry}", getattr(case.data, entry))
     return path if path is not None and os.path.lexists(path) else None
@@ -67,7 +67,7 @@ def _there(case: Case, entry: str) -> Path | None:
 
 def _glossary(case: Case) -> tuple[Term, ...] | None:
     """Read the terms: a list of them, or a list under the key ``terms``."""
-    path = _there(case, "glossary")
+    path = _existing_file(case, "glossary")
     if path is None:
         return None
     document = parse(read_text(path, MIB), str(path))
@@ -114,7 +114,7 @@ def _few(words: Sequence[str], path: Path) -> None:
 
 def _voice(case: Case) -> VoiceSamples | None:
     """Read the samples of the voice by file name, and the phrases to avoid."""
-    folder = _there(case, "voice")
+    folder = _existing_file(case, "voice")
     if folder is None:
         return None
     if not folder.is_dir():
@@ -122,7 +122,7 @@ def _voice(case: Case) -> VoiceSamples | None:
     avoid = folder / AVOID
     samples = []
     left = _VOICE_BYTES
-    for path in _texts(folder):
+    for path in _list_text_files(folder):
         beside(case, "data.voice", str(path.relative_to(case.folder or folder)))
         if path != avoid and (text := read_text(path, MIB)).strip():
             samples.append(text)
@@ -131,11 +131,12 @@ def _voice(case: Case) -> VoiceSamples | None:
             what = f"holds more than {_VOICE_BYTES // MIB} MiB of text"
             raise CaseError(what, where=folder, fix="keep the samples that sound best")
     return VoiceSamples(
-        samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ()
+        samples=tuple(samples),
+        avoid=_read_phrases_to_avoid(avoid) if avoid.is_file() else (),
     )
 
 
-def _avoided(path: Path) -> Strings:
+def _read_phrases_to_avoid(path: Path) -> Strings:
     """Read the phrases to avoid, one a line; a phrase that stands there twice counts once."""
     phrases = [line.strip() for line in read_text(path, MIB).splitlines()]
     for number, phrase in enumerate(phrases, start=1):
@@ -145,7 +146,7 @@ def _avoided(path: Path) -> Strings:
     return distinct
 
 
-def _texts(folder: Path) -> list[Path]:
+def _list_text_files(folder: Path) -> list[Path]:
     """The text files of a folder, by name."""
     try:
         kept = (
@@ -164,7 +165,7 @@ def _texts(folder: Path) -> list[Path]:
 
 def _schema(case: Case) -> dict[str, Any] | None:
     """Read the JSON Schema of outputs; its validator says whether it is a good one."""
-    path = _there(case, "output_schema")
+    path = _existing_file(case, "output_schema")
     if path is None:
         return None
     text = read_text(path, MIB)
@@ -281,7 +282,7 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
             )
     body = text[head.end() :] if head else text
     _check(body, path, text.count("\n") - body.count("\n"))
-    data = {"name": path.stem, **front, **_parts(body, path)}
+    data = {"name": path.stem, **front, **_split_by_heading(body, path)}
     variant = build(PromptVariant, ParsedFile(data, str(path), document.lines))
     if ("previous" in names(variant)) != (variant.after is not None):
         fix = "write after: NAME in its front matter, and {{ previous }} where its answer belongs"
@@ -307,7 +308,7 @@ def prompt_text(variant: PromptVariant) -> str:
     return f"---\n{head}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
 
 
-def _parts(body: str, path: Path) -> dict[str, str]:
+def _split_by_heading(body: str, path: Path) -> dict[str, str]:
     """The text under each heading by its name; without a heading all of it is the system prompt."""
     heads = list(_PART.finditer(body))
     if not heads:

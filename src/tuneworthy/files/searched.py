@@ -113,7 +113,7 @@ def _mlflow(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     for version in [data] if results is None else results:
         template = version.get("template")
         if isinstance(template, str | list) and (searched or "version" in version):
-            system, user = _parted(template)
+            system, user = _split_template(template)
             yield FoundPrompt(str(version.get("name", "")), system, user, searched)
 
 
@@ -134,7 +134,7 @@ def _opik(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
                 {"role": role, "content": text} for role, text in texts.items() if text
             ]
             messages = each.get("messages") or own
-        system, user = _parted(messages)
+        system, user = _split_template(messages)
         yield FoundPrompt("", system, user, "Opik", _SINGLE)
 
 
@@ -146,7 +146,7 @@ def _promptfoo(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
         head = (place.get("table") or {}).get("head") or {}
         for prompt in place.get("prompts") or head.get("prompts") or ():
             if isinstance(prompt, dict) and isinstance(prompt.get("raw"), str):
-                system, user = _parted(_messages_of(prompt["raw"]))
+                system, user = _split_template(_messages_of(prompt["raw"]))
                 yield FoundPrompt(str(prompt.get("label", "")), system, user, "")
 
 
@@ -170,7 +170,7 @@ _READERS: tuple[Callable[[Mapping[str, Any]], Iterator[FoundPrompt]], ...] = (
 # From a tool's prompt to one of ours.
 
 
-def _parted(template: str | Messages) -> tuple[str, str]:
+def _split_template(template: str | Messages) -> tuple[str, str]:
     """Split a template into system and user text; turns between become examples in the system text."""
     if isinstance(template, str):
         has_variable = _DOUBLE.search(template) or _SINGLE.search(template)

@@ -58,13 +58,13 @@ FOLDER = OWN_FOLDER
 R = TypeVar("R", bound=BaseModel)
 
 
-def _beside(case: Case, name: str) -> Path | None:
+def _path_in_store(case: Case, name: str) -> Path | None:
     return beside(case, FOLDER, f"{FOLDER}/{name}")
 
 
 def _place(case: Case, name: str) -> Path:
     """The path of a name in the folder of computed results."""
-    path = _beside(case, name)
+    path = _path_in_store(case, name)
     if path is None:
         raise OutputError(
             "has no folder", where=case.name, fix="keep the case in a folder"
@@ -130,7 +130,7 @@ class JsonLines(NamedTuple, Generic[R]):
         """Add records, written as ``dumped`` says; a sealed record says where it was made."""
         texts = [record.model_dump_json(**dumped) for record in records]
         if sealed:
-            texts = [_with_seal(text) for text in texts]
+            texts = [_sealed_json(text) for text in texts]
         lines = "".join(f"{text}\n" for text in texts)
         with writing(self.path, fix="check it"):
             make_folder(self.path.parent)
@@ -140,7 +140,7 @@ class JsonLines(NamedTuple, Generic[R]):
 _SEALED = re.compile(r'(\{.*?),\s*"seal": ?"((?:[0-9a-f]{64}){1,2})"\s*\}', re.DOTALL)
 
 
-def _with_seal(text: str) -> str:
+def _sealed_json(text: str) -> str:
     """Write a record as JSON with its seal as the last field; over several lines where it has any."""
     body = text[:-1].rstrip()
     gap = "\n  " if "\n" in body else ""
@@ -160,7 +160,7 @@ class KeptFile(NamedTuple, Generic[R]):
     """Whether the record says where it was made; it then has a field ``brought``."""
 
     def __call__(self, case: Case) -> R | None:
-        path = _beside(case, self.file)
+        path = _path_in_store(case, self.file)
         module, record = self.kind.split(".")
         if path is None or not os.path.lexists(path):
             return None
@@ -172,7 +172,7 @@ class KeptFile(NamedTuple, Generic[R]):
     def write(self, case: Case, record: R, *, force: bool = True) -> None:
         """Write the record; without ``force`` only where there is no file yet."""
         text = record.model_dump_json(indent=2)
-        text = _with_seal(text) if self.sealed else text
+        text = _sealed_json(text) if self.sealed else text
         write_new(_place(case, self.file), f"{text}\n", force=force)
 
     def same_as(self, plan: R, before: R | None) -> bool:
@@ -252,7 +252,7 @@ def _evidence(path: Path) -> JsonLines[Measured]:
 
 def read_evidence(case: Case) -> tuple[Measured, ...]:
     """Read every run that was recorded, the oldest first; empty where nothing was measured yet."""
-    path = _beside(case, LEDGER)
+    path = _path_in_store(case, LEDGER)
     runs = () if path is None else _evidence(path).read()
     for number, run in enumerate(runs, start=1):
         if run.schema_ != _SCHEMA:
@@ -270,7 +270,7 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     Each says which of the files it depends on were changed since and which are gone, and whether it
     was made elsewhere.
     """
-    runs = [_with_origin(run) for run in read_evidence(case)]
+    runs = [_mark_pictures_brought(run) for run in read_evidence(case)]
     newest = latest(runs)
     for run in runs:
         current = [item for item in run.evidence if item is newest[item.id]]
@@ -280,7 +280,7 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     return newest, latest_series(runs)
 
 
-def _with_origin(run: Measured) -> Measured:
+def _mark_pictures_brought(run: Measured) -> Measured:
     """A run whose pictures say, too, that it came with the folder."""
     if not run.brought and not run.brought_answers:
         return run
@@ -291,7 +291,7 @@ def _with_origin(run: Measured) -> Measured:
 def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
     """The fields that are worked out when a run is read: where it was made, and its files today."""
     about: dict[str, Any] = {}
-    changed = tuple(file.path for file in run.files if _changed(case, file))
+    changed = tuple(file.path for file in run.files if _has_file_changed(case, file))
     gone = tuple(file.path for file in run.files if _is_gone(case, file, run))
     if run.brought or run.brought_answers:
         about["brought"] = True
@@ -337,7 +337,7 @@ def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # 
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _changed(case: Case, was: MeasuredFile) -> bool:
+def _has_file_changed(case: Case, was: MeasuredFile) -> bool:
     """Whether a file is there and has changed; for the evaluation set the one named today counts."""
     named = case.data.evaluation if was.entry == "evaluation" else was.path
     path = beside(case, f"data.{was.entry}", named)
@@ -404,7 +404,7 @@ def read_versions(case: Case) -> tuple[Version, ...]:
 
     A line that a crash cut off is left out: the history is a help and no evidence.
     """
-    path = _beside(case, HISTORY)
+    path = _path_in_store(case, HISTORY)
     versions = list[Version]()
     there = path is not None and os.path.lexists(path)
     for line in read_text(path, 2 * _MOST).split("\n") if path and there else ():
@@ -415,7 +415,7 @@ def read_versions(case: Case) -> tuple[Version, ...]:
 
 def add_versions(case: Case, versions: Sequence[Version]) -> None:
     """Add versions and remove the oldest of too many; does nothing without a case folder."""
-    path = _beside(case, HISTORY)
+    path = _path_in_store(case, HISTORY)
     if path is None:
         return
     JsonLines(path, Version, "version", "take the line out").append(
@@ -541,7 +541,7 @@ def _read_examples(
     """Read the lines that passed the gates, by their digest; None where the file is missing."""
     from tuneworthy.model.training import TrainingExample, set_digest
 
-    lines = _beside(case, name)
+    lines = _path_in_store(case, name)
     if lines is None:
         return None
     fix = training_record.fix.format(argument(case.folder))

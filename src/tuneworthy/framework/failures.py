@@ -124,11 +124,11 @@ def failures_of(
         return None
     read = None if _is_supposed(case) else ledger.get(FAILURE_CAUSES)
     if read is not None and not isinstance(read.value, Unknown):
-        return _measured(read, case, framework)
+        return _analyse_read_failures(read, case, framework)
     stated = case.failures
     if stated is None:
         return None
-    shares = _with_cases(failure_shares(stated.counts))
+    shares = _drop_empty_shares(failure_shares(stated.counts))
     if not shares and stated.mostly != "unknown":
         shares = (leading_share(stated.mostly),)
     if not shares:
@@ -150,7 +150,7 @@ def _is_supposed(case: Case) -> bool:
     return any(overlaps(path, "failures") for path in case.origin.assumed)
 
 
-def _measured(
+def _analyse_read_failures(
     read: Evidence, case: Case, framework: Framework
 ) -> FailureAnalysis | None:
     """The analysis by failures that people read one by one; None where they gave no cause."""
@@ -178,7 +178,7 @@ def _measured(
     )
 
 
-def _with_cases(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
+def _drop_empty_shares(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
     return tuple(share for share in shares if share.n)
 
 

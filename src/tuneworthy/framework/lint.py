@@ -62,7 +62,10 @@ class _Kind(NamedTuple):
 
 
 def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
-    return _Kind(steps[0], *(2 - band for band in steps[1:] or (2, 2, 2)), *yes)
+    """The kind by the step of each tree, the bands' trees from the highest band; 0 for no bands."""
+    step, *of_bands = steps
+    bands = [2 - place for place in of_bands] or [0, 0, 0]
+    return _Kind(step, *bands, *yes)
 
 
 Kinds = Mapping[_Kind, int]
@@ -124,15 +127,16 @@ class _Table:
             f"{side}_weight": weight,
             "difference": sign * weight,
         }
-        key = bands, name if name in self.rules.asked else tuple(adds.items())
+        alike = name if name in self.rules.asked else tuple(adds.items())
+        key = (bands, alike)
         if key not in self.counted_pairs:
-            before = self.trees if bands else self.trees[:1]
-            after = (
-                tuple(one_more(test, name, adds) for test in tree) for tree in before
-            )
-            self.counted_pairs[key] = dict(
-                self._ending((*before, *after), {name: "no"})
-            )
+            # the trees as they stand, for a no; and with the factor's weight added, for a yes
+            trees = self.trees if bands else self.trees[:1]
+            for_yes = [
+                tuple(one_more(test, name, adds) for test in tree) for tree in trees
+            ]
+            pairs = self._ending((*trees, *for_yes), {name: "no"})
+            self.counted_pairs[key] = dict(pairs)
         return self.counted_pairs[key]
 
     def _ending(
@@ -154,15 +158,22 @@ class _Table:
     def kind_of_row(self, row: int) -> _Kind:
         """The kind of the combination in which factor k is yes when bit k of ``row`` is set."""
         yes = {name for k, name in enumerate(self.names) if row >> k & 1}
-        sides = self.rules.indicators, self.rules.anti_indicators
-        pro, con = (
-            [self.rules.weights[name] for name in side if name in yes] for side in sides
+        weights = self.rules.weights
+        pro = [weights[name] for name in self.rules.indicators if name in yes]
+        con = [weights[name] for name in self.rules.anti_indicators if name in yes]
+        pro_weight = sum(pro)
+        con_weight = sum(con)
+        combination = (
+            True,  # all checks are yes
+            len(pro),
+            pro_weight,
+            len(con),
+            con_weight,
+            pro_weight - con_weight,
         )
-        key = (True, len(pro), sum(pro), len(con), sum(con), sum(pro) - sum(con))
-        yes |= {*self.rules.checks}
-        return _kind(
-            [ends_at(tests, key, yes) for tests in self.trees], (len(pro), len(con))
-        )
+        yes.update(self.rules.checks)
+        steps = [ends_at(tests, combination, yes) for tests in self.trees]
+        return _kind(steps, (len(pro), len(con)))
 
     @cached_property
     def first(self) -> list[_Kind]:
@@ -334,11 +345,22 @@ def _backfires(table: _Table) -> Findings:
 def _idle(table: _Table) -> Findings:
     """Find factors whose answer never changes an outcome or a band."""
     for name in table.names:
-        pairs = (
-            pair for bands in (False, True) for pair in table.pairs(name, bands=bands)
+        # without bands first, as that is faster and mostly finds a difference
+        matters = _changes_kind(table.pairs(name, bands=False)) or _changes_kind(
+            table.pairs(name)
         )
-        if all(a[:2] == b[:2] and a.difference == b.difference for a, b in pairs):
+        if not matters:
             yield _finding("factor_never_matters", factor=name)
+
+
+def _changes_kind(pairs: Pairs) -> bool:
+    """Whether any pair ends at another step, or in another band."""
+    for without, with_factor in pairs:
+        if without.step != with_factor.step or without.score != with_factor.score:
+            return True
+        if without.difference != with_factor.difference:
+            return True
+    return False
 
 
 def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:
@@ -386,7 +408,7 @@ def _check_upfront_total(table: _Table) -> Findings:
     )
 
 
-def _worked(table: _Table) -> Findings:
+def _check_worked_example(table: _Table) -> Findings:
     """Compute the worked example's score and break-even by the rules as they stand."""
     if (example := table.framework.worked_example) is None:
         return
@@ -438,5 +460,5 @@ def _running(table: _Table) -> Findings:
 
 _ALL = (
     *(_steps, _disagreements, _denominator, _strengths, _order, _backfires, _idle),
-    *(_examples, _check_upfront_total, _worked, _running),
+    *(_examples, _check_upfront_total, _check_worked_example, _running),
 )

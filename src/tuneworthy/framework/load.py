@@ -31,7 +31,7 @@ def catalogue_text(file: str) -> str:
     )
 
 
-def _parsed(file: str) -> ParsedFile:
+def _parse_catalogue_file(file: str) -> ParsedFile:
     return parse(catalogue_text(file), file, FrameworkError)
 
 
@@ -68,13 +68,13 @@ def _named_document(name: str, where: str) -> ParsedFile:
             fix=guess
             + (" Or name a file" if guess.endswith("?") else ", or name a file"),
         )
-    return _parsed(f"{name}.yaml")
+    return _parse_catalogue_file(f"{name}.yaml")
 
 
 @cache
 def published_counts() -> GoalRecord:
     """For each goal, how many published cases each arm measured best in; ties are left out."""
-    data = _parsed(COUNTS).data
+    data = _parse_catalogue_file(COUNTS).data
     return {
         goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()
     }
@@ -86,10 +86,10 @@ def case_fields() -> dict[str, CaseField]:
     # imported here, because a decision asks no question
     from tuneworthy.model.interview import CaseField
 
-    return {
-        path: CaseField.model_validate(
-            entry if part in ("unasked", "titles") else {**entry, "part": part}
-        )
-        for part, entries in _parsed(FIELDS).data.items()
-        for path, entry in entries.items()
-    }
+    fields = {}
+    for part, entries in _parse_catalogue_file(FIELDS).data.items():
+        # what nobody is asked belongs to no part of the interview
+        in_part = {} if part in ("unasked", "titles") else {"part": part}
+        for path, entry in entries.items():
+            fields[path] = CaseField.model_validate({**entry, **in_part})
+    return fields

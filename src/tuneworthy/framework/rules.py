@@ -257,17 +257,19 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     """Compile a condition; its parts hold together, bounds are scaled to whole numbers."""
     parts: list[Test] = []
     if condition.ceiling is not None:
-        parts.append(_answered(_CEILING, condition.ceiling))
+        parts.append(_test_of_answer(_CEILING, condition.ceiling))
     for name, bound in bounded(condition):
         if name.endswith("_weight") or name == "difference":
             by = Fraction(scale)
         else:
             by = Fraction(1)
         if name == "score":
-            parts.extend(_ends("difference", bound, scale * divisor))
+            parts.extend(_tests_of_ends("difference", bound, scale * divisor))
         else:
-            parts.extend(_ends(name, bound, by))
-    parts.extend(_answered(name, state) for name, state in condition.answers.items())
+            parts.extend(_tests_of_ends(name, bound, by))
+    parts.extend(
+        _test_of_answer(name, state) for name, state in condition.answers.items()
+    )
     within = {
         kind: [_test(part, scale, divisor) for part in getattr(condition, kind)]
         for kind in ("all", "any", "none")
@@ -279,7 +281,7 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     return parts[0] if len(parts) == 1 else Every(frozenset(parts))
 
 
-def _answered(name: str, state: State) -> Test:
+def _test_of_answer(name: str, state: State) -> Test:
     return YesTo(name) if state == "yes" else Not(YesTo(name))
 
 
@@ -291,7 +293,7 @@ _ENDS = {
 }  #: Its sign; whether it begins above the number; and whether it holds below where it begins.
 
 
-def _ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
+def _tests_of_ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
     for end, (_, above, below) in _ENDS.items():
         if (number := getattr(bound, end)) is not None:
             test = Reaches(measure, _whole(number, scale, above=above))

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -103,11 +103,7 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """The share of each outcome when every open answer of a group is yes with the group's odds."""
-        # by the number of yeses: the chance that just these answers are yes
-        of_checks, of_reasons, of_against = (
-            [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
-            for p, n in zip(odds, self.open, strict=True)
-        )
+        of_checks, of_reasons, of_against = map(_chances_by_yeses, odds, self.open)
         ends: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
             ends[outcome] += [
@@ -115,6 +111,11 @@ class Completions:
                 for (checks, reasons, against), many in cells.items()
             ]
         return {outcome: min(1.0, math.fsum(terms)) for outcome, terms in ends.items()}
+
+
+def _chances_by_yeses(odds: float, answers: int) -> list[float]:
+    """For each number of yeses, the chance that just certain answers are yes."""
+    return [odds**yes * (1 - odds) ** (answers - yes) for yes in range(answers + 1)]
 
 
 _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
@@ -226,8 +227,8 @@ def _count_endings(
     for (left, more, weights), alike in _answer_named(rules, trees, named).items():
         more_checks, more_indicators, more_antis = more
         indicator_weight, anti_weight = weights
-        pro = _with_known(indicators, more_indicators, indicator_weight)
-        con = _with_known(antis, more_antis, anti_weight)
+        pro = _add_known_yes(indicators, more_indicators, indicator_weight)
+        con = _add_known_yes(antis, more_antis, anti_weight)
         memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
         ways = [
             alike * math.comb(len(checks.open), yes)
@@ -251,7 +252,7 @@ def _count_endings(
     return endings
 
 
-def _with_known(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
+def _add_known_yes(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
     """Add answers to a group that are known to be yes."""
     known_yes, known_weight = group.known
     return group._replace(known=(known_yes + yes, known_weight + weight))
@@ -260,20 +261,24 @@ def _with_known(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
 def ends_at(
     tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()
 ) -> int:
-    """The index of the first test that holds; ``yes`` has the answers that are still asked by name."""
-    reached, i, i_weight, a, a_weight, gain = combination
+    """The index of the first test that holds; ``yes`` has the answers that are still asked by name.
+
+    A ``combination`` is whether all checks are yes, the number and weight of reasons for, the number
+    and weight of reasons against, and the difference of the weights.
+    """
+    all_checks, pro, pro_weight, con, con_weight, difference = combination
     read: Mapping[Measure, int] = {
-        "indicators": i,
-        "indicator_weight": i_weight,
-        "anti_indicators": a,
-        "anti_indicator_weight": a_weight,
-        "difference": gain,
+        "indicators": pro,
+        "indicator_weight": pro_weight,
+        "anti_indicators": con,
+        "anti_indicator_weight": con_weight,
+        "difference": difference,
     }
 
     def value(atom: Reaches | YesTo) -> bool:
         if isinstance(atom, Reaches):
             return read[atom.measure] >= atom.bound
-        return atom.name in yes if atom.name else bool(reached)
+        return atom.name in yes if atom.name else bool(all_checks)
 
     return next(index for index, test in enumerate(tests) if holds(test, value))
 
@@ -395,22 +400,31 @@ def _classes(
     if len(left.open) + len(right.open) > _EXACT:
         raise _too_many(len(left.open) + len(right.open))
     cuts = bounds.get("difference", ())
-    lefts = _classed(left, bounds.get("indicator_weight", ()), bool(cuts))
-    rights = _classed(right, bounds.get("anti_indicator_weight", ()), bool(cuts))
-    places = [_places(np, weights) for _, weights, _ in rights]
-    for (i, i_weights, i_counts), ((a, _, a_counts), find) in product(
-        lefts, zip(rights, places, strict=True)
-    ):
-        above = [int(i_counts.sum()) * int(a_counts.sum())]
-        upto = np.append(0, np.cumsum(a_counts))
-        above += [int((upto[find(i_weights - cut)] * i_counts).sum()) for cut in cuts]
-        for place, difference in enumerate(((cuts[0] - 1) if cuts else 0, *cuts)):
-            many = above[place] - (above[place + 1] if place < len(cuts) else 0)
+    lefts = _weights_by_class(left, bounds.get("indicator_weight", ()), bool(cuts))
+    rights = _weights_by_class(
+        right, bounds.get("anti_indicator_weight", ()), bool(cuts)
+    )
+    counters = [_make_counter(np, weights) for _, weights, _ in rights]
+    # each class of differences is named by its lower bound, the first by a number below all bounds
+    classes = [cuts[0] - 1 if cuts else 0, *cuts]
+    pairs = product(lefts, zip(rights, counters, strict=True))
+    for (i, i_weights, i_counts), ((a, _, a_counts), count_up_to) in pairs:
+        # completions of both whose difference reaches the bound of each class; the first is all
+        reaching = [int(i_counts.sum()) * int(a_counts.sum())]
+        lightest = np.append(0, np.cumsum(a_counts))  # completions of the n lightest
+        for cut in cuts:
+            # i - a reaches the cut where a is at most i - cut
+            partners = lightest[count_up_to(i_weights - cut)]
+            reaching.append(int((partners * i_counts).sum()))
+        for place, difference in enumerate(classes):
+            many = reaching[place]
+            if place < len(cuts):
+                many -= reaching[place + 1]
             if many:
                 yield *i, *a, difference, many
 
 
-def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
+def _make_counter(np: Any, weights: Any) -> Callable[[Any], Any]:
     """A function that says how many of the rising weights are at most another one.
 
     Where the weights are dense, it looks this up in a table.
@@ -424,7 +438,7 @@ def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
 
 
 @lru_cache(maxsize=4)
-def _classed(
+def _weights_by_class(
     group: TallyGroup, bounds: tuple[int, ...], whole: bool
 ) -> list[tuple[Weighed, Any, Any]]:
     """For each count and each bound reached: the weights that stand for it, and the completions.
@@ -435,19 +449,25 @@ def _classed(
     import numpy as np
 
     classes = []
-    for yes, weights, counts in _rows(np, group):
+    # each class is named by its lower bound, the first by a number below all bounds
+    names = [bounds[0] - 1 if bounds else 0, *bounds]
+    for yes, weights, counts in _weights_by_count(np, group):
         ends = [0, *np.searchsorted(weights, bounds).tolist(), len(weights)]
-        for place, weight in enumerate((bounds[0] - 1 if bounds else 0, *bounds)):
-            here = slice(ends[place], ends[place + 1])
-            held = counts[here].nonzero()[0] if whole else None
-            if held is None and (total := counts[here].sum()):
-                classes.append(((yes, weight), np.array([weight]), np.array([total])))
-            elif held is not None and len(held):
-                classes.append(((yes, weight), weights[here][held], counts[here][held]))
+        for weight, (first, last) in zip(names, pairwise(ends), strict=True):
+            in_class = counts[first:last]
+            if not in_class.any():
+                continue
+            if whole:
+                occurs = in_class.nonzero()
+                own = weights[first:last][occurs]
+                classes.append(((yes, weight), own, in_class[occurs]))
+            else:
+                total = np.array([in_class.sum()])
+                classes.append(((yes, weight), np.array([weight]), total))
     return classes
 
 
-def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
+def _weights_by_count(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
     """For each count of answers that are yes: the rising weights, and the completions of each."""
     size = len(group.open)
     span = sum(group.open)
@@ -466,12 +486,10 @@ def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
         raise _too_many(size)
     rows = [np.full(1, weight, dtype=np.int64)]
     for more in group.open:
-        grown = [
-            rows[0],
-            *map(np.append, rows[1:], (row + more for row in rows)),
-            rows[-1] + more,
-        ]
-        rows = grown
+        # with one more answer: as many yeses without it, or one fewer and this one
+        with_it = [row + more for row in rows]
+        both = map(np.append, rows[1:], with_it)
+        rows = [rows[0], *both, with_it[-1]]
     for many, row in enumerate(rows):
         weights = np.sort(row)
         yield yes + many, weights, np.ones(len(row), dtype=np.int64)

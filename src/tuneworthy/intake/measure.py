@@ -56,15 +56,15 @@ from tuneworthy.files.evalset import (
 )
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
-from tuneworthy.intake.ray import measure_files, read_way
+from tuneworthy.intake.ray import LogDraw, measure_files, read_way
 from tuneworthy.interview.questions import ask_of, part_asks
 from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.llm.served import find_served
-from tuneworthy.model.case import Case, Holding, Price
+from tuneworthy.model.case import Case, Holding, Materials, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
-from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
+from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.plan.context import PlannedCases, plan_cases
@@ -186,10 +186,10 @@ class HowRead(TypedDict, total=False):
     save_map: str | Path | None
     progress: Progress | None
     on: str  #: ``ray`` or ``ray:ADDRESS``; in this process where left out.
-    draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
+    draw: LogDraw
 
 
-ALL = 1.0, 0  #: A draw of all conversations.
+ALL = LogDraw(1.0, 0)  #: A draw of all conversations.
 
 
 def measure_case(
@@ -209,7 +209,7 @@ def measure_case(
     case = case or load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
-    measured, guesses = _measured(case, framework, sources, **how)
+    measured, guesses = _measure_sources(case, framework, sources, **how)
     added = add(case, measured)
     after = decide(case, framework)
     return _report(measured, after, framework, source, before, guesses, added=added)
@@ -232,7 +232,7 @@ def measure_new(
     title = title[:1].upper() + title[1:] or "Measured"
     draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
-    measured, guesses = _measured(draft, framework, sources, **how)
+    measured, guesses = _measure_sources(draft, framework, sources, **how)
     maps = {guess.written for guess in guesses}
     if mapping is not None:
         maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
@@ -276,7 +276,7 @@ def _report(
         wanted={
             name: check.at_least for name, check in checks if check.at_least is not None
         },
-        guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
+        guessed={guess.name: [*map(_masked_record, guess.first)] for guess in guesses},
         unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
         ends={
             name: end
@@ -297,7 +297,7 @@ def _unread(guess: Guess) -> list[str]:
 _SHOWN = "input output model prompt conversation latency_s input_tokens output_tokens usd score"
 
 
-def _as_read(row: Mapping[str, Any]) -> str:
+def _masked_record(row: Mapping[str, Any]) -> str:
     """A record as it was read, masked and cut."""
     from tuneworthy.measure.personal import mask
 
@@ -362,17 +362,16 @@ _in_cloud = extra_needed("gcs", "reading gs:// or az:// needs", {"obstore"})
 @_stored
 @_in_cloud
 @_needed
-def _measured(
+def _measure_sources(
     case: Case,
     framework: Framework,
     sources: Sequence[str],
     mapping: str | Path | None = None,
     progress: Progress | None = None,
     on: str = "",
-    draw: tuple[float, int] = ALL,
+    draw: LogDraw = ALL,
     save_map: str | Path | None = None,
 ) -> tuple[Measured, Sequence[Guess]]:
-    from tuneworthy.files.materials import prompt_wordings, read_materials
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.read import case_map, named
 
@@ -383,21 +382,12 @@ def _measured(
         raise InputError(
             "a source is empty", where="--from", fix="name a file with traces"
         )
-    need = examples_need(case, framework)
-    asked = list[str]()
-    with suppress(CaseError):  # a set that can't be read is told by whoever uses it
-        asked += (eval_case.text for eval_case in named_evalset(case) or ())
-    needed = need[1].low if need else None
-    materials = replace(
-        read_materials(case),
-        examples_need=needed,
-        asked=tuple(asked),
-        prompts=prompt_wordings(case),
-    )
+    materials = _read_materials(case, framework)
     fields = case_map(case, mapping)
     guesses: list[Guess] = []
     parts = []
-    if chosen := sources or named(case, "traces"):
+    chosen = sources or named(case, "traces")
+    if chosen:
         near = framework.threshold("near_copy")
         files = _files(chosen, fields, searched=not sources)
         if on:
@@ -418,31 +408,53 @@ def _measured(
     readings = [reading for part in parts for reading in part.readings]
     read = {(reading.name, reading.size) for reading in readings}
     now = files_now(case, *MEASURED_ON)
-    drawn = draw if draw[0] < 1 else ()
-    settings = json.dumps(
-        [MEASURES, str(fields), repr(materials), *drawn], sort_keys=True
-    )
-    inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
-    for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
-        # folders in Hive's layout hold values that are read as well
-        folders = reading.name.rpartition("/")[0]
-        identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
-        inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
+    evidence = {item.id: item for part in parts for item in part.evidence}
+    series = {item.id: item for part in parts for item in part.series}
+    drawn = draw if draw.share < 1 else ()
+    settings = [MEASURES, str(fields), repr(materials), *drawn]
     measured = Measured(
-        inputs=inputs.hexdigest(),
+        inputs=_digest_inputs(settings, readings),
         readings=tuple(readings),
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
-        evidence=tuple(
-            {item.id: item for part in parts for item in part.evidence}.values()
-        ),
-        series=tuple(
-            {item.id: item for part in parts for item in part.series}.values()
-        ),
+        evidence=tuple(evidence.values()),
+        series=tuple(series.values()),
         mix=next((part.mix for part in parts if part.mix is not None), None),
     )
     if save_map is not None:
         _save_map(Path(save_map), {guess.written for guess in guesses})
     return measured, guesses
+
+
+def _read_materials(case: Case, framework: Framework) -> Materials:
+    """What logs are compared with: the files of a case, its set and the examples that it needs."""
+    from tuneworthy.files.materials import prompt_wordings, read_materials
+
+    needed = None
+    need = examples_need(case, framework)
+    if need is not None:
+        _, takes = need
+        needed = takes.low
+    asked = list[str]()
+    with suppress(CaseError):  # a set that can't be read is told by whoever uses it
+        asked += (eval_case.text for eval_case in named_evalset(case) or ())
+    return replace(
+        read_materials(case),
+        examples_need=needed,
+        asked=tuple(asked),
+        prompts=prompt_wordings(case),
+    )
+
+
+def _digest_inputs(settings: Sequence[object], readings: Sequence[FileReading]) -> str:
+    """The digest of all that a measurement depends on: its settings and the files that it read."""
+    text = json.dumps(settings, sort_keys=True)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
+        # folders in Hive's layout hold values that are read as well
+        folders, _, _ = reading.name.rpartition("/")
+        identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
+        digest.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _save_map(path: Path, maps: Collection[str]) -> None:
@@ -474,7 +486,7 @@ def _results(
     files: TraceFiles,
     every: Sequence[TraceSignal],
     progress: Progress | None,
-    draw: tuple[float, int] = ALL,
+    draw: LogDraw = ALL,
 ) -> tuple[Findings, ...]:
     """Measure the traces of some files with every signal."""
     from tuneworthy.measure.engine import Sampling, measure
@@ -485,7 +497,7 @@ def _results(
     )
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
         return measure(
-            some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0]
+            some, every, folder=Path(place), piece=lambda: files.piece, share=draw.share
         )
 
 
@@ -498,14 +510,15 @@ def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
 
 
 def _measured_part(
-    files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
+    files: TraceFiles, results: Sequence[Findings], draw: LogDraw = ALL
 ) -> Measured:
     """Merge what the signals found in some files; of one id, a known measurement goes first."""
     source = ", ".join(
         f"{file.name} ({file.format})" for file in files.readings if file.traces
     )
-    if draw[0] < 1:
-        source = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {source}"
+    part = f"{100 * draw.share:g}% of the conversations"
+    if draw.share < 1:
+        source = f"{part}, drawn with seed {draw.seed}, of {source}"
     # One of each id, a known one before an unknown one.
     evidence: dict[str, Evidence] = {}
     for item in chain.from_iterable(signal.evidence for signal in results):
@@ -513,9 +526,10 @@ def _measured_part(
             item.is_known and not evidence[item.id].is_known
         ):
             evidence[item.id] = item.model_copy(update={"source": source[:2000]})
-    if draw[0] < 1 and not evidence:
-        what = f"{100 * draw[0]:g}% of the conversations are none of them"
-        raise InputError(what, where="--sample", fix="draw more of them")
+    if draw.share < 1 and not evidence:
+        raise InputError(
+            f"{part} are none of them", where="--sample", fix="draw more of them"
+        )
     series = tuple(series for signal in results for series in signal.series)
     return Measured(
         inputs="",
@@ -811,7 +825,7 @@ def add_files(
         if files[0].suffix.casefold() == ".csv":
             write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
             files = [files[0].with_suffix(".jsonl")]
-    with _moved(read.case, kind, files) as placed:
+    with _move_into_place(read.case, kind, files) as placed:
         naming = partial(_naming, kind=kind, placed=placed)
         case = case_from_text(naming(read.text, path), path)
         named = list[Written]()
@@ -828,7 +842,7 @@ def add_files(
             return added[0]
 
         if kind == "traces":
-            says = flat(*_traced(case, placed, name))
+            says = flat(*_measure_uploaded_logs(case, placed, name))
         else:
             says = flat(*_read_by_kind(case, kind, placed))
             name()
@@ -836,7 +850,9 @@ def add_files(
 
 
 @contextmanager
-def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[Path]]:
+def _move_into_place(
+    case: Case, kind: FileKind, files: Sequence[Path]
+) -> Iterator[list[Path]]:
     """Move files to their places under free names; they are removed again if the block fails."""
     held = getattr(case.data, kind) if kind in _FOLDERS else None
     own = held.path if isinstance(held, Holding) else held
@@ -940,7 +956,7 @@ _ON_THE_PAGE = (
 
 
 @_needed
-def _traced(
+def _measure_uploaded_logs(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
 ) -> Iterable[Parts]:
     """Measure uploaded logs, and give up if reading takes too long for a page."""

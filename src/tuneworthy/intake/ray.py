@@ -29,6 +29,13 @@ _WAY = re.compile(r"ray(?::(?P<address>\S+))?")
 WAYS = "ray or ray:ADDRESS"
 
 
+class LogDraw(NamedTuple):
+    """The conversations of a log that are read."""
+
+    share: float  #: Of them all, from 0 to 1.
+    seed: int
+
+
 class Work(NamedTuple):
     """One file to measure, with everything that it takes."""
 
@@ -36,7 +43,7 @@ class Work(NamedTuple):
     piece: int
     materials: Materials
     near_copy: float | None
-    draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
+    draw: LogDraw
     shared: tuple[Any, ...]
 
 
@@ -61,7 +68,7 @@ def measure_files(
     *,
     on: str,
     done: Callable[[], None],
-    draw: tuple[float, int],
+    draw: LogDraw,
 ) -> tuple[Findings, ...]:
     """Measure files on a Ray cluster. ``done`` is called after each file.
 
@@ -86,14 +93,14 @@ def measure_files(
 
     with _ray(on, way["address"]) as measure_all, _folder() as place:
         alone = files.apart()
-        shared = _shared(copy(files), Sampling(*draw))
+        shared = _texts_shared_by_traces(copy(files), Sampling(*draw))
         work = [
             Work(file, n, materials, near_copy, draw, shared)
             for n, file in enumerate(alone)
         ]
         results = measure_all(work)
         every = signals(materials, near_copy)
-        findings = merged(parts(results), every, folder=place, share=draw[0])
+        findings = merged(parts(results), every, folder=place, share=draw.share)
     files.check()
     return findings
 
@@ -113,7 +120,7 @@ def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
     return part, work.files
 
 
-def _shared(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
+def _texts_shared_by_traces(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
     """Texts that many of the first thousand traces share, as a single process would find them.
 
     Each worker needs them, but sees only its own file.

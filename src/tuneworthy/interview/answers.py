@@ -82,7 +82,7 @@ Places = dict[Keys, Value]  #: Paths in the case file to what is written there.
 Judge = Callable[[Case, Framework], Dossier]
 
 
-def _refused(ask: Ask, text: str, fix: str) -> CaseError:
+def _not_an_answer(ask: Ask, text: str, fix: str) -> CaseError:
     return CaseError(
         f'"{short_text(text)}" is not an answer to this', where=ask.id, fix=fix
     )
@@ -91,7 +91,7 @@ def _refused(ask: Ask, text: str, fix: str) -> CaseError:
 def _state(ask: Ask, text: str) -> str:
     word = text.casefold()
     if word not in YES_WORDS | NO_WORDS:
-        raise _refused(ask, text, "answer yes, no or unknown")
+        raise _not_an_answer(ask, text, "answer yes, no or unknown")
     return "yes" if word in YES_WORDS else "no"
 
 
@@ -101,9 +101,9 @@ def _count(ask: Ask, text: str) -> str:
     if is_whole_number(plain) and not plain.startswith("-"):
         return WholeValue(plain.strip().lstrip("+"))
     if not ask.id.startswith("ceiling."):
-        return _number(ask, text)
+        return _read_whole_number(ask, text)
     if text.casefold() not in YES_WORDS | NO_WORDS:
-        raise _refused(ask, text, "answer with a number, yes, no or unknown")
+        raise _not_an_answer(ask, text, "answer with a number, yes, no or unknown")
     return _state(ask, text)
 
 
@@ -114,7 +114,7 @@ def _read_number(ask: Ask, text: str) -> float:
         fix = "write a number, as 0.9 or 90%"
     match = _ONE.fullmatch(text.strip())
     if match is None:
-        raise _refused(ask, text, fix)
+        raise _not_an_answer(ask, text, fix)
     unit = (match["unit"] or "").casefold()
     number = float(match["number"].replace(",", ""))
     if unit != "%":
@@ -122,13 +122,13 @@ def _read_number(ask: Ask, text: str) -> float:
     elif ask.share:
         number /= 100
     else:
-        raise _refused(ask, text, fix)
+        raise _not_an_answer(ask, text, fix)
     if abs(number) > 1e15:
-        raise _refused(ask, text, "write a smaller number: nobody has that many")
+        raise _not_an_answer(ask, text, "write a smaller number: nobody has that many")
     return round(number, 12)  # 7% is 0.07, not what dividing leaves behind
 
 
-def _number(ask: Ask, text: str) -> WholeValue:
+def _read_whole_number(ask: Ask, text: str) -> WholeValue:
     return WholeValue(plain_number(_read_number(ask, text)))
 
 
@@ -136,7 +136,7 @@ def _read_numbers(ask: Ask, text: str) -> list[float]:
     """Read a number, the two ends of a range, or three numbers with the likeliest in the middle."""
     parts = [text] if _ONE.fullmatch(text.strip()) else _BETWEEN.split(text.strip())
     if len(parts) > 3:
-        raise _refused(ask, text, "write a number, or a range as 800-2000")
+        raise _not_an_answer(ask, text, "write a number, or a range as 800-2000")
     return [_read_number(ask, part) for part in parts]
 
 
@@ -165,7 +165,7 @@ def _amount(ask: Ask, text: str) -> Value:
     """Read an amount: one number, low and high, or low, likely and high."""
     numbers = _read_numbers(ask, text)
     if sorted(numbers) != numbers:
-        raise _refused(ask, text, "write the smaller number first, as 800-2000")
+        raise _not_an_answer(ask, text, "write the smaller number first, as 800-2000")
     match numbers:
         case [number]:
             return WholeValue(plain_number(number))
@@ -181,21 +181,21 @@ def _price(ask: Ask, text: str) -> Value:
     """Read a price: two numbers, for input and output."""
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
-        raise _refused(ask, text, "write two numbers, as 2.50, 10")
+        raise _not_an_answer(ask, text, "write two numbers, as 2.50, 10")
     return {
-        name: _number(ask, part)
+        name: _read_whole_number(ask, part)
         for name, part in zip(("input", "output"), parts, strict=True)
     }
 
 
-def _parts(text: str) -> tuple[str, ...]:
+def _split_by_comma(text: str) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(part.strip() for part in text.split(",") if part.strip())
     )
 
 
 def _choices(ask: Ask, text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_choice(ask, part) for part in _parts(text)))
+    return tuple(dict.fromkeys(_choice(ask, part) for part in _split_by_comma(text)))
 
 
 def _choice(ask: Ask, text: str) -> WholeValue:
@@ -217,13 +217,13 @@ def _choice(ask: Ask, text: str) -> WholeValue:
             if goal in ids:
                 return WholeValue(goal)
     fix = did_you_mean(text, ids) or "there is nothing to choose here"
-    raise _refused(ask, text, fix)
+    raise _not_an_answer(ask, text, fix)
 
 
 _PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
     "state": _state,
     "count": _count,
-    "number": _number,
+    "number": _read_whole_number,
     "amount": _amount,
     "choice": _choice,
     "choices": _choices,
@@ -252,14 +252,14 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
         done = () if plain.casefold() == "none" else _choices(ask, plain)
         return {(*keys, c.id): "yes" if c.id in done else "no" for c in ask.choices}
     if (section, name) in (("data", "traces"), ("attempts", "models")):
-        return {keys: _parts(plain)}
+        return {keys: _split_by_comma(plain)}
     if (section, name) == ("models", "usd_per_mtok"):
         return {keys: _price(ask, plain)}
     value = _PARSERS[ask.kind](ask, plain)
     if section in ROOMS:
         return _answer(case, ask, str(value))
     if ask.kind == "count":
-        return _counted(case, ask, str(value))
+        return _set_count(case, ask, str(value))
     return {keys: value}
 
 
@@ -278,7 +278,7 @@ def _taken_back(case: Case, ask: Ask) -> Places:
     if ask.kind == "state" or (ask.kind == "choice" and section not in ROOMS):
         return {keys: WholeValue("unknown")}
     if ask.kind == "count":
-        return _counted(case, ask, None)
+        return _set_count(case, ask, None)
     return {keys: () if name in ("goals", "traces", "tried", "models") else None}
 
 
@@ -290,7 +290,9 @@ def _fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 
-def _beside(case: Case, room: str, name: str, part: str, text: str) -> Places:
+def _set_part_of_answer(
+    case: Case, room: str, name: str, part: str, text: str
+) -> Places:
     """Set a part of an answer, such as its note; the rest of the answer stays."""
     fields = {"value": "unknown", **_fields(getattr(case, room).get(name)), part: text}
     return {(room, name): {key: value for key, value in fields.items() if value}}
@@ -300,7 +302,7 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     """Set a check, a factor or a signal. A note that the former answer was kept is removed with it."""
     room, name, *rest = ask.id.split(".")
     if rest:
-        return _beside(case, room, name, rest[0], value)
+        return _set_part_of_answer(case, room, name, rest[0], value)
     now = getattr(case, room).get(name)
     if now is not None and shown_value(now) == value:
         return {}
@@ -321,7 +323,7 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     return {(room, name): changed}
 
 
-def _counted(case: Case, ask: Ask, value: str | None) -> Places:
+def _set_count(case: Case, ask: Ask, value: str | None) -> Places:
     """Set a count. A path, or a number of usable ones beside it, stays."""
     keys = keys_of(case, ask.id)
     if keys[0] != "data":
@@ -555,29 +557,29 @@ def _answer_change(
 def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Places:
     """The places that a typed key changes; as in the interview, if it asks for the key."""
     if at in ("models", "attempts"):
-        return _listed(case, at, text)
+        return _places_in_list(case, at, text)
     try:
         ask = ask_of(case, framework, at)
     except CaseError:
-        return _unasked(case, at, text)
+        return _places_of_unasked_key(case, at, text)
     if ask.kind == "count" and ask.id.count(".") == 1 and ask.id.startswith("data."):
         with suppress(CaseError):
             return places_of(case, ask, text)
         return {keys_of(case, at): text}  # a path to the examples and not their number
     is_list = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
     if is_list or ask.kind == "amount":
-        text = _typed(_flow(text), at)
+        text = _as_typed(_flow(text), at)
     return places_of(case, ask, text)
 
 
-def _unasked(case: Case, at: str, text: str) -> Places:
+def _places_of_unasked_key(case: Case, at: str, text: str) -> Places:
     """The places of a key that no interview asks for."""
     if at in ("name", "description"):  # a text whatever it looks like
         return {(at,): text}
     steps = at.split(".")
     if len(steps) == 3 and steps[0] in ROOMS:
         room, name, part = steps
-        return _beside(case, room, name, part, text)
+        return _set_part_of_answer(case, room, name, part, text)
     if text.casefold() in UNKNOWN_WORDS:
         return {keys_of(case, at): None}
     return {keys_of(case, at): _plain(_flow(text), at)}
@@ -605,13 +607,13 @@ def _flow(text: str) -> Any:
         return text
 
 
-def _listed(case: Case, room: str, text: str) -> Places:
+def _places_in_list(case: Case, room: str, text: str) -> Places:
     """The places in the list of models or attempts: a known name changes its row, another adds one."""
     first = FIRST[room]
     rows = _flow(text)
     there = [str(getattr(entry, first)) for entry in getattr(case, room)]
     places: Places = {}
-    for row in rows if isinstance(rows, list) else _parts(text):
+    for row in rows if isinstance(rows, list) else _split_by_comma(text):
         fields = row if isinstance(row, dict) else {first: row}
         if not isinstance(fields.get(first), str) or text.casefold() in UNKNOWN_WORDS:
             fix = f"write {room}=NAME, or {room}=[{{{first}: NAME}}]"
@@ -685,7 +687,7 @@ def _stated_paths(case: Case, path: str, answer: str) -> list[str]:
     if path not in FIRST:
         return [path]
     paths = []
-    for room, place, key in _listed(case, path, answer):
+    for room, place, key in _places_in_list(case, path, answer):
         assert isinstance(place, int)
         paths.append(f"{room}.{place + 1}.{key}")
     return paths
@@ -857,8 +859,8 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     for key, value in document.data.items():
         where = document.where((key,))
         if key in ("name", "kept"):
-            beside[key] = _typed(value, where)
-            places |= dict.fromkeys(_parts(beside[key]), where)
+            beside[key] = _as_typed(value, where)
+            places |= dict.fromkeys(_split_by_comma(beside[key]), where)
             continue
         try:
             at = ".".join(answer_path(key, framework))
@@ -866,14 +868,14 @@ def read_script(path: str | Path, framework: Framework) -> Script:
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
         if at in answers:
             raise CaseError(f"answers {at} twice", where=where, fix="keep one of them")
-        answers[at] = _typed(value, where)
+        answers[at] = _as_typed(value, where)
         places[at] = where
     return Script(
-        answers, _parts(beside.get("kept", "")), beside.get("name", ""), places
+        answers, _split_by_comma(beside.get("kept", "")), beside.get("name", ""), places
     )
 
 
-def _typed(value: Any, where: str) -> str:
+def _as_typed(value: Any, where: str) -> str:
     """An answer as a person would type it: a list with commas, or a range in words."""
     ends = ("low", "likely", "high")
     if value is None:

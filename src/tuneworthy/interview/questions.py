@@ -73,7 +73,7 @@ class AmbiguousNameError(CaseError):
         )
 
 
-def _called(name: str) -> str:
+def _comparable_name(name: str) -> str:
     """A name or a title in small letters and one spelling, so that equal ones can be compared."""
     return name.casefold().replace("_", " ").replace("optimis", "optimiz")
 
@@ -91,12 +91,12 @@ def answer_path(
     """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
-    called = _called(name)
+    called = _comparable_name(name)
     ways = {
         f"{room}.{key}": framework.filled(ask.ask, ask)
         for room, asks in asked_by(framework).items()
         for key, ask in asks.items()
-        if called in (_called(key), _called(ask.title))
+        if called in (_comparable_name(key), _comparable_name(ask.title))
     }
     if by_id:
         own = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")}
@@ -230,7 +230,9 @@ def shown_value(value: Any) -> str:
             return done or ("none" if value else "")
         case BaseModel():  # a record that is answered whole, as a signature
             stated = value.model_dump(mode="json", exclude_defaults=True)
-            fields = [f"{name}: {_quoted(part)}" for name, part in stated.items()]
+            fields = [
+                f"{name}: {_quote_for_yaml(part)}" for name, part in stated.items()
+            ]
             return f"{{{', '.join(fields)}}}"
     return plain_number(value) if isinstance(value, float) else str(value)
 
@@ -245,7 +247,7 @@ def _shown_amount(low: float, likely: float, high: float) -> str:
     return " to ".join(map(plain_number, ends))
 
 
-def _quoted(value: Any) -> str:
+def _quote_for_yaml(value: Any) -> str:
     """A value on one line, quoted where YAML would read another value."""
     text = str(value)
     if _UNQUOTED.fullmatch(text):

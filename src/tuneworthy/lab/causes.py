@@ -123,7 +123,9 @@ def propose_causes(
     if transport is None:
         refuse_unconfirmed([ready.place], ready.confirmed)
     with ledger_of(ready.case) as ledger:
-        proposed = asyncio.run(_proposed(ready, ledger, cap_usd, transport, handle))
+        proposed = asyncio.run(
+            _read_proposed_causes(ready, ledger, cap_usd, transport, handle)
+        )
     pairs = zip(ready.draw.drawn, proposed, strict=True)
     drawn = tuple(
         failure.model_copy(update={"proposed": cause}) for failure, cause in pairs
@@ -131,7 +133,7 @@ def propose_causes(
     return ready.draw.model_copy(update={"drawn": drawn})
 
 
-async def _proposed(
+async def _read_proposed_causes(
     ready: PreparedCauses,
     ledger: Ledger,
     cap_usd: float,
@@ -176,7 +178,7 @@ def _request(
     place: Reached, failure: DrawnFailure, causes: Mapping[CauseId, FailureCause]
 ) -> Request:
     """Ask a model for the cause of a failure, with every text of the case fenced as data."""
-    parts = _parts(failure)
+    parts = _parts_shown(failure)
     # The mark is a digest of all it encloses, so nothing that is enclosed can foresee it.
     fence = f"=== {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
     body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
@@ -195,7 +197,7 @@ def _request(
     )
 
 
-def _parts(failure: DrawnFailure) -> list[tuple[str, str]]:
+def _parts_shown(failure: DrawnFailure) -> list[tuple[str, str]]:
     """The parts of a failure as a person sees them, each with its name; long texts are cut."""
     case = failure.case
     talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)

@@ -69,6 +69,7 @@ from tuneworthy.model.lab import (
     Settled,
     Spend,
 )
+from tuneworthy.model.ways import LabArm
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
@@ -143,25 +144,42 @@ def run(
     before = decide(case, framework, as_of=as_of)
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
-    proposing = result.proposing
-    proposed = list[str]()
-    if not isinstance(proposing, Unknown):
-        proposed = [each.name for each in proposing.prompts]
-    chosen = [result.best, *(each.second for each in result.contrasts)]
-    chosen += [row.arm.id for row in result.rivals]
-    if result.gained:
-        chosen.append(result.gained.second)
-    reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
-    arms = measured_arms(
-        "ceiling", plan, lab.scores, reported, as_of, proposed=proposed
-    )
-    best_first = tuple(sorted(reported, key=lambda arm: arm.id != result.best))
-    if routed := route(plan, lab.scores, best_first, margin=margin_of(framework)):
-        arms = (*arms, routed_arm("ceiling", plan, lab.scores, routed, as_of)[0])
+    arms = _measure_arms(lab, result, plan)
     append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)
     return CeilingRun(result, now, before, source, rubric, plan, lab.scores)
+
+
+def _measure_arms(
+    lab: PreparedLab, result: CeilingResult, plan: LabPlan
+) -> tuple[LabArm, ...]:
+    """The arms for the evidence, and the routing between two of them where it helps."""
+    proposed = list[str]()
+    if not isinstance(result.proposing, Unknown):
+        proposed = [prompt.name for prompt in result.proposing.prompts]
+    reported = _arms_on_held_out(result, plan)
+    arms = measured_arms(
+        "ceiling", plan, lab.scores, reported, lab.as_of, proposed=proposed
+    )
+    best_first = tuple(sorted(reported, key=lambda arm: arm.id != result.best))
+    routed = route(plan, lab.scores, best_first, margin=margin_of(lab.framework))
+    if routed is None:
+        return arms
+    arm, *_ = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
+    return (*arms, arm)
+
+
+def _arms_on_held_out(result: CeilingResult, plan: LabPlan) -> list[Arm]:
+    """The arms that ran on the held-out cases, in the order of the plan; [] where none was chosen."""
+    if not result.best:
+        return []
+    names = {result.best}
+    names |= {contrast.second for contrast in result.contrasts}
+    names |= {row.arm.id for row in result.rivals}
+    if result.gained:
+        names.add(result.gained.second)
+    return [arm for arm in plan.arms if arm.id in names]
 
 
 async def _run(
@@ -172,7 +190,7 @@ async def _run(
     plan = prepared.plan
     more: dict[str, Any] = {}
     if not stop:
-        plan, more, stop = await _searched(prepared, calls)
+        plan, more, stop = await _search_and_keep(prepared, calls)
     lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
     chosen = () if stop else chosen_arms(lab)
@@ -361,7 +379,7 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     runner = calls.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
-        future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
+        future = asyncio.run_coroutine_threadsafe(_ask_all(runner, jobs), loop)
         while True:  # a loop that has ended gives no result
             try:
                 return future.result(timeout=_LOOK_S)
@@ -383,7 +401,7 @@ class _SearchOutcome(NamedTuple):
     stop: Stop = Stop()
 
 
-async def _searched(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
+async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
     """Search under a separate cap, keep the prompts beside the case, and let the best ones race.
 
     Where the search ends early, by its cap or without answers, the race continues with the prompts
@@ -445,7 +463,7 @@ def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str
     }
 
 
-async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
+async def _ask_all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
     outcome = await runner.all(jobs)
     keys = list({job.key for job in jobs})
     settled = outcome.some(keys)

@@ -51,15 +51,16 @@ def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
     that is written from some of the wrong cases and tried on the others.
     """
     written = evaluator.written()
-    pair = written[-1:] if len(written) == 1 else [written[-1], written[0]]
+    # the newest prompt and the oldest
+    pair = written if len(written) == 1 else [written[-1], written[0]]
     cases = evaluator.request.taught[: ONE_CASES if len(pair) == 1 else TWO_CASES]
     if len(cases) < _FEWEST:
         return Unknown(
             ask=f"make the evaluation set larger: {_FEWEST} cases are the fewest"
         )
     calls = len(cases) * len(pair)
-    scores = [evaluator.score(candidate, cases) for candidate in pair]
-    best = pair[0] if scores[0] >= max(scores) else pair[1]
+    # the newest one where both are equal
+    best = max(pair, key=lambda candidate: evaluator.score(candidate, cases))
     right = _right_by(evaluator, best, cases)
     wrong = [case for case in cases if case.id not in right]
     form = _in_another_form(evaluator, best, wrong)

@@ -276,7 +276,7 @@ class Pool:
 
     def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
         """The labels, and the head's score for each."""
-        _, fold_by_key = self._parted()
+        _, fold_by_key = self._folds_once()
         # a head must not have learned from the case's own conversation or question
         fold = fold_by_key.get(f"cluster {case.cluster}")
         if fold is None:
@@ -285,7 +285,7 @@ class Pool:
         vector, _ = self._near(case.text)
         return classes, np.append(vector, 1.0) @ weights  # 1 for the intercept
 
-    def _parted(self) -> tuple[Ints, dict[str, int]]:
+    def _folds_once(self) -> tuple[Ints, dict[str, int]]:
         """The folds of the examples, and of their clusters and questions; computed once."""
         if self._folds is None:
             self._folds = _folds(self.examples, self._questions)
@@ -294,13 +294,13 @@ class Pool:
     def head_without(self, fold: int = -1) -> tuple[NDArray[np.object_], Vectors]:
         """Labels and weights of the head that was trained without a fold; of all examples for -1."""
         if fold not in self._heads:
-            folds, _ = self._parted()
+            folds, _ = self._folds_once()
             kept = np.flatnonzero(folds != fold)
             # every n-th, so that no more than the most are learned from
             kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
             texts = np.array(self._texts, dtype=object)[kept]
             classes, codes = np.unique(texts, return_inverse=True)
-            self._heads[fold] = classes, logistic(self._embedded()[kept], codes)
+            self._heads[fold] = classes, logistic(self._vectors_once()[kept], codes)
         return self._heads[fold]
 
     def answer_of(self, place: int) -> str:
@@ -310,15 +310,15 @@ class Pool:
     @property
     def vectors(self) -> Vectors:
         """The embeddings of the examples, a row for each."""
-        return self._embedded()
+        return self._vectors_once()
 
-    def _embedded(self) -> Vectors:
+    def _vectors_once(self) -> Vectors:
         if self._vectors is None:
             self._vectors = embed([example.text for example in self.examples])
         return self._vectors
 
     def _likeness(self, vectors: Vectors) -> Vectors:
-        return np.round(vectors @ self._embedded().T, _DIGITS)
+        return np.round(vectors @ self._vectors_once().T, _DIGITS)
 
     def _near(self, text: str) -> tuple[Vectors, NDArray[np.int32]]:
         """The vector of a text, and its nearest places; announced cases are computed with it."""
@@ -337,13 +337,13 @@ class Pool:
 def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
     """Places of the highest scores, the highest first; equal ones in their order."""
     least: Any = -np.inf
-    # the largest scores of some strands give a lower bound quickly
+    # Sorting all is slow. Laid out in columns, the highest score of each is one of as many scores,
+    # so the ``most``-th highest of these is a lower bound.
     if len(scores) > most:
-        strands = len(scores) // max(1, len(scores) // (4 * most))
-        largest = (
-            scores[: len(scores) // strands * strands].reshape(-1, strands).max(axis=0)
-        )
-        least = np.partition(largest, -most)[-most]
+        columns = len(scores) // max(1, len(scores) // (4 * most))
+        whole_rows = scores[: len(scores) // columns * columns]
+        highest = whole_rows.reshape(-1, columns).max(axis=0)
+        least = np.partition(highest, -most)[-most]
     places = np.flatnonzero(scores >= least)
     return places[np.argsort(-scores[places], kind="stable")][:most].astype(np.int32)
 
@@ -369,11 +369,14 @@ def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, i
         other = groups.setdefault(asked, [asked])
         if group is not other:
             group += other
-            groups |= dict.fromkeys(other, group)
-    numbers = dict[int, int]()
+            for member in other:
+                groups[member] = group
     folds = dict[str, int]()
+    dealt = 0
     for key, group in groups.items():
-        folds[key] = numbers.setdefault(id(group), len(numbers)) % FOLDS
+        if key not in folds:
+            folds |= dict.fromkeys(group, dealt % FOLDS)
+            dealt += 1
     return np.array([folds[cluster] for cluster in clusters], dtype=np.int64), folds
 
 
@@ -385,22 +388,26 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
     """
     n = len(vectors)
     classes = int(codes.max()) + 1
-    whole = np.float32
+    single = np.float32
     center = vectors.mean(axis=0)
     rows = np.hstack([vectors - center, np.full((n, 1), _INTERCEPT)])
-    turned = np.ascontiguousarray(rows.T)
-    own = np.arange(n)
-    ridge = whole(1 / (10 * n))
-    longest = 1 / (0.5 * np.linalg.norm(turned @ rows / n, 2) + ridge)
-    weights = ahead = np.zeros((rows.shape[1], classes), dtype=whole)
+    columns = np.ascontiguousarray(rows.T)
+    places = np.arange(n)
+    ridge = single(1 / (10 * n))
+    # one over the largest curvature that the loss can have
+    length = 1 / (0.5 * np.linalg.norm(columns @ rows / n, 2) + ridge)
+    weights = np.zeros((rows.shape[1], classes), dtype=single)
+    ahead = weights  # where the gradient is taken: a little farther in the direction of the last step
     for step in range(_STEPS):
+        # the softmax of the scores less 1 for the right class is the gradient of the loss by them
         off = rows @ ahead
         off = np.exp(off - off.max(axis=1, keepdims=True))
         off /= off.sum(axis=1, keepdims=True)
-        off[own, codes] -= 1
+        off[places, codes] -= 1
         before = weights
-        weights = ahead - longest * (turned @ off / n + ridge * ahead)
-        ahead = weights + whole(step / (step + 3)) * (weights - before)
+        weights = ahead - length * (columns @ off / n + ridge * ahead)
+        ahead = weights + single(step / (step + 3)) * (weights - before)
+    # the intercept for vectors that aren't centered
     intercept = _INTERCEPT * weights[-1:] - center @ weights[:-1]
     return np.vstack([weights[:-1], intercept])
 
@@ -577,7 +584,7 @@ Told = Callable[[Job], str | None]
 
 
 @lru_cache(maxsize=256)
-def _begun(before: bytes, system: bytes) -> Any:
+def _begin_digest(before: bytes, system: bytes) -> Any:
     return hashlib.sha256(before + system + (b"," if system else b""))
 
 
@@ -630,7 +637,7 @@ class LabPlan:
         system, rest = asking.parts(form, said)
         # the digest of the whole request, begun once for all calls that begin alike
         before, after = form.around[repeat]
-        key = _begun(before, system.as_json).copy()
+        key = _begin_digest(before, system.as_json).copy()
         key.update(rest.as_json + after)
         return Job(
             form.request,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from itertools import chain, product
 from pathlib import Path
 from statistics import fmean
@@ -282,7 +283,7 @@ def prepare(
     day = as_of or date.today()  # the local day, as everywhere
     cases = joined(cases)
     if judge is None and scored:
-        cases, scores, name = _by_rules(case, cases, kit)
+        cases, scores, name = _scored_by_rules(case, cases, kit)
     else:
         caller: LabJudge | None = None
         if judge is not None:
@@ -437,7 +438,7 @@ def _labels(cases: Cases) -> tuple[str, ...]:
     return ()
 
 
-def _by_rules(
+def _scored_by_rules(
     case: Case, cases: Cases, kit: Kit
 ) -> tuple[tuple[EvalCase, ...], Scores, str]:
     """The cases that scorers can judge, the scorers, and their names.
@@ -610,52 +611,57 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     ``rivals``: whether these include other models that may be enough. Prompts that will be proposed
     count at their longest.
     """
-    price_of = lab.price_of
-    judge = lab.scores.judge
-
-    def jobs(plan: LabPlan) -> Iterator[tuple[str, Job]]:
-        """Every call of a plan with the name of its part, empty for selecting."""
-        longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
-        heard = told_by(ledger)
-        parts = [("", case) for case in plan.select] + [
-            ("report", case) for case in plan.report
-        ]
-        # the parts of a case are made once for all arms
-        for (part, case), arm in product(parts, plan.called):
-            for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
-                judged = judge.expected(walk[-1], case, ledger) if judge else ()
-                for job in (*walk, *judged):
-                    yield part and arm.id, job
-
-    def of_plan(plan: LabPlan) -> Quote:
-        """The quote of a plan: the race, and the arms that reach the held-out cases."""
-        by_name = quotes(jobs(plan), ledger, price_of)
-        raced = by_name.get("", total(()))
-        parts = [
-            raced.model_copy(
-                update={"usd_likely": raced.usd_likely * _raced_part(plan)}
-            )
-        ]
-        for kind in ("prompt", "tuned"):
-            each = [by_name[arm.id] for arm in plan.of_kind(kind) if arm.id in by_name]
-            most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
-            reported = dearest(each, most)
-            likely = fmean([quote.usd_likely for quote in each]) if each else 0.0
-            parts += [
-                quote.model_copy(update={"usd_likely": likely}) for quote in reported
-            ]
-        return total(parts)
-
+    quote_of = partial(_quote_plan, lab, ledger, rivals=rivals)
     if lab.request is None:
-        return of_plan(lab.plan)
+        return quote_of(lab.plan)
     evaluator = CandidateEvaluator(
         lab.plan,
         lab.request,
         lab.scores.marker,
         kept_in(ledger),
-        judge=judge,
+        judge=lab.scores.judge,
     )
-    return cost(Search(evaluator, side_by_side=False).run(), ledger, price_of, of_plan)
+    search = Search(evaluator, side_by_side=False).run()
+    return cost(search, ledger, lab.price_of, quote_of)
+
+
+def _quote_plan(
+    lab: PreparedLab, ledger: Ledger | None, plan: LabPlan, *, rivals: bool
+) -> Quote:
+    """The quote of a plan: the race, and the arms that reach the held-out cases."""
+    by_part = quotes(_jobs_by_part(lab, ledger, plan), ledger, lab.price_of)
+    race = by_part.get(_RACE, total(()))
+    likely = race.usd_likely * _raced_part(plan)
+    parts = [race.model_copy(update={"usd_likely": likely})]
+    for kind in ("prompt", "tuned"):
+        each = [by_part[arm.id] for arm in plan.of_kind(kind) if arm.id in by_part]
+        most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
+        # nobody knows yet which arms these are: at most the dearest ones, likely any of them
+        likely = fmean([quote.usd_likely for quote in each]) if each else 0.0
+        reported = dearest(each, most)
+        parts += [quote.model_copy(update={"usd_likely": likely}) for quote in reported]
+    return total(parts)
+
+
+_RACE = ""  #: The part of a plan in which arms are selected; the others have the ids of their arms.
+
+
+def _jobs_by_part(
+    lab: PreparedLab, ledger: Ledger | None, plan: LabPlan
+) -> Iterator[tuple[str, Job]]:
+    """Every call of a plan with its part: the race, or an arm on the held-out cases."""
+    judge = lab.scores.judge
+    longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
+    heard = told_by(ledger)
+    cases = [(case, False) for case in plan.select]
+    cases += [(case, True) for case in plan.report]
+    # the parts of a case are made once for all arms
+    for (case, is_held_out), arm in product(cases, plan.called):
+        part = arm.id if is_held_out else _RACE
+        for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
+            judged = judge.expected(walk[-1], case, ledger) if judge else ()
+            for job in (*walk, *judged):
+                yield part, job
 
 
 RACED_PART = 0.8

@@ -316,25 +316,25 @@ class CandidateEvaluator:
     """Who grades in the place of rules. Its word guides a search and reports nothing."""
 
     def jobs(self, candidate: PromptCandidate, cases: Cases) -> list[Job]:
-        """The calls of a candidate."""
+        """The calls of a candidate, once for each case."""
         with self.turn:
             plan = self.plans.get(candidate.made_of)
             if plan is None:
-                prompts = {
-                    **self.plan.setting.prompts,
-                    candidate.arm.prompt: candidate.prompt,
-                }
-                setting = replace(self.plan.setting, prompts=prompts)
-                alone = (candidate.arm,)
-                plan = replace(
-                    self.plan,
-                    arms=alone,
-                    setting=setting,
-                    repeats=1,
-                    probes=frozenset(),
-                )
+                plan = self._plan_of(candidate)
                 self.plans[candidate.made_of] = plan
             return [job for job, *_ in plan.calls(plan.arms, cases)]
+
+    def _plan_of(self, candidate: PromptCandidate) -> LabPlan:
+        """The lab's plan with this candidate as its only arm."""
+        setting = self.plan.setting
+        prompts = {**setting.prompts, candidate.arm.prompt: candidate.prompt}
+        return replace(
+            self.plan,
+            arms=(candidate.arm,),
+            setting=replace(setting, prompts=prompts),
+            repeats=1,
+            probes=frozenset(),
+        )
 
     def try_on(self, candidate: PromptCandidate, cases: Cases) -> list[Tried]:
         """For each case the score of a candidate, its answer, and the reason.
@@ -352,7 +352,7 @@ class CandidateEvaluator:
                 self._have_judged(self.judge, lacking, calls)
             with self.turn:
                 for case, job in zip(lacking, jobs, strict=True):
-                    known[case.id] = self._scored(case, job, settled[job.key])
+                    known[case.id] = self._score_answer(case, job, settled[job.key])
         return [known[case.id] for case in cases]
 
     def score(self, candidate: PromptCandidate, cases: Cases | None = None) -> float:
@@ -392,7 +392,7 @@ class CandidateEvaluator:
             for name, job in jobs.items():
                 judge.answers[name] = settled[job.key]
 
-    def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
+    def _score_answer(self, case: EvalCase, job: Job, call: Settled) -> Tried:
         """Score one answer, with a sentence that tells the writing model what is wrong."""
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."

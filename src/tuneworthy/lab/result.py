@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -63,6 +64,7 @@ from tuneworthy.model.lab import (
     Proposing,
     Quote,
     RetrievalResult,
+    RewardSignal,
     RubricGain,
     SearchEnd,
     ShareOf,
@@ -220,35 +222,60 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     Unknown where one of them got too few answers, and with a grader while labels are missing. Then
     the interval covers everything, and ``n`` is 0.
     """
-    why = scores.unanswered(first, cases) or scores.unanswered(second, cases)
-    estimate = None if why else scores.difference(first, second, cases)
-    e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)
-    rules = scores.judge is None
-    apart = e.clusters >= ENOUGH * rules and (e.low > 0 or e.high < 0)
+    estimate = Estimate(0.0, -1.0, 1.0, 0, 0)
+    difference: float | Unknown
     needed: int | Unknown
-    if why:
-        needed = Unknown(ask=why)
-    elif rules:
-        left, right = (scores.row(arm, cases) for arm in (first, second))
-        more = cases_needed(left, right, clusters_of(cases)) if cases else None
-        at_least = 0 if apart else max(e.n + 1, ENOUGH)
-        needed = Unknown(ask=BY_MARGIN) if more is None else max(more, at_least)
-    elif estimate is None:
-        lacking = (scores.judged(arm, cases).missing for arm in (first, second))
-        needed = Unknown(ask=label_more(sum(lacking)))
+    apart = False
+    unmeasured = scores.unanswered(first, cases) or scores.unanswered(second, cases)
+    known = None if unmeasured else scores.difference(first, second, cases)
+    if known is not None:
+        estimate = known
+        apart = known.low > 0 or known.high < 0
+    difference = estimate.value
+    if unmeasured:
+        needed = Unknown(ask=unmeasured)
+        difference = needed
+    elif scores.judge is None:
+        # so few conversations distinguish nothing where rules score
+        apart = apart and estimate.clusters >= ENOUGH
+        needed = _more_cases(scores, (first, second), cases, estimate, apart=apart)
+    elif known is None:
+        lacking = scores.judged(first, cases).missing
+        lacking += scores.judged(second, cases).missing
+        needed = Unknown(ask=label_more(lacking))
+        difference = needed
     else:
         needed = Unknown(ask="let people label more: --labels with a larger number")
-    unknown = isinstance(needed, Unknown) and (
-        bool(why) or (estimate is None and not rules)
+    return Contrast(
+        first=first.id,
+        second=second.id,
+        difference=difference,
+        low=estimate.low,
+        high=estimate.high,
+        n=estimate.n,
+        clusters=estimate.clusters,
+        told_apart="yes" if apart else "no",
+        cases_needed=needed,
     )
-    ends = {"low": e.low, "high": e.high, "n": e.n, "clusters": e.clusters}
-    gap = {"difference": needed if unknown else e.value, "cases_needed": needed}
-    arms = {
-        "first": first.id,
-        "second": second.id,
-        "told_apart": "yes" if apart else "no",
-    }
-    return Contrast.model_validate({**arms, **gap, **ends})
+
+
+def _more_cases(
+    scores: Scores,
+    arms: tuple[Arm, Arm],
+    cases: Cases,
+    difference: Estimate,
+    *,
+    apart: bool,
+) -> int | Unknown:
+    """The cases that would distinguish two arms; unknown where a margin has to decide."""
+    first, second = (scores.row(arm, cases) for arm in arms)
+    needed = cases_needed(first, second, clusters_of(cases)) if cases else None
+    if needed is None:
+        return Unknown(ask=BY_MARGIN)
+    if apart:
+        return needed
+    # a power computed from chance may name fewer than there are, which weren't enough
+    return max(needed, difference.n + 1, ENOUGH)
 
 
 def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
@@ -295,12 +322,12 @@ def rubric_gain(
         by_people = (after.people - former.people) / 2
         broken = paired_difference(by_judge, by_people, clusters)
     return RubricGain(
-        judged=_as_gain(judged) or Unknown(ask="run it to its end"),
-        broken=_as_gain(broken, times=2) or Unknown(ask=ask),
+        judged=_judged_gain(judged) or Unknown(ask="run it to its end"),
+        broken=_judged_gain(broken, times=2) or Unknown(ask=ask),
     )
 
 
-def _as_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
+def _judged_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
     if of is None:
         return None
     return JudgedGain(
@@ -314,19 +341,21 @@ def _judged_arms(
     """Compare the grader with people on each arm: its bias, and how far they agree."""
     for arm in arms:
         words = scores.judged(arm, cases)
-        there = ~np.isnan(words.judge)
-        bias = paired_difference(words.judge, words.people, clusters_of(cases))
+        graded = words.judge[~np.isnan(words.judge)]
+        by_judge: float | Unknown = Unknown(ask="run it")
+        if len(graded):
+            by_judge = float(graded.mean())
+        over = paired_difference(words.judge, words.people, clusters_of(cases))
+        bias: Bias | Unknown = Unknown(ask="label some of its outputs")
+        if over is not None:
+            bias = Bias(value=over.value, low=over.low, high=over.high, n=over.n)
         yield JudgedArm(
             arm=arm.id,
             part=part,
-            judge=float(words.judge[there].mean())
-            if there.any()
-            else Unknown(ask="run it"),
+            judge=by_judge,
             missing=words.missing,
             labels=int((~np.isnan(words.people)).sum()),
-            bias=Unknown(ask="label some of its outputs")
-            if bias is None
-            else Bias(value=bias.value, low=bias.low, high=bias.high, n=bias.n),
+            bias=bias,
             kappa=_kappa(words, cases),
         )
 
@@ -407,23 +436,26 @@ def checks_answered(
     plan: LabPlan, arms: Arms, framework: Framework
 ) -> dict[str, State]:
     """The checks, of five, that running some prompt arms answers with yes; it never answers no."""
-
-    def wanted(name: str) -> int:
-        check = framework.ceiling.get(name)
-        return (check.at_least if check else None) or 1
-
+    prompts = distinct(plan, arms, framework)
+    makers = {maker(model) for model in models_of(arms)}
     used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     answered = {
-        "prompt_variations": distinct(plan, arms, framework)
-        >= wanted("prompt_variations"),
-        "foundation_models": len(set(map(maker, models_of(arms))))
-        >= wanted("foundation_models"),
+        "prompt_variations": prompts >= _least(framework, "prompt_variations"),
+        "foundation_models": len(makers) >= _least(framework, "foundation_models"),
         "few_shot": any(arm.few_shot for arm in arms),
-        "structured_prompt": any(map(structured, used)),
+        "structured_prompt": any(structured(prompt) for prompt in used),
     }
     return {
         name: "yes" if answered.get(name) else "unknown" for name in framework.ceiling
     }
+
+
+def _least(framework: Framework, check_id: str) -> int:
+    """How many of something a check requires; 1 where the framework gives no number."""
+    check = framework.ceiling.get(check_id)
+    if check is None or check.at_least is None:
+        return 1
+    return check.at_least or 1
 
 
 def structured(prompt: PromptVariant) -> bool:
@@ -442,7 +474,7 @@ def evidence_of(
     """
     if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
         return None
-    kept = tuple(_of_ceiling(result, plan, as_of))
+    kept = tuple(_ceiling_evidence(result, plan, as_of))
     return measured_in(result, *kept, series=(arms_series("ceiling", arms),))
 
 
@@ -452,7 +484,7 @@ def any_measured(arms: Iterable[LabArm]) -> bool:
     return any(arm.kind != "no_model" for arm in known)
 
 
-def _of_ceiling(
+def _ceiling_evidence(
     result: CeilingResult, plan: LabPlan, as_of: date
 ) -> Iterator[Evidence]:
     """Evidence beside the arms; none where the best prompt is unknown.
@@ -503,49 +535,57 @@ def tried_evidence(
     ``prompts`` is the number of clearly different prompts.
     """
     arms = _scored_prompts(rows)
+    upper_ends = [
+        row.quality.high
+        for row in rows
+        if row.arm.kind == "prompt" and isinstance(row.quality, ShareOf)
+    ]
+    for tried in _count_tried(arms, plan, prompts):
+        details: dict[str, Scalar] = {}
+        if tried.id == FAMILIES:
+            details["best_high"] = max(upper_ends, default=1.0)
+        yield exactly(
+            tried.id,
+            tried.n,
+            tried.unit,
+            factor=tried.check,
+            method="counted among the arms that were run",
+            details=details,
+            n=len(arms),
+            source=source,
+            observed_on=as_of,
+        )
+
+
+class _TriedThings(NamedTuple):
+    """How many of something were tried."""
+
+    id: str  #: Of the evidence.
+    n: int
+    unit: str = "arms"
+    check: str = ""  #: The check of the ceiling that it answers, if there is one.
+
+
+def _count_tried(arms: Arms, plan: LabPlan, prompts: int) -> Iterator[_TriedThings]:
+    """What was tried, in the order of the evidence; chains and deciding models only if there are any."""
+    yield _TriedThings("distinct_prompts", prompts, "prompts", "prompt_variations")
+    makers = {maker(model) for model in models_of(arms)}
+    yield _TriedThings(FAMILIES, len(makers), "makers", "foundation_models")
+    few_shot = sum(arm.few_shot > 0 for arm in arms)
+    yield _TriedThings("few_shot_arms", few_shot, check="few_shot")
     variants = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
-    tried = (
-        ("distinct_prompts", "prompt_variations", prompts, "prompts"),
-        (
-            FAMILIES,
-            "foundation_models",
-            len(set(map(maker, models_of(arms)))),
-            "makers",
-        ),
-        ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
-        (
-            "structured_prompts",
-            "structured_prompt",
-            sum(map(structured, variants)),
-            "prompts",
-        ),
-        (
-            "nearest_example_arms",
-            "",
-            sum(arm.few_shot_from == "nearest" for arm in arms),
-            "arms",
-        ),
-        (
-            "constrained_arms",
-            "",
-            sum(arm.constrained != "none" for arm in arms),
-            "arms",
-        ),
-    )
-    ran = (
-        ("chained_arms", sum(bool(arm.steps) for arm in arms)),
-        ("decision_arms", sum(arm.model in plan.setting.deciders for arm in arms)),
-    )
-    other = [(name, "", n, "arms") for name, n in ran if n]
-    ends = {
-        row.arm: row.quality.high for row in rows if isinstance(row.quality, ShareOf)
-    }
-    best = {FAMILIES: {"best_high": max((ends[arm] for arm in arms), default=1.0)}}
-    about = {"n": len(arms), "source": source, "observed_on": as_of}
-    by = "counted among the arms that were run"
-    for name, check, n, unit in (*tried, *other):
-        details = best.get(name, {})
-        yield exactly(name, n, unit, factor=check, method=by, details=details, **about)
+    in_parts = sum(structured(variant) for variant in variants)
+    yield _TriedThings("structured_prompts", in_parts, "prompts", "structured_prompt")
+    nearest = sum(arm.few_shot_from == "nearest" for arm in arms)
+    yield _TriedThings("nearest_example_arms", nearest)
+    constrained = sum(arm.constrained != "none" for arm in arms)
+    yield _TriedThings("constrained_arms", constrained)
+    chained = sum(bool(arm.steps) for arm in arms)
+    if chained:
+        yield _TriedThings("chained_arms", chained)
+    deciding = sum(arm.model in plan.setting.deciders for arm in arms)
+    if deciding:
+        yield _TriedThings("decision_arms", deciding)
 
 
 _NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposition")
@@ -561,10 +601,17 @@ def options_evidence(
     for name, uses in (*MADE_OF.items(), ("tuned", lambda arm: arm.kind == "tuned")):
         kinds = ("prompt",) if name in _NO_MIXES else ("prompt", "baseline", "tuned")
         own = [row for row in stayed if row.arm.kind in kinds and uses(row.arm)]
-        if own and not isinstance(own[0].quality, Unknown):
-            method = f"the best of {len(own)} arms, on the cases that chose it"
-            more = {"source": f"{lab} lab: {own[0].arm.id}", "method": method}
-            yield interval_evidence(f"{name}_share", own[0].quality, as_of, **more)
+        if not own:
+            continue
+        best, *_ = own
+        if not isinstance(best.quality, Unknown):
+            yield interval_evidence(
+                f"{name}_share",
+                best.quality,
+                as_of,
+                source=f"{lab} lab: {best.arm.id}",
+                method=f"the best of {len(own)} arms, on the cases that chose it",
+            )
 
 
 def interval_evidence(
@@ -608,11 +655,15 @@ def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
     search = result.search
     if search.ended == "none":
         return
-    details: dict[str, Scalar] = {"ended": search.ended, "margin": search.margin}
-    method = "draws of a generator of prompts, each scored on the same cases"
-    about = {"n": search.draws, "source": source, "observed_on": as_of}
     yield exactly(
-        SEARCH, search.draws, "draws", method=method, details=details, **about
+        SEARCH,
+        search.draws,
+        "draws",
+        method="draws of a generator of prompts, each scored on the same cases",
+        details={"ended": search.ended, "margin": search.margin},
+        n=search.draws,
+        source=source,
+        observed_on=as_of,
     )
 
 
@@ -632,12 +683,14 @@ def _reward(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
     if result.judge is not None:
         details["judge"] = result.judge.plan.model
         details |= _agreement(result.judge, result.best)
-    about: dict[str, Any] = {
-        "source": source,
-        "method": "cases answered now rightly, now wrongly when asked again",
-        "details": details,
-    }
-    yield interval_evidence(REWARD, reward.mixed, as_of, **about)
+    yield interval_evidence(
+        REWARD,
+        reward.mixed,
+        as_of,
+        source=source,
+        method="cases answered now rightly, now wrongly when asked again",
+        details=details,
+    )
 
 
 def _agreement(judge: JudgeOf, best: str) -> dict[str, Scalar]:
@@ -666,12 +719,15 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
         f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
         "upper end by the place of a draw among the others"
     )
-    more: dict[str, Any] = {
-        "source": source,
-        "method": method,
-        "details": {"draws": gain.draws},
-    }
-    return (interval_evidence("plateau_gain", gain, as_of, **more),)
+    evidence = interval_evidence(
+        "plateau_gain",
+        gain,
+        as_of,
+        source=source,
+        method=method,
+        details={"draws": gain.draws},
+    )
+    return (evidence,)
 
 
 def outcome(
@@ -696,29 +752,28 @@ def outcome(
     met = tuple(dict.fromkeys((*chosen, *own)))  # arms whose outputs people label
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
-    bounds, reached, needed = _answer(lab, chosen, target)
-    stop = lab.stop or (Stop() if reached == "no" else _unanswered(lab, chosen))
+    answer = answer_ceiling(lab, chosen, target)
+    bounds = answer.bounds
+    reached = answer.reached
+    needed = answer.cases_needed
+    stop = lab.stop or (
+        Stop() if reached == "no" else _stop_for_unanswered(lab, chosen)
+    )
     bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
     more = BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
     about: dict[str, Any] = _NOT_PROPOSED | proposed
     search = about.pop("search", None) or search_of(
         about["proposing"], about["plateau"], stop, framework
     )
+    rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
+    best = _describe_best(lab, chosen, before) if chosen else _BestArm()
     return CeilingResult(
-        arms=tuple(
-            sorted(rows, key=lambda row: ranking_value(row.quality), reverse=True)
-        ),
-        best=chosen[0].id if chosen else "",
-        reported=scores.share(chosen[0], plan.report, exact=True)
-        if chosen
-        else Unknown(ask=_RUN_ON),
-        contrasts=tuple(
-            contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]
-        ),
+        arms=tuple(rows),
+        best=best.id,
+        reported=best.reported,
+        contrasts=best.contrasts,
         rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
-        gained=None
-        if before is None
-        else contrast(scores, chosen[0], before, plan.report),
+        gained=best.gained,
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
         upper=bounds.upper if bounds else Unknown(ask=bound),
@@ -730,18 +785,16 @@ def outcome(
         seed=plan.seed,
         cases_needed=Unknown(ask=more) if needed is None else needed,
         checks=checks_answered(plan, prompts, framework),
-        failures=failures_of(scores, chosen[0], plan.report) if chosen else (),
-        parts=_parts(scores, chosen[0], plan.report) if chosen else (),
+        failures=best.failures,
+        parts=best.parts,
         tuned=tuned_change(scores, chosen, plan.report),
-        tied=_tied(lab, chosen),
+        tied=_arms_not_behind(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
-        reward=reward_signal(scores, chosen[0], plan.report, plan.repeats)
-        if chosen
-        else None,
+        reward=best.reward,
         judge=judge_report(lab, met),
-        rubric=rubric_gain(scores, chosen[0], before, plan.report) if before else None,
-        calls_saved=_saved(lab),
+        rubric=best.rubric,
+        calls_saved=_calls_saved_by_race(lab),
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
@@ -751,21 +804,66 @@ def outcome(
     )
 
 
+_NOT_CHOSEN = Unknown(ask=_RUN_ON)
+
+
+@dataclass(frozen=True, slots=True)
+class _BestArm:
+    """The chosen arm on the held-out cases; as it stands for a lab that chose none."""
+
+    id: str = ""
+    reported: ShareOf | Unknown = _NOT_CHOSEN
+    contrasts: tuple[Contrast, ...] = ()  #: With the other chosen arms.
+    gained: Contrast | None = None  #: With the best prompt from before a search.
+    rubric: RubricGain | None = None
+    failures: tuple[Failures, ...] = ()
+    parts: tuple[PartShare, ...] = ()
+    reward: RewardSignal | None = None
+
+
+def _describe_best(lab: Lab, chosen: Arms, before: Arm | None) -> _BestArm:
+    """The first chosen arm, compared with the others and with the one ``before`` a search."""
+    best, *others = chosen
+    scores = lab.scores
+    cases = lab.plan.report
+    gained = None
+    rubric = None
+    if before is not None:
+        gained = contrast(scores, best, before, cases)
+        rubric = rubric_gain(scores, best, before, cases)
+    return _BestArm(
+        id=best.id,
+        reported=scores.share(best, cases, exact=True),
+        contrasts=tuple(contrast(scores, best, other, cases) for other in others),
+        gained=gained,
+        rubric=rubric,
+        failures=failures_of(scores, best, cases),
+        parts=_share_by_field(scores, best, cases),
+        reward=reward_signal(scores, best, cases, lab.plan.repeats),
+    )
+
+
 def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
     scored = (row for row in rows if not isinstance(row.quality, Unknown))
     return [row.arm for row in scored if row.arm.kind == "prompt"]
 
 
-def _unanswered(lab: Lab, chosen: Arms) -> Stop:
+def _stop_for_unanswered(lab: Lab, chosen: Arms) -> Stop:
     """A stop that names the racing prompt arms with too few answers."""
     lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
 
 
-def _answer(
-    lab: Lab, chosen: Arms, target: float | None
-) -> tuple[Ceiling | None, CeilingState, int | None]:
-    """The bounds, whether the ceiling is reached, and the number of cases to settle it.
+class CeilingAnswer(NamedTuple):
+    """Whether prompts have reached their ceiling; unknown as it stands."""
+
+    bounds: Ceiling | None = None
+    reached: CeilingState = "unknown"
+    cases_needed: int | None = None  #: To settle it.
+
+
+def answer_ceiling(lab: Lab, chosen: Arms, target: float | None) -> CeilingAnswer:
+    """Compare the bounds of the prompts with the target.
 
     A lab that was cut short answers nothing. An arm with too few answers may be the one that meets
     the target, so the only possible answer is then that another arm meets it. A grader's word
@@ -775,9 +873,11 @@ def _answer(
     """
     plan = lab.plan
     scores = lab.scores
-    reported = scores.estimate(chosen[0], plan.report, exact=True) if chosen else None
-    if lab.stop or reported is None:
-        return None, "unknown", None
+    if lab.stop or not chosen:
+        return CeilingAnswer()
+    reported = scores.estimate(chosen[0], plan.report, exact=True)
+    if reported is None:
+        return CeilingAnswer()
     stayed = lab.stayed("prompt")
     if scores.judge is None:
         estimates = (scores.estimate(arm, plan.select, exact=True) for arm in stayed)
@@ -786,24 +886,21 @@ def _answer(
         tried = tried_by_people(scores, stayed, plan.select)
     bounds = ceiling(tried, reported, 1.0 if target is None else target)
     answer: CeilingState = "unknown" if target is None else bounds.reached
-    if answer != "no" and (
-        _unanswered(lab, chosen) or (scores.judge is not None and not tried)
-    ):
-        return None, "unknown", None
+    unlabelled = scores.judge is not None and not tried
+    if answer != "no" and (_stop_for_unanswered(lab, chosen) or unlabelled):
+        return CeilingAnswer()
     if target is None or scores.judge is not None:
-        return bounds, answer, None
+        return CeilingAnswer(bounds, answer)
     fewest = min(estimate.clusters for estimate in (reported, *tried))
     if fewest < ENOUGH:
+        # as many times more cases as conversations lack
         cases = len(plan.select) + len(plan.report)
-        return (
-            bounds,
-            "too_few_cases",
-            max(cases + 1, math.ceil(cases * ENOUGH / max(1, fewest))),
-        )
-    return bounds, answer, bounds.cases_needed
+        needed = math.ceil(cases * ENOUGH / max(1, fewest))
+        return CeilingAnswer(bounds, "too_few_cases", max(cases + 1, needed))
+    return CeilingAnswer(bounds, answer, bounds.cases_needed)
 
 
-def _saved(lab: Lab) -> int:
+def _calls_saved_by_race(lab: Lab) -> int:
     """The calls of the full grid that the race saved."""
     plan = lab.plan
     if lab.stop:
@@ -833,18 +930,23 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     of = lab.scores.arm_scores(arm)
     ran = of.ran(cases)
     times, _ = of.seconds(cases)
-    usd = of.total(ran, "usd")
     written = of.total(ran, "written")
     thought = of.total(ran, "thought")
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
-    free = Unknown(
-        ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run"
-    )
+    usd_per_case: float | Unknown
+    latency_p95_s: float | Unknown
+    if times.size:
+        usd_per_case = of.total(ran, "usd") / len(ran)
+        latency_p95_s = float(np.quantile(times, 0.95))
+    elif arm.kind == "baseline":
+        usd_per_case = latency_p95_s = Unknown(ask="a baseline calls no model")
+    else:
+        usd_per_case = latency_p95_s = Unknown(ask="it wasn't run")
     return ArmResult(
         arm=arm,
         quality=lab.scores.share(arm, cases),
-        usd_per_case=usd / len(ran) if times.size else free,
-        latency_p95_s=float(np.quantile(times, 0.95)) if times.size else free,
+        usd_per_case=usd_per_case,
+        latency_p95_s=latency_p95_s,
         steps=tuple(_steps(of.steps, {case.id for case in cases})),
         changed=tuple(of.changed),
         others=dict(of.others),
@@ -894,35 +996,33 @@ def _example(scores: Scores, case: EvalCase, output: str) -> str:
 _MOST_PARTS = 50
 
 
-def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
+def _share_by_field(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers, or each class, is right; () without fields."""
     of = scores.arm_scores(arm)
-    rows = dict[str, list[tuple[float, str]]]()
     means = zip(cases, of.means(cases).tolist(), strict=True)
-    scored = [(case, mean, of.parts.get(case.id)) for case, mean in means if mean >= 0]
-    names = sorted({name for *_, parts in scored for name in parts or ()})
-    for case, mean, parts in scored:
-        if names:  # an answer without fields has none of them right
-            for name in names:
-                if not parts or name in parts:
-                    rows.setdefault(name, []).append(
-                        ((parts or {}).get(name, False), case.cluster)
-                    )
-        elif scores.marker.labels and case.accepted:
-            rows.setdefault(answer_text(case.accepted[0]), []).append(
-                (mean, case.cluster)
-            )
+    scored = [(case, mean) for case, mean in means if mean >= 0]  # not for NaN
+    fields = {name for case, _ in scored for name in of.parts.get(case.id, ())}
+    hits = defaultdict[str, list[float]](list)
+    clusters = defaultdict[str, list[str]](list)
+    for case, mean in scored:
+        parts = of.parts.get(case.id, {})
+        for name in sorted(fields):
+            # an answer without any field has none of them right
+            if name in parts or not parts:
+                hits[name].append(float(parts.get(name, False)))
+                clusters[name].append(case.cluster)
+        if not fields and scores.marker.labels and case.accepted:
+            label = answer_text(case.accepted[0])
+            hits[label].append(mean)
+            clusters[label].append(case.cluster)
     shares = []
-    for name, row in rows.items():
-        codes = {cluster: code for code, (_, cluster) in enumerate(row)}
-        right = share(
-            [float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row]
-        )
+    for name in hits:
+        codes = {cluster: code for code, cluster in enumerate(clusters[name])}
+        right = share(hits[name], [codes[cluster] for cluster in clusters[name]])
         if right is not None:
             shares.append(PartShare(part=name, **shown_share(right)))
-    return tuple(
-        sorted(shares, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS]
-    )
+    shares.sort(key=lambda part: (part.value, -part.n, part.part))
+    return tuple(shares[:_MOST_PARTS])
 
 
 def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
@@ -947,7 +1047,7 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
     )
 
 
-def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
+def _arms_not_behind(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     """Other prompt arms that the best one doesn't clearly lead, on the cases that chose it."""
     cases = lab.plan.select
     scores = lab.scores
@@ -957,11 +1057,12 @@ def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     if not others:
         return Unknown(ask="compare more than one prompt")
     rows = np.array([scores.row(arm, cases) for arm in (chosen[0], *others)]).T
-    reach = quantiles(rows, np.random.default_rng(0)).pairs / Z95
+    # the lower end reaches farther, so that all differences hold together
+    farther = quantiles(rows, np.random.default_rng(0)).pairs / Z95
     near = []
     for arm in others:
-        apart = scores.difference(chosen[0], arm, cases)
-        if apart is None or apart.value - (apart.value - apart.low) * reach <= 0:
+        lead = scores.difference(chosen[0], arm, cases)
+        if lead is None or lead.value - (lead.value - lead.low) * farther <= 0:
             near.append(arm.id)
     return tuple(near)
 

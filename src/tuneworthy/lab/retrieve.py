@@ -102,8 +102,11 @@ def sections(text: str, most: int) -> Iterator[Span]:
 
 
 def _runs(words: Sequence[Span], first: int, last: int, most: int) -> Iterator[Span]:
-    for at in range(first, last, most):
-        yield words[at][0], words[min(at + most, last) - 1][1]
+    """Runs of at most ``most`` words, from the first to the one before ``last``."""
+    for place in range(first, last, most):
+        start, _ = words[place]
+        _, end = words[min(place + most, last) - 1]
+        yield start, end
 
 
 CHUNKINGS = {"fixed": fixed, "sections": sections}
@@ -239,7 +242,7 @@ class Finder:
         """The first pieces for each question, by method."""
         asked = [_terms(text) for text in questions]
         vectors = embed([_flat(text) for text in questions])
-        by_words = [self._by_words(terms) for terms in asked]
+        by_words = [self._order_by_words(terms) for terms in asked]
         by_vector = [best_places(self._vectors @ vector) for vector in vectors]
         hybrids = [fused(*pair) for pair in zip(by_words, by_vector, strict=True)]
         read_again = set[int]()
@@ -254,14 +257,14 @@ class Finder:
                 "BM25": words,
                 "dense": dense,
                 "hybrid": hybrid,
-                "hybrid reranked": self._reranked(vector, hybrid),
-                "hybrid expanded": self._expanded(terms, vector, words, dense),
+                "hybrid reranked": self._rerank_by_sentence(vector, hybrid),
+                "hybrid expanded": self._order_expanded(terms, vector, words, dense),
             }
 
-    def _by_words(self, terms: list[str]) -> list[int]:
+    def _order_by_words(self, terms: list[str]) -> list[int]:
         return best_places(self._bm25.get_scores(terms)) if terms else []
 
-    def _reranked(self, vector: Floats, order: Sequence[int]) -> list[int]:
+    def _rerank_by_sentence(self, vector: Floats, order: Sequence[int]) -> list[int]:
         """An order whose first places are sorted again, by their sentence nearest to the question."""
         nearness = {
             place: float((self._sentences[place] @ vector).max())
@@ -270,7 +273,7 @@ class Finder:
         first = sorted(nearness, key=nearness.__getitem__, reverse=True)
         return [*first, *order[_RERANKED:]]
 
-    def _expanded(
+    def _order_expanded(
         self,
         terms: Sequence[str],
         vector: Floats,
@@ -282,10 +285,10 @@ class Finder:
         The question counts twice as much as the additions: its words are repeated, and the mean of
         the added vectors is halved.
         """
-        wider = [*terms, *terms, *self._telling(words[:_FED_BACK])]
+        wider = [*terms, *terms, *self._typical_words(words[:_FED_BACK])]
         added = self._vectors[dense[:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
         return fused(
-            self._by_words(wider), best_places(self._vectors @ (vector + added))
+            self._order_by_words(wider), best_places(self._vectors @ (vector + added))
         )
 
     def _embed_sentences(self, places: Iterable[int]) -> None:
@@ -301,7 +304,7 @@ class Finder:
         for place, (first, end) in zip(new, pairwise(ends), strict=True):
             self._sentences[place] = vectors[first:end]
 
-    def _telling(self, places: Iterable[int]) -> list[str]:
+    def _typical_words(self, places: Iterable[int]) -> list[str]:
         """The words typical of some texts: frequent in these, in few of all."""
         counts = Counter[str]()
         for place in places:
@@ -347,6 +350,20 @@ def _rank(pieces: Sequence[Piece], places: Iterable[tuple[int, Span]]) -> int:
     return 0
 
 
+def _texts_by_form(questions: Sequence[Question]) -> dict[str, list[str]]:
+    """The texts to search with: the last turn and, if any question has several, all turns."""
+    last_turns = [question.case.text for question in questions]
+    all_turns = []
+    has_several = False
+    for question in questions:
+        turns = [each.content for each in question.case.messages if each.role == "user"]
+        has_several = has_several or len(turns) > 1
+        all_turns.append(" ".join(turns) or question.case.text)
+    if has_several:
+        return {"": last_turns, " · all turns": all_turns}
+    return {"": last_turns}
+
+
 class SearchedWays:
     """The first ``k`` pieces that every way finds for some questions."""
 
@@ -361,19 +378,12 @@ class SearchedWays:
         self.recall = Scores()
         self.mrr = Scores()
         self.passages = Scores()
-        user_turns = [
-            [m.content for m in q.case.messages if m.role == "user"] for q in questions
-        ]
-        forms = {"": [q.case.text for q in questions]}
-        if any(len(turns) > 1 for turns in user_turns):
-            pairs = zip(user_turns, forms[""], strict=True)
-            forms[" · all turns"] = [" ".join(turns) or text for turns, text in pairs]
+        forms = _texts_by_form(questions)
         for name, parts in pieces.items():
-            searcher = Finder([piece.text for piece in parts])
+            finder = Finder([piece.text for piece in parts])
             for form, texts in forms.items():
-                for question, orders in zip(
-                    questions, searcher.orders(texts), strict=True
-                ):
+                orders_by_question = finder.orders(texts)
+                for question, orders in zip(questions, orders_by_question, strict=True):
                     for method, order in orders.items():
                         first = [parts[place] for place in order[:k]]
                         self._score_ranks(f"{name} · {method}{form}", question, first)
@@ -450,19 +460,19 @@ def prepare(
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses a path that leads out of the case
+    data = case.data
+    where = "data.documents"
     if documents:
-        searched = {"documents": Holding.model_construct(path=documents)}
-    else:
-        searched = {}
-    data = case.data.model_copy(update=searched)
+        named = Holding.model_construct(path=documents)
+        data = data.model_copy(update={"documents": named})
+        where = "--documents"
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
-    named = ""
+    path = ""
     if data.documents is not None:
-        named = data.documents.path or ""
-    if named:
-        where = "--documents" if documents else "data.documents"
-        texts, others = read_documents(case, named, where)
+        path = data.documents.path or ""
+    if path:
+        texts, others = read_documents(case, path, where)
     else:
         texts = _own_passages(cases)
         others = 0
@@ -486,7 +496,7 @@ def prepare(
         ),
         k=k,
         words=words,
-        source=named,
+        source=path,
         documents=len(texts),
         pieces={name: len(parts) for name, parts in pieces.items()},
         select=len(select),
@@ -503,7 +513,7 @@ def prepare(
         ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
         answering = _answering(ready, arm)
         passages = {case.id: ways.found[best][case.id] for case in report}
-        asked = tuple(_asked(answering.plan, passages))
+        asked = tuple(_ask_three_ways(answering.plan, passages))
     day = as_of or date.today()
     return PreparedRetrieval(case, day, enough, result, answering, asked, files)
 
@@ -562,7 +572,7 @@ def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
     raise CaseError(what, where=lab.case.where("data", "prompts"), fix=fix)
 
 
-def _asked(
+def _ask_three_ways(
     plan: LabPlan, passages: Mapping[str, tuple[CasePassage, ...]]
 ) -> Iterator[tuple[of.Arm, EvalCase]]:
     """Each question three times: with the retrieved passages, with the known ones, and with none."""
@@ -606,7 +616,7 @@ def run(
     """
     result = prepared.result
     if prepared.lab is not None:
-        work = partial(_answered, prepared)
+        work = partial(_answer_three_ways, prepared)
         to_pay = lambda _, ledger: price(prepared, ledger)  # noqa: E731  # of this lab, not of its own
         more = paid(
             prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings
@@ -616,7 +626,7 @@ def run(
     return result
 
 
-async def _answered(
+async def _answer_three_ways(
     prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote
 ) -> dict[str, Any]:
     """The three ways to answer and the gaps between them, or why it ended early."""

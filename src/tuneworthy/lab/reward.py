@@ -51,7 +51,7 @@ def reward_signal(
         never=_share_of(never),
         always=_share_of(always),
         right=_share_of(average),
-        headroom=_estimated(gap),
+        headroom=_clip_to_share(gap),
         state=_state(mixed, average),
     )
 
@@ -72,7 +72,7 @@ def _share_of(estimate: Estimate) -> ShareOf:
     return ShareOf(value=estimate.value, low=low, high=high, **more)
 
 
-def _estimated(estimate: Estimate) -> Estimated:
+def _clip_to_share(estimate: Estimate) -> Estimated:
     low = max(0.0, estimate.low)
     high = min(1.0, estimate.high)
     return Estimated(value=estimate.value, low=low, high=high)

@@ -66,21 +66,23 @@ def route_to(
     head = next((arm for arm in reported if arm.of == "trained_head"), None)
     if head is None or scores.judge is not None:
         return None
-    arms = (head, model)
-    if scores.unanswered(head, plan.select) or any(
-        scores.unanswered(arm, plan.report) for arm in arms
-    ):
+    if scores.unanswered(head, plan.select):
+        return None
+    if any(scores.unanswered(arm, plan.report) for arm in (head, model)):
         return None
     on_head = scores.row(head, plan.select)
-    sure_from = _choose(_sureness(plan, plan.select), on_head, on_select, margin)
-    sure = _sureness(plan, plan.report)
-    by_model = sure < sure_from
+    sure = _sureness(plan, plan.select)
+    sure_from = _choose_sureness(sure, on_head, on_select, margin)
+    by_model = _sureness(plan, plan.report) < sure_from
     if not by_model.any() or by_model.all():
         return None
-    rows = [scores.row(arm, plan.report) for arm in arms]
-    right = np.where(by_model, rows[1], rows[0])
-    reach = quantiles(np.array([*rows, right]).T, np.random.default_rng(0)).arms
-    estimate = share(right, clusters_of(plan.report), exact=True, reach=reach)
+    by_head_alone = scores.row(head, plan.report)
+    by_model_alone = scores.row(model, plan.report)
+    routed = np.where(by_model, by_model_alone, by_head_alone)
+    # an interval that holds together with those of both arms
+    columns = np.array([by_head_alone, by_model_alone, routed]).T
+    reach = quantiles(columns, np.random.default_rng(0)).arms
+    estimate = share(routed, clusters_of(plan.report), exact=True, reach=reach)
     if estimate is None:
         return None
     way = RoutedWay(
@@ -97,13 +99,18 @@ def _sureness(plan: LabPlan, cases: Cases) -> Floats:
     return np.array([plan.setting.pool.sureness(case) for case in cases])
 
 
-def _choose(sure: Floats, head: Floats, model: Floats, margin: float) -> float:
-    """How sure the head has to be, on the cases for selecting."""
-    cuts = np.unique(np.append(sure, 1.1))  # the first cut sends no case to the model
+def _choose_sureness(sure: Floats, head: Floats, model: Floats, margin: float) -> float:
+    """How sure the head has to be: the least with which the routing is within the margin of the best.
+
+    ``head`` and ``model`` are their scores of the cases on which it is chosen.
+    """
+    # rising: the first sends no case to the model, the last sends all
+    candidates = np.unique(np.append(sure, 1.1))
     means = np.array(
-        [float(np.nanmean(np.where(sure < cut, model, head))) for cut in cuts]
+        [float(np.nanmean(np.where(sure < least, model, head))) for least in candidates]
     )
-    return float(cuts[np.flatnonzero(means >= means.max() - margin)[0]])
+    good_enough = means >= means.max() - margin
+    return float(candidates[good_enough][0])
 
 
 def routed_arm(

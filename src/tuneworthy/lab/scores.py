@@ -297,28 +297,29 @@ class Scores:
         Answers are scored as they come, in the order of the calls, and in a thread: a user's
         function may take seconds, and calls, progress and a stop must not wait for it.
         """
-        there = runner.outcome.settled
+        settled = runner.outcome.settled
         await run_in_thread(starmap(self.marker.check, [()]))
-        going = asyncio.ensure_future(self._answered(runner, calls))
-        taken = 0
+        asking = asyncio.ensure_future(self._ask_all(runner, calls))
+        scored = 0
         try:
-            while taken < len(calls):
-                await asyncio.wait([going], timeout=_LOOK_EVERY_S)
-                some = calls[taken : taken + _AT_ONCE]
-                if not going.done():
-                    some = list(takewhile(lambda call: call[0].key in there, some))
-                    if self.judge is not None or not some:
+            while scored < len(calls):
+                await asyncio.wait([asking], timeout=_LOOK_EVERY_S)
+                some = calls[scored : scored + _AT_ONCE]
+                if not asking.done():
+                    if self.judge is not None:
+                        continue  # it grades when all answers are in
+                    some = list(takewhile(lambda call: call[0].key in settled, some))
+                    if not some:
                         continue
-                await self.score_calls(
-                    some, runner.outcome.some([job.key for job, *_ in some])
-                )
-                taken += len(some)
-            return await going
+                keys = [job.key for job, *_ in some]
+                await self.score_calls(some, runner.outcome.some(keys))
+                scored += len(some)
+            return await asking
         finally:
-            going.cancel()
-            await asyncio.wait([going])  # what it has on the wire is noted as in doubt
+            asking.cancel()
+            await asyncio.wait([asking])  # what it has in flight is noted as in doubt
 
-    async def _answered(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
+    async def _ask_all(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
         """Send the calls, and then ask the grader about their answers."""
         outcome = await runner.all([job for job, *_ in calls])
         if self.judge is None or outcome.stop:
@@ -335,12 +336,13 @@ class Scores:
         self, calls: Iterable[Asked], became: Mapping[str, Settled]
     ) -> None:
         """Score the outcomes of calls, by key."""
-        reads = self.marker.reads_system if self.judge is None else lambda _: False
         ended = []
         asked: dict[str, list[EvalCase]] = {}
         for job, arm, case in calls:
             if job.key in became:
-                system = system_of(job.request) if reads(case) else ""
+                system = ""
+                if self.judge is None and self.marker.reads_system(case):
+                    system = system_of(job.request)
                 ended.append((job, arm, case, became[job.key], system))
                 asked.setdefault(arm.id, []).append(case)
         await run_in_thread(starmap(self._score_call, ended))
@@ -385,13 +387,9 @@ class Scores:
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
         if arm.steps and (arm.id, job.key) not in self._cut_short:
             self._step(arm, case, arm.prompt, call)
-        reply = call.reply
-        if (
-            reply is not None
-            and reply.model
-            and not is_same_model(reply.model, job.frame.model)
-        ):
-            self._arms[arm.id].others[reply.model] += 1
+        answered_by = call.reply.model if call.reply else ""
+        if answered_by and not is_same_model(answered_by, job.frame.model):
+            self._arms[arm.id].others[answered_by] += 1
         self._call(arm.id, case, call, system, waited)
 
     def step(
@@ -484,9 +482,11 @@ class Scores:
     def impossible(self, arm: Arm, cases: Cases) -> bool:
         """Whether its model can't take such requests at all, so that nobody can use the arm either."""
         of = self.arm_scores(arm)
-        ran = of.ran(cases) if of.why else []
+        if not of.why:
+            return False
+        ran = of.ran(cases)
         refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
-        return bool(ran) and refused and not of.columns(ran, "scored")[0].any()
+        return bool(ran) and refused and of.cases_with(ran, "scored") == 0
 
     def unanswered(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases; empty for a measured one.
@@ -536,9 +536,8 @@ class Scores:
         missing, calls = of.missing(cases)
         if missing <= self.most_missing * calls:
             return ""
-        ((why, _),) = Counter(
-            of.why[c.id] for c in cases if c.id in of.why
-        ).most_common(1)
+        reasons = Counter(of.why[case.id] for case in cases if case.id in of.why)
+        ((why, _),) = reasons.most_common(1)
         return f"{missing} of {calls} calls of {arm.id} got no answer ({why})"
 
     def row(self, arm: Arm, cases: Cases, missing: float = math.nan) -> Floats:
@@ -727,11 +726,12 @@ def ranking_value(quality: ShareOf | Unknown) -> float:
 
 def first_of(sentences: Sequence[str]) -> Stop:
     """Sentences about arms without answers as one stop: the first, and the number of others."""
-    if len(sentences) > 1:
-        more = f"; the same goes for {len(sentences) - 1} more"
-    else:
-        more = ""
-    return Stop(sentences[0] + more, "unanswered") if sentences else Stop()
+    if not sentences:
+        return Stop()
+    first, *others = sentences
+    if others:
+        first += f"; the same goes for {len(others)} more"
+    return Stop(first, "unanswered")
 
 
 @lru_cache(maxsize=4096)
@@ -838,7 +838,7 @@ class Lab:
         self._ahead = {
             "arm": leader,
             "quality": self._board[leader],
-            "board": self._placed({arms[place].id for place in race.running}),
+            "board": self._place_arms({arms[place].id for place in race.running}),
         }
 
     def _goes_on(self, arm: Arm) -> bool:
@@ -895,11 +895,12 @@ class Lab:
         self.scores.answer(arm.id, case, output)
 
     def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
-        """Calls of chains whose next step is ``at``."""
+        """Calls of chains whose next step is ``at``, counted from 0."""
         for arm in arms:
             if len(arm.steps) <= at:
                 continue
             for case in cases:
+                # a walk ends with the first step that nobody has answered yet
                 walks = self.plan.walks(arm, case, lambda job: self._heard.get(job.key))
                 for walk in walks:
                     if len(walk) == at + 1:
@@ -944,7 +945,7 @@ class Lab:
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
-    def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
+    def _place_arms(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm; the dropped ones come after the others."""
         board = [
             Placed(arm=name, quality=quality, running=name in running)

@@ -280,7 +280,7 @@ class Search:
         if self.over:
             return False
         gain = expected_gain(self.values)
-        return gain is None or gain[0] >= SEARCH_MARGIN
+        return gain is None or gain.value >= SEARCH_MARGIN
 
     def best(self, most: int) -> list[PromptCandidate]:
         """The best known candidates, each once; equal ones in their order."""
@@ -318,10 +318,14 @@ class Search:
             return Unknown(
                 ask=self.why or f"let it draw {ENOUGH_DRAWS} times or more: --propose"
             )
-        value, low, high = gain
-        clusters = len({case.cluster for case in cases})
-        ends = {"value": value, "low": low, "high": high}
-        return Gain(**ends, draws=len(self.values), n=len(cases), clusters=clusters)
+        return Gain(
+            value=gain.value,
+            low=gain.low,
+            high=gain.high,
+            draws=len(self.values),
+            n=len(cases),
+            clusters=len({case.cluster for case in cases}),
+        )
 
 
 class SearchedPlan(NamedTuple):
@@ -387,7 +391,7 @@ def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
         model=request.named,
         parents=tuple(parent.arm.id for parent in search.parents),
         shown=len(request.taught),
-        draws=tuple(_drawn(draw, searched) for draw in search.draws),
+        draws=tuple(_describe_draw(draw, searched) for draw in search.draws),
         prompts=tuple(
             Proposed(
                 name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md"
@@ -397,7 +401,7 @@ def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
     )
 
 
-def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
+def _describe_draw(draw: SearchDraw, searched: SearchedPlan) -> Draw:
     """The record of one draw of the search."""
     arm = searched.arms.get(draw.reached.made_of)
     texts = draw.texts
@@ -463,9 +467,9 @@ def cost(
     left = 0 if search.over else evaluator.request.draws - len(search.draws)
     if left:
         starts = search.best(PARENTS) if search.parents else evaluator.written()
-        racing = [_of_finalists(search, start, left, prices) for start in starts]
+        racing = [_quote_finalists(search, start, left, prices) for start in starts]
         searching.append(
-            _largest([_of_draws(search, start, left, prices) for start in starts])
+            _largest([_quote_draws(search, start, left, prices) for start in starts])
         )
         parts.append(_largest(racing))
     whole = total(searching)
@@ -485,7 +489,7 @@ def own_cap(
     fresh = Search(evaluator)
     draws = evaluator.request.draws
     drawn = [
-        _of_draws(fresh, start, draws, prices).usd_likely
+        _quote_draws(fresh, start, draws, prices).usd_likely
         for start in evaluator.written()
     ]
     first = prices.quote(_first_jobs(evaluator, prices))
@@ -504,7 +508,7 @@ def _largest(quotes: Sequence[Quote]) -> Quote:
     return max(quotes, key=lambda each: (each.usd_most, each.calls))
 
 
-def _priced(
+def _quote_calls(
     prices: _Prices,
     most: Sequence[Job],
     usual: Sequence[Job],
@@ -523,7 +527,7 @@ def _priced(
     return bound.model_copy(update=update)
 
 
-def _of_draws(
+def _quote_draws(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
     """The cost of some draws from a candidate, at most with texts of full length."""
@@ -536,18 +540,20 @@ def _of_draws(
     dearest = PromptCandidate(_settings(start, plan, most=True), start.prompt)
     moved = PromptCandidate(_settings(start, plan, most=False), start.prompt)
     jobs = [prices.jobs(evaluator, each, taught) for each in (dearest, moved)]
-    parts = [_priced(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
+    parts = [_quote_calls(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
     if request.writes:
         most, usual = writing_jobs(request, start)
         times = {"times": draws * STEPS, "made": likely_draws * STEPS}
-        parts.append(_priced(prices, [most], [usual], **times))
+        parts.append(_quote_calls(prices, [most], [usual], **times))
         written = _written(start, plan)
         jobs = [prices.jobs(evaluator, each, taught) for each in written]
-        parts.append(_priced(prices, *jobs, times=draws * STEPS, made=made * STEPS))
+        parts.append(
+            _quote_calls(prices, *jobs, times=draws * STEPS, made=made * STEPS)
+        )
     return total(parts)
 
 
-def _of_finalists(
+def _quote_finalists(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
     """The cost of the race of the best draws, and of the report on its winner."""
@@ -561,7 +567,7 @@ def _of_finalists(
         (plan.report, plan.repeats, _LIKELY_GAINS * plan.repeats),
     ):
         jobs = [prices.jobs(evaluator, each, cases) for each in written]
-        parts.append(_priced(prices, *jobs, times=times, made=made))
+        parts.append(_quote_calls(prices, *jobs, times=times, made=made))
     return total(parts)
 
 
@@ -577,12 +583,12 @@ def _written(
     most = longest(base)
     likely = min(most, len(base.system.encode()) + _GROWN)
     arm = _settings(start, plan, most=True)
-    return PromptCandidate(arm, _padded(base, most)), PromptCandidate(
-        start.arm, _padded(base, likely)
+    return PromptCandidate(arm, _prompt_of_size(base, most)), PromptCandidate(
+        start.arm, _prompt_of_size(base, likely)
     )
 
 
-def _padded(base: PromptVariant, size: int) -> PromptVariant:
+def _prompt_of_size(base: PromptVariant, size: int) -> PromptVariant:
     """A prompt with a text of some size, with the variables of its own text."""
     put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
     return base.model_copy(

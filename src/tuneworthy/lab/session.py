@@ -77,7 +77,7 @@ class PaidCalls:
 
     def with_own_cap(self, cap_usd: float) -> PaidCalls:
         """The calls of the run beside. They may cost this much, and at most the rest of this cap."""
-        rest = self.cap_usd - _taken(self.ledger.spend(self.run))
+        rest = self.cap_usd - _taken_from_cap(self.ledger.spend(self.run))
         return replace(
             self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest))
         )
@@ -107,24 +107,29 @@ class PaidCalls:
     def counting(
         self, of: int, *, running: int, ask: str = "wait for the end"
     ) -> Progress:
-        """A function that reports how many calls have ended, at each hundredth, or at each of few.
+        """A function to call when a call has ended, which shows how many of ``of`` have.
 
-        ``ask`` says what is awaited.
+        It shows each hundredth of them, so that many calls don't flood whoever watches. ``running``
+        is how many arms do; ``ask`` says what is awaited.
         """
-        done = count(1)
-        every = 1 + of // 100
+        ended = count(1)
+        every_nth = 1 + of // 100
 
-        def ended(_: Settled) -> None:
-            if (number := next(done)) % every == 0 and self.watch is not None:
-                about = {
-                    "done": number,
-                    "of": of,
-                    "running": running,
-                    "spend": self.spend,
-                }
-                self.watch(Stand(arm="", quality=Unknown(ask=ask), **about))
+        def note_end(_: Settled) -> None:
+            done = next(ended)
+            if done % every_nth or self.watch is None:
+                return
+            stand = Stand(
+                arm="",
+                quality=Unknown(ask=ask),
+                done=done,
+                of=of,
+                running=running,
+                spend=self.spend,
+            )
+            self.watch(stand)
 
-        return ended
+        return note_end
 
     def _say_waiting(self, why: str) -> None:
         if self.watch is not None:
@@ -138,7 +143,7 @@ class PaidCalls:
     def spent_beside(self) -> float:
         """Money that the run beside has paid and reserved."""
         if self.beside:
-            return _taken(self.ledger.spend(self.beside))
+            return _taken_from_cap(self.ledger.spend(self.beside))
         return 0.0
 
     @property
@@ -150,7 +155,7 @@ class PaidCalls:
         return spend
 
 
-def _taken(spend: Spend) -> float:
+def _taken_from_cap(spend: Spend) -> float:
     return spend.paid + spend.held
 
 

@@ -142,7 +142,7 @@ def run(
     chosen = (result.plan.tuned, result.plan.untuned)
     reported = [arm for arm in lab.plan.arms if arm.id in chosen]
     gain = gain_figure(result.contrast, result.plan, _SOURCE)
-    arms = _kept(lab, reported, result.plan, gain, result.general_skills)
+    arms = _arms_to_keep(lab, reported, result.plan, gain, result.general_skills)
     if result.why == "choice":
         arms = with_found(arms, result.plan.tuned, best_known="no")
     append_evidence(lab.case, evidence_of(result, arms, lab.as_of), lab.files)
@@ -158,7 +158,7 @@ def margin_of(framework: Framework) -> float:
     return MARGIN if stated is None else stated
 
 
-def _kept(
+def _arms_to_keep(
     lab: PreparedLab,
     reported: Sequence[Arm],
     plan: VerifyPlan,
@@ -167,8 +167,9 @@ def _kept(
 ) -> tuple[LabArm, ...]:
     """Every arm in its kept form, with the findings about the tuned one."""
     arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
-    changes = {"gain": gain, "beside": plan.untuned, "general_skills": skills}
-    return with_found(arms, plan.tuned, **changes)
+    return with_found(
+        arms, plan.tuned, gain=gain, beside=plan.untuned, general_skills=skills
+    )
 
 
 def evidence_of(
@@ -207,25 +208,25 @@ def gain_evidence(
 ) -> Evidence | None:
     """The gain of the tuned arm over the best untuned one, with its interval; None if unknown."""
     task = result.contrast
-    if (
-        result.stopped
-        or result.outcome == "unknown"
-        or isinstance(task.difference, Unknown)
-    ):
+    if result.stopped or result.outcome == "unknown":
+        return None
+    if isinstance(task.difference, Unknown):
         return None
     details = {
         "outcome": result.outcome,
         "why": result.why,
         "margin": result.plan.margin,
     }
-    about: dict[str, Any] = {
-        "value": task.difference,
-        "unit": "points",  # of a difference between two shares
-        "details": details | more,
-        "source": f"{by}: {task.first} less {task.second}",
-        "method": "paired difference on cases that chose nothing",
-    }
-    return interval_evidence(id, task, as_of, **about)
+    return interval_evidence(
+        id,
+        task,
+        as_of,
+        value=task.difference,
+        unit="points",  # of a difference between two shares
+        details=details | more,
+        source=f"{by}: {task.first} less {task.second}",
+        method="paired difference on cases that chose nothing",
+    )
 
 
 async def _run(
@@ -285,7 +286,7 @@ def _hold_tuned_arm(
     skills: State,
 ) -> HeldArm:
     """Hold the tuned arm against every target, as the table of ways judges it."""
-    kept = _kept(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
+    kept = _arms_to_keep(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
 

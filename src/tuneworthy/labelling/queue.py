@@ -259,7 +259,7 @@ class LabelQueue:
         self.labels[label.key] = label
 
 
-def _by_id(items: Iterable[Item]) -> dict[str, Item]:
+def _items_by_id(items: Iterable[Item]) -> dict[str, Item]:
     named = {}
     for item in items:
         flipped = "flipped" if item.flipped else ""
@@ -281,7 +281,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     """
     case = load_case(source)
     if task.kind == "settle":
-        return _to_settle(source, case, task)
+        return _queue_to_settle(source, case, task)
     name = stores.labeller_name(task.labeller)
     text = ""
     form = ReferenceForm()
@@ -310,7 +310,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     else:
         items, text = _outputs_to_label(source, case, task)
     own = _labels(case).get(name, {})
-    return LabelQueue(case, name, _by_id(items), text, own, notes, form)
+    return LabelQueue(case, name, _items_by_id(items), text, own, notes, form)
 
 
 def _outputs_to_label(
@@ -391,7 +391,7 @@ def _rubric_items(
     """Each output of some arms as an item, the arms of a case in an order drawn by the seed."""
     items = []
     for case in cases:
-        for arm, output in _mixed(case, outputs, arms, task.seed):
+        for arm, output in _shuffle_arms(case, outputs, arms, task.seed):
             choices = SCALES[task.scale]
             items.append(
                 Item("rubric", case, (arm,), (output,), choices, rubric=rubric)
@@ -399,7 +399,7 @@ def _rubric_items(
     return items
 
 
-def _mixed(
+def _shuffle_arms(
     case: EvalCase, outputs: Outputs, arms: Sequence[str], seed: int
 ) -> list[tuple[str, str]]:
     """The arms with their outputs for a case, in an order drawn by the seed."""
@@ -439,7 +439,7 @@ def _drawn_items(
     cases = ready.plan.select if lab == "choose" else ready.plan.report
     items = []
     for eval_case in label_sample(cases, plan.labels, plan.seed):
-        mixed = _mixed(eval_case, outputs, arms, plan.seed)
+        mixed = _shuffle_arms(eval_case, outputs, arms, plan.seed)
         own = {output: arm for arm, output in reversed(mixed)}
         items += [
             Item(
@@ -507,29 +507,26 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
     case = load_case(source)
     labels = _labels(case)
     settled = labels.pop(stores.ADJUDICATED, {})
-    groups = sorted({key[:2] for own in labels.values() for key in own})
+    groups = sorted({key.group for own in labels.values() for key in own})
     clusters = {item.id: item.cluster for item in named_evalset(case) or ()}
     return tuple(_agreement(group, labels, settled, clusters) for group in groups)
 
 
-def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
+def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     """The queue of labels that differ and that nobody has settled; it hides who gave which."""
     cases = {
         entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)
     }
     order = {name: place for place, name in enumerate(cases)}
-    differ = [
-        d
-        for group in agreement(source)
-        for d in group.disagreements
-        if d.settled is None
-    ]
+    differ: list[Disagreement] = []
+    for group in agreement(source):
+        differ += [each for each in group.disagreements if each.settled is None]
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Outputs = {}
     keys = [dispute.key for dispute in differ]
-    if any(key[0] in ("rubric", "pairwise") and key[3] != LABEL for key in keys):
+    if any(key.task in ("rubric", "pairwise") and key.arm != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
     labels = _labels(case)
     labelled = {
@@ -537,17 +534,16 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     }
     items = []
     notes = {}
-    differ.sort(key=lambda dispute: order.get(dispute.key[2], -1))
-    candidates: dict[ItemKey, Item] = {}
-    if any(key[0] == "training" for key in keys):
-        candidates = {
-            item.key: item for item in review_items(read_candidates(case).found)
-        }
-    if any(key[0] == "failure" for key in keys):
-        draw = kept_draw(case)
-        candidates |= {item.key: item for item in failure_items(case, draw)}
+    differ.sort(key=lambda dispute: order.get(dispute.key.case, -1))
+    # items of other queues, which have their texts themselves
+    others: list[Item] = []
+    if any(key.task == "training" for key in keys):
+        others += review_items(read_candidates(case).found)
+    if any(key.task == "failure" for key in keys):
+        others += failure_items(case, kept_draw(case))
+    by_key = {item.key: item for item in others}
     for dispute in differ:
-        item = candidates.get(dispute.key) or _item(dispute, cases, outputs)
+        item = by_key.get(dispute.key) or _item(dispute, cases, outputs)
         if item is not None and (shown_digest(item), dispute.key) in labelled:
             items.append(item)
             values = {item.true_value(value) for _, value in dispute.said}
@@ -558,7 +554,9 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     text = rubric_text(task.rubric) if task.rubric else ""
     own = labels.get(stores.ADJUDICATED, {})
     form = answer_form(case, tuple(cases.values()))
-    return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes, form)
+    return LabelQueue(
+        case, stores.ADJUDICATED, _items_by_id(items), text, own, notes, form
+    )
 
 
 def _item(
@@ -589,21 +587,22 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     case = load_case(source)
     cases = evalset_of(case, source)
     labels = _labels(case)
-    settled = _answers([labels.pop(stores.ADJUDICATED, {})])
-    answers = {
-        case_id: values[0]
-        for case_id, values in (_answers(labels.values()) | settled).items()
-        if case_id in settled or len({_plain("answer", value) for value in values}) == 1
-    }
-    return tuple(
-        eval_case.model_copy(update={"reference": answers[eval_case.id]})
-        if eval_case.reference is None and eval_case.id in answers
-        else eval_case
-        for eval_case in cases
-    )
+    settled = _values_by_labeller([labels.pop(stores.ADJUDICATED, {})])
+    answers = {case_id: values[0] for case_id, values in settled.items()}
+    for case_id, values in _values_by_labeller(labels.values()).items():
+        agree = len({_plain("answer", value) for value in values}) == 1
+        if agree:
+            answers.setdefault(case_id, values[0])
+    labelled = []
+    for each in cases:
+        if each.reference is None and each.id in answers:
+            labelled.append(each.model_copy(update={"reference": answers[each.id]}))
+        else:
+            labelled.append(each)
+    return tuple(labelled)
 
 
-def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
+def _values_by_labeller(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for label in (label for own in labels for label in own.values()):
         if label.task == "answer":
@@ -639,9 +638,11 @@ def _agreement(
     """How far people agree on one task, with the items on which they differ."""
     task, rubric = group
     names = [
-        name for name in sorted(people) if any(key[:2] == group for key in people[name])
+        name
+        for name in sorted(people)
+        if any(key.group == group for key in people[name])
     ]
-    keys = sorted({key for name in names for key in people[name] if key[:2] == group})
+    keys = sorted({key for name in names for key in people[name] if key.group == group})
     table = []
     differ = []
     both = 0
@@ -670,7 +671,9 @@ def _agreement(
         same=both - len(differ),
         low=low,
         high=high,
-        coefficients=_coefficients(table, [clusters.get(k[2], k[2]) for k in keys]),
+        coefficients=_coefficients(
+            table, [clusters.get(key.case, key.case) for key in keys]
+        ),
         disagreements=tuple(differ),
     )
 

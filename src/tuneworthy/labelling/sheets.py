@@ -129,7 +129,7 @@ def _row(queue: LabelQueue, name: str, item: Item, task_id: str) -> dict[str, st
         "item": _LETTER + name,
         "task": task_id,
         "case": case.id,
-        "input": "\n\n".join(_asked(case)),
+        "input": "\n\n".join(_question_parts(case)),
         "reference": reference if isinstance(reference, str) else _json_of(case),
         "logged": case.logged or "" if item.task == "answer" else "",
         "output": outputs[0],
@@ -146,7 +146,7 @@ def shown_choices(item: Item) -> tuple[str, ...]:
     return item.choices
 
 
-def _asked(case: EvalCase) -> Iterator[str]:
+def _question_parts(case: EvalCase) -> Iterator[str]:
     """The parts of the question: the input or the conversation, and the passages."""
     if case.input is not None:
         yield case.input
@@ -237,7 +237,7 @@ def import_sheet(
             empty += 1
             continue
         try:
-            labels.append(_checked(queue, row, task_id))
+            labels.append(_read_label(queue, row, task_id))
         except InputError as caught:
             problems.append(f"{path}:{line}: {caught}")
     if problems or not labels:
@@ -252,7 +252,9 @@ def import_sheet(
     return ImportedLabels(queue.labeller, kept, len(labels) - kept, empty, ())
 
 
-def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _SheetAnswer:
+def _read_label(
+    queue: LabelQueue, row: Mapping[str, str], task_id: str
+) -> _SheetAnswer:
     """The label of a row, in the form that the queue takes.
 
     Raises:

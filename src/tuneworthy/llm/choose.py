@@ -90,7 +90,8 @@ class Switch:
         self._by_place = dict(by_place)
 
     async def close(self) -> None:
-        for transport in {id(t): t for t in self._by_place.values()}.values():
+        # many addresses share one transport
+        for transport in set(self._by_place.values()):
             await transport.close()
 
     async def send(self, request: Request) -> Reply:
@@ -125,19 +126,19 @@ def transport_for(
     by_place: dict[str, Transport] = {}
     keys = _keys_by_address(places)
     for place in places:
-        if lacks := _lacks_key(place):
+        lacks = _lacks_key(place)
+        if lacks:
             raise lacks
-        if not place.base_url:
-            name = f"{place.provider}:{place.name}"
-            fake = place.provider == FAKE
-            if fake and place.name not in FAKES:
-                raise CaseError(
-                    f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}"
-                )
-            if fake:
-                by_place[name] = Fake(FAKES[place.name])
-            else:
-                by_place[name] = local_model(place.name)
+        if place.base_url:
+            continue
+        name = f"{place.provider}:{place.name}"
+        if place.provider != FAKE:
+            by_place[name] = local_model(place.name)
+        elif place.name in FAKES:
+            by_place[name] = Fake(FAKES[place.name])
+        else:
+            fix = f"there is {', '.join(FAKES)}"
+            raise CaseError(f'there is no model "{name}"', fix=fix)
     if keys:
         more["confirmed"] = confirmed
         http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
@@ -176,12 +177,9 @@ def lacking_keys(places: Iterable[Reached]) -> Strings:
 def _lacks_key(place: Reached) -> CaseError | None:
     """The error for a vendor's endpoint without its key; None where it has one or needs none."""
     preset = PRESETS.get(place.provider)
-    if (
-        preset is None
-        or preset.base_url != place.base_url
-        or not preset.key_from
-        or place.key
-    ):
+    if preset is None or preset.base_url != place.base_url:
+        return None  # not the vendor's own address
+    if not preset.key_from or place.key:
         return None
     fix = f"put it into the environment variable {place.key_from}"
     return CaseError(f'model "{place.provider}:{place.name}" needs a key', fix=fix)
@@ -220,11 +218,11 @@ def prices_of(
         if model.usd_per_mtok is None:
             return list_price(model, as_of, tokens)
         place = reach(model)  # the name that the endpoint knows it by
-        at = model.base_url and place.base_url
+        address = model.base_url and place.base_url
         name = f"{place.provider}:{place.name}"
-        by_list = price_on(name, as_of, base_url=at, input_tokens=tokens)
-        free = not model.usd_per_mtok.input + model.usd_per_mtok.output
-        if by_list is not None or free:
+        by_list = price_on(name, as_of, base_url=address, input_tokens=tokens)
+        is_free = model.usd_per_mtok.input + model.usd_per_mtok.output == 0
+        if by_list is not None or is_free:
             return by_list
         return least_price(place.name, place.base_url, as_of)
 
@@ -237,9 +235,9 @@ def prices_of(
             return stated or (FREE if inside else None)
         if stated and (model.id in trusted or on_this_machine(request.base_url)):
             return stated
-        return _at_least(
-            stated, listed(model, 1 << most_input_tokens(request).bit_length())
-        )
+        # prices have steps by length; the next power of two makes few lookups of many lengths
+        tokens = 1 << most_input_tokens(request).bit_length()
+        return _at_least(stated, listed(model, tokens))
 
     return price
 
@@ -278,43 +276,46 @@ class Served(NamedTuple):
 
 def endpoints() -> tuple[Served, ...]:
     """The endpoints known by name, each where the environment says, else at its vendor."""
-    places: list[Reached | str] = []
-    for provider in PRESETS:
-        try:
-            places.append(reach(Model(id=f"{provider}:any")))
-        except CaseError as caught:  # the reason why it can't be called there
-            places.append(str(caught))
-
-    def served(provider: str, place: Reached | str, names: Strings | None) -> Served:
+    places = [_reach_or_why(Model(id=f"{provider}:any")) for provider in PRESETS]
+    endpoints = []
+    for provider, place, names in zip(
+        PRESETS, places, _list_served_models(places), strict=True
+    ):
         if isinstance(place, str):
-            return Served(provider, "", "unknown", why=place)
-        return _served(provider, place, names, None)
-
-    return tuple(map(served, PRESETS, places, _asked(places)))
+            endpoints.append(Served(provider, "", "unknown", why=place))
+        else:
+            endpoints.append(_describe_endpoint(provider, place, names, None))
+    return tuple(endpoints)
 
 
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     """The models of a case, in their order, with the list prices of a day."""
     known = tuple(models)
     listed = look_up(known, as_of)
-    places = list[Reached | str]()
-    for model in known:
-        try:
-            places.append(reach(model))
-        except CaseError as caught:  # the reason why it can't be called
-            places.append(str(caught))
-
-    def served(model: Model, place: Reached | str, names: Strings | None) -> Served:
+    places = [_reach_or_why(model) for model in known]
+    served = []
+    for model, place, names in zip(
+        known, places, _list_served_models(places), strict=True
+    ):
         if isinstance(place, str):
-            return Served(model.id, "", "unknown", why=place)
-        inside = place.provider in (LOCAL, FAKE) and not place.base_url
-        price = price_of(model, listed) or (FREE if inside else None)
-        return _served(model.id, place, names, price)
+            served.append(Served(model.id, "", "unknown", why=place))
+            continue
+        price = price_of(model, listed)
+        if price is None and place.provider in (LOCAL, FAKE) and not place.base_url:
+            price = FREE  # it runs inside this program
+        served.append(_describe_endpoint(model.id, place, names, price))
+    return tuple(served)
 
-    return tuple(map(served, known, places, _asked(places)))
+
+def _reach_or_why(model: Model) -> Reached | str:
+    """Where a model is called, or the reason why it can't be."""
+    try:
+        return reach(model)
+    except CaseError as caught:
+        return str(caught)
 
 
-def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
+def _list_served_models(places: Sequence[Reached | str]) -> list[Strings | None]:
     """The models that each place on this machine serves, all asked at once; None for no answer."""
     named: list[Strings | None] = [None] * len(places)
 
@@ -351,11 +352,11 @@ def _models_at(place: Reached) -> Strings | None:
         connection.request("GET", f"{parts.path}/models", headers=headers)
         answer = connection.getresponse()
         if answer.status == http.client.OK:
-            return _names(answer.read(_MOST_BYTES))
+            return _names_in_list(answer.read(_MOST_BYTES))
     return None
 
 
-def _names(raw: bytes) -> Strings:
+def _names_in_list(raw: bytes) -> Strings:
     """Names in a list of models; () without a list."""
     try:
         listed = json.loads(raw)["data"]
@@ -364,7 +365,7 @@ def _names(raw: bytes) -> Strings:
         return ()
 
 
-def _served(
+def _describe_endpoint(
     name: str, place: Reached, models: Strings | None, price: Price | None
 ) -> Served:
     """An endpoint with its state: whether it has a key, or answers on this machine."""

@@ -384,13 +384,13 @@ class Embedded:
                 if self._starts > _MOST_STARTS:
                     why = f"the embedded model ended {_MOST_STARTS} times; it is not started again"
                     raise NotSent(why, again=False)
-                self._running = await _taken(self._weights)
+                self._running = await _process_for(self._weights)
                 keys = dict.fromkeys(self._running.base_urls, self._running.key)
                 self._http = Http(keys, timeout_s=_ANSWER_S, at_once=SLOTS)
             return self._http, self._running
 
 
-async def _taken(weights: Weights) -> _Running:
+async def _process_for(weights: Weights) -> _Running:
     """The process for some weights. A caller that is stopped while it starts leaves none behind."""
     starting = asyncio.ensure_future(asyncio.to_thread(_acquire_process, weights))
     try:

@@ -99,11 +99,11 @@ def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
         host in LOOPBACK
         or host in _VENDORS
         or host in confirmed
-        or host in _in_environment()
+        or host in _hosts_in_environment()
     )
 
 
-def _in_environment() -> frozenset[str]:
+def _hosts_in_environment() -> frozenset[str]:
     hosts = set[str]()
     for provider in PRESETS:
         if address := named_address(provider):
@@ -123,7 +123,7 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
         place.key is not None
         or host in LOOPBACK
         or host in confirmed
-        or host in _in_environment()
+        or host in _hosts_in_environment()
     ):
         return True
     preset = PRESETS.get(place.provider)

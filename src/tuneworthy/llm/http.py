@@ -341,7 +341,7 @@ def _decision(request: Request) -> dict[str, Any]:
     return {"model": request.model, "input": content, "questions": [question]}
 
 
-def _as_chat(body: Any) -> Any:
+def _decision_as_chat(body: Any) -> Any:
     """A decision in the form of a chat completion."""
     answer = body["answers"][0]
     usage = body.get("usage") or {}
@@ -374,7 +374,7 @@ def parse(
         body = json.loads(raw)
         error = _error_end(body, key)
         if "answers" in body:
-            body = _as_chat(body)
+            body = _decision_as_chat(body)
         choice = body["choices"][0]
         usage = body.get("usage") or {}
         message = choice["message"]

@@ -90,7 +90,7 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     Raises InputError if a later version made it, if nothing was ever kept in it, or if its sums
     aren't those of its calls, as the cap rests on them.
     """
-    kinds = _kinds(base)
+    kinds = _objects_of_database(base)
     ((version,),) = base.execute("PRAGMA user_version")
     if version > VERSION and {*_TABLES} <= {*kinds}:
         fix = "update tuneworthy, and leave the file where it is: it holds what was paid for"
@@ -113,14 +113,14 @@ def _has_seals(base: sqlite3.Connection) -> bool:
     return "seal" in {row[1] for row in base.execute("PRAGMA table_info(calls)")}
 
 
-def _kinds(base: sqlite3.Connection) -> list[tuple[str, str]]:
+def _objects_of_database(base: sqlite3.Connection) -> list[tuple[str, str]]:
     """The tables and all other objects of a database."""
     return sorted(base.execute("SELECT type, name FROM sqlite_schema").fetchall())
 
 
 def _holds_nothing(base: sqlite3.Connection) -> bool:
     """Whether a database has no tables, or only our first one without a call."""
-    kinds = _kinds(base)
+    kinds = _objects_of_database(base)
     if kinds == _TABLES[:1]:
         return not base.execute("SELECT 1 FROM calls LIMIT 1").fetchall()
     return not kinds
@@ -305,7 +305,7 @@ class Ledger:
             raise ValueError("the ledger is closed")
         return self._base.execute(statement, values)
 
-    def _rows(
+    def _query_rows(
         self, statement: str, values: tuple[object, ...] = ()
     ) -> list[tuple[Any, ...]]:
         """The rows of a query; an InputError where the file is damaged there."""
@@ -348,7 +348,7 @@ class Ledger:
     def find_all(self, keys: Sequence[str]) -> dict[str, Settled]:
         """The states of several requests, by key."""
         rows = self._select(keys, f"calls.key, {self._columns}")
-        calls = {key: _settled(key, row) for key, *row in rows}
+        calls = {key: _read_call(key, row) for key, *row in rows}
         self._brought |= {key for key, call in calls.items() if call.brought}
         return calls
 
@@ -361,7 +361,7 @@ class Ledger:
             f"SELECT {columns} FROM json_each(?) JOIN calls ON calls.key = json_each.value "  # noqa: S608  # words of ours
             "WHERE status <> 'failed'"
         )
-        return self._rows(these, (json.dumps(sorted(keys)),))
+        return self._query_rows(these, (json.dumps(sorted(keys)),))
 
     def reserve(
         self,
@@ -433,10 +433,10 @@ class Ledger:
         """Write down the end of a call, and release the money that was held for it."""
         reply = call.reply.model_dump_json() if call.reply else None
         with self.together():
-            ((run, held, model),) = self._rows(
+            ((run, held, model),) = self._query_rows(
                 "SELECT run, held, model FROM calls WHERE key = ?", (call.key,)
             )
-            sealed = seal(_as_sealed(call.key, model, reply)) if reply else ""
+            sealed = seal(_text_to_seal(call.key, model, reply)) if reply else ""
             self._run(
                 "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ?, seal = ? "
                 "WHERE key = ?",
@@ -452,7 +452,7 @@ class Ledger:
         twice: their reserve counts as paid from then on, so that the cap holds either way. Returns
         their number. Runs of training aren't calls: their service is asked whether they have begun.
         """
-        rows = self._rows(
+        rows = self._query_rows(
             "SELECT key, held FROM calls WHERE status = 'in_doubt' "
             "AND run = ? AND model NOT LIKE ? AND (held = 0 OR NOT ?)",
             (run, f"{TRAINING}%", free),
@@ -463,17 +463,17 @@ class Ledger:
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which it is unknown whether they were paid."""
-        rows = self._rows(
+        rows = self._query_rows(
             f"SELECT key, {self._columns} FROM calls WHERE status IN (?, ?) "  # noqa: S608  # words of ours
             "AND (? IS NULL OR run = ?) ORDER BY key",
             (*self._unsettled, run, run),
         )
-        return tuple(_settled(key, row) for key, *row in rows)
+        return tuple(_read_call(key, row) for key, *row in rows)
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         """The money and the calls of a run so far."""
         held, paid = self._money(run)
-        rows = self._rows(
+        rows = self._query_rows(
             "SELECT status, COUNT(*), SUM(why <> ''), SUM(why = ?) FROM calls "
             "WHERE run = ? GROUP BY status",
             (_CUT_OFF, run),
@@ -506,7 +506,7 @@ class Ledger:
         paid = pico(usd)
         with self.together():
             _, before = self._money(run)
-            rows = self._rows(
+            rows = self._query_rows(
                 "SELECT key, paid FROM calls WHERE run = ? AND paid > 0", (run,)
             )
             for key, cost in rows:
@@ -516,7 +516,7 @@ class Ledger:
 
     def usual(self, model: str) -> UsualCall | None:
         """The averages of a model's settled calls; None without any."""
-        ((written, thought, seconds),) = self._rows(
+        ((written, thought, seconds),) = self._query_rows(
             "SELECT AVG(json_extract(reply, '$.usage.output_tokens')), "
             "AVG(json_extract(reply, '$.usage.reasoning_tokens')), "
             "AVG(json_extract(reply, '$.latency_s')) "
@@ -529,7 +529,7 @@ class Ledger:
 
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
         """Replacements of refused parameters as JSON with the last refusal, by address and model."""
-        rows = self._rows(
+        rows = self._query_rows(
             "SELECT json_extract(reply, '$.refused.base_url') AS place, model, "
             "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
             """WHERE status = 'settled' AND reply LIKE '%"refused":{"%' GROUP BY place, model"""
@@ -541,7 +541,7 @@ class Ledger:
 
     def _money(self, run: str) -> tuple[int, int]:
         """The picodollars that a run has reserved and paid."""
-        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
+        rows = self._query_rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
         if not rows:
             return 0, 0
         ((held, paid),) = rows
@@ -555,11 +555,11 @@ class Ledger:
         )
 
 
-def _settled(key: str, row: Sequence[Any]) -> Settled:
+def _read_call(key: str, row: Sequence[Any]) -> Settled:
     """Read a call of the ledger; refuse an answer that was edited after it was kept."""
     status, held, paid, text, why, model, sealed = row
     try:
-        comes = text is not None and origin(_as_sealed(key, model, text), sealed)
+        comes = text is not None and origin(_text_to_seal(key, model, text), sealed)
         reply = None if text is None else Reply.model_validate_json(text)
         call = Settled(
             key=key,
@@ -579,7 +579,7 @@ def _settled(key: str, row: Sequence[Any]) -> Settled:
     return call
 
 
-def _as_sealed(key: str, model: str, reply: str) -> str:
+def _text_to_seal(key: str, model: str, reply: str) -> str:
     """The text that an answer's seal covers. The key is in it, so the seal fits no other request."""
     return f"{key}\n{model}\n{reply}"
 

@@ -104,7 +104,7 @@ def find_model(
     listed = _find_provider(name, provider, address)
     if listed is None:
         return None
-    return _model_of(listed, name) or _model_of(listed, _with_dashes(name))
+    return _model_of(listed, name) or _model_of(listed, _with_dashed_date(name))
 
 
 @lru_cache(maxsize=4096)
@@ -205,7 +205,7 @@ def _fits(clause: Clause, name: str) -> bool:
             return all(_fits(each, name) for each in value)
 
 
-def _with_dashes(name: str) -> str:
+def _with_dashed_date(name: str) -> str:
     """A name in which a date like -20251211 is written as in the list, -2025-12-11."""
 
     def dashed(compact: re.Match[str]) -> str:
@@ -223,19 +223,19 @@ def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
     """Prices of a model on a day at noon; before its first price, the first one."""
     rates = model["rates"][0]
     for later in reversed(model["rates"]):
-        if _in_force(later, day):
+        if _is_in_force(later, day):
             rates = later
             break
     if not batch:
         return rates
     changed: Rates = {}
     for variant in model.get("batch", ()):
-        if _in_force(variant, day):
+        if _is_in_force(variant, day):
             changed = variant | changed
     return rates | changed
 
 
-def _in_force(rates: Rates, day: date) -> bool:
+def _is_in_force(rates: Rates, day: date) -> bool:
     """Whether rates are in force at noon of a day."""
     if rates.get("start", "") > day.isoformat():
         return False

@@ -355,21 +355,11 @@ class Runner:
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
         """Run jobs to their end, the cap, or a stop."""
-        waiting = self._unknown(jobs)
-
-        async def worker() -> None:
-            try:
-                for job in waiting:
-                    if self.outcome.stop:
-                        return
-                    await self._one(job)
-            except Exception:
-                self._end("fault", "a call could not be kept")
-                raise
-
-        workers = (worker() for _ in range(min(self._at_once, len(jobs))))
+        # all workers take their jobs from this one iterator, so each job is taken once
+        due = self._unsettled_jobs(jobs)
+        workers = (self._work(due) for _ in range(min(self._at_once, len(jobs))))
         saying = asyncio.ensure_future(self._say_waits())
-        # A fault in one worker ends the run; what the others have on the wire is waited for.
+        # A fault in one worker ends the run after the calls that the others have in flight.
         try:
             faults = await asyncio.gather(*workers, return_exceptions=True)
         finally:
@@ -378,6 +368,17 @@ class Runner:
             if fault is not None:
                 raise fault
         return self.outcome
+
+    async def _work(self, due: Iterator[Job]) -> None:
+        """Send one job after the other until none is due or the run ends."""
+        try:
+            for job in due:
+                if self.outcome.stop:
+                    return
+                await self._one(job)
+        except Exception:
+            self._end("fault", "a call could not be kept")
+            raise
 
     async def _say_waits(self) -> None:
         """Report the wait now and then, while a busy endpoint answers nothing."""
@@ -390,28 +391,27 @@ class Runner:
                     f"no answer for {silent_s:.0f} s, asking again: {self._busy}"
                 )
 
-    def _unknown(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        """Yield the jobs with an unknown state, and note the states of the others."""
+    def _unsettled_jobs(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Yield the jobs that nobody has settled yet, and note how the others were settled."""
         for some in batches(jobs):
-            here = self.outcome.settled
-            read = [job.key for job in some]
+            to_read = [job.key for job in some]
             statuses = dict[str, str]()
             # once a model has answered, answers are left in the ledger
             if self.outcome.ledger is not None:
-                statuses = self._ledger.statuses(read)
+                statuses = self._ledger.statuses(to_read)
                 heard = {job.key for job in some if self._probes[job.place].answered}
-                read = [
-                    k for k, s in statuses.items() if k not in heard or s != "settled"
+                to_read = [
+                    key
+                    for key, status in statuses.items()
+                    if key not in heard or status != "settled"
                 ]
-            there = self._ledger.find_all(read)
+            from_ledger = self._ledger.find_all(to_read)
             for job in some:
-                call = (
-                    here.get(job.key)
-                    or there.get(job.key)
-                    or (statuses.get(job.key) and _THERE)
-                )
-                # for example, a call that is on the wire now
-                if not call or call.status == "sent":
+                call = self.outcome.settled.get(job.key) or from_ledger.get(job.key)
+                if call is None and statuses.get(job.key):
+                    call = _THERE  # it is left in the ledger
+                # one that was sent and isn't answered may be in flight now
+                if call is None or call.status == "sent":
                     yield job
                 else:
                     self._reuse(job, call)
@@ -455,25 +455,29 @@ class Runner:
         """Run one job until it is answered, refused or in doubt; None if it was never sent."""
         request = job.request
         price = self._price_of(request)
-        most = most_usd(request, price, job.tokens) if price else None
-        if price is None or most is None:
-            no_bound = f"nothing bounds what {request.model} writes: set max_tokens"
-            why = no_bound if price else f"{request.model} has no price: {STATE_PRICE}"
+        if price is None:
+            why = f"{request.model} has no price: {STATE_PRICE}"
+            return Settled(key=job.key, status="failed", why=why)
+        most = most_usd(request, price, job.tokens)
+        if most is None:
+            why = f"nothing bounds what {request.model} writes: set max_tokens"
             return Settled(key=job.key, status="failed", why=why)
         probe = self._probes[job.place]
+        # Until a model answers, few calls try it. Once these are silent, no other is sent: the last
+        # of them may still be answered, and else every call fails for their reason.
         while not probe.answered and probe.calls >= (0 if probe.silent else PROBES):
             if not probe.calls:
                 return Settled(key=job.key, status="failed", why=probe.why)
             await probe.ended.wait()
         probe.calls += 1
         try:
-            return await self._tried(job.key, request, price, most)
+            return await self._send_until_settled(job.key, request, price, most)
         finally:
             probe.calls -= 1
             probe.ended.set()
             probe.ended = asyncio.Event()
 
-    async def _tried(
+    async def _send_until_settled(
         self, key: str, request: Request, price: Price, most: float
     ) -> Settled | None:
         """Send one call, as often as the endpoint asks to come again; None if it was never sent."""
@@ -484,13 +488,13 @@ class Runner:
             answered = False
             wait = 0.0
             try:
-                if not await self._reserved(key, request.model, most):
+                if not await self._reserve_money(key, request.model, most):
                     return settled
                 try:
                     settled = await self._answer(key, request, price, most)
                 except (Busy, NotSent) as caught:
                     self._busy = f"{request.model}: {caught}"
-                    settled = await self._kept(
+                    settled = await self._write_together(
                         partial(self._ledger.fail, key, str(caught))
                     )
                     if not self._again(caught, gate):
@@ -528,10 +532,10 @@ class Runner:
             return False
         return True
 
-    def _ended(self) -> bool:
+    def _has_ended(self) -> bool:
         return bool(self.outcome.stop)
 
-    async def _reserved(self, key: str, model: str, most: float) -> bool:
+    async def _reserve_money(self, key: str, model: str, most: float) -> bool:
         """Reserve the money for a call, and return whether that worked.
 
         Where the cap is too small, calls in flight are awaited first: most cost less than their
@@ -544,11 +548,13 @@ class Runner:
             (self._held.add if answer == "go" else self._held.discard)(key)
             return answer
 
-        while not self._ended():
+        while not self._has_ended():
             try:
-                answer = await self._kept(set_aside)
-                if answer == "go" and self._ended():  # while it waited
-                    await self._kept(partial(self._ledger.fail, key, _NOT_BEGUN))
+                answer = await self._write_together(set_aside)
+                if answer == "go" and self._has_ended():  # while it waited
+                    await self._write_together(
+                        partial(self._ledger.fail, key, _NOT_BEGUN)
+                    )
                     self._let_go(key)
                     return False
             except BaseException:  # as where it is stopped while its money is put aside
@@ -574,7 +580,7 @@ class Runner:
         self._freed.set()
         self._freed = asyncio.Event()
 
-    async def _kept(self, write: Callable[[], T]) -> T:
+    async def _write_together(self, write: Callable[[], T]) -> T:
         """The result of a write to the ledger. Writes of one moment are committed together."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -621,7 +627,7 @@ class Runner:
         except Refused as caught:
             if caught.for_all:
                 self._end("refused", str(caught))
-            failed = await self._kept(partial(ledger.fail, key, str(caught)))
+            failed = await self._write_together(partial(ledger.fail, key, str(caught)))
             probe.lacked(failed.why)
             return failed
         except (Busy, NotSent):
@@ -663,7 +669,7 @@ class Runner:
             keep = partial(self._ledger.fail, key, reply.lacks, paid)
         else:
             keep = partial(self._ledger.settle, key, reply, paid, miscounted)
-        return await self._kept(keep)
+        return await self._write_together(keep)
 
     def _wait(self, caught: Busy | NotSent, before: int) -> float:
         if isinstance(caught, Busy) and caught.retry_after_s:

@@ -79,10 +79,11 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
     id_ = provider_id(None, bare)
     if makers is not None and id_ is not None:
         return ServedModel(id_, bare, makers, batch)
-    lone = providers_with(bare)
-    if len(lone) == 1:
-        return ServedModel(*lone[0][:1], bare, lone[0][1], batch)
-    return None
+    offers = providers_with(bare)
+    if len(offers) != 1:
+        return None
+    ((provider_of_it, model),) = offers
+    return ServedModel(provider_of_it, bare, model, batch)
 
 
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:

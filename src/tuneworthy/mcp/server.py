@@ -108,7 +108,7 @@ class AssistantServer(MCPServer[None]):
         """The result of a tool. An error is one line for the assistant to read."""
         try:
             return await super().call_tool(
-                name, self._checked(name, arguments), context
+                name, self._check_arguments(name, arguments), context
             )
         except InputError as caught:
             line = self._refusal(caught)
@@ -153,7 +153,7 @@ class AssistantServer(MCPServer[None]):
         async with stdio_server(stdin=lines) as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
 
-    def _checked(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _check_arguments(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a call, checked; an InputError in one line where a tool refuses them.
 
         The library would refuse them in many lines.
@@ -258,7 +258,7 @@ def _add_conversations(server: AssistantServer) -> None:
         ] = "",
     ) -> str:
         """Go through the ceiling test, the reasons for and against, and the verdict."""
-        return _opened("evaluate", case=case, use_case=use_case)
+        return _open_conversation("evaluate", case=case, use_case=use_case)
 
     @server.prompt(title="Explore the options")
     def explore_options(
@@ -269,7 +269,7 @@ def _add_conversations(server: AssistantServer) -> None:
         problems: Annotated[Said, Field(description="What goes wrong")] = "",
     ) -> str:
         """Look for something simpler than tuning, option by option."""
-        return _opened(
+        return _open_conversation(
             "explore_options", case=case, approach=approach, problems=problems
         )
 
@@ -279,10 +279,10 @@ def _add_conversations(server: AssistantServer) -> None:
         use_case: Annotated[Said, Field(description="What is to be tuned")] = "",
     ) -> str:
         """Data, approach, cost, return and a plan with phases."""
-        return _opened("plan_investment", case=case, use_case=use_case)
+        return _open_conversation("plan_investment", case=case, use_case=use_case)
 
 
-def _opened(name: str, **said_by_person: str) -> str:
+def _open_conversation(name: str, **said_by_person: str) -> str:
     """The start of a conversation with the person's texts as data; empty texts are left out."""
     lines = [f"{key}: {text}" for key, text in said_by_person.items() if text.strip()]
     parts = [WORDS["conversations"][name], WORDS["rules"]]

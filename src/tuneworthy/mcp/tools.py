@@ -40,7 +40,7 @@ from tuneworthy.words import counted, read_day, several, small_usd
 _MOST = 100
 
 
-def _to_day(value: Any) -> date:
+def _read_day(value: Any) -> date:
     day = read_day(value)
     if day is None:
         raise wrong(
@@ -49,7 +49,7 @@ def _to_day(value: Any) -> date:
     return day
 
 
-def _to_word(value: Any) -> Any:
+def _word_for_value(value: Any) -> Any:
     """Turn a boolean or a number into the word that a case file has for it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -57,7 +57,7 @@ def _to_word(value: Any) -> Any:
 
 
 Key = Annotated[str, Field(min_length=1, max_length=200)]
-Value = Annotated[str, BeforeValidator(_to_word), Field(max_length=4000)]
+Value = Annotated[str, BeforeValidator(_word_for_value), Field(max_length=4000)]
 FileName = Annotated[str, Field(max_length=500)]
 
 CaseName = Annotated[
@@ -81,7 +81,7 @@ WhatIf = Annotated[
 NO_ANSWERS: WhatIf = {}
 AsOf = Annotated[
     date | None,
-    BeforeValidator(_to_day, json_schema_input_type=str),
+    BeforeValidator(_read_day, json_schema_input_type=str),
     Field(description="Judge as of this day, as 2026-11-24. Default: today."),
 ]
 

@@ -202,7 +202,10 @@ def conversation_names(batch: Batch) -> list[str | None]:
     names: list[str | None] = []
     for case, talk in pairs:
         known = case or (case_of.get(talk) if talk else None)
-        names.append(f"case {known}" if known else f"talk {talk}" if talk else None)
+        if known:
+            names.append(f"case {known}")
+        else:
+            names.append(f"talk {talk}" if talk else None)
     return names
 
 
@@ -408,10 +411,11 @@ def _merged(
         totals[cell] += value
     small = {cell for cell, total in totals.items() if total < 1}
     names = {coarser(cell) for cell in small}
-    return [
-        coarser(cell) if (coarser(cell) in names if whole else cell in small) else cell
-        for cell in cells
-    ]
+    joined = []
+    for cell in cells:
+        is_joined = coarser(cell) in names if whole else cell in small
+        joined.append(coarser(cell) if is_joined else cell)
+    return joined
 
 
 def _drawn(

@@ -319,10 +319,16 @@ _ONES = np.kron(
 )
 _OF_WORDS = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
 _WEIGHTS = np.array((*_OF_WORDS, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB), np.uint64)
-_LETTERS = bytes(
-    code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 0
-    for code in range(256)
-)
+
+
+def _letter(code: int) -> int:
+    """A byte of a letter or digit in small letters; 0 for any other of ASCII."""
+    if code >= 128:
+        return code
+    return ord(chr(code).lower()) if chr(code).isalnum() else 0
+
+
+_LETTERS = bytes(map(_letter, range(256)))
 _AT_ONCE = 1 << 20  # bytes of words whose letters are numbers at once
 _POWER = 0x9E3779B1
 _INVERSE = pow(_POWER, -1, 1 << 32)
@@ -579,9 +585,8 @@ def duplicate_groups(
     Answers have to agree too, if there are any.
     """
     signer = Signer()
-    answers = (
-        [None if text is None else "" for text in texts] if answers is None else answers
-    )
+    if answers is None:
+        answers = [None if text is None else "" for text in texts]
     return near_copies(np.vstack([signer.add(texts, answers), signer.rest()]), alike)
 
 

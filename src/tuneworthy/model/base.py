@@ -71,12 +71,14 @@ class Record(
 _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same
 
 
-def _read(name: str) -> Any:
-    def whole(self: LazyRecord, *args: Any, **kwargs: Any) -> Any:
-        self._field_values()  # the class has a method of its own for this
+def _after_reading(name: str) -> Any:
+    """A method of pydantic's, called after every field was computed."""
+
+    def call(self: LazyRecord, *args: Any, **kwargs: Any) -> Any:
+        self._field_values()
         return getattr(super(LazyRecord, self), name)(*args, **kwargs)
 
-    return whole
+    return call
 
 
 class LazyRecord(Record):
@@ -106,14 +108,18 @@ class LazyRecord(Record):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Compute a field when it is read first; the fields keep their order."""
-            if name not in type(self).model_fields:
+            """Compute a field when it is first read. Python asks here only for missing ones."""
+            fields = type(self).model_fields
+            if name not in fields:
                 return super().__getattr__(name)
             with _ONE_AT_A_TIME:
                 if name in self._later:
                     values = {**self.__dict__, name: self._later[name]()}
-                    order = (n for n in type(self).model_fields if n in values)
-                    object.__setattr__(self, "__dict__", {n: values[n] for n in order})
+                    # pydantic writes fields in the order in which they stand here
+                    in_order = {
+                        field: values[field] for field in fields if field in values
+                    }
+                    object.__setattr__(self, "__dict__", in_order)
                     del self._later[name]
             if name in self.__dict__:
                 return self.__dict__[name]
@@ -129,21 +135,21 @@ class LazyRecord(Record):
             return hash(self._field_values())
 
         # pydantic doesn't check these values, so none may be missing
-        model_dump = _read("model_dump")
-        model_dump_json = _read("model_dump_json")
-        model_copy, __copy__, __deepcopy__ = map(
-            _read, ("model_copy", "__copy__", "__deepcopy__")
-        )
-        __getstate__ = _read("__getstate__")
-        __iter__ = _read("__iter__")
+        model_dump = _after_reading("model_dump")
+        model_dump_json = _after_reading("model_dump_json")
+        model_copy = _after_reading("model_copy")
+        __copy__ = _after_reading("__copy__")
+        __deepcopy__ = _after_reading("__deepcopy__")
+        __getstate__ = _after_reading("__getstate__")
+        __iter__ = _after_reading("__iter__")
 
     def _field_values(self) -> tuple[Any, ...]:
         """Read every field, those of lazy records inside too, and return the values."""
-        held = tuple(getattr(self, name) for name in type(self).model_fields)
-        for part in held:
-            if isinstance(part, LazyRecord):
-                part._field_values()  # noqa: SLF001  # of its own kind
-        return held
+        values = tuple(getattr(self, name) for name in type(self).model_fields)
+        for value in values:
+            if isinstance(value, LazyRecord):
+                value._field_values()  # noqa: SLF001  # of its own kind
+        return values
 
 
 class FileRecord(Record):

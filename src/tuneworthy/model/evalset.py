@@ -160,8 +160,23 @@ Task = Literal["answer", "rubric", "pairwise", "training", "failure"]
 """Give the right answer, hold an output against a rubric, say which of two is better, say whether
 an example is one to learn from, or why an answer is wrong."""
 
-#: Task, rubric, case, arm and the arm it is held against.
-ItemKey = tuple[str, str, str, str, str]
+
+class ItemKey(NamedTuple):
+    """What a label is about."""
+
+    task: str
+    rubric: (
+        str  #: Begin of the SHA-256 of rubric and scale; empty for a task without one.
+    )
+    case: str  #: Id of the case.
+    arm: str  #: The arm whose output it is; empty for a right answer.
+    against: str  #: The other arm of a pair.
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """The task and the rubric: agreement is computed for each pair of them."""
+        return self.task, self.rubric
+
 
 SCALES = {
     "yes-no": ("yes", "no"),
@@ -194,7 +209,7 @@ class Label(Record):
     @property
     def key(self) -> ItemKey:
         """The item it is about. A later label with an equal key replaces an earlier one."""
-        return (self.task, self.rubric, self.case, self.arm, self.against)
+        return ItemKey(self.task, self.rubric, self.case, self.arm, self.against)
 
 
 class DrawnFailure(Record):

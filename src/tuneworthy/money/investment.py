@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -24,7 +24,6 @@ from tuneworthy.model.base import (
     Range,
     State,
     Unknown,
-    break_even,
 )
 from tuneworthy.model.case import Amount, Case, Prices
 from tuneworthy.model.dossier import (
@@ -65,6 +64,7 @@ from tuneworthy.money.terms import (
     CostModel,
     CostPart,
     Product,
+    Recurrence,
     TrainingCost,
     at_ends,
     build_cost_model,
@@ -72,6 +72,7 @@ from tuneworthy.money.terms import (
     collecting_hours,
     likely,
     mtok_usd,
+    recurrence_of,
     spread,
     usd_of,
 )
@@ -185,9 +186,9 @@ class MoneyContext:
     def under_months(self) -> float:
         """Months within which it has to pay back; infinite without such a rule, and for a job."""
         rule = self.framework.break_even
-        if rule is None or self.case.one_off:
+        if rule is None:
             return math.inf
-        return rule.under_months
+        return recurrence_of(self.case).limit_months(rule.under_months)
 
 
 @dataclass(frozen=True)
@@ -301,10 +302,18 @@ def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
     )
     offers = tuned_offers(context.as_of)
     premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
-    served = tuned_serving(case, ways, premium, offers)
+    serving = tuned_serving(case, ways, premium, offers)
     lacking = _lacking(case, framework, context.fits)
-    training = _compute(case, context.fits, context.as_of)
-    model = build_cost_model(case, framework, *served, lacking, training)
+    training = _training_cost(case, context.fits, context.as_of)
+    model = build_cost_model(
+        case,
+        framework,
+        serving=serving.terms,
+        more=serving.inputs,
+        is_named=serving.is_named,
+        lacking=lacking,
+        training=training,
+    )
     savings = compare(case, ways, model)
     counted = counted_saving(model, savings)
     bill = ways.bill.usd if ways.bill else None
@@ -322,7 +331,7 @@ def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckonin
         sampler = context.sampler or draw
         draws = sampler(stakes, context.seed)
     payback = _payback(context, amounts.model, closed, draws)
-    payback = _undercut(
+    payback = _open_for_rival(
         payback, closed, counted, amounts.ways, amounts.model, context.under_months
     )
     return Reckoning(amounts, draws, payback)
@@ -389,7 +398,7 @@ def stakes_of(
         model=model,
         savings=counted,
         bill=ways.bill.option if ways.bill else None,
-        horizon=1 if case.one_off else case.economics.assumptions.horizon_months,
+        horizon=int(model.recurrence.months(case.economics.assumptions.horizon_months)),
         under_months=None if rule is None else context.under_months,
         taken=inputs,
         says=says,
@@ -401,20 +410,23 @@ def stakes_of(
 def _assumed_of(case: Case, as_of: date | None) -> dict[str, Assumption]:
     """Facts that replace missing statements of the case, by the input that they give."""
     facts = facts_on(as_of).assumptions
-    assumed = {DISCOUNT: facts["discount_per_year"]}
-    if case.one_off:  # a job is over before a price falls or a model ends
-        return assumed
-    assumed[PRICE_FALL] = facts["price_fall_per_year"]
+    assumed = {
+        DISCOUNT: facts["discount_per_year"],
+        PRICE_FALL: facts["price_fall_per_year"],
+    }
     if case.tuning.service != "self_hosted":
         assumed[LIFE] = facts["model_life_months"]
-    return assumed
+    left_out = recurrence_of(case).left_out
+    return {name: fact for name, fact in assumed.items() if name not in left_out}
 
 
 def _months_to_the_end(context: MoneyContext) -> float | None:
     """Months until the base model is switched off; None where it outlasts the case."""
     as_of = context.as_of
     until = serves_until(context.case, as_of)
-    if until is None or as_of is None or until <= as_of or context.case.one_off:
+    if until is None or as_of is None or not recurrence_of(context.case).repeats:
+        return None
+    if until <= as_of:
         return None  # one that has ended is tuned elsewhere
     return (until - as_of).days / DAYS_PER_MONTH
 
@@ -438,7 +450,7 @@ def _lacking(
     return first, Range.between(whole.low - first.low, whole.most - first.most)
 
 
-def _compute(
+def _training_cost(
     case: Case, fits: Sequence[ApproachResult], as_of: date | None
 ) -> TrainingCost | Unknown | None:
     """The cost of training by tokens and prices for the first approach.
@@ -570,13 +582,13 @@ def closed_form(
     table = model.priced(by_table) if model.table else None
     table_months = None
     if table:
-        table_months = _back(upfront, benefits - table, one_off=model.one_off)
+        table_months = _months_to_repay(upfront, benefits - table, model.recurrence)
     return ClosedForm(
         upfront=upfront,
         brings=None if savings else benefits,
         gained=quality,
         net=net,
-        months=_back(upfront, net, one_off=model.one_off),
+        months=_months_to_repay(upfront, net, model.recurrence),
         stated=stated,
         possible=possible,
         table_running=table,
@@ -611,23 +623,16 @@ def must_bring(model: CostModel, under_months: float) -> Interval | None:
     running = model.priced(model.running)
     if upfront is None or running is None:
         return None
-    months = 1 if model.one_off else under_months
+    months = model.recurrence.months(under_months)
     return at_ends(lambda once, month: month + once / months, upfront, running)
 
 
-def _back(upfront: Interval, left: Interval, *, one_off: bool) -> Interval:
-    """Months until ``upfront`` is repaid, from the best pairing of the ends to the worst.
-
-    A job that runs once repays it with the job, or never.
-    """
-    left = Interval(left.high, left.value, left.low)
-    return at_ends(partial(_paid_back, one_off=one_off), upfront, left)
-
-
-def _paid_back(spent: float, left: float, *, one_off: bool) -> float:
-    if one_off:
-        return 1.0 if left >= spent else math.inf
-    return break_even(spent, left)
+def _months_to_repay(
+    upfront: Interval, left: Interval, recurrence: Recurrence
+) -> Interval:
+    """Months until ``upfront`` is repaid, from the best pairing of the ends to the worst."""
+    best_first = Interval(left.high, left.value, left.low)
+    return at_ends(recurrence.months_to_repay, upfront, best_first)
 
 
 # The framework's rule, each answer with its reason.
@@ -675,10 +680,11 @@ def _payback(
             f"{carries}, and no rule judges that",
             "ask the budget owner when it has to have paid back",
         )
-    takes = f"{carries}, which takes {months_range(low, high)}"
-    in_time = f"in under {months(limit)}"
-    asked = f" (it has to be under {months(limit)})"
-    if model.one_off:
+    if model.recurrence.repeats:
+        takes = f"{carries}, which takes {months_range(low, high)}"
+        in_time = f"in under {months(limit)}"
+        asked = f" (it has to be under {months(limit)})"
+    else:
         takes = carries
         in_time = "with the job"
         asked = ""
@@ -694,27 +700,26 @@ def _payback(
             "tuneworthy show CASE money",
         )
     if draws is not None and draws.months[1] >= limit:
-        return _not_drawn(closed, model, carries, f"{spent} isn't repaid {in_time}")
+        return _contradicted_by_runs(
+            closed, model, carries, f"{spent} isn't repaid {in_time}"
+        )
     return Payback("yes", f"if it works, {takes}")
 
 
-def _not_drawn(
+def _contradicted_by_runs(
     closed: ClosedForm, model: CostModel, carries: str, late: str
 ) -> Payback:
     """The result for a yes by one month's amounts that the median run contradicts."""
-    how = "month by month, with growth and the model's life,"
-    settle = "find a saving within the month's bill, or state the growth that brings it"
+    how = model.recurrence.drawn
     if closed.possible is not None:
         carries = f"the stated saving is {usd(closed.stated.value)}{model.a_month}, but at most "
         carries += f"{usd(closed.possible.value)} is possible today"
-        how = "capped at each month's bill,"
-    if model.one_off:
-        how = "capped at its bill,"
-        settle = "find a saving within the bill of the job"
-    return Payback("unknown", f"{carries}. {capital(how)} {late}", settle=settle)
+        how = model.recurrence.drawn_capped
+    says = f"{carries}. {capital(how)} {late}"
+    return Payback("unknown", says, settle=model.recurrence.find_saving)
 
 
-def _undercut(
+def _open_for_rival(
     payback: Payback,
     closed: ClosedForm | Payback,
     counted: Savings | None,
@@ -733,10 +738,9 @@ def _undercut(
         saved = counted.usd.value
         left = rival.usd.value - counted.tuned.usd(likely(ways.inputs))
     still = closed.net.value - saved + left
-    if (
-        saved <= left
-        or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under
-    ):
+    if saved <= left:
+        return payback
+    if model.recurrence.months_to_repay(closed.upfront.value, still) < under:
         return payback
     bill = usd_range(rival.usd.low, rival.usd.high)
     but = (
@@ -769,11 +773,13 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         ask="the framework has no break-even rule: add break_even.under_months"
     )
     in_time: Number | None = draws.in_time if draws else later
-    no_table = "the table is for work that goes on" if model.one_off else lacks
+    no_table = lacks
+    if not model.recurrence.repeats:
+        no_table = "the table is for work that goes on"
     table = known.table_months if known else None
     result = InvestmentResult(
         bill_usd=_number_or_ask(amounts.bill, _BILL),
-        possible_saving_usd=_possible(counted, closed, amounts.bill),
+        possible_saving_usd=_possible_saving(counted, closed, amounts.bill),
         must_bring_usd=_number_or_ask(
             must_bring(model, rule.under_months) if rule else None, lacks
         ),
@@ -785,7 +791,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
         capped=known is not None and known.possible is not None,
-        one_off=model.one_off,
+        one_off=not model.recurrence.repeats,
         upfront_usd=_number_or_ask(upfront, lacks),
         brings_usd=_number_or_ask(
             known.brings if known else None, why_open if not known else _COMPUTED
@@ -818,7 +824,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         "scenarios": lambda: draws.details().scenarios if draws else (),
         "worth": lambda: _worth_of_knowing(context, draws, result),
         "steps": lambda: _steps(model, counted, known, framework) if known else (),
-        "computed": lambda: _computed(amounts),
+        "computed": lambda: _figures_by_traffic(amounts),
     }
     return result.postpone(waiting)
 
@@ -870,7 +876,7 @@ def _items(
     """The parts of the costs, and the amounts outside their sum."""
     case = context.case
     framework = context.framework
-    month = "for the job" if model.one_off else "each month"
+    month = model.recurrence.when
     yield from _category_items(model, "up front", model.upfront_parts)
     pilot = model.priced(model.pilot.usd)
     if model.pilot.usd and pilot:
@@ -895,8 +901,10 @@ def _items(
         )
     elif sold := [cost.option for cost in ways.costs if cost.option.tuned_at]:
         yield from (_fee(option) for option in sold if option.fee)
-    elif not (model.one_off or case.tuning.service == "self_hosted") and (
-        tuned is None or tuned.runs != "own"
+    elif (
+        model.recurrence.repeats  # an endpoint is paid by the month
+        and case.tuning.service != "self_hosted"
+        and (tuned is None or tuned.runs != "own")
     ):
         yield _endpoint(context, ways)
     check = framework.ceiling.get("prompt_variations")
@@ -1062,7 +1070,7 @@ def _paid_by_tokens(ways: Ways) -> ServingOption | None:
     return None
 
 
-def _possible(
+def _possible_saving(
     counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
 ) -> Number:
     """The most that tuning could save per month: computed, else stated, but at most the bill."""
@@ -1091,27 +1099,7 @@ def _steps(
         if stated:
             benefits += f" + {stated}"
         running = usd(savings.fixed.value if savings.fixed else 0.0)
-    point = closed.months.value
-    low = closed.months.low
-    high = closed.months.high
-    if model.one_off:
-        if math.isinf(point):
-            back = "never, as less than that remains"
-        else:
-            back = "with the job"
-    elif closed.upfront.value <= 0:
-        back = "at once, nothing is spent up front"
-    elif math.isinf(point):
-        back = "never, as nothing remains to repay it"
-    else:
-        back = (
-            f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
-        )
-    if low != high and not model.one_off:
-        ends = months_range(low, high)
-        back += f", and {ends} over all pairings of the ranges"
-    if framework.break_even is not None and not model.one_off:
-        back += f" (it has to be under {months(framework.break_even.under_months)})"
+    back = _break_even_text(model, closed, framework)
     a_month = model.a_month
     if savings:
         running_line = f"Running costs{a_month} beside serving: {running} (below)"
@@ -1125,6 +1113,29 @@ def _steps(
     )
 
 
+def _break_even_text(model: CostModel, closed: ClosedForm, framework: Framework) -> str:
+    """When it is repaid, by likely values, and for ranges over all pairings of their ends."""
+    point = closed.months.value
+    if not model.recurrence.repeats:
+        if math.isinf(point):
+            return "never, as less than that remains"
+        return "with the job"
+    if closed.upfront.value <= 0:
+        text = "at once, nothing is spent up front"
+    elif math.isinf(point):
+        text = "never, as nothing remains to repay it"
+    else:
+        spent = usd(closed.upfront.value)
+        left = usd(closed.net.value)
+        text = f"{spent} / {left} = {months(point)}"
+    if closed.months.low != closed.months.high:
+        ends = months_range(closed.months.low, closed.months.high)
+        text += f", and {ends} over all pairings of the ranges"
+    if framework.break_even is not None:
+        text += f" (it has to be under {months(framework.break_even.under_months)})"
+    return text
+
+
 def _months(value: Interval | Unknown) -> Any:
     """Months, or a volume, in the form of a dossier: ``never`` where every end is infinite."""
     if isinstance(value, Unknown):
@@ -1132,7 +1143,7 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(amounts: ReckonedAmounts) -> Computed | Unknown:
+def _figures_by_traffic(amounts: ReckonedAmounts) -> Computed | Unknown:
     """The figures by traffic and prices; or what to state first where there is no price."""
     savings = amounts.savings
     ways = amounts.ways

@@ -86,32 +86,53 @@ def usable_tuned(costs: Sequence[ServingCost]) -> list[ServingCost]:
     return allowed or [cost for cost in tuned if cost.but_for_budget != "no"]
 
 
+class TunedServing(NamedTuple):
+    """The cost of serving the tuned model per month, as a sum over inputs; empty where unknown."""
+
+    terms: Sum = ()
+    inputs: Inputs = {}  #: Those that the case doesn't state.
+    is_named: bool = (
+        False  #: Whether it is the price of a known way, and no assumption.
+    )
+
+
 def tuned_serving(
     case: Case, ways: Ways, premium: Interval, offers: Sequence[TunedOffer] = ()
-) -> tuple[Sum, Inputs, bool]:
+) -> TunedServing:
     """The cost of serving the tuned model per month; empty where traffic and prices are unknown.
 
     Without a listed tuned model, a hosted one costs what services ask by the token. Where no
     service is known to, it is assumed to cost at most today's price of a call, times the premium of
-    a tuned model. The last value is False then.
+    a tuned model.
     """
     for cost in usable_tuned(ways.costs):
-        if cost.usd is not None:
-            if cost.option.gpu or cost.option.billed:
-                return (Product((SERVED,), says="serving"),), {SERVED: cost.usd}, True
-            return *_serving_terms(cost.option, ways.inputs), True
+        if cost.usd is None:
+            continue
+        if cost.option.gpu or cost.option.billed:
+            by_month = Product((SERVED,), says="serving")
+            return TunedServing((by_month,), {SERVED: cost.usd}, is_named=True)
+        terms, inputs = _serving_terms(cost.option, ways.inputs)
+        return TunedServing(terms, inputs, is_named=True)
     if ways.bill is None or case.tuning.service == "self_hosted":
-        return (), {}, False
+        return TunedServing()
     sold = _sold_by_token(case, ways, offers)
     if sold is not None:
-        call, says = sold
-        return (Product((SERVED_CALL, REQUESTS), says=says),), {SERVED_CALL: call}, True
-    now = ways.bill.option
+        usd_a_call, says = sold
+        by_call = Product((SERVED_CALL, REQUESTS), says=says)
+        return TunedServing((by_call,), {SERVED_CALL: usd_a_call}, is_named=True)
+    return _at_a_premium(ways.bill.option, ways.inputs, premium)
+
+
+def _at_a_premium(
+    now: ServingOption, inputs: Inputs, premium: Interval
+) -> TunedServing:
+    """Today's price of a call times the premium; empty where calls have no price."""
     if now.gpu or now.runs == "own" or (now.billed and now.bill_for is None):
-        return (), {}, False
-    inputs = {SERVED_CALL: call_range(now, ways.inputs), PREMIUM: premium}
+        return TunedServing()
     says = f"serving, a call at {figure(premium.value)} times today's price,"
-    return (Product((SERVED_CALL, REQUESTS, PREMIUM), says=says),), inputs, False
+    by_call = Product((SERVED_CALL, REQUESTS, PREMIUM), says=says)
+    known = {SERVED_CALL: call_range(now, inputs), PREMIUM: premium}
+    return TunedServing((by_call,), known)
 
 
 def _serving_terms(option: ServingOption, inputs: Inputs) -> tuple[Sum, Inputs]:
@@ -199,21 +220,13 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
     untuned = [cost for cost in costs if not cost.option.tuned]
     if not untuned:
         return Unknown(ask="name the model in use and those in question (models)")
-    sure, wide, beside = _baseline(
-        case, [cost for cost in untuned if cost.usd is not None]
-    )
-    if not sure:
+    baseline = _baseline(case, [cost for cost in untuned if cost.usd is not None])
+    if not baseline.sure:
         return Unknown(ask=_ask_for_baseline(untuned))
     bill = ways.bill
-    if bill and bill.usd and bill not in sure and not bill.option.tuned:
-        # the bill joins the ways that count, because no saving can exceed it
-        wide = [cost for cost in wide if cost not in sure]
-        sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)
-        if sure[0] is bill and beside != "today":
-            beside = "bill"
-    return _computed(
-        sure, wide, cheapest.option, cheapest.usd, ways.inputs, model, beside
-    )
+    if bill and bill.usd and bill not in baseline.sure and not bill.option.tuned:
+        baseline = baseline.with_bill(bill)
+    return _compute_savings(baseline, cheapest.option, cheapest.usd, ways.inputs, model)
 
 
 def _ask_for_baseline(untuned: Sequence[ServingCost]) -> str:
@@ -227,10 +240,24 @@ def _ask_for_baseline(untuned: Sequence[ServingCost]) -> str:
     )
 
 
-def _baseline(
-    case: Case, priced: Sequence[ServingCost]
-) -> tuple[list[ServingCost], list[ServingCost], Beside]:
-    """Options whose cheapest is the baseline, the same with possible ones, and the baseline's kind.
+class _Baseline(NamedTuple):
+    """Untuned ways whose cheapest one is the baseline of tuning."""
+
+    sure: list[ServingCost]  #: Those that count for sure.
+    wide: list[ServingCost]  #: The same, with those that may turn out to be allowed.
+    beside: Beside = ""
+
+    def with_bill(self, bill: ServingCost) -> _Baseline:
+        """The bill joins the ways that count, because no saving can exceed it."""
+        wide = [cost for cost in self.wide if cost not in self.sure]
+        sure = sorted([*self.sure[: _RIVALS - 1], bill], key=by_price)
+        if sure[0] is bill and self.beside != "today":
+            return _Baseline(sure, wide, "bill")
+        return _Baseline(sure, wide, self.beside)
+
+
+def _baseline(case: Case, priced: Sequence[ServingCost]) -> _Baseline:
+    """The untuned ways that tuning is compared with; empty where none counts.
 
     It consists of the ways that meet every target; else of those that meet all but the budget; else
     of the way that runs today, also cached, which changes no answer. An option with an open state
@@ -239,11 +266,11 @@ def _baseline(
     maybe = [cost for cost in priced if cost.admissible == "unknown"]
     enough = [cost for cost in priced if cost.admissible == "yes"]
     if enough:
-        return enough, enough + maybe, ""
+        return _Baseline(enough, enough + maybe)
     enough = [cost for cost in priced if cost.but_for_budget == "yes"]
     if enough:
         widens = [cost for cost in priced if cost.but_for_budget == "unknown"]
-        return enough, enough + widens, "budget"
+        return _Baseline(enough, enough + widens, "budget")
     used = in_use(case)
     today = [
         cost
@@ -254,28 +281,26 @@ def _baseline(
         and (cost.misses_targets or cost.admissible == "unknown")
     ]
     if not today:
-        return maybe, list(maybe), ""
+        return _Baseline(maybe, maybe)
     wide = today + [cost for cost in maybe if cost not in today]
     missed = any(cost.admissible == "no" for cost in today)
-    return today, wide, "today" if missed else ""
+    return _Baseline(today, wide, "today" if missed else "")
 
 
-def _computed(
-    sure_costs: list[ServingCost],
-    wide_costs: list[ServingCost],
+def _compute_savings(
+    baseline: _Baseline,
     tuned: ServingOption,
     tuned_usd: Interval,
     inputs: Inputs,
     model: CostModel,
-    beside: Beside,
 ) -> Savings:
     """Compute what tuning saves a month against the cheapest ways, and from which volume."""
-    sure = tuple(cost.option for cost in sure_costs[:_RIVALS])
-    maybe = [cost for cost in wide_costs if cost not in sure_costs]
+    sure = tuple(cost.option for cost in baseline.sure[:_RIVALS])
+    maybe = [cost for cost in baseline.wide if cost not in baseline.sure]
     wide = (*sure, *(cost.option for cost in maybe[:_RIVALS]))
-    fixed, in_total = _fixed(model, tuned_usd)
-    besides = _besides(model, fixed, in_total=in_total)
-    best = sure_costs[0]  # the cheapest come first
+    fixed, in_total = _costs_beside_serving(model, tuned_usd)
+    besides = _besides_by_serving(model, fixed, in_total=in_total)
+    best, *_ = baseline.sure  # the cheapest come first
     least = best.usd.value if best.usd else math.inf
     volume: Interval | Unknown = Unknown(
         ask="state the running costs by category (economics.monthly.ongoing), or an hourly rate"
@@ -299,7 +324,7 @@ def _computed(
         inputs=inputs,
         baseline=sure,
         tuned=tuned,
-        beside=beside,
+        beside=baseline.beside,
         best=best,
         usd=savings_range(sure, wide, tuned, inputs, lambda _: (0.0, 0.0, 0.0)),
         fixed=fixed,
@@ -313,7 +338,9 @@ def _computed(
     )
 
 
-def _fixed(model: CostModel, serving: Interval) -> tuple[Interval | None, bool]:
+def _costs_beside_serving(
+    model: CostModel, serving: Interval
+) -> tuple[Interval | None, bool]:
     """Running costs beside the serving, and whether the serving was subtracted from one total."""
     if model.running_besides is not None:
         return model.amount(model.running_besides), False
@@ -327,7 +354,9 @@ Besides = Callable[[float], tuple[float, float, float]]
 """Running costs beside the tuned serving: low, likely and high, by the cost of that serving."""
 
 
-def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Besides:
+def _besides_by_serving(
+    model: CostModel, fixed: Interval | None, *, in_total: bool
+) -> Besides:
     """Running costs beside the serving: the rest of a stated total, else the known ones."""
     known = fixed or Interval.certain(0.0)
     if not in_total or model.running is None:
@@ -386,7 +415,8 @@ def savings_range(
     """
     values = likely(inputs)
     by_option = {
-        rival: list(_ends(rival, tuned, inputs, besides)) for rival in {*sure, *wide}
+        rival: list(_savings_at_ends(rival, tuned, inputs, besides))
+        for rival in {*sure, *wide}
     }
     served = tuned.usd(values)
     _, likely_besides, _ = besides(served)
@@ -396,7 +426,7 @@ def savings_range(
     return Interval(min(point, least), point, max(point, largest))
 
 
-def _ends(
+def _savings_at_ends(
     rival: ServingOption, tuned: ServingOption, inputs: Inputs, besides: Besides
 ) -> Iterator[float]:
     """The saving over one option at every pairing, and at the bends between them."""
@@ -535,26 +565,35 @@ def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str)
     requests = values[REQUESTS]
     cost = usd(option.usd(values))
     if option.gpu:
-        hour, each, full, always = (values[name] for name in option.gpu)
-        needed = f"{figure(requests)} calls / ({figure(each)} an hour × {figure(full * 100)}%) = "
-        hours = f"{figure(requests / (each * full))} GPU hours"
-        floor = f"{figure(always)} always on = {figure(always * HOURS_PER_MONTH)} hours"
-        larger = f"the larger × {usd(hour)} = {cost}{a_month}"
-        return f"{option.name}: {needed}{hours}; {floor}; {larger}"
+        terms = _gpu_terms(option.gpu, values)
+        return f"{option.name}: {terms} = {cost}{a_month}"
     if option.billed:
         return f"{option.name}: {cost}{a_month}, the bill"
-    tokens = " + ".join(
-        f"{count(values[term.names[0]])} × {mtok_usd(term.factor * TOKENS_PER_MTOK)}"
-        for term in option.request
-    )
-    source = f" (prices from {option.catalogue})" if option.catalogue else ""
     parts = []
     if option.request:
-        parts.append(f"{count(requests)} calls × ({tokens}) / 1,000,000")
+        tokens = []
+        for term in option.request:
+            (amount,) = term.names  # the tokens in or out of a call
+            price = mtok_usd(term.factor * TOKENS_PER_MTOK)
+            tokens.append(f"{count(values[amount])} × {price}")
+        parts.append(f"{count(requests)} calls × ({' + '.join(tokens)}) / 1,000,000")
     if option.fee:
         an_hour = mtok_usd(option.fee / HOURS_PER_MONTH)
         parts.append(f"{figure(HOURS_PER_MONTH)} hours of one endpoint × {an_hour}")
+    source = f" (prices from {option.catalogue})" if option.catalogue else ""
     return f"{option.name}: {' + '.join(parts)} = {cost}{a_month}{source}"
+
+
+def _gpu_terms(names: Sequence[str], values: Mapping[str, float]) -> str:
+    """The hours of GPUs by calls and by what is always on, and the price of an hour."""
+    usd_an_hour, calls_an_hour, full, always_on = (values[name] for name in names)
+    calls = values[REQUESTS]
+    an_hour = f"{figure(calls_an_hour)} an hour × {figure(full * 100)}%"
+    hours = figure(calls / (calls_an_hour * full))
+    by_calls = f"{figure(calls)} calls / ({an_hour}) = {hours} GPU hours"
+    floor = figure(always_on * HOURS_PER_MONTH)
+    always = f"{figure(always_on)} always on = {floor} hours"
+    return "; ".join([by_calls, always, f"the larger × {usd(usd_an_hour)}"])
 
 
 def _running_step(savings: Savings, model: CostModel) -> str:
@@ -576,20 +615,21 @@ def _volume_steps(
     """Lines on the volume from which tuning pays, and the month that reaches it."""
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
-    # a volume of 0 means that nothing has to be earned back
-    if math.isinf(volume.value) or volume.value == 0:
         return
+    if volume.value == 0:
+        return  # nothing has to be earned back
     values = likely(savings.inputs)
     calls = count(volume.value)
     best = savings.best.option.line(values)
     tuned = savings.tuned.line(values)
+    # with prices by the call alone, the volume is one division
     if best.floor == tuned.floor == tuned.fee == 0 and fixed.value > 0:
         a_call = f"({call_usd(best.slope)} - {call_usd(tuned.slope)} a call)"
         calls = count(round(volume.value))
         yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls{model.a_month}"
     else:
         yield f"The saving covers {usd(fixed.value)} from {calls} calls{model.a_month}"
-    if not isinstance(savings.month, Interval) or model.one_off:
+    if not isinstance(savings.month, Interval) or not model.recurrence.repeats:
         return
     now = count(values[REQUESTS])
     month = savings.month.value

@@ -112,9 +112,11 @@ class ServingOption(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """The inputs of its cost, except the number of requests."""
-        bill = (
-            ((BILL, self.bill_for) if self.bill_for else (BILL,)) if self.billed else ()
-        )
+        bill: tuple[str, ...] = ()
+        if self.billed:
+            bill = (BILL,)
+            if self.bill_for:
+                bill = (BILL, self.bill_for)
         return (
             *(name for term in self.request for name in term.names),
             *bill,
@@ -184,15 +186,13 @@ def serving_costs(
     """
     options = _Options(case, prices, sovereign, as_of, margin)
     costs = sorted(options.every(), key=by_price)
-    rivals = [
-        cost
-        for name in unlisted(case, sovereign, as_of)
-        if (name, None) in prices
-        for cost in options.rival(Model(id=name))
-        if cost.usd is not None and cost.admissible != "no"
-    ]
-    rivals = sorted(rivals, key=by_price)[:_MOST_RIVALS]
-    return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
+    rivals: list[ServingCost] = []
+    for name in unlisted(case, sovereign, as_of):
+        if (name, None) in prices:
+            rivals += options.rival(Model(id=name))
+    able = [cost for cost in rivals if cost.usd is not None and cost.admissible != "no"]
+    cheapest = sorted(able, key=by_price)[:_MOST_RIVALS]
+    return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(cheapest))
 
 
 def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...]:
@@ -246,7 +246,7 @@ class _Options:
     def rival(self, model: Model) -> Iterator[ServingCost]:
         """A hosted model that the case doesn't list, served unchanged."""
         price = self.prices[model.id, None]
-        option = self._by_tokens(model.id, "as_is", price, False, "third_party")
+        option = self._option_by_tokens(model.id, "as_is", price, False, "third_party")
         if self._lacks(REQUESTS, *_TOKENS):
             return
         cost = self._cost(option, model, price)
@@ -299,35 +299,47 @@ class _Options:
         return None
 
     def _costs_of(self, model: Model, position: int) -> Iterator[ServingCost]:
-        """Every way to serve a model of the case, which has a position in its list."""
-        tuned = model.kind == "tuned"
+        """Every way to serve a model of the case, which has a position in its list.
+
+        By the first that is known: the price of its tokens, the GPUs that serve it, the bill, and
+        what the service of its base asks.
+        """
         runs = self._runs(model)
-        billed = self._billed(model, runs)
         price = price_of(model, self.prices)
-        own = runs == "own"
-        sold = None if own else sold_by_its_service(model, self.as_of)
         if price is not None:
-            for how in self._hows(price, tuned):
-                option = self._until(
-                    self._by_tokens(model.id, how, price, tuned, runs), model
-                )
-                lacks = self._lacks(REQUESTS, *self._tokens(tuned))
-                yield self._cost(option, model, price, lacks)
-        elif own and (model.serving or self.case.economics.serving) != GpuServing():
+            yield from self._costs_by_tokens(model, price, runs)
+            return
+        own = runs == "own"
+        if own and (model.serving or self.case.economics.serving) != GpuServing():
             stated = model.serving is not None
             yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
-        elif billed is not None:
+            return
+        billed = self._option_by_bill(model, runs)
+        if billed is not None:
             yield self._cost(billed, model)
-        elif sold is not None:
+            return
+        sold = None if own else sold_by_its_service(model, self.as_of)
+        if sold is not None:
             yield self._sold(model, sold, runs)
-        else:
-            where = f"models.{position}.usd_per_mtok"
-            option = ServingOption(model.id, "as_is", tuned, runs)
-            if own:
-                where = f"economics.serving, or {where}"
-                option = ServingOption(model.id, "self_hosted", tuned, runs)
-            lacks = f"state what {model.id} costs ({where})"
-            yield self._cost(option, model, lacks=lacks)
+            return
+        how: How = "as_is"
+        where = f"models.{position}.usd_per_mtok"
+        if own:
+            how = "self_hosted"
+            where = f"economics.serving, or {where}"
+        option = ServingOption(model.id, how, model.kind == "tuned", runs)
+        lacks = f"state what {model.id} costs ({where})"
+        yield self._cost(option, model, lacks=lacks)
+
+    def _costs_by_tokens(
+        self, model: Model, price: Price, runs: Runs
+    ) -> Iterator[ServingCost]:
+        """A model at the price of its tokens, in every way in which it may be called."""
+        tuned = model.kind == "tuned"
+        lacks = self._lacks(REQUESTS, *self._tokens(tuned))
+        for how in self._hows(price, tuned):
+            option = self._option_by_tokens(model.id, how, price, tuned, runs)
+            yield self._cost(self._until(option, model), model, price, lacks)
 
     def _sold(self, model: Model, sold: TunedOffer, runs: Runs) -> ServingCost:
         """A tuned model as the service of its base sells it, by the catalogue."""
@@ -345,7 +357,7 @@ class _Options:
             context_tokens=window,
             catalogue=catalogue,
         )
-        option = self._by_tokens(model.id, "as_is", price, True, runs)
+        option = self._option_by_tokens(model.id, "as_is", price, True, runs)
         option = option._replace(tuned_at=sold.service, fee=sold.usd_per_month)
         lacks = self._lacks(REQUESTS, *self._tokens(tuned=True))
         return self._cost(option, model, price, lacks)
@@ -361,7 +373,9 @@ class _Options:
         for name in end.successors if end else ():
             if (name, None) in self.prices:
                 price = self.prices[name, None]
-                then = self._by_tokens(name, "as_is", price, False, "third_party")
+                then = self._option_by_tokens(
+                    name, "as_is", price, False, "third_party"
+                )
                 break
         return option._replace(months=months, then=then)
 
@@ -387,7 +401,7 @@ class _Options:
             for name in _TOKENS
         ]
 
-    def _by_tokens(
+    def _option_by_tokens(
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
         """The option to serve a model by tokens, with caching or batches as ``how`` says."""
@@ -432,7 +446,7 @@ class _Options:
         option = ServingOption(name, "self_hosted", tuned, "own", gpu=gpu)
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
-    def _billed(self, model: Model, runs: Runs) -> ServingOption | None:
+    def _option_by_bill(self, model: Model, runs: Runs) -> ServingOption | None:
         """Today's way at its stated bill, where no price is known."""
         bill = self.case.today.usd_per_month
         if (

@@ -109,7 +109,9 @@ def simulate(
         partial(_draw_details, stakes, seed, draws)
     )
     if in_full:
-        details = partial(_as_drawn, _details(flow, values, success, working, paths))
+        details = partial(
+            _return_drawn, _details(flow, values, success, working, paths)
+        )
     return Draws(
         months=_percentiles(works),
         in_time=None if under_months is None else _share(works < under_months - _HAIR),
@@ -133,7 +135,7 @@ def _simulation(
         p_works=float(np.mean(success)),
         likely_usd=0.0,
         p_never=_share(paths.months > flow.horizon + _HAIR),
-        npv_usd=Percentiles(**_named(paths.npv)),
+        npv_usd=Percentiles(**_percentiles_by_name(paths.npv)),
         curve=(),
         tornado=(),
         cost_of_waiting_usd=float(np.mean(paths.waiting)),
@@ -155,7 +157,7 @@ def _likely_usd(flow: CashFlow) -> float:
     return float(at_middle.npv[0])
 
 
-def _as_drawn(details: DrawnDetails) -> DrawnDetails:
+def _return_drawn(details: DrawnDetails) -> DrawnDetails:
     return details
 
 
@@ -175,12 +177,14 @@ def _details(
     """The parts of a simulation that only some readers need: curve, tornado and worth."""
     tornado = _tornado(flow)
     curve = [
-        Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
+        Month(
+            month=n, if_works=_percentiles(usd[working])[1], **_percentiles_by_name(usd)
+        )
         for n, usd in enumerate(paths.cumulated)
     ]
     swings = [
-        Swing(input=label(name), low_usd=low, high_usd=high)
-        for name, low, high in tornado
+        Swing(input=label(swing.name), low_usd=swing.at_low, high_usd=swing.at_high)
+        for swing in tornado
     ]
     varies = len(success) > 1
     return DrawnDetails(
@@ -236,7 +240,7 @@ def _percentiles(values: Array) -> tuple[float, float, float]:
     return first, middle, last
 
 
-def _named(values: Array) -> dict[str, float]:
+def _percentiles_by_name(values: Array) -> dict[str, float]:
     return dict(zip(("p10", "p50", "p90"), _percentiles(values), strict=True))
 
 
@@ -251,7 +255,7 @@ _HALF_SPREAD = 0.25
 _SHARES = (".utilisation", ".failure_chance", ".price_fall_per_year")
 
 
-def _ends(name: str, spread: Interval) -> tuple[float, float]:
+def _ends_to_vary(name: str, spread: Interval) -> tuple[float, float]:
     """The ends of a range; a single number is varied by a quarter, but a share never exceeds 1."""
     if spread.varies:
         return spread.low, spread.high
@@ -260,7 +264,19 @@ def _ends(name: str, spread: Interval) -> tuple[float, float]:
     return low, min(high, 1.0) if name.endswith(_SHARES) else high
 
 
-def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
+class _InputSwing(NamedTuple):
+    """The net present value with one input at its low end and at its high end, in USD."""
+
+    name: str
+    at_low: float
+    at_high: float
+
+    @property
+    def width(self) -> float:
+        return abs(self.at_high - self.at_low)
+
+
+def _tornado(flow: CashFlow) -> list[_InputSwing]:
     """One input at a time at its ends, the others at their likeliest; failure at its chance.
 
     The widest swing comes first.
@@ -271,41 +287,37 @@ def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
     ]
     if not names:
         return []
+    # two runs for each input, side by side: in both of them all others are at their likeliest
+    runs = 2 * len(names)
     values: dict[str, Array | float] = dict(likely(inputs))
     for position, name in enumerate(names):
-        column = np.full(2 * len(names), inputs[name].value)
-        column[2 * position : 2 * position + 2] = _ends(name, inputs[name])
+        column = np.full(runs, inputs[name].value)
+        column[2 * position : 2 * position + 2] = _ends_to_vary(name, inputs[name])
         values[name] = column
-    npv = (
-        flow.follow(values, flow.odds(values, 2 * len(names)))
-        .npv.reshape(-1, 2)
-        .tolist()
-    )
-    swings = [(name, low, high) for name, (low, high) in zip(names, npv, strict=True)]
-    moved = [(name, low, high) for name, low, high in swings if abs(high - low) > _CENT]
-    return sorted(moved, key=_widest_first)
-
-
-def _widest_first(swing: tuple[str, float, float]) -> tuple[float, str]:
-    name, low, high = swing
-    return -abs(high - low), name
+    npv = flow.follow(values, flow.odds(values, runs)).npv.reshape(-1, 2).tolist()
+    swings = [
+        _InputSwing(name, low, high)
+        for name, (low, high) in zip(names, npv, strict=True)
+    ]
+    moved = [swing for swing in swings if swing.width > _CENT]
+    return sorted(moved, key=lambda swing: (-swing.width, swing.name))
 
 
 _CENT = 0.01
 
 
-def _scenarios(
-    flow: CashFlow, tornado: Sequence[tuple[str, float, float]]
-) -> Iterator[Scenario]:
+def _scenarios(flow: CashFlow, tornado: Sequence[_InputSwing]) -> Iterator[Scenario]:
     """All amounts at their worse ends, at their likeliest, and at their better ends.
 
     They assume that tuning works: its chance isn't an amount.
     """
     values: dict[str, Any] = {n: np.full(3, v) for n, v in likely(flow.inputs).items()}
-    for name, low, high in tornado:
-        ends = _ends(name, flow.inputs[name])
-        worse, better = ends if low <= high else ends[::-1]
-        values[name] = np.array([worse, flow.inputs[name].value, better])
+    for swing in tornado:
+        amount = flow.inputs[swing.name]
+        worse, better = _ends_to_vary(swing.name, amount)
+        if swing.at_low > swing.at_high:
+            worse, better = better, worse
+        values[swing.name] = np.array([worse, amount.value, better])
     paths = flow.follow(values, np.ones(3))
     upfront = np.zeros(3) + total(flow.upfront, values)
     first = paths.cumulated[1] - paths.cumulated[0]
@@ -322,7 +334,7 @@ def _scenarios(
 
 # What finding out is worth before anything is decided.
 
-_TOLD = 5
+_MOST_NAMED = 5
 _ENOUGH = 2_000
 
 
@@ -339,17 +351,16 @@ def _information_values(
                 what="a pilot before the rest is built, less its cost",
                 usd=gain,
             )
-    each = [
-        (evppi(net[:_ENOUGH], column[:_ENOUGH]), label(name))
-        for name, column in values.items()
-        if isinstance(column, np.ndarray)
-        and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
-    ]
-    worthwhile = sorted((w for w in each if w[0] > 1), key=lambda w: (-w[0], w[1]))
-    yield from (
-        InformationValue(kind="amount", what=what, usd=usd)
-        for usd, what in worthwhile[:_TOLD]
-    )
+    each = []
+    for name, column in values.items():
+        if name in (DISCOUNT, FAILURE, LIFE, PRICE_FALL):
+            continue  # assumptions, and no amounts that a team could count
+        if isinstance(column, np.ndarray):
+            usd = evppi(net[:_ENOUGH], column[:_ENOUGH])
+            each.append(InformationValue(kind="amount", what=label(name), usd=usd))
+    worthwhile = [value for value in each if value.usd > 1]
+    worthwhile.sort(key=lambda value: (-value.usd, value.what))
+    yield from worthwhile[:_MOST_NAMED]
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
@@ -361,30 +372,19 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
             "every amount is stated as one number, so every draw is the same: give the uncertain "
             "ones as {low, likely, high}"
         )
-    yield from (
-        f"{stakes.says[name]} ({name})"
-        for name in (FAILURE, LIFE, DISCOUNT, PRICE_FALL)
-        if name in flow.inputs and name not in stated and name in stakes.says
-    )
-    lacks = {
+    for name in (FAILURE, LIFE, DISCOUNT, PRICE_FALL):
+        if name in flow.inputs and name not in stated and name in stakes.says:
+            yield f"{stakes.says[name]} ({name})"
+    without = {
         DISCOUNT: "money later counts as much as money now",
         FAILURE: "the tuning works",
-        LIFE: "the tuned model never has to be tuned anew",
+        LIFE: flow.model.recurrence.never_ends,
     }
-    if flow.model.one_off:
-        lacks[LIFE] = (
-            "the job runs once: nothing is trained again, and nothing comes after it"
-        )
-    yield from (
-        f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs
-    )
+    for name, says in without.items():
+        if name not in flow.inputs:
+            yield f"{says} ({name})"
     if FAILURE in flow.inputs:
-        yield (
-            "a tuning that fails costs the pilot, and nothing else is paid"
-            if flow.pilots
-            else "no pilot is planned (tuning.pilot), so a tuning that fails costs all that is up "
-            "front. With one it costs the ask"
-        )
+        yield _price_of_failure(flow)
     if stakes.first_end:
         yield (
             f"the tuned model ends in {months(stakes.first_end)}, as is known (tuning.until, "
@@ -392,8 +392,17 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
         )
     if LIFE in flow.inputs:
         yield f"when the model's life ends, {flow.model.retraining_is}"
-    if not flow.model.one_off:
+    if flow.model.recurrence.repeats:
         yield from _assumes_of_traffic(flow)
+
+
+def _price_of_failure(flow: CashFlow) -> str:
+    if flow.pilots:
+        return "a tuning that fails costs the pilot, and nothing else is paid"
+    return (
+        "no pilot is planned (tuning.pilot), so a tuning that fails costs all that is up "
+        "front. With one it costs the ask"
+    )
 
 
 def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
@@ -445,37 +454,36 @@ class CashFlow:
         self.bill = None if savings else stakes.bill
         self.pilots = bool(stakes.pilots and model.pilot.usd)
         self.upfront: Sum = model.upfront
-        by_itself = savings is not None and not savings.serving_in_total
-        self.running: Sum = (
-            model.running_besides if by_itself else model.running
-        ) or ()
+        running = model.running
+        if savings is not None and not savings.serving_in_total:
+            running = model.running_besides
+        self.running: Sum = running or ()
         every = {**stakes.taken, **model.inputs, **(savings.inputs if savings else {})}
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:
         """The inputs that the cash flow depends on, among those that are known."""
-        again = self.model.retraining if LIFE in every or self.stakes.first_end else ()
-        terms = (*self.upfront, *self.running, *self.model.quality, *again)
+        terms = [*self.upfront, *self.running, *self.model.quality]
+        if LIFE in every or self.stakes.first_end:
+            terms += self.model.retraining
         if self.pilots and FAILURE in every:
             terms += self.model.pilot.usd
-        terms += () if self.savings else self.model.savings
-        read = {name for term in terms for name in term.names} | {
-            DISCOUNT,
-            FAILURE,
-            LIFE,
-        }
-        options = [*self.savings.baseline, self.savings.tuned] if self.savings else []
+        options: list[ServingOption] = []
+        if self.savings:
+            options += [*self.savings.baseline, self.savings.tuned]
+        else:
+            terms += self.model.savings
         if self.bill and self.model.savings:
             options.append(self.bill)
-        thens = [option.then for option in options if option.then]
-        if any(option.falls for option in options):
-            read |= {PRICE_FALL}
-        if options:
-            read |= {
-                REQUESTS,
-                GROWTH,
-                *(name for o in (*options, *thens) for name in o.names),
-            }
+        read = {DISCOUNT, FAILURE, LIFE}
+        for term in terms:
+            read.update(term.names)
+        for option in options:
+            read.update([REQUESTS, GROWTH], option.names)
+            if option.then:  # the successor of its model
+                read.update(option.then.names)
+            if option.falls:
+                read.add(PRICE_FALL)
         return read & set(every)
 
     def odds(self, values: Values, draws: int) -> Array:
@@ -524,47 +532,53 @@ class CashFlow:
     def _follow_each(
         self, values: Values, success: Array, *, each_month: bool
     ) -> Paths:
-        """Follow each draw by month: its worth, when it pays back, and the cost of waiting."""
-        draws = len(success)
+        """Follow each draw by month: its worth, when it pays back, and the cost of waiting.
+
+        A start a month later loses the result of month 1, saves a month's interest on the upfront
+        cost, and tunes again a month later each time: that is ``delay``.
+        """
         upfront = self._upfront_usd(values, success)
         life = values.get(LIFE, np.inf)
-        first = self.stakes.first_end
-        moves = LIFE in self.inputs or first is not None
-        again = total(self.model.retraining, values) if moves else 0.0
+        first_end = self.stakes.first_end
+        retraining = 0.0
+        if LIFE in self.inputs or first_end is not None:
+            retraining = total(self.model.retraining, values)
         step = _monthly_discount(values)
-        month = self._months(values)
-        cumulated = np.empty((self.horizon + 1 if each_month else 2, draws))
-        cumulated[0] = running = -upfront
-        worth = np.zeros(draws)
+        results = self._months(values)
+        running = -upfront  # what is cumulated so far, without discounts
+        cumulated = np.empty((self.horizon + 1 if each_month else 2, len(success)))
+        cumulated[0] = running
+        worth = np.zeros(len(success))
         delay = -(1 - step) * upfront
-        months = np.where(upfront <= 0, 0.0, np.inf)
+        months = np.where(upfront <= 0, 0.0, np.inf)  # until it is repaid
         discount: Any = 1.0
         redone: Any = 0.0
         result: Any = 0.0
         for number in range(1, self.horizon + 1):
             discount = discount * step
-            result = next(month)
-            before = redone
-            redone = again * _replaced(number, life, first)
+            result = next(results)
+            redone_before = redone
+            redone = retraining * _times_tuned_again(number, life, first_end)
             flow = success * (result - redone)
             worth += flow * discount
-            delay -= success * (redone - before) * discount
+            delay -= success * (redone - redone_before) * discount
             if number == 1:
                 delay += success * result * discount
             after = running + flow
-            back = np.isinf(months) & (after >= 0)
-            if back.any():
-                months[back] = number - 1 + _until_back(running[back], flow[back])
+            now_repaid = np.isinf(months) & (after >= 0)
+            if now_repaid.any():
+                within = _until_back(running[now_repaid], flow[now_repaid])
+                months[now_repaid] = number - 1 + within
             running = after
             if number < len(cumulated):
                 cumulated[number] = after
-        rest = success * (result - (again / life))
-        months = np.where(
-            np.isinf(months), self.horizon + _until_back(running, rest), months
-        )
+        # what isn't repaid at the horizon goes on like the last month, less tuning again on average
+        later = success * (result - retraining / life)
+        beyond = self.horizon + _until_back(running, later)
+        months = np.where(np.isinf(months), beyond, months)
         months = np.where(success > 0, months, np.inf)
         # it pays with the job or never, and waiting only puts it off
-        if self.model.one_off:
+        if not self.model.recurrence.repeats:
             months = np.where((months > 1) | (cumulated[1] < 0), np.inf, 1.0)
             delay = (1 - step) * (worth - upfront)
         return Paths(worth - upfront, months, cumulated, delay)
@@ -661,14 +675,18 @@ def _until_back(missing: Array, flow: Array) -> Any:
         return np.where(flow > 0, -missing / np.where(flow > 0, flow, 1.0), np.inf)
 
 
-def _replaced(number: int, life: Any, first: float | None) -> Any:
-    """How many times the model is tuned again at the start of a month: each time its life ends.
+def _times_tuned_again(month: int, life: Any, first_end: float | None) -> Any:
+    """How many times the model is tuned again in a month, counted from 1: each time its life ends.
 
-    ``first`` is the number of months until a known end; after it, the model's life counts.
+    ``first_end`` is the number of months until a known end; after it, the model's life counts. An
+    array where lives are drawn.
     """
-    since = number - (first or 0.0)
-    if first is not None and since <= 1:
-        return 1.0 if since > 0 else 0.0
-    if number > 1:
-        return np.ceil(since / life) - np.ceil((since - 1) / life)
-    return 0.0
+    lived = month - (
+        first_end or 0.0
+    )  # months of the first model whose end isn't known
+    if first_end is not None and lived <= 1:
+        return 1.0 if lived > 0 else 0.0
+    if month == 1:
+        return 0.0
+    # models begun by the end of this month, less those begun by the end of the last one
+    return np.ceil(lived / life) - np.ceil((lived - 1) / life)

@@ -15,6 +15,7 @@ from tuneworthy.model.base import (
     Interval,
     Range,
     Unknown,
+    break_even,
     field_path,
 )
 from tuneworthy.model.case import AmountOf, Case
@@ -25,16 +26,81 @@ RATE = "economics.hourly_rate_usd"
 BILL = "today.usd_per_month"
 REQUESTS = "economics.traffic.requests_per_month"
 GROWTH = "economics.traffic.growth_per_month"
-DISCOUNT = "economics.assumptions.discount_per_year"
-FAILURE = "economics.assumptions.failure_chance"
 LIFE = "economics.assumptions.model_life_months"
 PRICE_FALL = "economics.assumptions.price_fall_per_year"
+DISCOUNT = "economics.assumptions.discount_per_year"
+FAILURE = "economics.assumptions.failure_chance"
 SAVINGS = "economics.monthly.api_savings_usd"
 TRAINED = "plan.training_by_the_token.usd"
 SERVED = "serving.usd_per_month"
 SERVED_CALL = "serving.usd_per_call"
 ENDPOINT = "serving.endpoint_usd_per_month"
 PREMIUM = "serving.premium_of_a_hosted_tuned_model"
+
+# How the money of a case recurs: month after month, or once, for a job that ends.
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """What differs between work that goes on and a job that runs once."""
+
+    repeats: bool  #: Whether there is a second month.
+    a_month: str  #: The words behind the amount of a period.
+    when: str  #: The period of an amount in the list of costs.
+    left_out: frozenset[str]  #: Inputs that change nothing.
+    never_ends: str  #: What is assumed without a life of the tuned model.
+    drawn: str  #: How a saving is simulated.
+    drawn_capped: str  #: The same for a saving above the bill.
+    find_saving: str  #: What to do where the simulated runs don't pay back.
+
+    def months(self, wanted: float) -> int | float:
+        """The months that money counts for: as many as wanted; one for a job."""
+        return wanted if self.repeats else 1
+
+    def limit_months(self, under_months: float) -> float:
+        """Months within which the money has to come back; infinite for a job, which has one."""
+        return under_months if self.repeats else math.inf
+
+    def months_to_repay(self, spent: float, left: float) -> float:
+        """Months until ``left`` a period repays what was spent; infinite for never.
+
+        A job repays it at once or never.
+        """
+        if self.repeats:
+            return break_even(spent, left)
+        return 1.0 if left >= spent else math.inf
+
+
+MONTHLY = Recurrence(
+    repeats=True,
+    a_month=" per month",
+    when="each month",
+    left_out=frozenset(),
+    never_ends="the tuned model never has to be tuned anew",
+    drawn="month by month, with growth and the model's life,",
+    drawn_capped="capped at each month's bill,",
+    find_saving="find a saving within the month's bill, or state the growth that brings it",
+)
+
+ONCE = Recurrence(
+    repeats=False,
+    a_month="",
+    when="for the job",
+    # a job is over before traffic grows, a price falls or a model ends
+    left_out=frozenset({GROWTH, LIFE, PRICE_FALL}),
+    never_ends="the job runs once: nothing is trained again, and nothing comes after it",
+    drawn="capped at its bill,",
+    drawn_capped="capped at its bill,",
+    find_saving="find a saving within the bill of the job",
+)
+
+
+def recurrence_of(case: Case) -> Recurrence:
+    """How the money of a case recurs."""
+    return ONCE if case.one_off else MONTHLY
+
+
+# Amounts as sums of products.
 
 Values = Mapping[str, Any]
 """Value of every input: a number, or an array with one number for each draw."""
@@ -60,8 +126,8 @@ def stated(case: Case) -> dict[str, Interval]:
     }
     amounts["economics"] = case.economics
     inputs = dict(pair for path, value in amounts.items() for pair in read(path, value))
-    gone = (GROWTH, LIFE, PRICE_FALL) if case.one_off else ()
-    return {name: amount for name, amount in inputs.items() if name not in gone}
+    left_out = recurrence_of(case).left_out
+    return {name: amount for name, amount in inputs.items() if name not in left_out}
 
 
 class Product(NamedTuple):
@@ -169,7 +235,9 @@ class CostPart:
 
     def times(self, share: float) -> CostPart:
         """A share of this category."""
-        return CostPart(_times(self.usd, share), _times(self.hours, share))
+        return CostPart(
+            _multiply_terms(self.usd, share), _multiply_terms(self.hours, share)
+        )
 
     def __add__(self, other: CostPart) -> CostPart:
         return CostPart((*self.usd, *other.usd), (*self.hours, *other.hours))
@@ -182,7 +250,7 @@ def usd_of(parts: Mapping[str, CostPart], but: str = "") -> Sum:
     )
 
 
-def _times(terms: Sum, share: float) -> Sum:
+def _multiply_terms(terms: Sum, share: float) -> Sum:
     return tuple(term._replace(factor=term.factor * share) for term in terms if share)
 
 
@@ -208,15 +276,14 @@ class CostModel(NamedTuple):
     #: Running costs by the framework's table; empty without one.
     table: Mapping[str, CostPart]
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
-    #: Whether it is a job that runs once, so that nothing is kept fresh.
-    one_off: bool = False
+    recurrence: Recurrence = MONTHLY
     #: The value to state before the upfront cost can be known, unless it is the rate.
     lacks: str = ""
 
     @property
     def a_month(self) -> str:
         """The words behind a monthly amount; empty for a job, which is paid once."""
-        return "" if self.one_off else " per month"
+        return self.recurrence.a_month
 
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
@@ -233,7 +300,7 @@ class CostModel(NamedTuple):
 
     def priced(self, terms: Sum | None) -> Interval | None:
         """The amount; None where the terms are unknown, or hours have no rate."""
-        if terms is not None and _priced(terms, self.inputs):
+        if terms is not None and _has_inputs(terms, self.inputs):
             return self.amount(terms)
         return None
 
@@ -272,15 +339,18 @@ def build_cost_model(
         lacking: Hours to collect the data that lack for a pilot, and the rest of them.
     """
     builder = _Builder(case, framework, stated(case) | dict(more or {}))
-    whole, parts, retraining_is = builder.upfront(lacking, training)
+    upfront = builder.upfront(lacking, training)
+    parts = upfront.parts
     running, running_parts = builder.running(serving, is_named=is_named)
+    recurrence = recurrence_of(case)
+    table = builder.table("ongoing") if recurrence.repeats else {}
     in_parts = case.economics.monthly.ongoing_usd is None and running_parts
     return CostModel(
-        upfront=builder.or_none(whole),
+        upfront=builder.or_none(upfront.whole),
         upfront_parts=parts,
         pilot=builder.pilot(parts),
         retraining=usd_of({name: parts[name] for name in _RETRAINED if name in parts}),
-        retraining_is=retraining_is,
+        retraining_is=upfront.retraining_is,
         running=builder.or_none(running),
         running_parts=running_parts,
         running_besides=builder.or_none(
@@ -288,10 +358,10 @@ def build_cost_model(
         ),
         savings=builder.money(SAVINGS),
         quality=builder.money("economics.monthly.quality_value_usd"),
-        table={} if case.one_off else builder.table("ongoing"),
+        table=table,
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
-        one_off=case.one_off,
+        recurrence=recurrence,
         lacks=builder.lacks,
     )
 
@@ -314,6 +384,18 @@ def collecting_hours(
     return None
 
 
+_PAID_AGAIN = "data preparation and training are paid again"
+
+
+class _Upfront(NamedTuple):
+    """The cost up to the first version."""
+
+    whole: Sum | None  #: None where nobody states it and there is no table.
+    parts: dict[str, CostPart]
+    retraining_is: str = _PAID_AGAIN
+    """How it is known which part is paid again."""
+
+
 class _Builder:
     """Collects the inputs while it builds sums of them."""
 
@@ -326,11 +408,11 @@ class _Builder:
         self.inputs = inputs
         self.assumed: list[str] = []
         self.lacks = ""
-        self.one_off = case.one_off
+        self.recurrence = recurrence_of(case)
 
     def or_none(self, terms: Sum | None) -> Sum | None:
         """The sum if it can be priced, else None."""
-        if terms is not None and _priced(terms, self.inputs):
+        if terms is not None and _has_inputs(terms, self.inputs):
             return terms
         return None
 
@@ -375,11 +457,11 @@ class _Builder:
         rate = self.inputs[RATE].value if RATE in self.inputs else 0.0
         weights = {"hours": (1.0, 0.0), "usd": (0.0, 1.0), "": (rate, 1.0)}
         of_hours, of_usd = weights[kind]
-        middles = {
-            name: (_middle(row.hours) * of_hours + _middle(row.usd) * of_usd)
-            / (MONTHS_PER_QUARTER if row.every == "quarter" else 1)
-            for name, row in self.rows(table).items()
-        }
+        middles = {}
+        for name, row in self.rows(table).items():
+            months = MONTHS_PER_QUARTER if row.every == "quarter" else 1
+            middle = _middle(row.hours) * of_hours + _middle(row.usd) * of_usd
+            middles[name] = middle / months
         whole = sum(middles.values())
         if whole:
             return {n: middle / whole for n, middle in middles.items() if middle}
@@ -389,45 +471,50 @@ class _Builder:
         self,
         lacking: tuple[Range, Range] | None,
         training: TrainingCost | Unknown | None,
-    ) -> tuple[Sum | None, dict[str, CostPart], str]:
-        """The cost up to the first version, its categories, and how well later payments are known."""
+    ) -> _Upfront:
+        """The cost up to the first version: as stated by category or in sum, else by the table."""
         stated = self.economics.upfront
         path = "economics.upfront"
-        known = "data preparation and training are paid again"
         if stated.by_category:
             parts = {name: self.effort(f"{path}.{name}") for name in stated.by_category}
-            return usd_of(parts), parts, known
+            return _Upfront(usd_of(parts), parts)
         if stated.hours is not None or stated.usd is not None:
-            sums, parts = self._stated_in_sum(path)
-            if self.rows("upfront"):
-                return sums, parts, f"{known}, at their share of the framework's table"
-            known = (
-                "the whole upfront cost is paid again, because the share of data preparation "
-                "and training isn't stated"
-            )
-            return sums, parts, known
+            return self._stated_in_sum(path)
         parts = self.table("upfront")
         if not parts:
-            return None, {}, known
+            return _Upfront(None, {})
         self.assumed.append(path)
         if isinstance(training, Unknown):
             self.lacks = training.ask
             parts["training"] = CostPart((Product((TRAINED,)),))
-            return None, parts, known
-        small = self.rows("upfront")["training"].usd if "training" in parts else None
-        if training is not None and (
-            training.of_base or small is None or training.usd.value > small.high
-        ):
+            return _Upfront(None, parts)
+        if training is not None and self._replaces_row(training, parts):
             self.inputs[TRAINED] = training.usd
             by_token = Product((TRAINED,), says="training by the token")
             parts["training"] = CostPart((by_token,), source=training.how)
-        for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
-            middle = (span.low + span.most) / 2
-            self.inputs[f"plan.{name}.hours"] = Interval(span.low, middle, span.most)
-            parts[name] = self.work(f"plan.{name}.hours")
-        return usd_of(parts), parts, known
+        if lacking is not None:
+            for_pilot, rest = lacking
+            parts[LACKING_FIRST] = self._collecting(LACKING_FIRST, for_pilot)
+            parts[LACKING] = self._collecting(LACKING, rest)
+        return _Upfront(usd_of(parts), parts)
 
-    def _stated_in_sum(self, path: str) -> tuple[Sum, dict[str, CostPart]]:
+    def _replaces_row(
+        self, training: TrainingCost, parts: Mapping[str, CostPart]
+    ) -> bool:
+        """Whether a computed cost of training replaces the table's: for a known base, or a larger one."""
+        if training.of_base or "training" not in parts:
+            return True
+        by_table = self.rows("upfront")["training"].usd
+        return by_table is None or training.usd.value > by_table.high
+
+    def _collecting(self, name: str, hours: Range) -> CostPart:
+        """The hours to collect missing data, as a category."""
+        path = f"plan.{name}.hours"
+        middle = (hours.low + hours.most) / 2
+        self.inputs[path] = Interval(hours.low, middle, hours.most)
+        return self.work(path)
+
+    def _stated_in_sum(self, path: str) -> _Upfront:
         """Hours and money stated as one sum, split by the shares of the framework's table."""
         hours = self.work(f"{path}.hours")
         money = CostPart(self.money(f"{path}.usd"))
@@ -436,26 +523,35 @@ class _Builder:
             shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
             for name, part in shares.items():
                 parts[name] = parts.get(name, CostPart()) + whole.times(part)
-        return (*hours.usd, *money.usd), parts
+        sums = (*hours.usd, *money.usd)
+        if self.rows("upfront"):
+            at_share = f"{_PAID_AGAIN}, at their share of the framework's table"
+            return _Upfront(sums, parts, at_share)
+        return _Upfront(
+            sums,
+            parts,
+            "the whole upfront cost is paid again, because the share of data preparation and "
+            "training isn't stated",
+        )
 
     def pilot(self, parts: Mapping[str, CostPart]) -> CostPart:
         """The amount spent until the first comparison; nothing where the framework plans no pilot."""
         if self.rule is None:
             return CostPart()
+        # The pilot takes the whole design of the test, and half of what remains for running it.
         tested = (1 + self.rule.design_share) / 2
         shares = {
             **dict.fromkeys(_RETRAINED, self.rule.pilot_share),
             "evaluation": tested,
             LACKING_FIRST: 1.0,
         }
-        of = {
-            name: part
-            for name, part in shares.items()
-            if name in parts and parts[name].usd
-        }
-        whole = sum((parts[name].times(part) for name, part in of.items()), CostPart())
-        says = listing([f"{share(part)} of {plain(name)}" for name, part in of.items()])
-        return replace(whole, source=says)
+        whole = CostPart()
+        says = []
+        for name, spent in shares.items():
+            if name in parts and parts[name].usd:
+                whole += parts[name].times(spent)
+                says.append(f"{share(spent)} of {plain(name)}")
+        return replace(whole, source=listing(says))
 
     def running(
         self, serving: Sum, *, is_named: bool
@@ -465,12 +561,13 @@ class _Builder:
         path = "economics.monthly"
         if monthly.ongoing_usd is not None:
             whole = self.money(f"{path}.ongoing_usd")
-            return whole, {
-                "inference": CostPart(whole)
-            } if self.one_off else self._split(whole)
+            if self.recurrence.repeats:
+                return whole, self._split(whole)
+            return whole, {"inference": CostPart(whole)}
         if monthly.ongoing is None:
             parts = self.table("ongoing")
-            if self.one_off:
+            if not self.recurrence.repeats:
+                # nothing is watched or trained again after a job
                 parts = {
                     name: part for name, part in parts.items() if name == "inference"
                 }
@@ -480,14 +577,15 @@ class _Builder:
                 parts["inference"] = CostPart(serving)
             return (usd_of(parts) if parts else None), parts
         path = f"{path}.ongoing"
-        quarterly = f"{path}.retraining_hours_per_quarter"
+        retraining = CostPart()
+        if self.recurrence.repeats:
+            quarterly = f"{path}.retraining_hours_per_quarter"
+            retraining = self.work(quarterly, 1 / MONTHS_PER_QUARTER)
         parts = {
             "inference": CostPart(self.money(f"{path}.inference_usd")),
             "other": CostPart(self.money(f"{path}.other_usd")),
             "monitoring": self.work(f"{path}.monitoring_hours"),
-            "retraining": CostPart()
-            if self.one_off
-            else self.work(quarterly, 1 / MONTHS_PER_QUARTER),
+            "retraining": retraining,
         }
         return usd_of(parts), parts
 
@@ -504,7 +602,7 @@ class _Builder:
         parts = {}
         rows = self.rows("ongoing")
         for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():
-            usd = _times(whole, part)
+            usd = _multiply_terms(whole, part)
             rate = self.inputs.get(RATE)
             works = (
                 rate is not None
@@ -513,12 +611,12 @@ class _Builder:
                 and rows[name].hours
             )
             parts[name] = CostPart(
-                usd, _times(usd, 1 / rate.value) if rate and works else ()
+                usd, _multiply_terms(usd, 1 / rate.value) if rate and works else ()
             )
         return parts
 
 
-def _priced(terms: Sum, inputs: Inputs) -> bool:
+def _has_inputs(terms: Sum, inputs: Inputs) -> bool:
     return all(name in inputs for term in terms for name in term.names)
 
 

@@ -429,7 +429,7 @@ class PlanContext:
         parts = self.money.upfront_parts
         stated = self.case.economics.upfront.by_category
         known = category in (*parts, LACKING, LACKING_FIRST) or stated
-        if not known and not self._rows("upfront"):
+        if not known and not self._cost_rows("upfront"):
             self._row("upfront", category)
         others = [part for name, part in parts.items() if name not in _NAMED]
         rest = sum(others, CostPart()) if category == "deployment" else CostPart()
@@ -451,18 +451,18 @@ class PlanContext:
 
     def table(self, category: str) -> PhaseCost:
         """The framework's own row; the case's statement only where the framework has none."""
-        if category in self._rows("upfront"):
+        if category in self._cost_rows("upfront"):
             row = self._row("upfront", category)
             return cost_of(row.hours, row.usd)
         return self.priced(self.upfront(category))
 
-    def _rows(self, table: CostTable) -> Mapping[str, CostRow]:
+    def _cost_rows(self, table: CostTable) -> Mapping[str, CostRow]:
         costs = self.framework.costs
         return {} if costs is None else dict(getattr(costs, table))
 
     def _row(self, table: CostTable, category: str) -> CostRow:
         """A row of the framework's tables."""
-        rows = self._rows(table)
+        rows = self._cost_rows(table)
         if category not in rows:
             raise NoPlanError(
                 f"add costs.{table}.{category} to the framework, or state it in economics"

@@ -62,7 +62,7 @@ def record_for_goal(
     index: PrecedentIndex, goal: str, rules: Rules, least: int
 ) -> tuple[RuleOnCases, ...]:
     """How often each rule was right for the primary goal; for all goals where it has too few cases."""
-    untied = _untied(index)
+    untied = _cases_with_winner(index)
     of_goal = [case for case in untied if case.shown["goal"] == goal]
     if len(of_goal) >= least:
         return _record(of_goal, f"published cases of {plain(goal)}", rules)
@@ -83,10 +83,10 @@ def record_of(
     answered = {name for case in index.cases for name in case.answers}
     if answered.isdisjoint((*rules.indicators, *rules.anti_indicators)):
         return Unknown(ask="the published cases answer none of its questions")
-    return _record(_untied(index), "published cases", rules)
+    return _record(_cases_with_winner(index), "published cases", rules)
 
 
-def _untied(index: PrecedentIndex) -> list[Precedent]:
+def _cases_with_winner(index: PrecedentIndex) -> list[Precedent]:
     return [case for case in index.cases if case.shown["winner"] != "tie"]
 
 

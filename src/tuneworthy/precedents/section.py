@@ -110,11 +110,11 @@ def known_answers(
     index: PrecedentIndex, states: Mapping[str, State]
 ) -> dict[str, Known]:
     """A case's known answers to questions of the published cases, in the order of ids."""
+    answers = _count_features(index).answers
     return {
         name: state
         for name, state in sorted(states.items())
-        if state != "unknown"
-        and (_times(index)[name, "yes"] or _times(index)[name, "no"])
+        if state != "unknown" and (answers[name, "yes"] or answers[name, "no"])
     }
 
 
@@ -131,20 +131,20 @@ def likeness(
     With ``about``, only those with a common subject. Among equal ones, cases whose figures were
     read come before recalled ones, then the newer, then by id; never by their order in the index.
     """
-    times = _times(index)
+    counts = _count_features(index)
     total = len(index.cases)
     subjects, words = described(text, index.vocabulary)
-    subject_bits = {name: _surprise(times[name], total) for name in subjects}
-    word_bits = {word: _surprise(times[word, ""], total) / 2 for word in words}
-    goal_bits = {
-        goal: _surprise(times["goal", goal], total, len(GOALS))
-        / (1 if goal == goals[0] else 2)
-        for goal in goals
-    }
+    subject_bits = {name: _surprise(counts.subjects[name], total) for name in subjects}
+    word_bits = {word: _surprise(counts.words[word], total) / 2 for word in words}
+    goal_bits = {}
+    for goal in goals:
+        bits_of_goal = _surprise(counts.goals[goal], total, len(GOALS))
+        # further goals count half
+        goal_bits[goal] = bits_of_goal if goal == goals[0] else bits_of_goal / 2
     answer_bits: dict[str, dict[str, float]] = {}
     for name, mine in known_answers(index, states).items():
-        yes = times[name, "yes"]
-        no = times[name, "no"]
+        yes = counts.answers[name, "yes"]
+        no = counts.answers[name, "no"]
         bits = {"yes": _surprise(yes, yes + no, 2), "no": _surprise(no, yes + no, 2)}
         differing = -sum(bits.values()) / 2
         answer_bits[name] = {
@@ -170,15 +170,24 @@ def likeness(
     return sorted(similar, key=_order)
 
 
+class _FeatureCounts(NamedTuple):
+    """The number of published cases with each feature."""
+
+    subjects: Counter[str]
+    words: Counter[str]
+    goals: Counter[str]
+    answers: Counter[tuple[str, State]]  #: By question and answer.
+
+
 @lru_cache(maxsize=4)
-def _times(index: PrecedentIndex) -> Counter[object]:
-    """The number of published cases with each subject, each word and goal, and each answer."""
-    times = Counter[object]()
+def _count_features(index: PrecedentIndex) -> _FeatureCounts:
+    counts = _FeatureCounts(Counter(), Counter(), Counter(), Counter())
     for case in index.cases:
-        times.update(case.subjects)
-        times.update((word, "") for word in case.words)
-        times.update((("goal", case.shown["goal"]), *case.answers.items()))
-    return times
+        counts.subjects.update(case.subjects)
+        counts.words.update(case.words)
+        counts.goals[case.shown["goal"]] += 1
+        counts.answers.update(case.answers.items())
+    return counts
 
 
 def _surprise(times: int, total: int, kinds: int = 1) -> float:

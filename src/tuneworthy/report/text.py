@@ -213,18 +213,20 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
     for block in section.blocks:
         if getattr(block, "detail", False):
             continue
-        left = room - len(title) - len(lines) - bool(lines)
-        fits = _count_items(block) <= left  # every item takes a line or more
-        whole = _block(block, paint, "  ", False) if fits else []
-        if fits and not whole:
+        blank = [""] if lines else []  # before every block but the first
+        left = room - len(title) - len(lines) - len(blank)
+        # every item takes a line or more, so a block with too many isn't even laid out
+        may_fit = _count_items(block) <= left
+        whole = _block(block, paint, "  ", False) if may_fit else []
+        if may_fit and not whole:
             continue
-        fits = fits and len(whole) <= left
-        added = whole if fits else _cut_block(block, paint, left)
-        if not added:
-            break
-        lines += ["", *added] if lines else added
-        if not fits:
-            break
+        if may_fit and len(whole) <= left:
+            lines += [*blank, *whole]
+            continue
+        beginning = _cut_block(block, paint, left)
+        if beginning:
+            lines += [*blank, *beginning]
+        break
     if len(title) + len(lines) >= _LEAST_LINES or not title:
         return title + lines
     return []

@@ -303,7 +303,7 @@ class Labs:
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         """Work out the offer of a lab, with the time and memory that a pilot's training takes."""
-        lab = _prepared(source, settings)
+        lab = _prepare_lab(source, settings)
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
             return offer
@@ -334,7 +334,7 @@ class Labs:
         price has grown beyond the confirmed one, nothing is sent.
         """
         self._refuse(source)
-        lab = _prepared(source, settings)
+        lab = _prepare_lab(source, settings)
         offered = self._offer(lab, settings)
         refuse_unpriced(offered.quote)
         if offered.most_calls > calls or offered.most_usd > usd * (1 + 1e-9):
@@ -446,7 +446,7 @@ def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
     return tuple(lacks)
 
 
-def _prepared(source: str | Path, settings: LabSettings) -> Any:
+def _prepare_lab(source: str | Path, settings: LabSettings) -> Any:
     """Prepare a lab by its settings. Code beside a case never runs here."""
     names = {"chosen", "seed", "max_tokens", "as_of"}
     if settings.kind == "retrieve":

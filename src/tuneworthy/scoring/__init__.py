@@ -95,7 +95,10 @@ def default_scorers(
     """
     kit = kit or Kit()
     references = [
-        value for case in cases if not _compared(case) for value in case.accepted
+        value
+        for case in cases
+        if not _has_comparing_check(case)
+        for value in case.accepted
     ]
     are_texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
@@ -109,7 +112,7 @@ def default_scorers(
     return (scorer_for(name, kit),)
 
 
-def _compared(case: EvalCase) -> bool:
+def _has_comparing_check(case: EvalCase) -> bool:
     kinds = (scorer_kind(check.scorer) for check in case.checks)
     return any(kind is not None and kind.compares for kind in kinds)
 
@@ -164,7 +167,7 @@ class Marker:
             for check in case.checks:
                 if repr(check) not in self._made:
                     self._made[repr(check)] = scorer_for(check, self._kit)
-            alone = _compared(case)
+            alone = _has_comparing_check(case)
             of_set = (
                 scorer for scorer in self._scorers if not (alone and scorer.compares)
             )

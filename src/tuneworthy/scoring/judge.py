@@ -84,7 +84,7 @@ class Judge(Scorer):
 
     def question(self, output: Output, case: EvalCase) -> dict[str, Any] | None:
         """The fields of a request to a grader; None where a part is too long to be shown whole."""
-        parts = self._parts(output, case)
+        parts = self._parts_for_grader(output, case)
         if any(len(text) > LONGEST_PART for _, text in parts):
             return None
         # The mark is a digest of all it encloses, so nothing that is enclosed can foresee it.
@@ -102,7 +102,9 @@ class Judge(Scorer):
             "response_schema": self._schema(),
         }
 
-    def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
+    def _parts_for_grader(
+        self, output: Output, case: EvalCase
+    ) -> list[tuple[str, str]]:
         """The parts that the grader sees: question, passages, a right answer and the answer."""
         talk = "\n".join(
             f"{message.role}: {message.content}" for message in case.messages

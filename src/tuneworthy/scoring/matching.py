@@ -123,7 +123,7 @@ def matcher() -> Matcher:
     return Matcher()
 
 
-def _answers(questions: IO[bytes]) -> Iterator[str]:
+def _answer_lines(questions: IO[bytes]) -> Iterator[str]:
     """The answer of this process to each line: yes, no, or no_pattern."""
     for line in questions:
         pattern, text, whole, capitals = json.loads(line)
@@ -151,7 +151,7 @@ def _main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    for answer in chain(["ready"], _answers(sys.stdin.buffer)):
+    for answer in chain(["ready"], _answer_lines(sys.stdin.buffer)):
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()  # whoever started it waits for the line
 

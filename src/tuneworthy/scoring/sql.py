@@ -83,7 +83,7 @@ class Sql(Comparer):
         }
         if not right_rows:
             return unscored("reference_fails", str(results[accepted[0]]))
-        rows = self._rows(query_in(output.text))
+        rows = self._run_query(query_in(output.text))
         if isinstance(rows, str):
             return wrong(
                 rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG
@@ -98,10 +98,10 @@ class Sql(Comparer):
 
     def _result(self, query: str) -> Rows | str:
         if query not in self._results:
-            self._results[query] = self._rows(query_in(query))
+            self._results[query] = self._run_query(query_in(query))
         return self._results[query]
 
-    def _rows(self, query: str) -> Rows | str:
+    def _run_query(self, query: str) -> Rows | str:
         """The result of a query, or the id of the fault."""
         if not query:
             return "no_result"

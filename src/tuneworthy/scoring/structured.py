@@ -193,17 +193,26 @@ class AcceptedCall(NamedTuple):
                 self._equal(*p, depth + 1) for p in pairs
             )
         if isinstance(value, Mapping) and isinstance(wanted, Mapping):
-            choices = {k: _listed(v) if self.listed else [v] for k, v in wanted.items()}
-            return value.keys() <= wanted.keys() and all(
-                any(self._equal(value[key], choice, depth + 1) for choice in some)
-                if key in value
-                else self.listed and _OPTIONAL in some
-                for key, some in choices.items()
-            )
+            return self._equal_fields(value, wanted, depth)
         return same(value, wanted)
 
+    def _equal_fields(
+        self, value: Mapping[str, Any], wanted: Mapping[str, Any], depth: int
+    ) -> bool:
+        """Whether every field is wanted and right, and none is missing that isn't optional."""
+        if not value.keys() <= wanted.keys():
+            return False
+        for key, accepted in wanted.items():
+            choices = _as_list(accepted) if self.listed else [accepted]
+            if key not in value:
+                if not self.listed or _OPTIONAL not in choices:
+                    return False
+            elif not any(self._equal(value[key], each, depth + 1) for each in choices):
+                return False
+        return True
 
-def _listed(values: Any) -> list[Any]:
+
+def _as_list(values: Any) -> list[Any]:
     return values if isinstance(values, list) else [values]
 
 
@@ -221,7 +230,7 @@ def model_calls(output: Output) -> list[ModelCall] | None:
     if output.tool_calls:
         pairs = [(name, Output(text or "{}").json) for name, text in output.tool_calls]
     else:
-        many = _listed(output.json)
+        many = _as_list(output.json)
         if not many or not all(
             isinstance(call, Mapping) and "name" in call for call in many
         ):
@@ -288,10 +297,12 @@ def _pairs(
     ]
     # taking the first fit for each call could leave a later call without one
     partner: dict[int, int] = {}
-    return sum(_placed(index, fits, partner, set()) for index in range(len(calls)))
+    return sum(
+        _find_partner(index, fits, partner, set()) for index in range(len(calls))
+    )
 
 
-def _placed(
+def _find_partner(
     index: int, fits: Sequence[list[int]], partner: dict[int, int], seen: set[int]
 ) -> bool:
     """Find a partner for a call, moving others where that helps (Kuhn's method)."""
@@ -299,7 +310,7 @@ def _placed(
         if k in seen:
             continue
         seen.add(k)
-        if k not in partner or _placed(partner[k], fits, partner, seen):
+        if k not in partner or _find_partner(partner[k], fits, partner, seen):
             partner[k] = index
             return True
     return False

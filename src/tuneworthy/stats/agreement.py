@@ -36,7 +36,7 @@ def cohen_kappa(
     None without such an item. None, too, where both gave one label throughout, as chance would
     agree as much.
     """
-    codes, q, names = _rated(ratings, clusters)
+    codes, q, names = _items_rated_enough(ratings, clusters)
     rows = np.zeros((len(codes), q * q))
     rows[np.arange(len(codes)), codes[:, 0] * q + codes[:, 1]] = 1
 
@@ -57,7 +57,7 @@ def fleiss_kappa(
 
     None without such an item, and where all labels are the same.
     """
-    codes, q, names = _rated(ratings, clusters)
+    codes, q, names = _items_rated_enough(ratings, clusters)
     raters = codes.shape[1]
     counts = _counts(codes, q)
     if not len(counts) or raters < 2:
@@ -83,7 +83,7 @@ def nominal_alpha(
 
     None where no item has two labels, or all labels are the same.
     """
-    codes, q, names = _rated(ratings, clusters, least=2)
+    codes, q, names = _items_rated_enough(ratings, clusters, least=2)
     counts = _counts(codes, q)
     size = counts.sum(axis=1)
     apart = (size**2 - (counts**2).sum(axis=1)) / (
@@ -103,7 +103,7 @@ def nominal_alpha(
     return _with_interval("nominal_alpha", rows, names, alpha, rng)
 
 
-def _rated(
+def _items_rated_enough(
     ratings: Ratings, clusters: Sequence[str], least: int | None = None
 ) -> tuple[Ints, int, list[str]]:
     """The items that enough labellers have labelled, and their clusters.

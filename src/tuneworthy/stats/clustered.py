@@ -153,6 +153,14 @@ def leaning(error: float, t: float, residual: Floats) -> Ends:
     return min(low, *ends), max(high, *ends)
 
 
+class ValueWithEnds(NamedTuple):
+    """A number with the ends of its interval, in the unit of the values."""
+
+    value: float
+    low: float
+    high: float
+
+
 _LEANING = 0.5
 """The number of clusters with a hit that the worst case counts as, when a design effect is judged.
 It is set so that the interval of a share of 1%, in conversations of very unequal size, holds the
@@ -285,9 +293,7 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     return Estimate(value, value - half, value + half, len(ys), k)
 
 
-def true_share(
-    seen: Estimate, sensitivity: Ends, specificity: Ends
-) -> tuple[float, float, float]:
+def true_share(seen: Estimate, sensitivity: Ends, specificity: Ends) -> ValueWithEnds:
     """The true share and its ends, where a detector with known errors observed another share.
 
     The correction of Rogan and Gladen (1978), with the intervals of the shares of real ones that
@@ -295,18 +301,18 @@ def true_share(
     the interval is never narrower than that of ``seen`` mapped through a perfect detector; (0, 1)
     where it is no better than chance at the worst.
     """
-    if sensitivity[0] + specificity[0] <= 1:
-        return seen.value, 0.0, 1.0
+    if min(sensitivity) + min(specificity) <= 1:
+        return ValueWithEnds(seen.value, 0.0, 1.0)
+    middle = _true_rate(seen.value, sum(sensitivity) / 2, sum(specificity) / 2)
+    corners = product((seen.low, seen.high), sensitivity, specificity)
+    rates = [_true_rate(*corner) for corner in corners]
+    return ValueWithEnds(middle, min(*rates, middle), max(*rates, middle))
 
-    def real(rate: float, sens: float, spec: float) -> float:
-        return min(1.0, max(0.0, (rate + spec - 1) / (sens + spec - 1)))
 
-    middle = real(seen.value, sum(sensitivity) / 2, sum(specificity) / 2)
-    ends = [
-        real(*corner)
-        for corner in product((seen.low, seen.high), sensitivity, specificity)
-    ]
-    return middle, min(*ends, middle), max(*ends, middle)
+def _true_rate(flagged: float, sensitivity: float, specificity: float) -> float:
+    """The rate of real ones behind a rate of flagged ones, within 0 and 1."""
+    rate = (flagged + specificity - 1) / (sensitivity + specificity - 1)
+    return min(1.0, max(0.0, rate))
 
 
 def _drop_missing(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
@@ -414,26 +420,28 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
     Returns their places in order, and the weight of each in the unit of the sizes: size over
     chance. The weights sum to the size of the stratum.
     """
-    stands = np.zeros(len(sizes))
+    weights = np.zeros(len(sizes))  # 0 for a unit that isn't drawn
     rest = np.arange(len(sizes))
     left = wanted
+    # A unit whose chance would be 1 or more is taken. Then others may be as large.
     while left and len(rest):
         large = sizes[rest] * left >= sizes[rest].sum()
         if not large.any():
             break
-        stands[rest[large]] = sizes[rest[large]]
+        weights[rest[large]] = sizes[rest[large]]
         rest = rest[~large]
         left = left - int(large.sum())
+    # The others are laid end to end in a drawn order, and a unit is taken at each step, from a drawn
+    # start: no unit is as long as a step, so none is taken twice.
     if left and len(rest):
         order = rng.permutation(rest)
         ends = np.cumsum(sizes[order])
         step = ends[-1] / left
-        at = np.searchsorted(
-            ends, (rng.random() + np.arange(left)) * step, side="right"
-        )
-        stands[order[np.minimum(at, len(order) - 1)]] = step
-    chosen = np.flatnonzero(stands)
-    return chosen, stands[chosen]
+        points = (rng.random() + np.arange(left)) * step
+        hits = np.searchsorted(ends, points, side="right")
+        weights[order[np.minimum(hits, len(order) - 1)]] = step
+    chosen = np.flatnonzero(weights)
+    return chosen, weights[chosen]
 
 
 CERTAIN: Ends = (
@@ -467,22 +475,22 @@ def share_given(
     seen = share(hit[flag > 0], groups[flag > 0])
     if seen is None or (sensitivity == CERTAIN == specificity):
         return seen
-    shares: list[tuple[float, float, float]] = []
+    shares: list[ValueWithEnds] = []
     middle = (sum(sensitivity) / 2, sum(specificity) / 2)
     for s, c in (middle, *product(sensitivity, specificity)):
-        at = _ratio(hit, (flag - (1 - c)) / (s + c - 1), groups) if s + c > 1 else None
-        if at is None:
+        corrected = None
+        if s + c > 1:
+            corrected = _weighted_share(hit, (flag - (1 - c)) / (s + c - 1), groups)
+        if corrected is None:
             return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
-        shares.append(at)
-    values, lows, highs = zip(*shares, strict=True)
-    low = min(seen.low, *lows)
-    high = max(seen.high, *highs)
-    return Estimate(values[0], low, high, seen.n, seen.clusters)
+        shares.append(corrected)
+    at_middle, *_ = shares
+    low = min(seen.low, *(share.low for share in shares))
+    high = max(seen.high, *(share.high for share in shares))
+    return Estimate(at_middle.value, low, high, seen.n, seen.clusters)
 
 
-def _ratio(
-    hit: Floats, weight: Floats, groups: Ints
-) -> tuple[float, float, float] | None:
+def _weighted_share(hit: Floats, weight: Floats, groups: Ints) -> ValueWithEnds | None:
     """The weighted share with its ends, within 0 and 1; None for weights that sum to nothing."""
     total = float(weight.sum())
     _, member = np.unique(groups, return_inverse=True)
@@ -493,7 +501,7 @@ def _ratio(
     sums = np.bincount(member, weights=weight * (hit - value), minlength=k)
     half = t95(k - 1) * math.sqrt(k / (k - 1) * float(sums @ sums)) / total
     low, middle, high = np.clip((value - half, value, value + half), 0.0, 1.0).tolist()
-    return middle, low, high
+    return ValueWithEnds(middle, low, high)
 
 
 LEAST_VARIATION = 0.05
@@ -527,33 +535,59 @@ def explained_share(
         return None
     _, level = np.unique(group[kept], return_inverse=True)
     member, k = members(clusters[kept])
-    own = _within(x, level, np.ones(len(x)))
-    aside = _within(z, level, np.ones(len(z)))
-    along = float(aside @ aside)
-    own = own - aside * (float(own @ aside) / along if along > 0 else 0.0)
-    if k < 4 or own.std() < LEAST_VARIATION * x.mean():
+    if k < 4 or _own_variation(x, z, level) < LEAST_VARIATION * x.mean():
         return None
-    y, weight, slope = _fit(y, x, z, level)
-    columns = np.column_stack([_within(x, level, weight), _within(z, level, weight)])
-    left = _within(y, level, weight) - columns @ slope
-    inner = np.linalg.pinv(columns.T @ (columns * weight[:, None]))
-    leverage = sum_by(member, ((columns @ inner) * columns).sum(axis=1) * weight, k)
-    pull = inner[0] @ (columns * (weight * left)[:, None]).T
-    pull /= 1 - np.minimum(leverage, 0.9)[member]  # as if the cluster had been left out
-    middle_x = float(x.mean())
-    middle_y = float(y.mean())
+    fit = _fit_times(y, x, z, level)
+    slope, _ = fit.slopes.tolist()
+    # the share is slope · mean(x) / mean(y): what each call adds to each of the three
+    mean_x = float(x.mean())
+    mean_y = float(fit.times.mean())
     n = len(y)
-    value = float(slope[0]) * middle_x / middle_y
-    influence = pull * middle_x / middle_y
-    influence = influence + float(slope[0]) * (x - middle_x) / (middle_y * n)
-    influence = influence - value * (y - middle_y) / (middle_y * n)
+    value = slope * mean_x / mean_y
+    influence = _influence_on_slope(fit, x, z, level, member) * mean_x / mean_y
+    influence = influence + slope * (x - mean_x) / (mean_y * n)
+    influence = influence - value * (fit.times - mean_y) / (mean_y * n)
     sums = sum_by(member, influence, k)
     half = t95(k - 3) * math.sqrt(k / (k - 1) * float(sums @ sums))
     return Estimate(value, value - half, value + half, n, k)
 
 
-def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, Floats]:
-    """Fit times by iteratively reweighted least squares: lowered outliers, weights, and two slopes."""
+def _own_variation(x: Floats, z: Floats, level: Ints) -> float:
+    """The standard deviation of x within its groups, once what z explains is taken out."""
+    equal = np.ones(len(x))
+    own = _within(x, level, equal)
+    other = _within(z, level, equal)
+    square = float(other @ other)
+    if square > 0:
+        own = own - other * (float(own @ other) / square)
+    return float(own.std())
+
+
+def _influence_on_slope(
+    fit: _TimesFit, x: Floats, z: Floats, level: Ints, member: Ints
+) -> Floats:
+    """By how much each call moves the slope of x, as if its cluster had been left out."""
+    weight = fit.weight
+    columns = np.column_stack([_within(x, level, weight), _within(z, level, weight)])
+    left = _within(fit.times, level, weight) - columns @ fit.slopes
+    inner = np.linalg.pinv(columns.T @ (columns * weight[:, None]))
+    leverage_of_call = ((columns @ inner) * columns).sum(axis=1) * weight
+    leverage = sum_by(member, leverage_of_call, int(member.max()) + 1)
+    influence: Floats = inner[0] @ (columns * (weight * left)[:, None]).T
+    influence /= 1 - np.minimum(leverage, 0.9)[member]
+    return influence
+
+
+class _TimesFit(NamedTuple):
+    """Times fitted on two causes, with a level for each group."""
+
+    times: Floats  #: Far ones are lowered.
+    weight: Floats  #: One over the squared fit.
+    slopes: Floats  #: Of the cause, and of the other.
+
+
+def _fit_times(y: Floats, x: Floats, z: Floats, level: Ints) -> _TimesFit:
+    """Fit times by iteratively reweighted least squares."""
     weight = np.ones(len(y))
     drawn = y
     slope = np.zeros(2)
@@ -572,7 +606,7 @@ def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, 
         fitted = np.maximum(fitted, _FLOOR * float(y.mean()))
         drawn = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
         weight = (float(y.mean()) / fitted) ** 2
-    return drawn, weight, slope
+    return _TimesFit(drawn, weight, slope)
 
 
 def _means(values: Floats, level: Ints, weight: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tuneworthy.stats.clustered import (
     Estimate,
+    ValueWithEnds,
     dot,
     floats,
     leaning,
@@ -40,7 +41,7 @@ def paired_difference(
     first less second. The interval is (-1, 1) where there is a single conversation (``clusters``,
     as whole numbers). NaN leaves a case out; None where no case has both.
     """
-    differences, member, k = _both(first, second, clusters)
+    differences, member, k = _paired_scores(first, second, clusters)
     if not k:
         return None
     value = float(differences.mean())
@@ -64,19 +65,21 @@ def cases_needed(
     where the two don't differ, by too little for any test, or no two cases (and conversations) have
     both.
     """
-    differences, member, k = _both(first, second, clusters)
+    differences, member, k = _paired_scores(first, second, clusters)
     n = len(differences)
     value = float(differences.mean()) if k else 0.0
     if k < 2 or value == 0:
         return None
-    variance = max(float(differences.var(ddof=1)), _spread(differences, member, k))
+    variance = max(
+        float(differences.var(ddof=1)), _clustered_variance(differences, member, k)
+    )
     needed = (Z95 + Z80) ** 2 * variance / value**2
     if needed <= max(MOST_USEFUL, 2 * n):
         return max(2, math.ceil(needed))
     return None
 
 
-def _both(
+def _paired_scores(
     first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None
 ) -> tuple[Floats, Ints, int]:
     """Differences of the cases that have both scores, their conversations, and the number of these."""
@@ -86,7 +89,7 @@ def _both(
     return differences[kept], *members(groups[kept])
 
 
-def _spread(differences: Floats, member: Ints, k: int) -> float:
+def _clustered_variance(differences: Floats, member: Ints, k: int) -> float:
     """The variance of a difference, with conversations as clusters."""
     off = sum_by(member, differences - float(differences.mean()), k)
     return k / (k - 1) * float((off**2).sum()) / len(differences)
@@ -95,6 +98,23 @@ def _spread(differences: Floats, member: Ints, k: int) -> float:
 DRAWS = 20_000
 _MOST_PAIRED = 20
 _FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
+
+
+class ArmBounds(NamedTuple):
+    """An arm's mean score, and ends that hold for all arms together."""
+
+    estimate: Estimate  #: With the interval of this arm alone.
+    low: float
+    high: float
+
+
+class PairedLead(NamedTuple):
+    """By how much one arm is ahead of another on the cases that both have."""
+
+    difference: Estimate
+    cases_needed: (
+        int | None
+    )  #: Shared cases that would settle it; None for too small a lead.
 
 
 class Quantiles(NamedTuple):
@@ -133,46 +153,49 @@ def _bonferroni(intervals: int) -> float:
 
 def arm_estimate(
     scores: Floats, cases: Ints, reach: float, *, as_share: bool
-) -> tuple[Estimate, float, float]:
+) -> ArmBounds:
     """An arm's mean score, and the ends of the interval that holds for all arms together.
 
     Wilson's interval for shares; else the mean and its standard error. Cases are clusters.
     ``reach`` is in standard errors. The ends are infinite for a single case that isn't a share.
     """
-    own = share(scores, cases) if as_share else mean(scores, cases)
-    wide = share(scores, cases, reach=reach) if as_share else own
-    assert own is not None  # every arm has a case
-    assert wide is not None
     if as_share:
-        return own, min(wide.low, own.low), max(wide.high, own.high)
+        own = share(scores, cases)
+        wide = share(scores, cases, reach=reach)
+        assert own is not None  # every arm has a case
+        assert wide is not None
+        return ArmBounds(own, min(wide.low, own.low), max(wide.high, own.high))
+    own = mean(scores, cases)
+    assert own is not None  # every arm has a case
     wider = reach / Z95
     low = own.value + (own.low - own.value) * wider
     high = own.value + (own.high - own.value) * wider
-    return own, low, high
+    return ArmBounds(own, low, high)
 
 
 def paired(
     first: Floats, second: Floats, reach: float = Z95, clusters: Ints | None = None
-) -> tuple[Estimate, int | None] | None:
+) -> PairedLead | None:
     """The mean difference of the best arm on the cases that both have, and the cases to settle it.
 
-    The upper end reaches ``reach`` standard errors, the lower end Student's t. At the second number
-    of shared cases, the lower end would lie above zero with 80% power, if difference and spread
+    The upper end reaches ``reach`` standard errors, the lower end Student's t. At
+    ``cases_needed``, the lower end would lie above zero with 80% power, if difference and spread
     stay. NaN where an arm lacks the case. The number is None where the first arm isn't ahead, or by
     too little for a test. The result is None with under two clusters; without ``clusters``, each
     case is one.
     """
-    apart, member, k = _both(first, second, clusters)
+    apart, member, k = _paired_scores(first, second, clusters)
     if k < 2:
         return None
     n = len(apart)
     value = float(apart.mean())
-    spread = math.sqrt(_spread(apart, member, k))
+    spread = math.sqrt(_clustered_variance(apart, member, k))
     error = t95(k - 1) * spread / math.sqrt(n)
     estimate = Estimate(value, value - error, value + error * reach / Z95, n, k)
     if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
-        return estimate, None
-    return estimate, max(2, math.ceil(((Z95 + Z80) * spread / value) ** 2))
+        return PairedLead(estimate, None)
+    needed = ((Z95 + Z80) * spread / value) ** 2
+    return PairedLead(estimate, max(2, math.ceil(needed)))
 
 
 def _reach(drawn: Floats, variance: Floats) -> float:
@@ -320,24 +343,23 @@ def _cases_needed(
     with the root of its cases, so the design effect of conversations is included. None where the
     number is more than labelling is worth: then the margin has to decide.
     """
+    # the arms whose bounds have to clear the target, with the share that each is taken to have
     blocking = [(chosen, chosen.value)]
     if chosen.value < target:
         blocking += [(arm, min(arm.value, chosen.value)) for arm in tried]
-    halves = (
-        (
-            arm.high - arm.value if value < target else arm.value - arm.low,
-            abs(value - target),
-        )
-        for arm, value in blocking
-    )
+    longest = 0.0
+    for arm, value in blocking:
+        # the half of the interval that has to become shorter than the distance
+        half = arm.high - arm.value if value < target else arm.value - arm.low
+        longest = max(longest, times_longer(half, abs(value - target)))
     now = chosen.n + max((arm.n for arm in tried), default=0)
-    return useful(now, max(times_longer(half, distance) for half, distance in halves))
+    return useful(now, longest)
 
 
 ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.
 
 
-def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
+def expected_gain(scores: ArrayLike) -> ValueWithEnds | None:
     """The gain from one more draw of a generator over the best so far, as a share with its ends.
 
     Over all orders in which ``n`` exchangeable draws could have come, the last one raised the best
@@ -357,9 +379,10 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     n = len(values)
     if n < ENOUGH_DRAWS:
         return None
-    most = max(0.0, 1.0 - float(values[-1]))
-    high = most * (1 - 0.025 ** (1 / n))
-    return min(float(values[-1] - values[-2]) / n, high), 0.0, high
+    second_largest, largest = values[-2:].tolist()
+    left = max(0.0, 1.0 - largest)
+    high = left * (1 - 0.025 ** (1 / n))
+    return ValueWithEnds(min((largest - second_largest) / n, high), 0.0, high)
 
 
 #: Under this many labels, or labelled conversations, nothing is said.
@@ -382,7 +405,7 @@ def predicted_mean(
     a grader who agrees with all of them lead to certainty. ``clusters`` of the estimate are the
     conversations with a label; None under 20 of them.
     """
-    return _predicted(judge, labels, clusters, _CELLS)
+    return _estimate_predicted(judge, labels, clusters, _CELLS)
 
 
 def predicted_difference(
@@ -399,56 +422,69 @@ def predicted_difference(
     first_labels, second_labels = labels
     judged = floats(first_judged) - floats(second_judged)
     labelled = floats(first_labels) - floats(second_labels)
-    return _predicted(judged, labelled, clusters, _WINS)
+    return _estimate_predicted(judged, labelled, clusters, _WINS)
 
 
-def _predicted(
+def _estimate_predicted(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
     """The labels' mean, corrected by the grader's scores of cases with and without a label.
 
+    With labels y, and scores s and r of cases with and without one, it is
+    ``mean(y) + weight · (mean(r) - mean(s))`` (PPI++, Angelopoulos, Duchi and Zrnic 2023). A grader
+    who scores the unlabelled cases higher so raises the mean, by as much as people follow it.
+
     ``cells`` are the added labels, and the grader's score for each between its lowest and highest.
     """
-    added_labels, judged_at = cells
+    added_labels, added_places = cells
     scores = floats(judge)
     human = floats(labels)
-    there = ~np.isnan(human)
+    has_label = ~np.isnan(human)
     groups = np.arange(len(scores)) if clusters is None else np.asarray(clusters)
-    labelled = len(np.unique(groups[there]))
-    if labelled < ENOUGH_LABELS:
+    conversations = len(np.unique(groups[has_label]))
+    if conversations < ENOUGH_LABELS:
         return None
-    seen = scores[there]
-    people = human[there]
-    rest = scores[~there]
-    weight = _weight(seen, people, rest)
-    others = float(rest.mean()) if len(rest) else float(seen.mean())
-    value = float(people.mean()) + weight * (others - float(seen.mean()))
-    # the part that each case adds to the error; added labels count as conversations
-    expected = np.where(
-        np.isnan(judged_at), others, scores.min() + judged_at * np.ptp(scores)
-    )
-    added = added_labels - weight * (expected - others)
-    right = np.concatenate([people - weight * (seen - others), added])
-    centre = float(right.mean())
+    label = human[has_label]
+    score = scores[has_label]
+    other_scores = scores[~has_label]
+    weight = _weight_of_grader(label, score, other_scores)
+    other_mean = float(score.mean())
+    if len(other_scores):
+        other_mean = float(other_scores.mean())
+    value = float(label.mean()) + weight * (other_mean - float(score.mean()))
+    # the error: a labelled case has the label that the grader doesn't explain, any other case its
+    # score; added labels count as conversations
+    added_scores = scores.min() + added_places * np.ptp(scores)
+    added_scores = np.where(np.isnan(added_places), other_mean, added_scores)
+    added = added_labels - weight * (added_scores - other_mean)
+    unexplained = label - weight * (score - other_mean)
+    n = len(unexplained) + len(added)
+    centre = float(np.concatenate([unexplained, added]).mean())
     error = np.empty(len(scores))
-    error[there] = (right[: len(people)] - centre) / len(right)
-    error[~there] = weight * (rest - others) / max(1, len(rest))
+    error[has_label] = (unexplained - centre) / n
+    error[~has_label] = weight * (other_scores - other_mean) / max(1, len(other_scores))
     member, k = members(groups)
-    parts = np.concatenate([sum_by(member, error, k), (added - centre) / len(right)])
-    spread = math.sqrt(dot(parts, parts) * labelled / (labelled - 1))
-    below, above = leaning(spread, t95(labelled - 1), parts)
+    parts = np.concatenate([sum_by(member, error, k), (added - centre) / n])
+    # as in the jackknife, but only conversations with a label count as drawn
+    spread = math.sqrt(dot(parts, parts) * conversations / (conversations - 1))
+    below, above = leaning(spread, t95(conversations - 1), parts)
+    # a mean of labels lies within their scale
     least = float(added_labels.min())
     most = float(added_labels.max())
     value = min(most, max(least, value))
-    low = max(least, centre + below)
-    high = min(most, centre + above)
-    return Estimate(value, min(low, value), max(high, value), len(scores), labelled)
+    low = min(value, max(least, centre + below))
+    high = max(value, min(most, centre + above))
+    return Estimate(value, low, high, len(scores), conversations)
 
 
-def _weight(seen: Floats, people: Floats, rest: Floats) -> float:
-    """The weight of the grader, between 0 and 1, that gives the lowest variance."""
-    spread = float(np.var(seen, ddof=1))
-    if spread <= 0 or len(rest) < 2:
+def _weight_of_grader(label: Floats, score: Floats, other_scores: Floats) -> float:
+    """The weight of the grader, between 0 and 1, that gives the lowest variance.
+
+    ``cov(y, s) / (var(s) · (1 + n / N))``, of n cases with a label and N without one.
+    """
+    spread = float(np.var(score, ddof=1))
+    if spread <= 0 or len(other_scores) < 2:
         return 0.0
-    together = float(np.cov(people, seen, ddof=1)[0, 1])
-    return min(1.0, max(0.0, together / (spread * (1 + len(seen) / len(rest)))))
+    together = float(np.cov(label, score, ddof=1)[0, 1])
+    best = together / (spread * (1 + len(score) / len(other_scores)))
+    return min(1.0, max(0.0, best))

@@ -75,13 +75,13 @@ def corrected_quality(quality: Interval, wrong: FailureShare) -> Interval:
     """
     share = 0.0 if isinstance(wrong.share, Unknown) else wrong.share
     return Interval(
-        _raised(quality.low, wrong.low),
-        _raised(quality.value, share),
-        _raised(quality.high, wrong.high),
+        _raise_by_wrong_references(quality.low, wrong.low),
+        _raise_by_wrong_references(quality.value, share),
+        _raise_by_wrong_references(quality.high, wrong.high),
     )
 
 
-def _raised(quality: float, wrong: float) -> float:
+def _raise_by_wrong_references(quality: float, wrong: float) -> float:
     """The corrected quality, at least the measured one: rounding could lower it."""
     return min(1.0, max(quality, quality + (1 - quality) * wrong))
 

@@ -44,7 +44,7 @@ class Trend(NamedTuple):
         """The factor by which it grows in some periods: value, low and high."""
         half = t95(self.degrees) * self.error
         low, value, high = (
-            math.exp(_bounded(growth * periods))
+            math.exp(_bound_exponent(growth * periods))
             for growth in (self.growth - half, self.growth, self.growth + half)
         )
         return value, low, high
@@ -59,12 +59,12 @@ class Trend(NamedTuple):
         line = (
             self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.together
         )
-        count = math.exp(_bounded(middle)) * periods
+        count = math.exp(_bound_exponent(middle)) * periods
         own = 1 / max(count, 1.0) + self.scatter / periods
         own *= (1 + self.alike) / (1 - self.alike)
         half = t95(self.degrees) * math.sqrt(max(line, 0.0) + own)
         low, high = (
-            math.exp(_bounded(middle + side)) * periods for side in (-half, half)
+            math.exp(_bound_exponent(middle + side)) * periods for side in (-half, half)
         )
         return count, low, high
 
@@ -137,8 +137,10 @@ def trend(counts: Floats) -> Trend | None:
 def poisson_interval(count: int) -> Ends:
     """The exact 95% interval of the mean behind one count (Garwood 1936); from 0 for none."""
     top = count + 10 * math.sqrt(count + 1) + 10
-    low = _where(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0
-    return low, _where(lambda mean: 1 - _at_most(count, mean), top, 0.975)
+    low = (
+        _solve_rising(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0
+    )
+    return low, _solve_rising(lambda mean: 1 - _at_most(count, mean), top, 0.975)
 
 
 def _alike(left: Floats, fitted: int) -> float:
@@ -157,7 +159,9 @@ def _at_most(count: int, mean: float) -> float:
     return math.fsum(math.exp(log) for log in logs)
 
 
-def _where(rising: Callable[[float], float], top: float, share: float = 0.025) -> float:
+def _solve_rising(
+    rising: Callable[[float], float], top: float, share: float = 0.025
+) -> float:
     """The point between 0 and ``top`` at which a rising function reaches a share."""
     low = 1e-12
     high = top
@@ -167,5 +171,5 @@ def _where(rising: Callable[[float], float], top: float, share: float = 0.025) -
     return (low + high) / 2
 
 
-def _bounded(exponent: float) -> float:
+def _bound_exponent(exponent: float) -> float:
     return min(max(exponent, -50.0), 50.0)

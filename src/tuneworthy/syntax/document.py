@@ -280,7 +280,7 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     if kind in _FIXES:
         what, fix = _FIXES[kind]
         return f"{picture}, which {what}", (
-            "number" in fix and _as_number(value)
+            "number" in fix and _intended_number(value)
         ) or fix
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
@@ -302,7 +302,7 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     return picture, fixes.get(kind, message[:1].lower() + message[1:])
 
 
-def _as_number(value: Any) -> str:
+def _intended_number(value: Any) -> str:
     """How to write a number that was meant as a share or with separated thousands; "" for others."""
     text = value.strip() if isinstance(value, str) else ""
     if match := _PERCENT.fullmatch(text):

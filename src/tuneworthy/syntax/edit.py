@@ -6,6 +6,7 @@ the old data with the new values and nothing else; otherwise nothing is changed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -21,7 +22,8 @@ Keys = tuple[str | int, ...]
 K = TypeVar("K", bound=Keys)
 """The type of a mapping's keys: paths without places in lists are paths, too."""
 
-_STEP = 2
+_STEP = 2  # columns that a line below its key is further in
+_LINE_BREAK = re.compile(r"[\r\n]")
 
 
 class WholeValue(str):
@@ -66,24 +68,21 @@ def _put_data(
     """Put a value into plain data, and return the places in the text that change."""
     here = _above(data, keys, name, error)
     there = _below(here, keys[-1])
-    if (
-        isinstance(there, dict)
-        and isinstance(value, str)
-        and not isinstance(value, WholeValue)
-    ):
+    replaces = isinstance(value, WholeValue)
+    if isinstance(there, dict) and isinstance(value, str) and not replaces:
         there["value"] = value
         return [((*keys, "value"), value)]
     if (
         isinstance(there, dict)
         and isinstance(value, Mapping)
-        and set(there) <= set(value)
+        and set(there) <= set(value)  # no key is lost
     ):
         moved = {key: part for key, part in value.items() if there.get(key) != part}
         there.update(moved)
         return [((*keys, key), part) for key, part in moved.items()]
     if there is not None and there == _plain(value):
         return []
-    _set(here, keys[-1], _plain(value))
+    _set_item(here, keys[-1], _plain(value))
     return [(keys, value)]
 
 
@@ -108,9 +107,10 @@ def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
             what = f"{path} has no place {key + 1}; it has {len(here)}"
             raise error(what, where=name, fix="add one after another")
         if position < len(keys) - 1:
-            if (below := _below(here, key)) is None:
+            below = _below(here, key)
+            if below is None:
                 below = [] if isinstance(keys[position + 1], int) else {}
-                _set(here, key, below)
+                _set_item(here, key, below)
             here = below
     return here
 
@@ -121,7 +121,7 @@ def _below(here: Any, key: str | int) -> Any:
     return here.get(key)
 
 
-def _set(here: Any, key: str | int, value: Any) -> None:
+def _set_item(here: Any, key: str | int, value: Any) -> None:
     if isinstance(key, int) and key == len(here):
         here.append(value)
     else:
@@ -142,11 +142,15 @@ def _put_text(text: str, keys: Keys, value: Value) -> str:
     node: Any = yaml.compose(text, Loader=PARSER)
     if node is None:
         return f" {_flow(keys, value)}{text}"
-    after_key = depth = 0
-    while depth < len(keys) and (child := _child(node, keys[depth])) is not None:
+    after_key = 0
+    depth = 0
+    for key in keys:
+        child = _child(node, key)
+        if child is None:
+            break
         after_key, node = child
         depth += 1
-    rest = keys[depth:]
+    rest = keys[depth:]  # the steps that don't exist yet
     if not rest:
         return _replace(text, node, after_key, _flow((), value))
     if not isinstance(node, yaml.ScalarNode):
@@ -193,10 +197,11 @@ def _cut(text: str, node: Any, instead: str) -> str:
 def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
     """The text with an existing value replaced."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not after_key:
-        space = " " if node.start_mark.index == node.end_mark.index else ""
-        return _cut(
-            text, node, space + shown + (_line_end(text) * _is_block_scalar(node))
-        )
+        if node.start_mark.index == node.end_mark.index:
+            shown = f" {shown}"  # an empty value begins right after its key's colon
+        if _is_block_scalar(node):
+            shown += _line_end(text)  # which ends with the line break that is cut
+        return _cut(text, node, shown)
     # a value that stood on lines of its own moves behind its key
     colon = text.index(":", after_key) + 1
     between = text[colon : node.start_mark.index].rstrip()
@@ -206,36 +211,33 @@ def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
 def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
     """The text with a new key or item after the last one."""
     if node.flow_style:
+        # after the last value, or after the opening bracket
+        opening = node.start_mark.index + 1
+        end = max((child.end_mark.index for child in _children(node)), default=opening)
         comma = ", " if node.value else ""
-        at = max(
-            (c.end_mark.index for c in _children(node)),
-            default=node.start_mark.index + 1,
-        )
-        return text[:at] + comma + _flow(rest, value)[1:-1] + text[at:]
-    breaks = _line_end(text)
-    end = _end(node)
-    ends = (p for p in (text.find("\n", end), text.find("\r", end)) if p >= 0)
-    at = min(ends, default=len(text))
-    return (
-        text[:at]
-        + breaks
-        + breaks.join(_lines(rest, value, node.start_mark.column))
-        + text[at:]
-    )
+        inside = _flow(rest, value)[1:-1]  # without brackets of its own
+        return f"{text[:end]}{comma}{inside}{text[end:]}"
+    line_end = _LINE_BREAK.search(text, _end(node))
+    end = len(text) if line_end is None else line_end.start()
+    lines = ["", *_lines_of_path(rest, value, node.start_mark.column)]
+    return text[:end] + _line_end(text).join(lines) + text[end:]
 
 
-def _lines(keys: Keys, value: Value, column: int) -> list[str]:
+def _lines_of_path(keys: Keys, value: Value, column: int) -> list[str]:
     """The lines of a path, with the value in the last one."""
-    key = keys[0]
-    rest = keys[1:]
+    key, *rest = keys
     margin = " " * column
+    below = [_flow((), value)]
+    if rest:
+        below = _lines_of_path(tuple(rest), value, column + _STEP)
     if isinstance(key, int):
-        below = _lines(rest, value, column + _STEP) if rest else [_flow((), value)]
-        return [f"{margin}- {below[0].lstrip(' ')}", *below[1:]]
+        # an item stands on the line of its dash
+        first, *others = below
+        return [f"{margin}- {first.lstrip(' ')}", *others]
     head = f"{margin}{_scalar(key)}:"
     if not rest:
-        return [f"{head} {_flow((), value)}"]
-    return [head, *_lines(rest, value, column + _STEP)]
+        return [f"{head} {below[0]}"]
+    return [head, *below]
 
 
 def _flow(keys: Keys, value: Value) -> str:
@@ -268,10 +270,10 @@ def _scalar(value: str) -> str:
     with suppress(InputError):
         if all(parse(text, "", InputError).data == data for text, data in tries):
             return value
-    return '"' + "".join(map(_quoted, value)) + '"'
+    return '"' + "".join(map(_escape_sign, value)) + '"'
 
 
-def _quoted(sign: str) -> str:
+def _escape_sign(sign: str) -> str:
     if sign in '"\\':
         return f"\\{sign}"
     return sign if sign.isprintable() else f"\\U{ord(sign):08x}"

@@ -62,7 +62,7 @@ class Tokenizer:
     def _cut(self, word: str) -> list[int]:
         """The numbers of a word's pieces; those of short words are remembered."""
         letters = chain.from_iterable(map(self._letter_pieces, word))
-        numbers = [self._ids[piece] for piece in self._merged(list(letters))]
+        numbers = [self._ids[piece] for piece in self._merge_pieces(list(letters))]
         if len(word) <= _MOST_LETTERS:
             if len(self._known) >= _MOST_WORDS:
                 self._known.clear()
@@ -74,7 +74,7 @@ class Tokenizer:
             return (letter,)
         return [self._bytes[byte] for byte in letter.encode()]
 
-    def _merged(self, pieces: list[str]) -> list[str]:
+    def _merge_pieces(self, pieces: list[str]) -> list[str]:
         """Merge neighbors until no pair is in the list.
 
         A merged piece takes the place of its left half, and the place of the right half stays

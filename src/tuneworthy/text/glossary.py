@@ -25,7 +25,9 @@ class Glossary:
     """Searches for terms, for wrong words for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._entries = tuple(_cleaned(term) for term in terms if term.term.strip())
+        self._entries = tuple(
+            _without_blank_words(term) for term in terms if term.term.strip()
+        )
         patterns: dict[str, Pattern] = {}
         for index, entry in enumerate(self._entries):
             named = (
@@ -38,12 +40,16 @@ class Glossary:
                     whole = _whole(word, caseless=not entry.case_sensitive)
                     patterns[f"{index} {kind} {k}"] = whole
         self._searcher = Searcher(patterns)
-        self._inside = {
-            (index, k): (holders, _outside(word, [self._entries[h] for h in holders]))
-            for index, entry in enumerate(self._entries)
-            for k, word in enumerate(entry.forbidden)
-            if (holders := _holders(word, self._entries))
-        }
+        # for a wrong word within right terms: these terms, and a test for the word outside of them
+        self._inside: dict[
+            tuple[int, int], tuple[tuple[int, ...], Callable[[str], bool]]
+        ] = {}
+        for index, entry in enumerate(self._entries):
+            for k, word in enumerate(entry.forbidden):
+                holders = _holders(word, self._entries)
+                if holders:
+                    terms = [self._entries[holder] for holder in holders]
+                    self._inside[index, k] = (holders, _outside(word, terms))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -93,7 +99,7 @@ class Glossary:
         return by_word
 
 
-def _cleaned(term: Term) -> Term:
+def _without_blank_words(term: Term) -> Term:
     """A term without blank words."""
     words = {
         "term": " ".join(term.term.split()),
@@ -179,15 +185,15 @@ class Phrases:
 def _counts(phrases: Sequence[str], texts: Sequence[str]) -> list[tuple[str, int]]:
     """The number of texts with each phrase, one text at a time, for samples."""
     seen = Counter[str]()
-    folded = [(phrase, _folded(phrase)) for phrase in phrases]
-    for text in map(_folded, texts):
+    folded = [(phrase, _fold_case(phrase)) for phrase in phrases]
+    for text in map(_fold_case, texts):
         for phrase, wanted in folded:
             if wanted in text and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text):
                 seen[phrase] += 1
     return sorted(seen.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _folded(text: str) -> str:
+def _fold_case(text: str) -> str:
     return " ".join(text.replace("’", "'").casefold().split())
 
 

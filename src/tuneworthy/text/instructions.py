@@ -124,7 +124,7 @@ class Reader:
         """
         text = prompt[:_LONGEST_PROMPT]
         by_ask: dict[Ask, Instruction] = {}
-        for offset, line in _lines(text):
+        for offset, line in _lines_with_offset(text):
             for sentence, ask in self._asks_of(line):
                 place = min(
                     1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt))
@@ -138,7 +138,7 @@ class Reader:
         return tuple(agreed[:MOST_INSTRUCTIONS])
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _lines_with_offset(text: str) -> Iterator[tuple[int, str]]:
     """Lines that may contain an instruction, each with its offset."""
     offset = 0
     fenced = False

@@ -42,11 +42,11 @@ def read_json(text: str) -> tuple[Any, bool]:
     """
     if text.lstrip()[:1] not in _BEGINS:
         return UNREAD, False
-    value = _decoded(text)
+    value = _decode_or_text(text)
     if value is UNREAD and "```" in text[:200]:
         block = _FENCED.fullmatch(text)
         if block is not None:
-            return _decoded(block[1]), True
+            return _decode_or_text(block[1]), True
     return value, False
 
 
@@ -96,7 +96,7 @@ def looks_like_json(text: str) -> bool:
     return "```" in text and _BLOCK.search(text) is not None
 
 
-def _decoded(text: str) -> Any:
+def _decode_or_text(text: str) -> Any:
     try:
         return _decode(text)
     except _NO_JSON:

@@ -129,7 +129,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
     if letter == " ":
         return _SPACES
     if letter.isascii() or not caseless:
-        return _escaped(letter)
+        return _escape_pattern(letter)
     forms = {
         letter,
         letter.lower(),
@@ -139,10 +139,10 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
     }
     if letter == "ß":
         forms.add("\u1e9e")  # the capital ß, which upper() doesn't give
-    return b"(?:" + b"|".join(_escaped(form) for form in sorted(forms)) + b")"
+    return b"(?:" + b"|".join(_escape_pattern(form) for form in sorted(forms)) + b")"
 
 
-def _escaped(text: str) -> bytes:
+def _escape_pattern(text: str) -> bytes:
     """Escape literal text for hyperscan and `re`."""
     return b"".join(
         bytes((byte,))
@@ -414,7 +414,7 @@ class Searcher:
             if database is not None:
                 self._scan = _scanner(database)
 
-    def _compiled(self) -> Callable[[memoryview, OnHit], None]:
+    def _scan_function(self) -> Callable[[memoryview, OnHit], None]:
         if self._scan is None:
             self._scan = _scanner(_database(self._needles, keeps=True))
         return self._scan
@@ -430,68 +430,80 @@ class Searcher:
         self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]
     ) -> None:
         """Search texts in one pass and note where each pattern matches first."""
-        begins = texts.ends - texts.lengths
-        begin = int(begins[start])
-        refuted: set[tuple[int, int]] = set()
-        ids: list[int] = []
+        begin = int(texts.ends[start] - texts.lengths[start])
+        refuted: set[tuple[int, int]] = set()  # pattern and text
+        patterns: list[int] = []
         ends: list[int] = []
 
-        def resolve() -> None:
-            """Turn the matches found so far into places of texts, and forget them."""
-            which = np.array(ids, dtype=np.int64)
-            stops = np.array(ends, dtype=np.int64) + begin
-            at = np.searchsorted(texts.ends, stops)
-            within = stops - begins[at]
-            # In plain ASCII the engine has tested the edges, so any match of a pattern will do.
-            simple = self._simple[which] & texts.plain[at]
-            # assigned backwards, so that of several matches the first stays
-            sure = np.flatnonzero(simple)[::-1]
-            match_ends[which[sure], at[sure]] = within[sure]
-            for k in np.flatnonzero(~simple).tolist():
-                index = ids[k]
-                row = int(at[k])
-                if match_ends[index, row] or (index, row) in refuted:
-                    continue
-                needle = self._needles[index]
-                if needle.crosses:
-                    exact = re.compile(needle.raw, needle.flags)
-                    if (match := exact.search(texts.one(row))) is not None:
-                        match_ends[index, row] = match.end()
-                    else:
-                        refuted.add((index, row))
-                elif at_edges(needle, texts.data, int(stops[k])):
-                    match_ends[index, row] = within[k]
-            ids.clear()
-            ends.clear()
-
         def note_match(
-            index: int, _start: int, end: int, _flags: int, _context: object
+            pattern: int, _start: int, end: int, _flags: int, _context: object
         ) -> None:
-            ids.append(index)
+            patterns.append(pattern)
             ends.append(end)
-            if len(ids) >= _RESOLVE_AT:
+            if len(patterns) >= _RESOLVE_AT:
                 resolve()
 
-        self._compiled()(
-            memoryview(texts.data)[begin : int(texts.ends[stop - 1])], note_match
-        )
-        if ids:
+        def resolve() -> None:
+            """Assign the matches so far to their texts, and forget them."""
+            stops = np.array(ends, dtype=np.int64) + begin
+            found_in = np.array(patterns, dtype=np.int64)
+            self._assign(texts, found_in, stops, match_ends, refuted)
+            patterns.clear()
+            ends.clear()
+
+        data = memoryview(texts.data)[begin : int(texts.ends[stop - 1])]
+        self._scan_function()(data, note_match)
+        if patterns:
             resolve()
+
+    def _assign(
+        self,
+        texts: Joined,
+        patterns: NDArray[np.int64],
+        stops: NDArray[np.int64],
+        match_ends: NDArray[np.int32],
+        refuted: set[tuple[int, int]],
+    ) -> None:
+        """Note matches of patterns, by where they end in the joined texts, for the text of each.
+
+        A match that might be none is tested; ``refuted`` remembers the patterns and texts without
+        one.
+        """
+        rows = np.searchsorted(texts.ends, stops)
+        within = stops - (texts.ends - texts.lengths)[rows]
+        # In plain ASCII the engine has tested the edges, so any match of a pattern will do.
+        is_sure = self._simple[patterns] & texts.plain[rows]
+        # assigned backwards, so that of several matches the first stays
+        last_first = np.flatnonzero(is_sure)[::-1]
+        match_ends[patterns[last_first], rows[last_first]] = within[last_first]
+        for place in np.flatnonzero(~is_sure).tolist():
+            pattern = int(patterns[place])
+            row = int(rows[place])
+            if match_ends[pattern, row] or (pattern, row) in refuted:
+                continue
+            needle = self._needles[pattern]
+            if needle.crosses:
+                exact = re.compile(needle.raw, needle.flags)
+                match = exact.search(texts.one(row))
+                if match is None:
+                    refuted.add((pattern, row))
+                else:
+                    match_ends[pattern, row] = match.end()
+            elif at_edges(needle, texts.data, int(stops[place])):
+                match_ends[pattern, row] = within[place]
 
 
 def _passes(texts: Joined) -> list[int]:
     """The bounds of passes, so that none scans more than it may."""
     ends = texts.ends + 1
-    stops = [0]
-    while (taken := stops[-1]) < len(ends):
-        before = int(ends[taken - 1]) if taken else 0
-        stops.append(
-            max(
-                taken + 1,
-                int(np.searchsorted(ends, before + _PASS_BYTES, side="right")),
-            )
-        )
-    return stops
+    bounds = [0]
+    before = 0  # bytes in earlier passes
+    while bounds[-1] < len(ends):
+        fitting = int(np.searchsorted(ends, before + _PASS_BYTES, side="right"))
+        bound = max(bounds[-1] + 1, fitting)  # one text at least
+        bounds.append(bound)
+        before = int(ends[bound - 1])
+    return bounds
 
 
 def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any:

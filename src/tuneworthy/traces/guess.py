@@ -204,26 +204,29 @@ class _Name:
     """The names of a path: its last key, that key with the one above, and the keys above."""
 
     def __init__(self, path: str, values: Sequence[Any]) -> None:
-        served = [http_code(v) and type(unpacked(v["body"])) is str for v in values]
         self.is_object = any(
-            type(v) is dict and not s for v, s in zip(values, served, strict=True)
+            type(value) is dict and not _is_http_text(value) for value in values
         )
         parsed = [number(value) for value in values if value not in (None, "")]
-        #: Share of them.
+        #: The share of numbers among the values.
         self.numbers = 1 - parsed.count(None) / len(parsed) if parsed else 0.0
         self.is_envelope = any(map(is_envelope, values))
         # a status code of HTTP
         self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in parsed if n)
-        above = [_words(key) for key in path.split(".")]
-        self.every = {word for words in above for word in words}
-        self.words = above.pop()
-        telling = [word for word in self.words if word not in _VAGUE_WORDS]
-        while not telling and above:
-            telling = [word for word in above.pop() if word not in _VAGUE_WORDS]
+        by_key = [_words(key) for key in path.split(".")]
+        self.every = {word for words in by_key for word in words}
+        self.words = by_key[-1]
         self.plain = "".join(self.words)
-        self.is_inside = "." in path
-        parent = "".join(_words(path.split(".")[-2])) if self.is_inside else ""
-        self.others = {"".join(telling), parent + self.plain} - {self.plain, ""}
+        self.is_inside = len(by_key) > 1
+        parent = "".join(by_key[-2]) if self.is_inside else ""
+        # another name: the nearest key that says something, without its vague words
+        others = {parent + self.plain}
+        for words in reversed(by_key):
+            telling = [word for word in words if word not in _VAGUE_WORDS]
+            if telling:
+                others.add("".join(telling))
+                break
+        self.others = others - {self.plain, ""}
 
     def may_be(self, field: str) -> bool:
         """Whether a path may hold a field: no number deep inside a text, and no word for an amount."""
@@ -232,6 +235,11 @@ class _Name:
         counts = self.is_inside or self.plain in {"in", "out"}  # as of tokens
         is_text = field in _TEXTS and self.numbers == 1 and counts
         return not is_text and (field not in _NUMBERS or self.numbers > _MOSTLY)
+
+
+def _is_http_text(value: Any) -> bool:
+    """Whether a value is an answer over HTTP whose body is a text."""
+    return bool(http_code(value)) and type(unpacked(value["body"])) is str
 
 
 def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:

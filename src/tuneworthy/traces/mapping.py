@@ -471,22 +471,24 @@ def walk(value: Any, path: Path_) -> Any:
         elif isinstance(value, dict):
             # a key may hold dots itself, as gen_ai.request.model does
             if step not in value:
-                return _unusual(value, path[place:])
+                return _by_pattern_or_dotted_key(value, path[place:])
             value = value[step]
         else:
             return None
     return value
 
 
-def _unusual(value: Mapping[str, Any], rest: Path_) -> Any:
-    """The value at a path with a pattern, or with a key that has dots in it."""
-    step = str(rest[0])
-    if "*" in step:
-        matching = (v for key, v in value.items() if fnmatchcase(key, step))
-        values = [walk(v, rest[1:]) for v in matching]
+def _by_pattern_or_dotted_key(value: Mapping[str, Any], path: Path_) -> Any:
+    """The values at a path that begins with a pattern, or the value of a key that has dots in it."""
+    first, *rest = path
+    pattern = str(first)
+    if "*" in pattern:
+        matching = (v for key, v in value.items() if fnmatchcase(key, pattern))
+        values = [walk(v, tuple(rest)) for v in matching]
         return [v for v in values if v is not None] or None
-    whole = ".".join(map(str, rest))
-    return value.get(whole) if all(isinstance(s, str) for s in rest) else None
+    if all(isinstance(step, str) for step in path):
+        return value.get(".".join(map(str, path)))
+    return None
 
 
 def read_mapping(path: Path) -> FieldMap:

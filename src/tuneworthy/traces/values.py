@@ -180,7 +180,9 @@ def yes_no(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     word = str(value).strip().casefold()
-    return True if word in _YES else False if word in _NO else None
+    if word in _YES:
+        return True
+    return False if word in _NO else None
 
 
 def score(value: Any) -> float | None:

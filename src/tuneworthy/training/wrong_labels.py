@@ -157,15 +157,17 @@ def _swap(codes: Codes, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Co
 
 def _best_cut(doubt: Floats, swapped: NDArray[np.bool_]) -> float:
     """The doubt that marks the most lines at sufficient precision; infinite where none has it."""
+    # for each number of lines that are named, the most doubtful first: how many of them are swapped
     order = np.argsort(-doubt, kind="stable")
     right = np.cumsum(swapped[order])
     named = np.arange(1, len(order) + 1)
-    every = max(1, int(swapped.sum()))
-    scores = right / (named + RECALL_WEIGHT * every)
-    able = (right >= LEAST_SHARE * named) & (doubt[order] > 0)
-    if not able.any():
+    all_swapped = max(1, int(swapped.sum()))
+    # rises and falls with the F-measure, (1 + beta²) · right / (named + beta² · all)
+    scores = right / (named + RECALL_WEIGHT * all_swapped)
+    is_precise = (right >= LEAST_SHARE * named) & (doubt[order] > 0)
+    if not is_precise.any():
         return np.inf
-    best = int(np.argmax(np.where(able, scores, -1.0)))
+    best = int(np.argmax(np.where(is_precise, scores, -1.0)))
     return float(doubt[order][best])
 
 

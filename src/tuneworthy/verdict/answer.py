@@ -51,7 +51,7 @@ def proven(it: Situation) -> Ruling | None:
             because = (
                 f"{best.title} meets every target, and {rivals[0].title} may as well"
             )
-            return Ruling("open", because, (label,), (), best)
+            return Ruling("open", because, (label,), way=best)
         steps = (StepToDo("roll_out", "it meets every target", best),)
         beats = "and no untuned way does"
         if it.table.untuned_enough:
@@ -61,10 +61,14 @@ def proven(it: Situation) -> Ruling | None:
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)
             return Ruling(
-                "not_yet", f"{against.why}, and {because}", (clear, *steps), (), best
+                "not_yet", f"{against.why}, and {because}", (clear, *steps), way=best
             )
         return Ruling(
-            "yes", because, steps, (*it.open_conditions, *_untested(it, best)), best
+            "yes",
+            because,
+            steps,
+            (*it.open_conditions, *_untested_conditions(it, best)),
+            best,
         )
     shown = it.table.tried_tunings
     if not shown or it.table.untuned_enough:
@@ -76,11 +80,11 @@ def proven(it: Situation) -> Ruling | None:
     relax = StepToDo("relax_target", "nothing untried is left")
     others = (*try_ways(it.table.to_try), relax)
     return Ruling(
-        "no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best
+        "no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, way=best
     )
 
 
-def _untested(it: Situation, way: Way) -> Iterator[str]:
+def _untested_conditions(it: Situation, way: Way) -> Iterator[str]:
     """Conditions of a tuned way that nobody tested."""
     until = serves_until(it.facts.case, it.facts.findings.as_of)
     if until is not None:
@@ -113,36 +117,42 @@ def met(it: Situation) -> Ruling | None:
     step = keep_prompt(it, because)
     if best.kind != "now":
         step = StepToDo(best.option, because, best)
-    return Ruling("no", because, (step,), (), best)
+    return Ruling("no", because, (step,), way=best)
 
 
 def refused(it: Situation) -> Ruling | None:
     """The use case ends too soon, or money can't come back even at the best."""
-    most = it.prize.left_at_best
-    because = ""
-    if it.facts.case.one_off and (most is None or most < 0):
-        because = "the job runs once and is over before a tuned model is ready"
-    elif (
-        most is not None
-        and most < 0
-        and it.missed != ("privacy",)
-        and not _may_turn(it)
-    ):
-        because = it.prize.why_not
+    because = _why_refused(it)
     if not because:
         return None
-    steps = try_ways(it.table.to_try)
-    if (
-        not steps
-        and it.facts.case.economics.traffic.batchable == "yes"
-        and it.facts.case.one_off
-    ):
-        way = next((way for way in it.table.ways if way.id == "batching"), None)
-        if way is not None and way.untried:
-            steps = (StepToDo("batching", "nobody waits, and a batch costs half", way),)
+    steps = try_ways(it.table.to_try) or _run_in_batch(it)
     if not steps:
         steps = (keep_prompt(it, _no_other(it)),)
     return Ruling("no", because, keep_data_inside(it, steps))
+
+
+def _why_refused(it: Situation) -> str:
+    """Why tuning can't pay back; empty where it may, or nobody knows."""
+    most = it.prize.left_at_best
+    if it.facts.case.one_off and (most is None or most < 0):
+        return "the job runs once and is over before a tuned model is ready"
+    if most is None or most >= 0:
+        return ""
+    # where data have to stay inside, no loss is an answer
+    if it.missed == ("privacy",) or _may_turn(it):
+        return ""
+    return it.prize.why_not
+
+
+def _run_in_batch(it: Situation) -> tuple[StepToDo, ...]:
+    """For a job for which nobody waits, a batch in place of single calls; () for others."""
+    case = it.facts.case
+    way = it.table.find("batching")
+    if not case.one_off or case.economics.traffic.batchable != "yes":
+        return ()
+    if way is None or not way.untried:
+        return ()
+    return (StepToDo("batching", "nobody waits, and a batch costs half", way),)
 
 
 def _no_other(it: Situation) -> str:
@@ -198,7 +208,7 @@ def simpler(it: Situation) -> Ruling | None:
     ]
     steps = keep_data_inside(it, try_ways(promising or table.to_try))
     because = say_simpler(table, fair=table.simpler >= enough)
-    return Ruling("not_yet", because, steps, (), table.to_try[0])
+    return Ruling("not_yet", because, steps, way=table.to_try[0])
 
 
 def _keep_inside(it: Situation) -> Ruling | None:
@@ -207,7 +217,7 @@ def _keep_inside(it: Situation) -> Ruling | None:
     if steps[0].way is None:
         return None
     because = "data may not leave, and they go to a third party today"
-    return Ruling("not_yet", because, steps, (), steps[0].way)
+    return Ruling("not_yet", because, steps, way=steps[0].way)
 
 
 def _least_chance(it: Situation) -> float:
@@ -380,15 +390,13 @@ def by_count(it: Situation) -> Ruling:
     default, because = _BY_COUNT[it.outcome]
     target = StepToDo("target", "state what has to be reached")
     steps = (target, *try_ways(it.table.to_try))
-    if default == "pilot":
-        tuning = search_first(it, try_ways(it.table.tunings[:1]))
-        steps = (
-            *steps,
-            *(step for step in tuning if step.option not in {s.option for s in steps}),
-        )
-    conditions = it.open_conditions if default == "pilot" else ()
+    if default != "pilot":
+        return Ruling(default, because, steps)
     against = it.forbidding
-    if default == "pilot" and against is not None:
+    if against is not None:
         clear = StepToDo("clear_reasons_against", against.why)
         return Ruling("not_yet", against.why, (target, clear))
-    return Ruling(default, because, steps, conditions)
+    named = {step.option for step in steps}
+    tuning = search_first(it, try_ways(it.table.tunings[:1]))
+    steps += tuple(step for step in tuning if step.option not in named)
+    return Ruling(default, because, steps, it.open_conditions)

@@ -75,7 +75,7 @@ def word_verdict(
         caveats=tuple(
             CaveatResult(id=name, says=says)
             for name, says in (
-                *_unsearched(it, judgement),
+                *_warn_of_unsearched(it, judgement),
                 *_above_prize(it, judgement, ask),
                 *_caveats(facts, decision),
             )
@@ -199,7 +199,9 @@ def _above_prize(
     yield "ask_above_prize", says
 
 
-def _unsearched(it: Situation, judgement: Judgement) -> Iterator[tuple[str, str]]:
+def _warn_of_unsearched(
+    it: Situation, judgement: Judgement
+) -> Iterator[tuple[str, str]]:
     """Where a tuned model is proven beside prompts that nobody searched."""
     grade = it.facts.ceiling_grade
     proven = judgement.ruling.rule == "proven" and judgement.answer == "yes"

@@ -162,10 +162,13 @@ class Situation:
     @cached_property
     def contradicted(self) -> frozenset[str]:
         """Answers with a statement in an open contradiction."""
-        paths = (path.split(".") for path in self.contradicted_paths)
-        return frozenset(
-            path[1] for path in paths if path[0] == "factors" and len(path) > 1
-        )
+        names = set()
+        for path in self.contradicted_paths:
+            room, *rest = path.split(".")
+            if room == "factors" and rest:
+                name, *_ = rest
+                names.add(name)
+        return frozenset(names)
 
     @cached_property
     def contradicted_paths(self) -> Strings:

@@ -102,7 +102,7 @@ def _turns_of_ways(it: Situation) -> Iterator[Turn]:
             )
             other = replace(way, figures={**way.figures, "quality": worse})
             what = f"{way.title} is under {quality(limit)} on new cases"
-            yield _turn(f"ways.{way.id}", what, "missed", _with_way(it, way, other))
+            yield _turn(f"ways.{way.id}", what, "missed", _replace_way(it, way, other))
     if it.table.to_try:
         ways = [
             _tried_in_vain(way) if way in it.table.to_try else way
@@ -120,7 +120,7 @@ def _tried_in_vain(way: Way) -> Way:
     return replace(way, state="failed", because="it was tried in vain")
 
 
-def _with_way(it: Situation, way: Way, other: Way) -> Situation:
+def _replace_way(it: Situation, way: Way, other: Way) -> Situation:
     if way.kind != "now":
         return it.with_way(way, other)
     gap = replace(it.table.gap, today=other)
@@ -139,7 +139,7 @@ def _turns_of_figures(it: Situation) -> Iterator[Turn]:
         turns = []
         for met in _sides_to_try(it, target, limit):
             what, today = _suppose(it, target, limit, met=met)
-            changed = _with_today(it, case, today)
+            changed = _replace_today(it, case, today)
             turns.append(
                 _turn(TARGETS[target].path, what, "met" if met else "missed", changed)
             )
@@ -282,6 +282,6 @@ def _suppose(
     return what, {field: Amount(low=value, likely=value, high=value)}
 
 
-def _with_today(it: Situation, case: Case, today: dict[str, Any]) -> Situation:
+def _replace_today(it: Situation, case: Case, today: dict[str, Any]) -> Situation:
     changed = case.model_copy(update={"today": case.today.model_copy(update=today)})
     return it.rebuild(it.facts.with_case(changed))

@@ -250,12 +250,12 @@ def _work(
 ) -> WorkToDo:
     """The work for a way, with its price."""
     return WorkToDo(
-        hours=_number(hours, "estimate the hours"),
+        hours=_number_or_ask_for(hours, "estimate the hours"),
         usd=work_usd(hours, table.gap.facts.case.economics.hourly_rate_usd),
-        weeks=_number(weeks, "estimate the weeks to production"),
+        weeks=_number_or_ask_for(weeks, "estimate the weeks to production"),
         command=command,
     )
 
 
-def _number(value: Range | None, ask: str) -> Number:
+def _number_or_ask_for(value: Range | None, ask: str) -> Number:
     return Unknown(ask=ask) if value is None else value.narrowed()

@@ -44,7 +44,7 @@ def _known_of(
     return known_amount(Interval(amount.low, amount.likely, amount.high), grade, source)
 
 
-def _marked(
+def _mark_if_brought(
     facts: CaseFacts, path: str, known: KnownNumber | None
 ) -> KnownNumber | None:
     """The number, with whether a measurement that came with the folder stands for it."""
@@ -77,13 +77,13 @@ def production(facts: CaseFacts) -> Way:
             low=min(quality.low, other.low), high=max(quality.high, other.high)
         )
     figures = {
-        "quality": _marked(facts, "today.quality", quality),
-        "latency_p95_s": _marked(
+        "quality": _mark_if_brought(facts, "today.quality", quality),
+        "latency_p95_s": _mark_if_brought(
             facts,
             "today.latency_p95_s",
             _known_of(today.latency_p95_s, latency_grade),
         ),
-        "usd_per_month": _marked(
+        "usd_per_month": _mark_if_brought(
             facts, "today.usd_per_month", _known_of(facts.bill, bill_grade)
         ),
     }

@@ -26,7 +26,7 @@ from tuneworthy.measure.signals.base import (
     text_number,
     there,
 )
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.evidence import (
     ArmsResult,
     Batch,
@@ -39,6 +39,7 @@ from tuneworthy.model.evidence import (
 from tuneworthy.model.lab import Contrast
 from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import (
+    ArmBounds,
     Quantiles,
     arm_estimate,
     cases_needed,
@@ -467,9 +468,7 @@ class RunScores(NamedTuple):
     means: Floats  #: A row a case and a column an arm; NaN where it wasn't run.
     clusters: Ints  #: Of each case.
 
-    def estimate(
-        self, arm: int, reach: float, *, as_share: bool
-    ) -> tuple[Estimate, float, float]:
+    def estimate(self, arm: int, reach: float, *, as_share: bool) -> ArmBounds:
         own = self.cell % self.means.shape[1] == arm
         each, cases = _even(self.score[own], self.cell[own] // self.means.shape[1])
         return arm_estimate(each, self.clusters[cases], reach, as_share=as_share)
@@ -588,19 +587,22 @@ def _lead(
         return Unknown(
             ask="run both on the same cases: they share fewer than two, or come from one"
         )
-    estimate, needed = pair
-    other, _ = most_of_all
+    estimate = pair.difference
+    other = most_of_all.difference
+    needed = pair.cases_needed
     apart = answered[:, 0] - answered[:, 1]
     lost = estimate.value != other.value and np.isfinite(apart).any()
     value = float(np.nanmean(apart)) if lost else estimate.value
-    enough = estimate.clusters >= ENOUGH_CONVERSATIONS
+    told_apart: State = "unknown"
+    if estimate.clusters >= ENOUGH_CONVERSATIONS:
+        told_apart = "yes" if estimate.low > 0 else "no"
     return Lead(
         value=value,
         low=min(estimate.low, value),
         high=max(other.high, value),
         cases=estimate.n,
         clusters=estimate.clusters,
-        told_apart=("yes" if estimate.low > 0 else "no") if enough else "unknown",
+        told_apart=told_apart,
         cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
     )
 

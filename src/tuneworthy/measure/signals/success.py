@@ -122,12 +122,18 @@ def _success(table: TraceTable) -> Evidence:
     }
     if len(rated):
         details["mean_score"] = float(scores[rated].mean())
+    estimate = None
+    ask = _ON_SCALE if details["off_scale"] else _ADD_SCORE
+    if arms > 1:
+        ask = _ONE_ARM
+    else:
+        estimate = share(went, clusters(table, cases)[rated[first]])
     return Measure(
         "success_share", "share of conversations", "success_with_prompts"
     ).make_evidence(
         table,
-        None if arms > 1 else share(went, clusters(table, cases)[rated[first]]),
-        _ONE_ARM if arms > 1 else _ON_SCALE if details["off_scale"] else _ADD_SCORE,
+        estimate,
+        ask,
         method="a score from 0.5 on; a conversation counts once, "
         "clustered by test case where there is one; Wilson",
         details=details,

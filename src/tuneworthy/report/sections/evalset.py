@@ -280,7 +280,11 @@ def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
             f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said
         )
         rows.append(
-            (cut(item.key[2], _LONGEST), labels, cut(item.settled or "open", _LONGEST))
+            (
+                cut(item.key.case, _LONGEST),
+                labels,
+                cut(item.settled or "open", _LONGEST),
+            )
         )
     more = len(result.disagreements) - len(rows)
     return b.part(
@@ -353,7 +357,7 @@ class Item(NamedTuple):
     @property
     def key(self) -> ItemKey:
         first, second = (*self.arms, "", "")[:2]
-        return (self.task, self.rubric, self.case.id, first, second)
+        return ItemKey(self.task, self.rubric, self.case.id, first, second)
 
     @property
     def outputs_in_order(self) -> tuple[str, ...]:

@@ -342,29 +342,30 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
         return (
             "Whether what counts as a good answer has settled. Tuning waits for that."
         )
-    titles = {way.id: way.title for way in dossier.ways}
-    tried = [
-        titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)
-    ]
     if any(step.option == "roll_out" for step in steps):
         return "Whether the tuned model goes live."
+    planned = _ids(plan)
+    tried = [step for step in steps if f"{_TRIED}{step.option}" in planned]
     if not tried:
         return "Whether the answer still holds."
-    aims = {
-        step.stop_when for step in steps if step.way in {way.id for way in dossier.ways}
-    }
-    aim = steps[0].stop_when if len(aims) == 1 else "every target is met"
-    says = f"Whether {aim} with {listing(tried, 'or')}."
-    failed = [
-        ANSWER_WORDS[turn.answer]
-        for turn in dossier.verdict.turns
-        if turn.path == "ways"
-    ]
-    if failed:
-        then = f"the answer becomes “{failed[0]}”"
-    else:
-        then = "decide again about what remains"
-    return f"{says} If so, that is enough. If not, {then}."
+    return _decision_after_tries(dossier, steps, tried)
+
+
+def _decision_after_tries(
+    dossier: Dossier, steps: Sequence[Step], tried: Sequence[Step]
+) -> str:
+    """Say when the ways that are tried are enough, and what follows if they aren't."""
+    titles = {way.id: way.title for way in dossier.ways}
+    aims = {step.stop_when for step in steps if step.way in titles}
+    first, *_ = steps
+    aim = first.stop_when if len(aims) == 1 else "every target is met"
+    ways = listing([titles[step.way] for step in tried], "or")
+    then = "decide again about what remains"
+    for turn in dossier.verdict.turns:
+        if turn.path == "ways":  # the turn for the case that all of them fail
+            then = f"the answer becomes “{ANSWER_WORDS[turn.answer]}”"
+            break
+    return f"Whether {aim} with {ways}. If so, that is enough. If not, {then}."
 
 
 _SETTLED_BY = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt
+from tuneworthy.answers.facts import CaseFacts, RaisedChallenge, contradiction, doubt
 from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.model.base import DAYS_PER_MONTH, State
 from tuneworthy.model.dossier import Replaced
@@ -21,10 +22,10 @@ from tuneworthy.words import (
 
 
 @contradiction
-def measured_against_answer(facts: CaseFacts) -> Found:
+def measured_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
     """An answer, and a measurement of the opposite."""
     against = {}
-    for path, stated in _answers(facts):
+    for path, stated in _stated_answers(facts):
         name = path.split(".")[1]
         if facts.source(name) != "measured" or stated in ("unknown", facts.state(name)):
             continue
@@ -39,14 +40,16 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         counts = "The measurement counts."
     else:
         counts = "The measurements count."
-    return bool(against) and (
-        (*against, "evidence"),
-        f"{' '.join(against.values())} {counts}",
-        "Correct the answer, or say what the data leaves out",
+    if not against:
+        return None
+    return RaisedChallenge(
+        between=(*against, "evidence"),
+        says=f"{' '.join(against.values())} {counts}",
+        settle="Correct the answer, or say what the data leaves out",
     )
 
 
-def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
+def _stated_answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every stated answer, with its path."""
     for name, check in facts.case.ceiling.items():
         rule = facts.framework.ceiling.get(name)
@@ -70,12 +73,16 @@ def _measured_text(reading: LimitCheck) -> str:
 
 
 @contradiction
-def measured_against_number(facts: CaseFacts) -> Found:
+def measured_against_number(facts: CaseFacts) -> RaisedChallenge | None:
     """A stated number, and a measured one that clearly differs."""
     tolerance = facts.framework.threshold("stated_tolerance")
     apart = dict[str, str]()
     for number in facts.findings.replaced:
-        if tolerance is None or number.stated is None or not _apart(number, tolerance):
+        if (
+            tolerance is None
+            or number.stated is None
+            or not _clearly_differ(number, tolerance)
+        ):
             continue
         low, high = number.stated
         measured = number.evidence
@@ -87,14 +94,16 @@ def measured_against_number(facts: CaseFacts) -> Found:
         which = "The measured one counts."
     else:
         which = "The measured ones count."
-    return bool(apart) and (
-        (*apart, "evidence"),
-        f"{sentence(', and '.join(apart.values()))} {which}",
-        "Correct the number in the case file",
+    if not apart:
+        return None
+    return RaisedChallenge(
+        between=(*apart, "evidence"),
+        says=f"{sentence(', and '.join(apart.values()))} {which}",
+        settle="Correct the number in the case file",
     )
 
 
-def _apart(number: Replaced, tolerance: float) -> bool:
+def _clearly_differ(number: Replaced, tolerance: float) -> bool:
     """Whether two ranges are farther apart than a share of the measured value."""
     low = number.evidence.low
     high = number.evidence.high
@@ -106,36 +115,55 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 
 
 @doubt
-def measured_beside_answer(facts: CaseFacts) -> Found:
+def measured_beside_answer(facts: CaseFacts) -> RaisedChallenge | None:
     """An answer, and a measurement that points the other way but can't settle it."""
-    if (beside := next(_beside(facts), None)) is None:
+    contrary = next(_find_contrary(facts), None)
+    if contrary is None:
         return None
-    path, stated, seen, why = beside
-    return (
-        (path, "evidence"),
-        f"{plain(path.split('.')[1])} is answered {stated}, but measured {seen}. "
-        f"The answer stands, as {why}.",
-        "Look at what was counted, then correct the answer or keep it",
+    name = plain(contrary.path.split(".")[1])
+    return RaisedChallenge(
+        between=(contrary.path, "evidence"),
+        says=(
+            f"{name} is answered {contrary.stated}, but measured {contrary.measured}. "
+            f"The answer stands, as {contrary.why_not}."
+        ),
+        settle="Look at what was counted, then correct the answer or keep it",
     )
 
 
-def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
-    """Path, answer, measurement, and the reason why it settles nothing."""
+@dataclass(frozen=True, slots=True)
+class _ContraryMeasurement:
+    """A measurement that points the other way than an answer and can't settle it."""
+
+    path: str  #: Of the answer.
+    stated: State
+    measured: str  #: In words.
+    why_not: str  #: Why it settles nothing.
+
+
+def _find_contrary(facts: CaseFacts) -> Iterator[_ContraryMeasurement]:
+    """Every measurement beside an answer that it contradicts and can't settle."""
     framework = facts.framework
     ledger = facts.findings.ledger
-    for path, stated in _answers(facts):
+    for path, stated in _stated_answers(facts):
         room, name = path.split(".")
         if stated == "unknown" or facts.source(name) == "measured":
             continue
-        done = tried(name, framework, ledger) if name in framework.ceiling else None
-        if done is not None and stated == "no":
-            yield path, stated, done.interval, "a log doesn't show what was compared"
+        if name in framework.ceiling and stated == "no":
+            done = tried(name, framework, ledger)
+            if done is not None:
+                yield _ContraryMeasurement(
+                    path,
+                    stated,
+                    done.interval,
+                    "a log doesn't show what was compared",
+                )
         rated = ledger.get("success_share")
         limit = facts.limits.get("quality")
         if name == "success_with_prompts" and rated is not None and limit is not None:
             share = LimitCheck(rated, None).interval
             if side_of(rated, limit) not in ("unknown", stated):
-                yield (
+                yield _ContraryMeasurement(
                     path,
                     stated,
                     f"{share} rated good",
@@ -145,7 +173,7 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
             continue
         for side, reading in readings(name, "supports", framework, ledger):
             if side not in ("unknown", stated):
-                yield (
+                yield _ContraryMeasurement(
                     path,
                     stated,
                     _measured_text(reading),
@@ -154,36 +182,40 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
 
 
 @doubt
-def need_without_support(facts: CaseFacts) -> Found:
+def need_without_support(facts: CaseFacts) -> RaisedChallenge | None:
     """A stated need, and a measurement against it."""
-    need = _need(facts, stated="yes", measured="no")
+    need = _find_contrary_need(facts, stated="yes", measured="no")
     if need is None:
         return None
     path, name, measured = need
-    return (
-        (path, "evidence"),
-        f"{name} is answered yes, and the data shows little of it, {measured}. "
-        "The answer stands, because logs don't settle a need.",
-        "Say what the need rests on: a law, a contract, a policy",
+    return RaisedChallenge(
+        between=(path, "evidence"),
+        says=(
+            f"{name} is answered yes, and the data shows little of it, {measured}. "
+            "The answer stands, because logs don't settle a need."
+        ),
+        settle="Say what the need rests on: a law, a contract, a policy",
     )
 
 
 @doubt
-def need_seen_in_data(facts: CaseFacts) -> Found:
+def need_seen_in_data(facts: CaseFacts) -> RaisedChallenge | None:
     """A denied need, and a measurement for it."""
-    need = _need(facts, stated="no", measured="yes")
+    need = _find_contrary_need(facts, stated="no", measured="yes")
     if need is None:
         return None
     path, name, measured = need
-    return (
-        (path, "evidence"),
-        f"{name} is answered no, but measured {measured}.",
-        "Ask the person responsible for data protection whether this data may be sent where it is "
-        "sent today",
+    return RaisedChallenge(
+        between=(path, "evidence"),
+        says=f"{name} is answered no, but measured {measured}.",
+        settle=(
+            "Ask the person responsible for data protection whether this data may be sent where it is "
+            "sent today"
+        ),
     )
 
 
-def _need(
+def _find_contrary_need(
     facts: CaseFacts, *, stated: State, measured: State
 ) -> tuple[str, str, str] | None:
     """The first factor whose measurements contradict its answer: path, name, and measurement."""
@@ -197,7 +229,7 @@ def _need(
 
 
 @doubt
-def evidence_old(facts: CaseFacts) -> Found:
+def evidence_old(facts: CaseFacts) -> RaisedChallenge | None:
     """A measurement on data that ended long ago."""
     limit = facts.framework.threshold("evidence_age")
     today = facts.findings.as_of
@@ -209,36 +241,41 @@ def evidence_old(facts: CaseFacts) -> Found:
     if limit is None or today is None or not days:
         return None
     months = (today - max(days)).days / DAYS_PER_MONTH
-    return months > limit and (
-        ("evidence",),
-        f"The newest data that was measured ends on {day(max(days))}, {few(round(months))} months "
-        "ago.",
-        "Measure again on newer data",
+    if months <= limit:
+        return None
+    return RaisedChallenge(
+        between=("evidence",),
+        says=(
+            f"The newest data that was measured ends on {day(max(days))}, {few(round(months))} months "
+            "ago."
+        ),
+        settle="Measure again on newer data",
     )
 
 
 @doubt
-def evidence_changed(facts: CaseFacts) -> Found:
+def evidence_changed(facts: CaseFacts) -> RaisedChallenge | None:
     """A file was changed after it was measured, so the measurement is of the earlier file."""
     ledger = facts.findings.ledger
     changed = sorted({path for item in ledger.values() for path in item.changed})
     old = [name for name, item in ledger.items() if item.changed]
     rests = [plain(name) for name in _rest_on(facts, old)]
-    named = changed[:3]
-    if len(changed) > 3:
-        named.append("others")
-    what = listing(named)
+    what = _list_files(changed)
     carries = f". The answer takes {listing(rests[:5])} from there" if rests else ""
-    return bool(changed) and (
-        ("evidence",),
-        f"{several(len(old), 'measurement')} {'is' if len(old) == 1 else 'are'} of an earlier "
-        f"version of {what}{carries}.",
-        "Measure again: what was measured counts until then",
+    if not changed:
+        return None
+    return RaisedChallenge(
+        between=("evidence",),
+        says=(
+            f"{several(len(old), 'measurement')} {'is' if len(old) == 1 else 'are'} of an earlier "
+            f"version of {what}{carries}."
+        ),
+        settle="Measure again: what was measured counts until then",
     )
 
 
 @doubt
-def evidence_unchecked(facts: CaseFacts) -> Found:
+def evidence_unchecked(facts: CaseFacts) -> RaisedChallenge | None:
     """Measurements that nobody can check: made elsewhere, or without their files."""
     ledger = facts.findings.ledger
     brought = [name for name, item in ledger.items() if item.brought]
@@ -247,10 +284,12 @@ def evidence_unchecked(facts: CaseFacts) -> Found:
     rests = [plain(name) for name in _rest_on(facts, [*brought, *alone])]
     if rests:
         says.append(f"The answer takes {listing(rests[:5])} from there.")
-    return bool(brought or alone) and (
-        ("evidence",),
-        " ".join(says),
-        "Measure again on this machine, or ask whoever measured it: what came counts until then",
+    if not (brought or alone):
+        return None
+    return RaisedChallenge(
+        between=("evidence",),
+        says=" ".join(says),
+        settle="Measure again on this machine, or ask whoever measured it: what came counts until then",
     )
 
 
@@ -268,11 +307,20 @@ def _without_files(facts: CaseFacts, number: int) -> Iterator[str]:
         {path for item in facts.findings.ledger.values() for path in item.gone}
     )
     if gone:
-        what = listing([*gone[:3], *["others"] * (len(gone) > 3)])
+        what = _list_files(gone)
         rest = "rests" if number == 1 else "rest"
         yield sentence(f"{several(number, 'measurement')} {rest} on {what}: missing")
 
 
+def _list_files(paths: Sequence[str]) -> str:
+    """The first files by name, and that there are others."""
+    named = list(paths[:_MOST_NAMED])
+    if len(paths) > _MOST_NAMED:
+        named.append("others")
+    return listing(named)
+
+
+_MOST_NAMED = 3
 _MOST_UNLIKE = 0.05
 """The share of questions that may be unlike every case of the evaluation set (our choice)."""
 _ENOUGH_CASES = 60
@@ -285,7 +333,7 @@ _UNLIKE = {
 
 
 @doubt
-def evaluation_gap(facts: CaseFacts) -> Found:
+def evaluation_gap(facts: CaseFacts) -> RaisedChallenge | None:
     """Questions of a kind that the evaluation set lacks, so no score on it covers them."""
     seen = {
         name: item for name, item in facts.findings.ledger.items() if name in _UNLIKE
@@ -297,10 +345,12 @@ def evaluation_gap(facts: CaseFacts) -> Found:
         and float(item.low or 0) > _MOST_UNLIKE
         and float(item.details.get("cases", _ENOUGH_CASES)) >= _ENOUGH_CASES
     ]
-    return bool(gaps) and (
-        ("data.evaluation", "evidence"),
-        f"{' and '.join(gaps)}: no score on it says anything about those.",
-        "Draw a set from these logs under another name: tuneworthy evalset --output FILE",
+    if not gaps:
+        return None
+    return RaisedChallenge(
+        between=("data.evaluation", "evidence"),
+        says=f"{' and '.join(gaps)}: no score on it says anything about those.",
+        settle="Draw a set from these logs under another name: tuneworthy evalset --output FILE",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.answers.facts import (
     CaseFacts,
-    Found,
+    RaisedChallenge,
     contradiction,
     ends,
     known_range,
@@ -27,7 +27,7 @@ from tuneworthy.words import (
 
 
 @pushback
-def ongoing_below_table(facts: CaseFacts) -> Found:
+def ongoing_below_table(facts: CaseFacts) -> RaisedChallenge | None:
     """Running costs below the sum of the framework's own table."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate = facts.case.economics.hourly_rate_usd
@@ -36,17 +36,21 @@ def ongoing_below_table(facts: CaseFacts) -> Found:
         return None
     low = ongoing_usd(costs, rate.low, "low")
     high = ongoing_usd(costs, rate.high, "high")
-    return stated.high < low and (
-        ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
-        f"Running costs of {usd(stated.likely)} per month are stated. The framework's own table "
-        f"(inference, monitoring and retraining at {usd(rate.likely)} an hour) adds up to "
-        f"{usd_range(low, high)}.",
-        "Price inference, monitoring and retraining one by one",
+    if stated.high >= low:
+        return None
+    return RaisedChallenge(
+        between=("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
+        says=(
+            f"Running costs of {usd(stated.likely)} per month are stated. The framework's own table "
+            f"(inference, monitoring and retraining at {usd(rate.likely)} an hour) adds up to "
+            f"{usd_range(low, high)}."
+        ),
+        settle="Price inference, monitoring and retraining one by one",
     )
 
 
 @contradiction
-def saving_above_bill(facts: CaseFacts) -> Found:
+def saving_above_bill(facts: CaseFacts) -> RaisedChallenge | None:
     """A saving larger than today's bill, as likely or at its highest."""
     saving = facts.case.economics.monthly.api_savings_usd
     bill = facts.bill
@@ -73,11 +77,15 @@ def saving_above_bill(facts: CaseFacts) -> Found:
         if month:
             grown = f"{months(month)} from now at the stated growth"
         says += f" It fits from about {count(at)} calls a month, {grown}."
-    return ("economics.monthly.api_savings_usd", facts.bill_path), says, settle
+    return RaisedChallenge(
+        between=("economics.monthly.api_savings_usd", facts.bill_path),
+        says=says,
+        settle=settle,
+    )
 
 
 @contradiction
-def bill_against_prices(facts: CaseFacts) -> Found:
+def bill_against_prices(facts: CaseFacts) -> RaisedChallenge | None:
     """A bill that clearly differs from the cost of the same calls at the model's list price."""
     used = in_use(facts.case)
     bill = facts.case.today.usd_per_month
@@ -91,16 +99,20 @@ def bill_against_prices(facts: CaseFacts) -> Found:
     gap = max(least - bill.high, bill.low - priced.most)
     a_month = facts.case.a_month
     floor = facts.framework.threshold("bill_floor") or 0.0
-    return gap > max(tolerance * max(priced.most, bill.high), floor) and (
-        ("today.usd_per_month", "models", "economics.traffic"),
-        f"The bill is {usd_range(bill.low, bill.high)}{a_month}, but {count(now)} calls at "
-        f"the price of {used.id} cost {usd_range(priced.low, priced.most)}. The bill counts.",
-        "Look up the invoice: what else is in it, or which calls, tokens or model are wrong here",
+    if gap <= max(tolerance * max(priced.most, bill.high), floor):
+        return None
+    return RaisedChallenge(
+        between=("today.usd_per_month", "models", "economics.traffic"),
+        says=(
+            f"The bill is {usd_range(bill.low, bill.high)}{a_month}, but {count(now)} calls at "
+            f"the price of {used.id} cost {usd_range(priced.low, priced.most)}. The bill counts."
+        ),
+        settle="Look up the invoice: what else is in it, or which calls, tokens or model are wrong here",
     )
 
 
 @contradiction
-def ongoing_below_serving(facts: CaseFacts) -> Found:
+def ongoing_below_serving(facts: CaseFacts) -> RaisedChallenge | None:
     """Running costs below the cost of serving the tuned model alone."""
     stated = facts.case.economics.monthly.ongoing_usd
     tuned = (
@@ -111,16 +123,20 @@ def ongoing_below_serving(facts: CaseFacts) -> Found:
     serving = way and known_range(way.usd_per_month)
     if not (stated and way and serving):
         return None
-    return stated.high < serving.low and (
-        ("economics.monthly.ongoing_usd", "models"),
-        f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated, but serving "
-        f"{way.model} alone costs {usd_range(serving.low, serving.most)}.",
-        "Correct one of the two: the running costs, or the tokens and the price",
+    if stated.high >= serving.low:
+        return None
+    return RaisedChallenge(
+        between=("economics.monthly.ongoing_usd", "models"),
+        says=(
+            f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated, but serving "
+            f"{way.model} alone costs {usd_range(serving.low, serving.most)}."
+        ),
+        settle="Correct one of the two: the running costs, or the tokens and the price",
     )
 
 
 @pushback
-def running_costs_twice(facts: CaseFacts) -> Found:
+def running_costs_twice(facts: CaseFacts) -> RaisedChallenge | None:
     """A saving that is the bill less the running costs, which are then taken off once more."""
     monthly = facts.case.economics.monthly
     saving = monthly.api_savings_usd
@@ -135,50 +151,66 @@ def running_costs_twice(facts: CaseFacts) -> Found:
             continue
         if round(bill.likely - cost.likely) == round(saving.likely):
             what = "running costs" if name == "ongoing_usd" else "cost of serving"
-            return (
-                ("economics.monthly.api_savings_usd", f"economics.monthly.{name}"),
-                f"The saving of {usd(saving.likely)}{facts.case.a_month} is the bill of "
-                f"{usd(bill.likely)} less the {what} of {usd(cost.likely)}, to the dollar. "
-                f"Those costs may count twice: they are taken off the saving again.",
-                "State the saving before running costs, or confirm that the bill falls by that much",
+            return RaisedChallenge(
+                between=(
+                    "economics.monthly.api_savings_usd",
+                    f"economics.monthly.{name}",
+                ),
+                says=(
+                    f"The saving of {usd(saving.likely)}{facts.case.a_month} is the bill of "
+                    f"{usd(bill.likely)} less the {what} of {usd(cost.likely)}, to the dollar. "
+                    f"Those costs may count twice: they are taken off the saving again."
+                ),
+                settle=(
+                    "State the saving before running costs, or confirm that the bill falls by that "
+                    "much"
+                ),
             )
     return None
 
 
 @pushback
-def saving_above_published(facts: CaseFacts) -> Found:
+def saving_above_published(facts: CaseFacts) -> RaisedChallenge | None:
     """A saving above the range that the framework names for a system at scale."""
     saving = facts.case.economics.monthly.api_savings_usd
     costs = facts.framework.costs
     if saving is None or costs is None or costs.returns is None or facts.case.one_off:
         return None
     span = costs.returns.api_savings_usd_per_month
-    return saving.low > span.high and (
-        ("economics.monthly.api_savings_usd",),
-        f"A saving of {usd(saving.likely)} per month is stated. At scale "
-        f"{usd_range(span.low, span.high)} is usual.",
-        "Compute it from calls, tokens and prices",
+    if saving.low <= span.high:
+        return None
+    return RaisedChallenge(
+        between=("economics.monthly.api_savings_usd",),
+        says=(
+            f"A saving of {usd(saving.likely)} per month is stated. At scale "
+            f"{usd_range(span.low, span.high)} is usual."
+        ),
+        settle="Compute it from calls, tokens and prices",
     )
 
 
 @pushback
-def upfront_below_table(facts: CaseFacts) -> Found:
+def upfront_below_table(facts: CaseFacts) -> RaisedChallenge | None:
     """Less work before the first version than in the framework's own table."""
     costs = facts.framework.costs
     stated = facts.case.economics.upfront.hours
     if costs is None or costs.upfront_total is None or stated is None:
         return None
     span = costs.upfront_total.hours
-    return stated.high < span.low and (
-        ("economics.upfront.hours",),
-        f"{count(stated.likely)} hours up front are stated. Data, evaluation and deployment "
-        f"usually take {count(span.low)}–{count(span.high)}.",
-        "Estimate the four categories one by one",
+    if stated.high >= span.low:
+        return None
+    return RaisedChallenge(
+        between=("economics.upfront.hours",),
+        says=(
+            f"{count(stated.likely)} hours up front are stated. Data, evaluation and deployment "
+            f"usually take {count(span.low)}–{count(span.high)}."
+        ),
+        settle="Estimate the four categories one by one",
     )
 
 
 @pushback
-def no_retraining(facts: CaseFacts) -> Found:
+def no_retraining(facts: CaseFacts) -> RaisedChallenge | None:
     """Running costs by category in which the model is never trained again."""
     ongoing = facts.case.economics.monthly.ongoing
     costs = facts.framework.costs
@@ -190,16 +222,18 @@ def no_retraining(facts: CaseFacts) -> Found:
         return None
     row = costs.ongoing.get("retraining") if costs else None
     usual = _usual(facts, row, " hours a quarter")
-    return (
-        ("economics.monthly.ongoing.retraining_hours_per_quarter",),
-        "The running costs include nothing for retraining, so the model ages with its data."
-        f"{usual}",
-        "Plan retraining, or say for how long the first version has to last",
+    return RaisedChallenge(
+        between=("economics.monthly.ongoing.retraining_hours_per_quarter",),
+        says=(
+            "The running costs include nothing for retraining, so the model ages with its data."
+            f"{usual}"
+        ),
+        settle="Plan retraining, or say for how long the first version has to last",
     )
 
 
 @pushback
-def no_evaluation_hours(facts: CaseFacts) -> Found:
+def no_evaluation_hours(facts: CaseFacts) -> RaisedChallenge | None:
     """Upfront costs by category in which nobody evaluates the result."""
     upfront = facts.case.economics.upfront
     costs = facts.framework.costs
@@ -209,10 +243,10 @@ def no_evaluation_hours(facts: CaseFacts) -> Found:
         return None
     row = costs.upfront.get("evaluation") if costs else None
     usual = _usual(facts, row, " hours")
-    return (
-        ("economics.upfront.evaluation.hours",),
-        f"No hours are planned to evaluate the tuned model.{usual}",
-        "Plan the evaluation before the training: without it nobody can tell whether it worked",
+    return RaisedChallenge(
+        between=("economics.upfront.evaluation.hours",),
+        says=f"No hours are planned to evaluate the tuned model.{usual}",
+        settle="Plan the evaluation before the training: without it nobody can tell whether it worked",
     )
 
 
@@ -230,27 +264,31 @@ def _usual(facts: CaseFacts, row: CostRow | None, unit: str) -> str:
 
 
 @pushback
-def no_pilot(facts: CaseFacts) -> Found:
+def no_pilot(facts: CaseFacts) -> RaisedChallenge | None:
     """Straight to production without a pilot."""
-    return facts.case.tuning.pilot == "no" and (
-        ("tuning.pilot",),
-        "No pilot is planned.",
-        "Tune once on a tenth of the data and compare on held-out cases before the rest is spent",
+    if facts.case.tuning.pilot != "no":
+        return None
+    return RaisedChallenge(
+        between=("tuning.pilot",),
+        says="No pilot is planned.",
+        settle="Tune once on a tenth of the data and compare on held-out cases before the rest is spent",
     )
 
 
 @pushback
-def model_switch_planned(facts: CaseFacts) -> Found:
+def model_switch_planned(facts: CaseFacts) -> RaisedChallenge | None:
     """A change of model is planned, but a tuned model stays with its base."""
-    return facts.case.tuning.model_switch == "yes" and (
-        ("tuning.model_switch", "goals"),
-        "Another base model is planned, and tuned weights stay with the base they were made from.",
-        "Switch first and measure again. Keep data and evaluation, which move along",
+    if facts.case.tuning.model_switch != "yes":
+        return None
+    return RaisedChallenge(
+        between=("tuning.model_switch", "goals"),
+        says="Another base model is planned, and tuned weights stay with the base they were made from.",
+        settle="Switch first and measure again. Keep data and evaluation, which move along",
     )
 
 
 @pushback
-def break_even_after_service_end(facts: CaseFacts) -> Found:
+def break_even_after_service_end(facts: CaseFacts) -> RaisedChallenge | None:
     """The service of the tuned model ends before tuning can pay back, even at the best."""
     today = facts.findings.as_of
     until = serves_until(facts.case, today)
@@ -258,33 +296,39 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
     if until is None or today is None or not isinstance(months, float | Range):
         return None
     low, high = ends(months)
-    return low > (until - today).days / DAYS_PER_MONTH and (
-        ("tuning.until", "economics"),
-        f"The tuned model {'was' if until < today else 'is'} served until {day(until)}, and tuning "
-        f"would have paid after {months_range(low, high)}.",
-        "Name a service or a base model that stays for longer (tuning.until)",
+    if low <= (until - today).days / DAYS_PER_MONTH:
+        return None
+    return RaisedChallenge(
+        between=("tuning.until", "economics"),
+        says=(
+            f"The tuned model {'was' if until < today else 'is'} served until {day(until)}, and tuning "
+            f"would have paid after {months_range(low, high)}."
+        ),
+        settle="Name a service or a base model that stays for longer (tuning.until)",
     )
 
 
 @contradiction
-def model_ends_differ(facts: CaseFacts) -> Found:
+def model_ends_differ(facts: CaseFacts) -> RaisedChallenge | None:
     """The stated end of a model differs from the one looked up."""
     for model in facts.case.models:
         known = facts_on(facts.findings.as_of).end_of(model.id, model.base_url)
         looked_up = looked_up_end(model, facts.findings.as_of)
         if known and model.ends and looked_up and model.ends != looked_up:
-            return (
-                ("models", "economics"),
-                f"The model {model.id} is stated to end on {day(model.ends)}, and "
-                f"to end on {day(looked_up)} by a look-up on {day(known.dated)}. The stated day "
-                "counts.",
-                "Confirm the day with the maker, and correct the case where it is another",
+            return RaisedChallenge(
+                between=("models", "economics"),
+                says=(
+                    f"The model {model.id} is stated to end on {day(model.ends)}, and "
+                    f"to end on {day(looked_up)} by a look-up on {day(known.dated)}. The stated day "
+                    "counts."
+                ),
+                settle="Confirm the day with the maker, and correct the case where it is another",
             )
     return None
 
 
 @pushback
-def model_in_use_ends(facts: CaseFacts) -> Found:
+def model_in_use_ends(facts: CaseFacts) -> RaisedChallenge | None:
     """A saving on the bill of a model that ends soon, after which the bill is another one."""
     used = in_use(facts.case)
     today = facts.findings.as_of
@@ -301,9 +345,11 @@ def model_in_use_ends(facts: CaseFacts) -> Found:
         looked = "stated" if used.ends else f"as looked up on {day(end.dated)}"
         named = f", {looked}, and its successor is {listing(end.successors, 'or')}"
         confirm = "Confirm the day and what comes next with the maker. "
-    return (
-        ("models", "economics"),
-        f"The model in use, {used.id}, {'ended' if until < today else 'ends'} on {day(until)}"
-        f"{named}. Its bill, and a saving beside it, end that day.",
-        f"{confirm}Run what comes next on the evaluation set, and price the case with it",
+    return RaisedChallenge(
+        between=("models", "economics"),
+        says=(
+            f"The model in use, {used.id}, {'ended' if until < today else 'ends'} on {day(until)}"
+            f"{named}. Its bill, and a saving beside it, end that day."
+        ),
+        settle=f"{confirm}Run what comes next on the evaluation set, and price the case with it",
     )
