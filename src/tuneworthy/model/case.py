@@ -724,8 +724,8 @@ class Case(FileRecord):
         runs = self.today.model
         if runs is not None and runs not in {model.id for model in self.models}:
             raise wrong(
-                f'today.model is "{short_text(runs)}", which models doesn\'t list',
-                "write the id of an entry of models, or leave it out",
+                f'says that "{short_text(runs)}" runs today, which models doesn\'t list',
+                "write the id of an entry of models in today.model, or leave it out",
             )
         return self
 
