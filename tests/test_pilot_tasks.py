@@ -67,6 +67,9 @@ TASKS = {
     "the prompt is enough and tuning better": Truth(
         0.80, 0.88, 1.0, 0.70, "no_go", "no"
     ),
+    "nearest examples are likely enough and tuning better": Truth(
+        0.80, 0.88, 1.0, 0.80, "no_go open", "no open"
+    ),
     "the prompt is likely enough": Truth(
         0.93, 0.90, 0.97, 0.80, "no_go open", "no open"
     ),
@@ -162,6 +165,32 @@ def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) 
         assert first == "roll_out"
         assert not isinstance(dossier.plan, Unknown)
         assert not {"pilot", "data"} & {phase.id for phase in dossier.plan.phases}
+
+
+CLOSED = {
+    "tuning wins on few cases": ("go", "yes"),
+    "tuned with nearest is near": ("no_go", "no"),
+}
+"""What the card and the answer say once the cases are there that the open card asked for."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLOSED)
+def test_an_open_card_is_closed_by_the_cases_that_it_asks_for(
+    tmp_path: Path, name: str
+) -> None:
+    """It once asked for "more held-out cases", and no number of them closed it."""
+    truth = TASKS[name]
+    few = case_of(tmp_path / "few", cases=truth.cases, target=truth.target)
+    first = ran(few, model_of(truth))
+    assert first.card.answer == "open"
+    number = re.search(r"about ([\d,]+) more cases", first.card.because)
+    assert number is not None, first.card.because
+    cases = truth.cases + int(number[1].replace(",", ""))
+    enough = case_of(tmp_path / "enough", cases=cases, target=truth.target)
+    then = ran(enough, model_of(truth))
+    answers = then.card.answer, judge(enough).verdict.answer
+    assert answers == CLOSED[name], then.card.because
 
 
 def ran(folder: Path, model: Fake) -> model_pilot.PilotResult:

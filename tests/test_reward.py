@@ -179,6 +179,15 @@ def test_what_no_pilot_runs_is_planned_by_its_export() -> None:
     said = " ".join(pilot.steps)
     assert "tuneworthy export" in said
     assert "tuneworthy pilot" not in said
+    # its own number of examples, as the list of ways and the docs say, and not the goal's
+    least = LESSON.threshold("examples_to_reinforce")
+    assert f"at least {least:.0f} examples" in said
+    (data,) = (phase for phase in dossier.plan.phases if phase.id == "data")
+    assert data.steps[0].startswith(
+        f"{least:.0f} or more examples needed, 150 are there"
+    )
+    page = (Path(__file__).parents[1] / "docs" / "guides" / "no-gain.md").read_text()
+    assert f"It takes {least:.0f} examples" in " ".join(page.split())
 
 
 def test_thumbs_are_learned_from_once_enough_of_both_kinds_were_counted() -> None:

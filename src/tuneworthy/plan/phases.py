@@ -49,6 +49,9 @@ def plan_keeping(plan: PlanContext, what: str = "the prompt") -> None:
     plan.say("decide", plan.say("watch", what=what))
 
 
+REINFORCEMENT = "reinforcement_tuning"  #: Its number of examples is its own.
+
+
 def plan_adopting(plan: PlanContext, step: Step) -> None:
     """Plan to send a small share of calls to another way, and watch it."""
     title = step.title.removeprefix("switch to ")
@@ -495,6 +498,8 @@ def _pilot(plan: PlanContext) -> Needs:
     if plan.approach:
         need = plan.approach.data
         some = math.ceil(need.low * part - 1e-9)
+        if plan.approach.approach == REINFORCEMENT:
+            some = need.low  # no service takes fewer
         least = f", at least {count(some)} {plain(need.unit)}"
         if need.unit != "documents":
             examples = f" --examples {some}"

@@ -28,6 +28,7 @@ from tuneworthy.model.framework import Framework, PlanRule
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Calendar, NoPlanError, PlanContext, phase_words
 from tuneworthy.plan.phases import (
+    REINFORCEMENT,
     is_tuning,
     plan_adopting,
     plan_keeping,
@@ -152,20 +153,25 @@ def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
             return fit
     if not name or first is None:
         return first
-    # distillation and the like learn from the goal's kind of data
-    if name in framework.options:
+    least = framework.threshold("examples_to_reinforce")
+    if name == REINFORCEMENT and least is not None:
+        title = framework.options[name].title
+        need = DataNeed(low=math.ceil(least), high="open", unit="examples")
+    elif name in framework.options:
+        # distillation and the like learn from the goal's kind of data
         return first.model_copy(
             update={"approach": name, "title": framework.options[name].title}
         )
-    rule = framework.approaches[name]
-    need = DataNeed(**rule.data.model_dump())
+    else:
+        title = framework.approaches[name].title
+        need = DataNeed(**framework.approaches[name].data.model_dump())
     have = judged.case.usable_data(need.unit)
     missing: int | Unknown = Unknown(
         ask=f"count the {plain(need.unit)} (data.{need.unit})"
     )
     if have is not None:
         missing = max(0, need.low - have)
-    words = {"approach": name, "title": rule.title, "data": need, "missing": missing}
+    words = {"approach": name, "title": title, "data": need, "missing": missing}
     return first.model_copy(update={**words, "offered_by": ()})
 
 
