@@ -138,6 +138,20 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
 
 
 @pytest.mark.slow
+def test_skills_that_no_arm_has_are_said_to_be_why_nothing_can_fall(
+    tmp_path: Path,
+) -> None:
+    folder = folder_of(
+        tmp_path, n=240, models=TWO, prompts={"p": "Answer.\n"}, target=None
+    )
+    fake = known({"base": 0.5, "mine": 0.95}, general={"base": WRONG, "mine": WRONG})
+    result = verified(folder, fake, margin=0.0)
+    assert (result.outcome, result.why) == ("too_few_cases", "general")
+    page = " ".join(api.render(result, folder="lab").split())
+    assert "The untuned model has too few of them right to lose any" in page
+
+
+@pytest.mark.slow
 def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would_tell(
     tmp_path: Path,
 ) -> None:

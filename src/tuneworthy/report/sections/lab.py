@@ -1095,6 +1095,14 @@ def outcome_text(result: VerifyResult) -> str:
     return says
 
 
+def _floor_text(result: VerifyResult) -> str:
+    """Why a narrow interval doesn't show that general skills held; empty where it isn't needed."""
+    is_open = (result.outcome, result.why) == ("too_few_cases", "general")
+    if not is_open or result.general.low < -result.plan.general_margin:
+        return ""
+    return ". The untuned model has too few of them right to lose any"
+
+
 def _most_gained(high: float) -> str:
     """The upper end of a difference in whole points, rounded up."""
     ends = math.ceil(round(100 * high, 6)) / 100
@@ -1264,7 +1272,10 @@ def _verified(result: VerifyResult) -> Rows:
     untuned = f"{share_text(result.untuned, none)}{costs.get(plan.untuned, '')}"
     yield "Untuned", f"{untuned}: {plan.untuned}"
     yield "Difference", f"{difference_text(contrast)}, margin {share(plan.margin)}"
-    yield "In general", f"{general}, and may fall by {share(plan.general_margin)}"
+    yield (
+        "In general",
+        f"{general}, and may fall by {share(plan.general_margin)}{_floor_text(result)}",
+    )
     for target, held in result.targets.items():
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
