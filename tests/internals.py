@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
@@ -87,8 +89,6 @@ from tuneworthy.llm.choose import FREE, echo, prices_of, transport_for
 from tuneworthy.llm.endpoints import PRESETS, Busy, Refused, reach
 from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
 from tuneworthy.llm.runner import Job, Outcome, Runner
-from tuneworthy.mcp import server as mcp_server
-from tuneworthy.mcp import tools as mcp_tools
 from tuneworthy.measure import engine as measure_engine
 from tuneworthy.measure import evalset as measure_evalset
 from tuneworthy.measure import hiding as measure_hiding
@@ -273,11 +273,34 @@ from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.ways import chances as ways_chances
 from tuneworthy.ways import gap as ways_gap
 from tuneworthy.ways import way as ways_way
-from tuneworthy.web import app as web_app
-from tuneworthy.web import guard as web_guard
-from tuneworthy.web import lab as web_lab
-from tuneworthy.web.app import make_app
-from tuneworthy.web.guard import Site
+
+if TYPE_CHECKING:
+    from tuneworthy.mcp import server as mcp_server
+    from tuneworthy.mcp import tools as mcp_tools
+    from tuneworthy.web import app as web_app
+    from tuneworthy.web import guard as web_guard
+    from tuneworthy.web import lab as web_lab
+    from tuneworthy.web.app import make_app
+    from tuneworthy.web.guard import Site
+
+_LATE = {
+    "mcp_server": "mcp.server",
+    "mcp_tools": "mcp.tools",
+    "web_app": "web.app",
+    "web_guard": "web.guard",
+    "web_lab": "web.lab",
+    "make_app": "web.app",
+    "Site": "web.guard",
+}
+"""Rooms by what is taken from them: they load for longer than all others together."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load the room of a name that a test asks for; programs that tests start need none of them."""
+    if name not in _LATE:
+        raise AttributeError(name)
+    room = import_module(f"tuneworthy.{_LATE[name]}")
+    return getattr(room, name, room)
 
 
 def models_text(

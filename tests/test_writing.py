@@ -144,7 +144,7 @@ def plain(text: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
-@LAW
+@settings(LAW, max_examples=settings().max_examples // 4)  # of 25 files each
 @given(st.data())
 def test_only_the_lines_of_the_answers_change(slug: str, data: st.DataObject) -> None:
     """Comments, order and every other byte stay; what is read afterwards is what was answered."""
