@@ -197,6 +197,10 @@ from tuneworthy.report.sections import evalset as section_evalset
 from tuneworthy.report.sections import evidence as section_evidence
 from tuneworthy.report.sections import framework as section_framework
 from tuneworthy.report.sections import lab as section_lab
+from tuneworthy.report.sections import lab_ceiling as section_lab_ceiling
+from tuneworthy.report.sections import lab_pilot as section_lab_pilot
+from tuneworthy.report.sections import lab_quote as section_lab_quote
+from tuneworthy.report.sections import lab_verify as section_lab_verify
 from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import payback as sections_payback
@@ -207,7 +211,7 @@ from tuneworthy.report.sections import verdict as sections_verdict
 from tuneworthy.report.sections import ways as sections_ways
 from tuneworthy.report.sections.common import headline
 from tuneworthy.report.sections.framework import models_dict, models_report
-from tuneworthy.report.sections.lab import ceiling_rows
+from tuneworthy.report.sections.lab_ceiling import ceiling_rows
 from tuneworthy.report.sections.record import titles
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.width import columns

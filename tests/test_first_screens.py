@@ -15,7 +15,7 @@ from internals import (
     report_text,
     report_width,
     run,
-    section_lab,
+    section_lab_pilot,
 )
 from lab_world import folder_of
 from pilot_world import case_of as pilot_case
@@ -170,7 +170,7 @@ def test_retrieval_begins_with_its_answer(
 
 @pytest.mark.slow
 def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
-    document = section_lab.pilot_document(
+    document = section_lab_pilot.pilot_document(
         piloted(pilot_case(tmp_path)), "Library", "library"
     )
     report_width.lay_out_for(100)

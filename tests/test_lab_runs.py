@@ -33,6 +33,7 @@ from internals import (
     lab_plan,
     prepare,
     section_lab,
+    section_lab_ceiling,
 )
 from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, folder_of, known
@@ -169,7 +170,7 @@ def ranked(*kinds: str) -> list[dict[str, Any]]:
 def test_the_board_says_when_a_baseline_is_ahead(
     kinds: tuple[str, ...], says: bool
 ) -> None:
-    note = section_lab.board_note(result_of(arms=ranked(*kinds)))
+    note = section_lab_ceiling.board_note(result_of(arms=ranked(*kinds)))
     assert note.endswith("Ahead here is an baseline, which calls no model.") is says
     assert ("Ahead" in note) is says
 

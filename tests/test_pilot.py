@@ -37,7 +37,7 @@ from internals import (
     model_ways,
     report_document,
     schema,
-    section_lab,
+    section_lab_pilot,
     training_as_piloted,
     training_card,
     training_curve,
@@ -139,7 +139,7 @@ def test_what_is_never_right_yet_says_nothing_of_the_next_doubling() -> None:
         [50, 100, 200], rows, np.arange(200), margin=0.05, target=0.9
     )
     assert curve.outlook == "unclear"
-    assert section_lab.outlook_text(curve).startswith("no answer was right yet")
+    assert section_lab_pilot.outlook_text(curve).startswith("no answer was right yet")
     assert all(p.low < 0.01 and p.high > 0.5 for p in curve.points if p.ahead)
     assert all(p.high < 0.02 for p in curve.points if not p.ahead)
 
@@ -671,7 +671,7 @@ def test_models_that_came_with_the_folder_are_said_and_an_edited_run_is_refused(
     assert trainer.said("began") == []  # nothing is trained twice
     assert result.brought_models == len(own.trained) == 8
     assert result.card == own.card
-    shown = " ".join(render(section_lab.pilot_document(result)).split())
+    shown = " ".join(render(section_lab_pilot.pilot_document(result)).split())
     assert "8 trained models came with the folder, not checked here" in shown
     dossier = decide(load_case(folder), load_framework("lesson"), as_of=AS_OF)
     assert dossier.pilot is not None
@@ -929,7 +929,8 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     result = piloted(folder)
     from tuneworthy.report import html, render
-    from tuneworthy.report.sections.lab import lab_dict, pilot_document
+    from tuneworthy.report.sections.lab import lab_dict
+    from tuneworthy.report.sections.lab_pilot import pilot_document
 
     data = json.loads(lab_dict("pilot", result))
     assert data["schema"] == "tuneworthy/pilot/1"
@@ -938,7 +939,7 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     assert max(map(len, render(document).splitlines())) <= 80
     assert "<b>Library</b>" not in html.render(document)
     assert "Go or no-go" in render(document, "markdown")
-    drawing = section_lab.curve_drawing(result)
+    drawing = section_lab_pilot.curve_drawing(result)
     assert drawing is not None
     assert drawing.png(400, "The curve").startswith(b"\x89PNG")
     short = pilot_document(

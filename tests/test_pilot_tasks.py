@@ -30,7 +30,8 @@ from internals import (
     model_pilot,
     model_training,
     prepare,
-    section_lab,
+    section_lab_pilot,
+    section_lab_verify,
     training_card,
     training_pilot,
     training_served,
@@ -147,8 +148,8 @@ def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) 
     if result.card.answer == "open":
         number = r"about [\d,]+ more cases|--examples \d+|state a target"
         assert re.search(number, result.card.because), result.card.because
-    shown = render(section_lab.pilot_document(result, folder="case"))
-    asked = result.verify.outcome in section_lab.NO_GAIN
+    shown = render(section_lab_pilot.pilot_document(result, folder="case"))
+    asked = result.verify.outcome in section_lab_verify.NO_GAIN
     assert ("After no gain" in shown) == asked
     if asked:
         change = result.verify.change
@@ -381,7 +382,9 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
     alone = ways[f"pilot:{of_tuned.model}"]
     for name in ("private", "general_skills"):
         assert tuned.figures[name] == alone.figures[name]
-    assert "Routed, tuned" in render(section_lab.pilot_document(result, folder="case"))
+    assert "Routed, tuned" in render(
+        section_lab_pilot.pilot_document(result, folder="case")
+    )
 
     done = training_winners.hand_over(place, "head", tmp_path / "head")
     assert routed.model in done.routed

@@ -23,7 +23,7 @@ from internals import (
     lab_reward,
     pipeline_room,
     prepare,
-    section_lab,
+    section_lab_ceiling,
 )
 from lab_world import folder_of
 from tuneworthy import Dossier, decide, load_case, load_framework
@@ -57,7 +57,7 @@ STATES = {
 def test_only_intervals_settle_whether_there_is_a_signal(state: str) -> None:
     made = signal(STATES[state])
     assert made.state == state
-    rows = dict(section_lab.reward_rows(made))
+    rows = dict(section_lab_ceiling.reward_rows(made))
     assert rows["Signal"]
 
 

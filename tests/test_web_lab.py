@@ -37,7 +37,8 @@ from internals import (
     prepare,
     quoted,
     runs_labs,
-    section_lab,
+    section_lab_ceiling,
+    section_lab_quote,
     web_lab,
 )
 from internals import lab_ceiling as ceiling
@@ -345,7 +346,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(
     assert dead.sent == 0
     text = Seen(client.get(LAB).text).text
     for row in done.result.arms:
-        arm, share, missing, cost, wait = section_lab.board_row(row)
+        arm, share, missing, cost, wait = section_lab_ceiling.board_row(row)
         assert (
             " ".join(
                 f"{arm} {share} {missing or '–'} {cost or '–'} {wait or '–'}".split()
@@ -359,7 +360,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(
         assert all(example in text for example in kind.examples[:2])
     first = running.done
     assert first is not None
-    for label, said in section_lab.answered_rows(
+    for label, said in section_lab_ceiling.answered_rows(
         first.result, first.dossier, first.before
     ):
         assert f"{label} {said}" in text
@@ -675,12 +676,12 @@ def stand(done: int, of: int) -> Stand:
 
 
 def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
-    assert section_lab.left_s(stand(0, 10), 5.0) is None
+    assert section_lab_quote.left_s(stand(0, 10), 5.0) is None
     # it was said that days were left
-    assert section_lab.left_s(stand(16, 100_000), 80.0) is None
-    assert section_lab.left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
-    assert section_lab.left_s(stand(10, 10), 8.0) == 0
-    assert [section_lab.duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
+    assert section_lab_quote.left_s(stand(16, 100_000), 80.0) is None
+    assert section_lab_quote.left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
+    assert section_lab_quote.left_s(stand(10, 10), 8.0) == 0
+    assert [section_lab_quote.duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
         "0 s",
         "60 s",
         "99 s",

@@ -74,7 +74,7 @@ def test_a_figure_that_differs_makes_it_another_model(other: dict[str, Any]) -> 
 def test_a_named_model_runs_whatever_its_figures() -> None:
     named = {**SURE, "model": PLAIN["id"]}
     assert in_use_of({**TIRED, "today": named, "models": [TUNED, PLAIN]}) == PLAIN["id"]
-    with pytest.raises(CaseError, match="which models doesn.t list"):
+    with pytest.raises(CaseError, match="runs today, which models"):
         load_case({**TIRED, "today": {"model": "acme:none"}, "models": [PLAIN]})
 
 

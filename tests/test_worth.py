@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import compile_rules, money_worth, prepare, section_lab
+from internals import compile_rules, money_worth, prepare, section_lab_ceiling
 from internals import lab_ceiling as ceiling
 from lab_world import folder_of, known
 from tuneworthy import decide, load_case, load_framework
@@ -174,7 +174,7 @@ def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
     assert " ".join(money_worth.cases_note(done.dossier.investment).split()) in page
     assert "more cases aren't worth what it takes to label them" in page
     # on the page in the browser
-    then = str(section_lab.ended(done.result, done.dossier))
+    then = str(section_lab_ceiling.ended(done.result, done.dossier))
     assert ("labelled cases to the evaluation set" in page) == (
         "labelled cases to the" in then
     )

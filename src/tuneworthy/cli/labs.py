@@ -174,7 +174,7 @@ def _foretell(
     from tuneworthy.lab.ceiling import foretold
     from tuneworthy.lab.prepare import prepare
     from tuneworthy.model.base import Unknown
-    from tuneworthy.report.sections.lab import headroom_dict, headroom_document
+    from tuneworthy.report.sections.lab_headroom import headroom_dict, headroom_document
 
     opt.refuse_output()
     if options["judge"]:

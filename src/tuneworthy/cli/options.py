@@ -557,7 +557,8 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
 
 def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
     """Make a function that shows the state of a lab's calls on one line."""
-    from tuneworthy.report.sections.lab import duration, left_s, share_text
+    from tuneworthy.report.sections.lab import share_text
+    from tuneworthy.report.sections.lab_quote import duration, left_s
 
     started = time.monotonic()
 

@@ -277,7 +277,8 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
         if dry_run:
             document, json = _quote(pilot, options["budget"])
         else:
-            from tuneworthy.report.sections.lab import lab_dict, pilot_document
+            from tuneworthy.report.sections.lab import lab_dict
+            from tuneworthy.report.sections.lab_pilot import pilot_document
             from tuneworthy.runs.labs import keep_run
             from tuneworthy.training.pilot import run
 
@@ -298,7 +299,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
 def _curve_image(result: PilotResult) -> bytes:
     """The learning curve of the way that was judged, as a PNG."""
     from tuneworthy.report.charts import WIDE
-    from tuneworthy.report.sections.lab import curve_drawing, outlook_title
+    from tuneworthy.report.sections.lab_pilot import curve_drawing, outlook_title
 
     drawing = curve_drawing(result)
     if drawing is None:
@@ -536,7 +537,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     import asyncio
 
     from tuneworthy.llm.hosts import find_strange_hosts
-    from tuneworthy.report.sections.lab import pilot_quote_document
+    from tuneworthy.report.sections.lab_pilot import pilot_quote_document
     from tuneworthy.runs.labs import LABS
     from tuneworthy.training.candidates import GATED_ELSEWHERE
     from tuneworthy.training.pilot import base_rows, quoted_training

@@ -72,7 +72,7 @@ from tuneworthy.model.lab import (
 from tuneworthy.model.ways import LabArm
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
+from tuneworthy.report.sections.lab_ceiling import ceiling_dict, ceiling_document
 from tuneworthy.words import quality
 
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.

@@ -85,10 +85,10 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import ChatMessage, JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import (
+from tuneworthy.report.sections.lab import judge_text
+from tuneworthy.report.sections.lab_quote import (
     duration,
     general_row,
-    judge_text,
     proposals_row,
     quote_dict,
     quote_document,

@@ -49,12 +49,9 @@ from tuneworthy.model.evalset import CasePassage, EvalCase
 from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import (
-    lab_dict,
-    quote_dict,
-    quote_document,
-    retrieval_document,
-)
+from tuneworthy.report.sections.lab import lab_dict
+from tuneworthy.report.sections.lab_quote import quote_dict, quote_document
+from tuneworthy.report.sections.lab_retrieval import retrieval_document
 from tuneworthy.text.embedding import embed
 from tuneworthy.words import counted
 

@@ -69,7 +69,8 @@ from tuneworthy.model.lab import (
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import table_of
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import WHAT_TO_DO, lab_dict, verify_document
+from tuneworthy.report.sections.lab import WHAT_TO_DO, lab_dict
+from tuneworthy.report.sections.lab_verify import verify_document
 from tuneworthy.stats.compare import cases_needed
 from tuneworthy.stats.intervals import BY_MARGIN
 

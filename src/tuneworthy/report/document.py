@@ -88,7 +88,7 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
 def _card(dossier: Dossier) -> Section | None:
     if dossier.pilot is None:
         return None
-    from tuneworthy.report.sections.lab import card_section, card_text
+    from tuneworthy.report.sections.lab_pilot import card_section, card_text
 
     card = dossier.pilot
     return card_section(card, f"{card_text(card)} Signs: {card.signs}.")

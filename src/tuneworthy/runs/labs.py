@@ -60,7 +60,13 @@ from tuneworthy.model.lab import (
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.pipeline import load_case, today
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections import lab as words
+from tuneworthy.report.sections import (
+    lab,
+    lab_ceiling,
+    lab_pilot,
+    lab_retrieval,
+    lab_verify,
+)
 from tuneworthy.training import pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 from tuneworthy.words import capital, sentence
@@ -309,7 +315,7 @@ class Labs:
             return offer
         # a page can't wait for the calls to be timed, so they aren't
         training = asyncio.run(pilot.quoted_training(lab, calls=False))
-        facts = words.pilot_quote_document(
+        facts = lab_pilot.pilot_quote_document(
             lab.plan, training, offer.quote, math.inf
         ).facts
         more = list[tuple[str, str]]()
@@ -529,7 +535,7 @@ class KeptRun(Record):
             )
         if not isinstance(result, CeilingResult):
             return tuple(LABS[self.kind].document(result).sections)
-        sections = words.ceiling_sections(result, dossier, dossier)
+        sections = lab_ceiling.ceiling_sections(result, dossier, dossier)
         if not self.answered:
             return sections
         # the remarks on the case are those of that day and not today's
@@ -549,7 +555,7 @@ LABS: dict[str, _Lab] = {
     "ceiling": _Lab(CEILING_RUN, prepare, quoted, ceiling.run, CeilingResult),
     "retrieve": _Lab(
         *(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
-        *(RetrievalResult, partial(words.retrieval_document, folder="")),
+        *(RetrievalResult, partial(lab_retrieval.retrieval_document, folder="")),
     ),
     "verify": _Lab(
         verify.VERIFY_RUN,
@@ -557,7 +563,7 @@ LABS: dict[str, _Lab] = {
         verify.quoted,
         verify.run,
         VerifyResult,
-        words.verify_document,
+        lab_verify.verify_document,
     ),
     "pilot": _Lab(
         pilot.PILOT_RUN,
@@ -565,7 +571,7 @@ LABS: dict[str, _Lab] = {
         _quoted_pilot,
         pilot.run,
         PilotResult,
-        words.pilot_document,
+        lab_pilot.pilot_document,
     ),
 }
 
@@ -582,15 +588,15 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     now = datetime.now(UTC)
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
-        summary = dict(words.ceiling_rows(result))
+        summary = dict(lab_ceiling.ceiling_rows(result))
         ceiling = summary["Ceiling"]
         if not ceiling.startswith("too few"):
             ceiling = f"ceiling {ceiling}"
         says = f"{capital(ceiling)}. Best prompt {summary['Best prompt']}"
-        rows = tuple(words.answered_rows(result, done.dossier, done.before))
+        rows = tuple(lab_ceiling.answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
         says = (
-            f"Best way {result.best.way}: recall {words.share_text(result.best.recall)}"
+            f"Best way {result.best.way}: recall {lab.share_text(result.best.recall)}"
         )
     else:
         says = LABS[kind].document(result).headline

@@ -26,7 +26,8 @@ from tuneworthy.intake.measure import FileKind, clean_name
 from tuneworthy.intake.recognise import KIND_WORDS, recognise_files
 from tuneworthy.model.evalset import Split
 from tuneworthy.report.blocks import Document, pictures_in, section
-from tuneworthy.report.sections import lab as words
+from tuneworthy.report.sections import lab as lab_words
+from tuneworthy.report.sections import lab_ceiling, lab_quote
 from tuneworthy.report.sections.difference import difference
 from tuneworthy.report.sections.framework import models_report
 from tuneworthy.runs.labs import (
@@ -48,6 +49,12 @@ from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading, page, qu
 from tuneworthy.words import listing
 
 router = APIRouter()
+_WORDS: dict[str, Any] = {
+    "states": lab_words.STATES,
+    "ended": lab_ceiling.ended,
+    "progress_blocks": lab_quote.progress_blocks,
+}
+"""What a page says of a run, by its name in the templates."""
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 """The markup of each run's state, with its number: made once for all who follow the run."""
 
@@ -138,9 +145,7 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
     def part() -> str:
         now = running.progress
         if (drawn := _DRAWN.get(running)) is None or drawn[0] != now.number:
-            response = page(
-                of.request, "stand.html", base=of.base, now=now, words=words
-            )
+            response = page(of.request, "stand.html", base=of.base, now=now, **_WORDS)
             drawn = _DRAWN[running] = now.number, bytes(response.body).decode()
         return drawn[1]
 
@@ -211,7 +216,9 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
     except InputError as caught:
         return {"refused": of.plain(caught)}
     more = (*lab.more, ("Sent to", listing(lab.places) or "nobody"))
-    blocks = words.quote_blocks(lab.arms, lab.select, lab.report, lab.quote, more=more)
+    blocks = lab_quote.quote_blocks(
+        lab.arms, lab.select, lab.report, lab.quote, more=more
+    )
     return {"offered": lab, "blocks_offered": blocks}
 
 
@@ -227,7 +234,7 @@ def _lab_page(
         values["sections"] = kept.sections(of.dossier)
         values["charts"] = f"{of.base}/runs/{kept.id}/charts"
     return of.page(
-        "lab.html", status, **values, asked=asked, run=run, now=now, words=words
+        "lab.html", status, **values, asked=asked, run=run, now=now, **_WORDS
     )
 
 

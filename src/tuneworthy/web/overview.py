@@ -26,7 +26,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import fields_in
 from tuneworthy.report.sections import memo, money, payback, plan, verdict
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.lab import card_text
+from tuneworthy.report.sections.lab_pilot import card_text
 from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.commands import PAGES, Page
 from tuneworthy.words import capital, cut

@@ -233,7 +233,7 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
         yield f"Answer next: {first.ask} {command}"
     # imported here, because other cases don't need the words of labs
     if dossier.pilot is not None:
-        from tuneworthy.report.sections.lab import card_text
+        from tuneworthy.report.sections.lab_pilot import card_text
 
         yield f"Pilot: {card_text(dossier.pilot)}"
     if unconfirmed_text(dossier):

@@ -1,0 +1,716 @@
+"""The page of a ceiling lab: the board, the ceiling, failures, and what was searched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from tuneworthy.errors import argument
+from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.lab import (
+    ArmResult,
+    CeilingResult,
+    JudgedArm,
+    JudgeOf,
+    PromptSearch,
+    Proposing,
+    RewardSignal,
+    RubricGain,
+)
+from tuneworthy.money.worth import cases_note, cases_worth
+from tuneworthy.report import blocks as b
+from tuneworthy.report import charts
+from tuneworthy.report.named import named
+from tuneworthy.report.sections.common import Rows, captioned, moved
+from tuneworthy.report.sections.evalset import coefficient_text
+from tuneworthy.report.sections.lab import (
+    CORRECT,
+    LOOK_AT_WORDS,
+    MEASURED,
+    MOST_ARMS,
+    UNWRAP,
+    ask_again_text,
+    contrast_text,
+    cut_off_text,
+    difference_text,
+    rerun_text,
+    seconds_text,
+    share_text,
+    signed_interval,
+    spent_rows,
+    text_or_unknown,
+)
+from tuneworthy.report.sections.lab_headroom import headroom_text
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import (
+    count,
+    counted,
+    cut,
+    few,
+    listing,
+    plain,
+    quality,
+    quality_interval,
+    sentence,
+    several,
+    share,
+    small_usd,
+)
+
+_AGAIN = "then run it again: nothing is paid twice"
+
+
+ALONE = "by the judge's word alone"
+
+UNUSABLE = "nothing the judge said could be used: try another --judge-model"
+"""The advice where every answer of the grader is unreadable, refused or in doubt."""
+
+
+def judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
+    if judge is not None:
+        items = [
+            _judged_arm(arm) for arm in judge.arms if arm.part == "report" or arm.labels
+        ]
+        if judge.own:
+            items.append(
+                f"It wrote the outputs of {several(len(judge.own), 'arm')} itself."
+            )
+        title = "The judge (the model that grades) against people"
+        yield b.section("lab-judge", title, b.bullets(items))
+
+
+def _judged_arm(judged: JudgedArm) -> str:
+    """An arm: the grader's score alone, its bias, and the agreement of people."""
+    part = "" if judged.part == "report" else ", on the cases for selecting"
+    text = f"{judged.arm}{part}: {text_or_unknown(judged.judge, quality, 'not run')} {ALONE}, "
+    if isinstance(judged.bias, Unknown):
+        return f"{text}no output of {count(judged.missing)} is labelled"
+    bias = signed_interval(judged.bias.value, judged.bias.low, judged.bias.high)
+    text += f"that is {bias} off on {count(judged.labels)} labelled outputs, "
+    text += f"kappa {coefficient_text(judged.kappa)}"
+    if judged.missing:
+        text += f". {count(judged.missing)} are left to label"
+    return text
+
+
+def _open_text(judge: JudgeOf | None, best: str) -> str:
+    """Say which labels a lab with a judge still lacks for an answer; empty where it lacks none."""
+    if judge is None:
+        return ""
+    if not best:
+        return f"unknown: {UNUSABLE}"
+    held_out = judge.missing("report")
+    if held_out:
+        return f"unknown: people have to label {several(held_out, 'output')} more"
+    selection = judge.missing("select")
+    if selection:
+        return (
+            f"unknown: only the grader has scored the other arms. People have to label "
+            f"{several(selection, 'output')} to bound them"
+        )
+    return ""
+
+
+def label_command(
+    judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool
+) -> str:
+    """The command to label missing outputs, or "" for none; ``choose`` adds those for selecting."""
+    missing = judge.missing("report")
+    what = lab if missing else "choose"
+    if choose:
+        missing = missing or judge.missing("select")
+    file = argument(rubric or judge.plan.file)
+    command = f"tuneworthy evalset export {folder} --labeller NAME --rubric {file} --for {what}"
+    text = f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
+    return text if missing else ""
+
+
+BEST_OF_MANY = "The best of many looks too good here: only held-out cases count."
+_SAME = 1e-9  # a rounding error apart
+_REACHED = named("reached")
+_MENDS = named("mends")
+
+
+def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
+    record = result.model_dump(mode="json")
+    verdict = {
+        name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "rule")
+    }
+    return json_text({"schema": "tuneworthy/ceiling/1", **record, "verdict": verdict})
+
+
+def ceiling_document(
+    result: CeilingResult,
+    dossier: Dossier,
+    before: Dossier,
+    *,
+    folder: str,
+    rubric: str = "",
+) -> b.Document:
+    """The document of a ceiling lab; ``folder`` and ``rubric`` are as the user wrote them."""
+    sections = ceiling_sections(result, dossier, before)
+    rows = spent_rows(result.spend, result.calls_saved, result.stopped)
+    spent = [sentence(f"{label}: {text}") for label, text in rows]
+    now = f"Now: {_next(result, dossier, argument(folder), rubric)}"
+    note = cases_note(dossier.investment)
+    after = [note] if note else []
+    answer = ceiling_answer(result)
+    return b.Document("", answer, sections, byline=spent, after=after, lead=now)
+
+
+def ceiling_answer(result: CeilingResult) -> str:
+    """Say in a sentence which arm a ceiling lab found best, and whether it meets the target."""
+    if isinstance(result.reported, Unknown):
+        why = cut_off_text(result.spend, result.stopped_by) or _best(result)
+        return sentence(f"no result yet: {why}")
+    held = f"{share_text(result.reported)} on {count(result.report)} held-out cases"
+    best = f"{result.best} is the best prompt: {held}"
+    baselines = list(_baselines_ahead(result))
+    if baselines:
+        best = f"{baselines[0]}. The best prompt: {held}"
+    if isinstance(result.target, Unknown):
+        return f"{best}."
+    wanted = quality(result.target)
+    if result.reported.low >= result.target:
+        return f"{best}. It meets the target of {wanted}."
+    if result.reported.high < result.target:
+        return f"{best}. It misses the target of {wanted}."
+    return f"{best}. Too few cases tell whether it meets the target of {wanted}."
+
+
+def ceiling_sections(
+    result: CeilingResult, dossier: Dossier, before: Dossier
+) -> tuple[b.Section, ...]:
+    """The sections of a ceiling lab: result, arms, checks, proposals, judge, parts, and failures."""
+    by = f", {ALONE}" if result.judge else ""
+    board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
+    of = f"On {count(result.report)} held-out cases"
+    checks = _checks(result, dossier, before)
+    sections = [
+        b.section("lab-result", of, b.facts(ceiling_rows(result))),
+        b.section("lab-arms", board, _board(result, board), board_note(result)),
+        b.section("lab-checks", "What it says about the case", checks),
+    ]
+    made = result.proposing
+    if not isinstance(made, Unknown):
+        shown = counted(made.shown, "case")
+        title = f"Searched with {made.model}, from {listing(made.parents)} on {shown} of its own"
+        sections.append(
+            b.section("lab-proposals", title, b.facts(_proposed(made, result)))
+        )
+    sections += judge_section(result.judge)
+    if result.reward is not None:
+        title = "What reinforcement tuning would learn from, on held-out cases"
+        sections.append(
+            b.section("lab-reward", title, b.facts(reward_rows(result.reward)))
+        )
+    if result.parts:
+        title = "The best prompt, part by part, on held-out cases"
+        shares = ((row.part, share_text(row), count(row.n)) for row in result.parts)
+        table = b.table(title, "Field or class | #Right | #Cases", shares, quiet=True)
+        sections.append(b.section("lab-parts", title, table))
+    if result.failures:
+        sections.append(
+            b.section("lab-failures", "Where the best prompt fails", _failures(result))
+        )
+    return tuple(sections)
+
+
+_REWARD = {
+    "signal": "there is one: its tries differ, so better ones can be preferred",
+    "none": (
+        "none: next to no case has tries that differ. Tune on examples first, or set a "
+        "temperature in the prompt's front matter"
+    ),
+    "nothing_to_gain": "nothing to gain: nearly every try is right",
+    "unclear": "too few cases tell: add some, or more --repeats",
+}
+
+
+def reward_rows(reward: RewardSignal) -> Iterator[tuple[str, str]]:
+    """The entry test of reinforcement tuning: whether scores vary enough to learn from."""
+    tries = f"in {count(reward.repeats)} tries"
+    gap = reward.headroom
+    yield "Signal", _REWARD[reward.state]
+    yield "Now right, now wrong", f"{share_text(reward.mixed)} of cases, {tries}"
+    yield "Never right", share_text(reward.never)
+    yield "Always right", share_text(reward.always)
+    yield "Headroom", quality_interval(gap.value, gap.low, gap.high)
+
+
+def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
+    """The cost of a lab and the next step; ``dossier`` is the case as it is now."""
+    spent = spent_rows(result.spend, result.calls_saved, result.stopped)
+    return b.facts([*spent, ("Next", sentence(_next(result, dossier)))])
+
+
+def board_row(row: ArmResult) -> tuple[str, ...]:
+    """The arm, its quality with its interval, cases without an answer, cost, and latency."""
+    notes = []
+    if row.dropped_after is not None:
+        notes.append(f"left behind after {count(row.dropped_after)}")
+    if isinstance(row.quality, Unknown) and "(it takes no " in row.quality.ask:
+        # the ask says in brackets which parameter the model takes none of, then what to do
+        _, _, about = row.quality.ask.partition("(it ")
+        refusal, _, _ = about.partition(":")
+        notes.append(refusal)
+    if not isinstance(row.thinking, Unknown):
+        notes.append(f"{share(row.thinking)} of its output is thinking")
+    if row.aloud:
+        notes.append("thinks in the open")
+    if row.unjudged:
+        notes.append(f"{count(row.unjudged)} not judged")
+    beside = f" ({', '.join(notes)})" if notes else ""
+    missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
+    score = share_text(row.quality, "not measured" if _was_asked(row) else "not run")
+    cost = text_or_unknown(row.usd_per_case, small_usd)
+    time = text_or_unknown(row.latency_p95_s, seconds_text)
+    return f"{row.arm.id}{beside}", score, missing, cost, time
+
+
+def _was_asked(row: ArmResult) -> bool:
+    """Whether any call of an arm was made, with or without an answer."""
+    return bool(row.failed + row.in_doubt) or not isinstance(row.latency_p95_s, Unknown)
+
+
+def board_note(result: CeilingResult) -> str:
+    """How to read the leaderboard, with a warning if a baseline leads."""
+    note = BEST_OF_MANY
+    if not isinstance(result.tied, Unknown):
+        note += f" {_order_text(result.tied)}"
+    if not result.arms:
+        return note
+    first = result.arms[0]
+    if first.arm.kind != "baseline" or isinstance(first.quality, Unknown):
+        return note
+    return f"{note} Ahead here is {first.arm.id}, which calls no model."
+
+
+def _order_text(tied: Sequence[str]) -> str:
+    """Say whether the best prompt leads clearly; ``tied`` are arms that may be as good."""
+    if not tied:
+        return (
+            "The first place is decided: the best prompt is clear of every other here."
+        )
+    which = listing(tied)
+    if len(tied) > _MOST_TIED:
+        named_arms = ", ".join(tied[:_MOST_TIED])
+        which = f"{named_arms} and {few(len(tied) - _MOST_TIED)} more"
+    return (
+        f"The order is not decisive: {which} can't be distinguished from the best "
+        "prompt."
+    )
+
+
+_MOST_TIED = 3  #: Arms that are named as no worse than the best prompt.
+
+
+def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
+    """The arms, the best first."""
+    rows = [board_row(arm) for arm in result.arms[:MOST_ARMS]]
+    table = b.table(title, f"Arm | {MEASURED}", rows, quiet=True)
+    target = None if isinstance(result.target, Unknown) else result.target
+    board = charts.board(result.arms, target)
+    some = ""
+    if len(result.arms) > charts.MOST_ROWS:
+        some = f" The first {few(charts.MOST_ROWS)} of {few(len(result.arms))} arms."
+    says = f"{{says}} On the cases for selecting.{some}"
+    yield captioned(board, table, id="lab-board", table_is="open", says=says) or table
+    more = len(result.arms) - MOST_ARMS
+    if more > 0:
+        yield b.Prose(f"and {few(more)} more", "small")
+
+
+def _tried_rows(result: CeilingResult) -> Rows:
+    """How far prompts were searched, and how much was tried."""
+    if result.prompts:
+        yield "Grade", _grade_text(result.search)
+    differ = "differs" if result.prompts == 1 else "differ"
+    prompts = f"{several(result.prompts, 'prompt')} that {differ}"
+    tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
+    efforts = dict.fromkeys(row.arm.effort for row in result.arms if row.arm.effort)
+    if efforts:
+        tried += f", at efforts {listing(tuple(efforts))}"
+    yield "Tried", tried
+    if result.search.ended == "none" and result.search.why:
+        yield "No search", result.search.why
+
+
+def ceiling_rows(result: CeilingResult) -> Rows:
+    """The chosen arm, its comparisons, the ceiling, and how far prompts were searched."""
+    judge = result.judge
+    for text in _baselines_ahead(result):
+        yield "No model", text
+    yield "Best prompt", _best(result)
+    if judge is not None and judge.chosen_by == "people":
+        yield "Chosen", "by people's labels on the cases for selecting"
+    elif judge is not None and judge.chosen_by == "judge":
+        yield (
+            "Chosen",
+            f"{ALONE}, so it may have chosen badly. To check: label with --for choose",
+        )
+    yield from (("Against", contrast_text(contrast)) for contrast in result.contrasts)
+    for row in result.rivals:
+        cost = text_or_unknown(row.usd_per_case, small_usd)
+        time = text_or_unknown(row.latency_p95_s, seconds_text)
+        yield (
+            "Enough?",
+            f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95",
+        )
+    yield "Ceiling", _ceiling(result)
+    yield from _tried_rows(result)
+    for row in result.arms:
+        if row.steps:
+            costs = [
+                f"{step.prompt} {small_usd(step.usd_per_case)}, {seconds_text(step.latency_p95_s)}"
+                for step in row.steps
+            ]
+            yield "Steps", f"of {row.arm.id}: {listing(costs)} at p95"
+    yield from _oddities(result)
+    if len(result.curve) > 1 and judge is None:
+        yield "Best so far", _curve_text(result)
+
+
+def _baselines_ahead(result: CeilingResult) -> Iterator[str]:
+    """A sentence for each way without a model that the best prompt isn't better than."""
+    free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
+    for contrast in result.contrasts:
+        if contrast.second not in free or not contrast.n:
+            continue
+        # the difference is the best prompt's less the other's
+        ahead = not isinstance(contrast.difference, Unknown) and contrast.high < 0
+        if ahead or contrast.told_apart == "no":
+            is_ = "is better than" if ahead else "can't be distinguished from"
+            yield f"{contrast.second} {is_} the best prompt, costs nothing and is instant"
+
+
+#: Models that answered in place of others, of which a line is written.
+_MOST_OTHERS = 3
+
+
+def _oddities(result: CeilingResult) -> Rows:
+    """Rows with what models did unasked.
+
+    They thought in the open, refused parameters, or another model answered.
+    """
+    aloud = sum(row.aloud for row in result.arms)
+    if aloud:
+        models = listing(
+            tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud))
+        )
+        yield (
+            "Thinking",
+            f"in the open, by {models}: cut from {several(aloud, 'answer')}",
+        )
+    yield from answered_by_others(result.arms)
+    changed = {
+        row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed
+    }
+    if changed:
+        yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
+
+
+def answered_by_others(rows: Iterable[ArmResult]) -> Rows:
+    """Models that answered instead of those that were asked."""
+    others = Counter[tuple[str, str]]()
+    for row in rows:
+        others.update({(row.arm.model, name): n for name, n in row.others.items()})
+    for (asked, name), n in others.most_common(_MOST_OTHERS):
+        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
+
+
+def _best(result: CeilingResult) -> str:
+    """The best prompt with its share right, and its whole answers where the score counts parts.
+
+    For an unfinished lab, the arm that leads so far.
+    """
+    if isinstance(result.reported, Unknown):
+        if result.judge is not None and result.best:
+            return f"unknown until people label: {result.best}"
+        return f"not run. Ahead so far: {result.best or 'none'}"
+    best = f"{share_text(result.reported)} by {result.scorer}: {result.best}"
+    if not result.failures:
+        return best
+    of = result.failures[0].of
+    right = of - sum(failure.n for failure in result.failures)
+    if abs(right / of - result.reported.value) < _SAME:
+        return best
+    return f"{best}. Every part is right in {count(right)} of {count(of)} cases"
+
+
+def lacks_answers(result: CeilingResult) -> bool:
+    """Whether a prompt arm isn't judged because too few of its calls have an answer."""
+    return any(
+        row.arm.kind == "prompt"
+        and isinstance(row.quality, Unknown)
+        and row.failed + row.in_doubt
+        for row in result.arms
+    )
+
+
+def _same_words(result: CeilingResult) -> bool:
+    """Whether a prompt arm isn't judged because it gave one answer to every case."""
+    return any(
+        row.arm.kind == "prompt"
+        and isinstance(row.quality, Unknown)
+        and _was_asked(row)
+        for row in result.arms
+    )
+
+
+def _why_stopped(result: CeilingResult) -> str:
+    """The reason why a ceiling lab stopped, in words."""
+    if result.stopped_by == "user":
+        return result.stopped
+    if lacks_answers(result):
+        return "too many calls got no answer"
+    if result.stopped_by == "unanswered" and _same_words(result):
+        return result.stopped
+    return "it was cut short"
+
+
+def _ceiling(result: CeilingResult) -> str:
+    """The ceiling that a lab found, in one line."""
+    if result.stopped:
+        return f"not judged: {_why_stopped(result)}"
+    if isinstance(result.target, Unknown):
+        return f"not judged: {result.target.ask}"
+    upper = text_or_unknown(result.upper, lambda at: f", upper bound {quality(at)}")
+    ends = f" (target {quality(result.target)}{upper})"
+    reached = _REACHED.get(result.reached) or _open_text(result.judge, result.best)
+    needed = result.cases_needed
+    if result.reached == "too_few_cases" and result.judge is None:
+        ask = needed.ask if isinstance(needed, Unknown) else ""
+        ends += f"; {text_or_unknown(needed, lambda n: f'about {count(n)} are needed', ask)}"
+    return (reached or "not judged: no prompt was scored") + ends
+
+
+def _grade_text(search: PromptSearch) -> str:
+    """Say how the ceiling is known: how far better prompts were searched for."""
+    drawn = counted(search.draws, "draw")
+    if search.ended == "plateau":
+        return (
+            f"searched: after {drawn} another adds less than {quality(search.margin)}"
+        )
+    tried = named("ceiling_grade")["tried"]
+    if search.ended == "short":
+        margin = f" another may still add {quality(search.margin)} or more"
+        return f"{tried} to the end: after {drawn}{margin}"
+    if search.ended == "stopped":
+        return f"{tried} to the end: the search was cut short"
+    return tried
+
+
+def _curve_text(result: CeilingResult) -> str:
+    """The ceiling curve: when the best score rose, and how many arms came since."""
+    reached_after: dict[float, int] = {}  # arms that it took to get to each best value
+    for point in result.curve:
+        reached_after.setdefault(point.best, point.arms)
+    values = sorted(reached_after)
+    text = ", ".join(
+        f"{quality(value)} after {count(reached_after[value])}" for value in values[-6:]
+    )
+    since = result.curve[-1].arms - reached_after[values[-1]]
+    if since:
+        return f"{text}, and no better in the {few(since)} since"
+    return f"{text} arms"
+
+
+def _failures(result: CeilingResult) -> Iterator[b.Parts]:
+    """How many wrong answers tuning could change, and each kind of them with two examples."""
+    kinds = result.failures
+    tuned = result.tuned
+    if tuned is not None:
+        lost = ""
+        if tuned.broken:
+            lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
+        yield (
+            f"{tuned.arm} (tuned) is right on {count(tuned.fixed)} of the {count(tuned.of)} cases "
+            f"that the best prompt gets wrong{lost}."
+        )
+    counts = Counter[str]()
+    for kind in kinds:
+        counts[kind.mends] += kind.n
+    could = counts["yes"]
+    cannot = counts["no"]
+    if could + cannot:
+        yield (
+            f"By their form, tuning could change {count(could)} of "
+            f"{count(counts.total())}, and can't change {count(cannot)}."
+        )
+    elif tuned is None:
+        yield (
+            "The answers alone don't show what tuning would change. Add a tuned model to this lab, "
+            "or run a pilot."
+        )
+    for kind in kinds:
+        title = f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}; {_MENDS[kind.mends]}"
+        yield b.part(title, b.bullets(kind.examples[:2]))
+
+
+def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> Rows:
+    """The checks that the run answered, and the verdict before and now; none if it stopped."""
+    if result.stopped:
+        return
+    checks = dossier.ceiling.checks
+    shown = [
+        checks[name].title for name, state in result.checks.items() if state == "yes"
+    ]
+    unknown = [check.title for check in checks.values() if check.state == "unknown"]
+    still = f". Still open: {listing(unknown)}" if unknown else ""
+    yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
+    was = ANSWER_WORDS[before.verdict.answer]
+    now = ANSWER_WORDS[dossier.verdict.answer]
+    yield "Answer", moved(was, now)
+
+
+def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:
+    """The checks of the ceiling test that a lab has shown."""
+    if result.stopped:
+        return f"No conclusion: {_why_stopped(result)}. Run it again to finish."
+    rows = [
+        (
+            check.title,
+            "yes" if result.checks.get(name) == "yes" else "unknown",
+            check.state,
+        )
+        for name, check in dossier.ceiling.checks.items()
+    ]
+    title = f"The {few(len(rows))} checks of the ceiling test"
+    titles = "Check | Shown by this lab"
+    table = b.table(title, f"{titles} | In the case", rows, detail=True)
+    return b.facts(answered_rows(result, dossier, before)), table
+
+
+def _next(
+    result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
+) -> str:
+    """The next step: a command where the folder is known, an instruction for the page otherwise."""
+    judge = result.judge
+    target = result.target
+    needed = result.cases_needed
+    if result.stopped:
+        return _next_of_stopped(result, folder)
+    if judge is not None and not result.best:
+        return UNUSABLE
+    if judge is not None:
+        choose = result.reached == "unknown" and not isinstance(target, Unknown)
+        where = folder or "."
+        label = label_command(judge, where, rubric, "report", choose=choose)
+        if label:
+            return label
+    if isinstance(target, Unknown):
+        return f"state targets.quality.at_least in the case file, {_AGAIN}"
+    worth = cases_worth(dossier.investment)
+    enough = worth is not None and not worth.usd
+    final = judge is None and (isinstance(needed, Unknown) or enough)
+    if result.reached != "too_few_cases" or final:
+        if folder is None:
+            return "added to the evidence, and the verdict is updated"
+        return f"tuneworthy decide {folder}"
+    if judge is not None or isinstance(needed, Unknown):
+        return f"let people label more, with a larger --labels, {_AGAIN}"
+    more = count(needed - result.select - result.report)
+    return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
+
+
+def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
+    """How to continue a lab that ended early."""
+    command = "" if folder is None else f"tuneworthy ceiling {folder}"
+    if cut_off_text(result.spend, result.stopped_by):
+        return ask_again_text(result.spend, command)
+    if result.stopped_by != "user" and lacks_answers(result):
+        return CORRECT
+    unanswered = result.stopped_by == "unanswered"
+    if (
+        unanswered
+        and result.judge is not None
+        and any(row.unjudged for row in result.arms)
+    ):
+        return UNUSABLE
+    if unanswered and _same_words(result):
+        if any(row.wrapped for row in result.arms):
+            return UNWRAP
+        return LOOK_AT_WORDS
+    if command:
+        return rerun_text(result, command)
+    if result.stopped_by == "cap":
+        return "raise the cap, and start it again to continue"
+    return "start it again to go on"
+
+
+#: Characters of a proposed prompt that are shown; its file has the rest.
+_LONGEST_PROMPT = 240
+
+
+def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
+    """Each prompt with its length and text, the results of draws, and the gain from another one."""
+    draws = proposing.draws
+    many = counted(len(draws), "draw")
+    rows = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
+    for prompt in proposing.prompts:
+        row = rows.get(prompt.name)
+        size = f"{count(len(prompt.text))} characters"
+        if row is not None and not isinstance(row.usd_per_case, Unknown):
+            size += f", {small_usd(row.usd_per_case)} a case"
+        text = cut(prompt.text, _LONGEST_PROMPT)
+        yield prompt.name, f"{size}: {text} ({prompt.file})"
+    if not isinstance(result.headroom, Unknown):
+        yield "Foretold", headroom_text(result.headroom)
+    if result.gained is not None:
+        says = difference_text(result.gained)
+        yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
+    if result.rubric is not None:
+        yield "Rubric", rubric_text(result.rubric)
+    started = {draw.parent for draw in draws}
+    none = sum(not draw.arm or draw.arm in started for draw in draws)
+    yield (
+        "Draws",
+        f"{many} in {several(result.search.rounds, 'round')}, {count(none)} without a finalist",
+    )
+    unusable = sum(draw.unusable for draw in draws)
+    if unusable:
+        texts = counted(sum(draw.asked for draw in draws), "written text")
+        yield "Unusable", f"{count(unusable)} of {texts}"
+    short = sum(not draw.whole for draw in draws)
+    if short:
+        yield "Cut short", f"{counted(short, 'draw')}, for want of an answer"
+    yield "Search", _search_text(result)
+    if not isinstance(result.plateau, Unknown):
+        plateau = result.plateau
+        ends = f"{plateau.value:+.3f} ({quality(plateau.low)} to {plateau.high:+.3f})"
+        yield (
+            "One more",
+            f"would add {ends} to the best of {several(plateau.draws, 'draw')}",
+        )
+
+
+def rubric_text(rubric: RubricGain) -> str:
+    """The gain of a search by the judge's word, and the part won by breaking the rubric."""
+    judged = rubric.judged
+    if isinstance(judged, Unknown):
+        return f"not known: {judged.ask}"
+    gain = f"{signed_interval(judged.value, judged.low, judged.high)} {ALONE}"
+    broken = rubric.broken
+    if isinstance(broken, Unknown):
+        return f"{gain}. How much of it people don't see is not known: {broken.ask}"
+    ends = signed_interval(broken.value, broken.low, broken.high)
+    if broken.low > 0:
+        return f"{gain}, {ends} of it won by breaking the rubric: people don't see it"
+    return f"{gain}, none of it beyond chance by breaking the rubric: {ends}"
+
+
+def _search_text(result: CeilingResult) -> str:
+    """How a search ended, and the next step if it ended before its plateau."""
+    search = result.search
+    paid = f", for {small_usd(search.usd)}" if search.usd else ""
+    if search.ended == "plateau":
+        return f"at its plateau: the last round added less than {share(search.margin)} of cases{paid}"
+    why = f": {search.why}" if search.why else ""
+    capped = ""
+    if search.cap_usd:
+        capped = f", or give it more than {small_usd(search.cap_usd)} (--search-budget)"
+    return (
+        f"ended before its plateau{paid}{why}. Let it draw more: --propose 40{capped}"
+    )

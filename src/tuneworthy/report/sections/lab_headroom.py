@@ -1,0 +1,69 @@
+"""How much a search for better prompts may gain."""
+
+from __future__ import annotations
+
+from tuneworthy.errors import argument
+from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.lab import (
+    Headroom,
+    Spend,
+)
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections.lab import spent_rows
+from tuneworthy.words import (
+    count,
+    sentence,
+    share,
+    signed,
+)
+
+
+def headroom_text(headroom: Headroom) -> str:
+    """Say how much a search may gain, and whether that is worth its price."""
+    ends = (
+        f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    )
+    advice = "search" if headroom.advice == "search" else "a search is hardly worth it"
+    rescued = f"{count(headroom.rescued)} of {count(headroom.n)} cases come right asked another way"
+    return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {advice}"
+
+
+def headroom_document(
+    headroom: Headroom | Unknown, spend: Spend, *, folder: str
+) -> b.Document:
+    """The document about how much a search may gain, with the command to run next."""
+    if isinstance(headroom, Unknown):
+        says = sentence(f"nobody can say what a search may gain: {headroom.ask}")
+        return b.Document(
+            "", says, [b.section("headroom", "", b.facts(spent_rows(spend)))]
+        )
+    search = headroom.advice == "search"
+    gain = (
+        f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    )
+    says = (
+        f"A search may gain {gain}: {'search' if search else 'it is hardly worth it'}."
+    )
+    best = f"{share(headroom.best)} of {count(headroom.n)} cases of the search"
+    other = f"{count(headroom.rescued)} come right asked another way"
+    if headroom.form:
+        other += f", {count(headroom.form)} of them in another form"
+    rows = [
+        ("Best prompt", f"right on {best}"),
+        ("Wrong cases", other),
+        *spent_rows(spend),
+    ]
+    command = f"tuneworthy ceiling {argument(folder)}" + (
+        "" if search else " --propose 0"
+    )
+    return b.Document(
+        "", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}"
+    )
+
+
+def headroom_dict(headroom: Headroom | Unknown, spend: Spend) -> str:
+    record = {
+        "headroom": headroom.model_dump(mode="json"),
+        "spend": spend.model_dump(mode="json"),
+    }
+    return json_text({"schema": "tuneworthy/headroom/1", **record})
