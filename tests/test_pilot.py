@@ -33,6 +33,7 @@ from internals import (
     files_stores,
     lab_held,
     llm_endpoints,
+    model_dossier,
     model_pilot,
     model_ways,
     report_document,
@@ -705,8 +706,9 @@ def card_from(
     result: model_pilot.PilotResult,
     money: Any,
     rows: Mapping[str, str | None],
+    months: float | str = 30.0,
 ) -> Any:
-    """The card where each row's state is what is drawn."""
+    """The card where each row's state is what is drawn, and the money is back after ``months``."""
 
     def held(name: str) -> model_ways.HeldTarget:
         number = {"value": 0.5, "low": 0.4, "high": 0.6}
@@ -739,7 +741,14 @@ def card_from(
         probes=tuple(
             p.model_copy(update={"state": PROBED[rows[p.id] or ""]}) for p in result.probes
         ),
-        money=money.model_copy(update={"justified": SAID[rows["payback"] or "unknown"]}),
+        money=money.model_copy(
+            update={
+                "justified": SAID[rows["payback"] or "unknown"],
+                "break_even_months": model_dossier.BreakEven(
+                    point=months, p10=months, p50=months, p90=months
+                ),
+            }
+        ),
     )  # fmt: skip
     return training_card.card(facts, AS_OF)
 
@@ -760,6 +769,10 @@ def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
     assert {name: shown[name] for name in drawn_states} == drawn_states
     states = set(drawn_states.values())
     wanted = "no_go" if "missed" in states else "open" if "unknown" in states else "go"
+    if {name for name, state in drawn_states.items() if state == "missed"} == {
+        "payback"
+    }:
+        wanted = "open"  # whoever approves may accept that it is late
     assert made.answer == wanted
     if wanted == "open":
         assert "hat would settle it" in made.because
@@ -767,6 +780,19 @@ def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
     if wanted == "no_go" and not said_alone:
         missed = [one.title.lower() for one in made.rows if one.state == "missed"]
         assert all(title in made.because.lower() for title in missed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("months", "answer"), [(30.0, "open"), ("never", "no_go")])
+def test_money_that_comes_back_late_may_be_accepted_and_lost_money_is_a_no_go(
+    good: tuple[Any, model_pilot.PilotResult, Any], months: float | str, answer: str
+) -> None:
+    """The card said no-go where the judgement says yes, once the approver accepts it."""
+    rows = dict.fromkeys(NAMES, "met") | {"payback": "missed"}
+    made = card_from(*good, rows, months)
+    assert made.answer == answer
+    accepted = "What would settle it: whoever approves accepts that." in made.because
+    assert accepted is (answer == "open")
 
 
 @pytest.mark.slow

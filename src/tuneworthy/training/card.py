@@ -18,7 +18,7 @@ from tuneworthy.lab.held import HeldArm
 from tuneworthy.lab.plan import Asked, Cases
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.verify import bundled
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import Case, Monthly
 from tuneworthy.model.dossier import InvestmentResult
 from tuneworthy.model.evalset import EvalCase
@@ -271,6 +271,12 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
     """Go, no-go or open, with the reason; a missed row goes before an open one."""
     by_id = {row.id: row for row in rows}
     missed = [row for row in rows if row.state == "missed"]
+    late = by_id.get("payback")
+    if missed == [late] and late is not None and _comes_back(facts.money):
+        # as the judgement has it: money that comes back late is something an approver can accept
+        says = f"{late.says}. What would settle it: whoever approves accepts that"
+        unknown = [row for row in rows if row.state == "unknown"]
+        return "open", _with_others(says, "Open", unknown, late)
     if missed:
         speaking = [row for row in missed if row.id in _SPEAKING]
         if speaking:
@@ -477,6 +483,14 @@ def _payback(case: Case, money: InvestmentResult | Unknown) -> _Finding | None:
     if state == "unknown" and case.economics.monthly == Monthly():
         return None
     return state, says, "the case's amounts: tuneworthy show CASE money"
+
+
+def _comes_back(money: InvestmentResult | Unknown) -> bool:
+    """Whether the money comes back at all by the statements, if too late."""
+    if isinstance(money, Unknown):
+        return False
+    months = money.break_even_months.point
+    return isinstance(months, float | int | Range)
 
 
 def lasts_row(base: ChosenBase | None) -> _Finding | None:
