@@ -26,6 +26,7 @@ from internals import (
 )
 from internals import lab_ceiling as api
 from internals import run as command
+from tuneworthy import load_case
 from worlds_search import World, chance
 
 AS_OF = date(2026, 12, 1)
@@ -184,15 +185,20 @@ def test_where_a_lab_can_be_quoted_no_other_command_names_a_price_of_it(
 
 # How many cases a set takes.
 
+ADDED = re.compile(r"--n (\d+) --output \S*more\.jsonl")
+"""How many cases are drawn beside those that a set holds."""
 SIZES = re.compile(
     r"--n ([\d,]+)|set holds ([\d,]+) cases|a set of about ([\d,]+) cases|"
     r"about ([\d,]+) are needed"
 )
 
 
-def sizes_of(text: str) -> set[int]:
-    """Sizes of an evaluation set that a page names."""
-    matches = SIZES.findall(" ".join(text.split()))
+def sizes_of(text: str, counted: int = 0) -> set[int]:
+    """Sizes of an evaluation set that a page names, where ``counted`` cases are there already."""
+    text = ADDED.sub(
+        lambda more: f"--n {int(more[1]) + counted}", " ".join(text.split())
+    )
+    matches = SIZES.findall(text)
     return {int("".join(match).replace(",", "")) for match in matches}
 
 
@@ -201,6 +207,7 @@ def sizes_by_command(
 ) -> dict[str, set[int]]:
     """Sizes that each command names for the evaluation set of a case."""
     sizes = {}
+    counted = load_case(case).today.cases or 0
     drawn = ("evalset", str(case), "--from", str(log), "--output", f"{log}.set")
     for told in (
         ("decide", str(case), "--format", "markdown", "--all"),
@@ -208,7 +215,7 @@ def sizes_by_command(
         drawn,
     ):
         command([*told])
-        sizes[told[0]] = sizes_of(capsys.readouterr().out)
+        sizes[told[0]] = sizes_of(capsys.readouterr().out, counted)
     Path(f"{log}.set").unlink()
     return sizes
 

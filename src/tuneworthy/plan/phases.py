@@ -254,8 +254,12 @@ def _label(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Label enough cases to distinguish the figure from its target."""
     more = plan.held_out if plan.more_cases is None else plan.more_cases
     cost = plan.labelling(more)
-    draw = f"Draw cases that nobody tuned on: `{draw_command(plan.case.data, more)}`"
-    if plan.case.data.evaluation is not None:
+    data = plan.case.data
+    if data.evaluation is None:
+        # no file holds the cases that were counted, so a whole set is drawn
+        draw = f"Draw cases that nobody tuned on: `{draw_command(data)}`"
+    else:
+        draw = f"Draw cases that nobody tuned on: `{draw_command(data, more)}`"
         draw += ". Add its lines to the evaluation set"
     plan.say("label", needs, cost, more=count(more), because=step.because, draw=draw)
 
