@@ -50,6 +50,12 @@ def test_the_published_example_of_the_voi_package() -> None:
     )  # 0.476
 
 
+def test_amounts_that_hardly_differ_tell_nothing() -> None:
+    """Ends that lie a subnormal number apart made the fit overflow."""
+    known = np.array([0.0, 0.0, 2.2250738585e-313] * 4)
+    assert money_worth.evppi(np.linspace(-1, 1, 12), known) == 0.0
+
+
 def test_a_closed_form_of_an_even_amount() -> None:
     """100 x (u - 0.6) with u even from 0 to 1: nothing now, 100 x 0.4^2 / 2 = 8 once u is known."""
     u = np.random.default_rng(2).random(100_000)

@@ -35,7 +35,8 @@ def evppi(net: NDArray[Any], known: NDArray[Any]) -> float:
     """
     import numpy as np  # a decision draws before it asks what drawing is worth
 
-    if len(net) < _DEGREE + 2 or np.ptp(known) == 0:
+    # amounts closer together than the smallest exact number can't be told apart
+    if len(net) < _DEGREE + 2 or np.ptp(known) < np.finfo(float).tiny:
         return 0.0
     degree = min(_DEGREE, len(np.unique(known)) - 1)
     fitted = np.polynomial.Polynomial.fit(known, net, degree)(known)
