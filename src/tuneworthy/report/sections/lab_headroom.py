@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.lab import (
     Headroom,
+    HeadroomAdvice,
     Spend,
 )
 from tuneworthy.report import blocks as b
@@ -23,9 +26,15 @@ def headroom_text(headroom: Headroom) -> str:
     ends = (
         f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
     )
-    advice = "search" if headroom.advice == "search" else "a search is hardly worth it"
     rescued = f"{count(headroom.rescued)} of {count(headroom.n)} cases come right asked another way"
-    return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {advice}"
+    return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {_ADVICE[headroom.advice]}"
+
+
+_ADVICE: Mapping[HeadroomAdvice, str] = {
+    "search": "search",
+    "unclear": "so few cases rule no gain out",
+    "do not bother": "a search is hardly worth it",
+}
 
 
 def headroom_document(
@@ -37,13 +46,10 @@ def headroom_document(
         return b.Document(
             "", says, [b.section("headroom", "", b.facts(spent_rows(spend)))]
         )
-    search = headroom.advice == "search"
     gain = (
         f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
     )
-    says = (
-        f"A search may gain {gain}: {'search' if search else 'it is hardly worth it'}."
-    )
+    says = f"A search may gain {gain}: {_ADVICE[headroom.advice]}."
     best = f"{share(headroom.best)} of {count(headroom.n)} cases of the search"
     other = f"{count(headroom.rescued)} come right asked another way"
     if headroom.form:
@@ -53,9 +59,9 @@ def headroom_document(
         ("Wrong cases", other),
         *spent_rows(spend),
     ]
-    command = f"tuneworthy ceiling {argument(folder)}" + (
-        "" if search else " --propose 0"
-    )
+    command = f"tuneworthy ceiling {argument(folder)}"
+    if headroom.advice == "do not bother":
+        command += " --propose 0"
     return b.Document(
         "", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}"
     )
