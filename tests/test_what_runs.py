@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from internals import Unknown, model_case
+from internals import Unknown, llm_embedded, llm_endpoints, model_case
 from tuneworthy import CaseError, Dossier, decide, load_case, load_framework
 
 DAY = date(2026, 12, 3)
@@ -88,6 +88,18 @@ def test_a_local_model_of_ones_own_is_a_way_and_the_embedded_one_is_none() -> No
     assert "local:smollm2" not in titles(dossier)
     assert dossier.verdict.answer == "no"
     assert first_step(dossier) == "other_model"
+
+
+def test_both_embedded_models_are_known_by_their_names() -> None:
+    """The record can't import the module that loads weights, so it spells the names itself."""
+    for name in (llm_embedded.MODEL, llm_embedded.Q8_MODEL):
+        for adapter in ("", "+0123456789abcdef"):
+            assert model_case.Model(
+                id=f"{llm_endpoints.LOCAL}:{name}{adapter}"
+            ).embedded
+    assert not model_case.Model(
+        id=f"{llm_endpoints.LOCAL}:{llm_embedded.MODEL}-mine"
+    ).embedded
 
 
 def test_a_supposed_figure_of_today_names_no_other_model() -> None:
@@ -172,12 +184,22 @@ def test_less_thinking_is_tried_where_calls_write_far_more_than_their_answer(
         assert dossier.recommendation.steps[0].title == "less reasoning effort"
 
 
+def test_a_model_that_takes_no_effort_is_not_asked_to_think_less() -> None:
+    """Found by a reader: the price was looked at first, and the model after it."""
+    case = too_dear(output_tokens=2900, tuned_output_tokens=40)
+    case["models"] = [{"id": "openai:gpt-4.1"}]
+    dossier = judged(case)
+    (effort,) = (way for way in dossier.ways if way.id == "reasoning_effort")
+    assert effort.state != "untried"
+    assert "openai:gpt-4.1 takes no reasoning effort" in effort.because
+
+
 def test_where_no_model_thinks_and_reasoning_lacks_another_model_is_tried_first() -> (
     None
 ):
     tutor = {
         "name": "Maths tutor",
-        "goals": ["reasoning"] if "reasoning" in LESSON.goals else ["generation"],
+        "goals": ["generation"],
         "ceiling": dict.fromkeys(LESSON.ceiling, "yes"),
         "signals": dict.fromkeys(LESSON.signals, "no"),
         "factors": {

@@ -251,7 +251,7 @@ def summary_of(tasks: Sequence[SearchedTask]) -> dict[str, Any]:
             round(float(gains.mean()), 3),
         ],
         "gain within the interval foretold": inside,
-        "do not bother": len(vain),
+        "unclear": len(vain),
         "of them wrong": sum(each.gained[0] >= WORTH for each in vain),
         "search": len(tasks) - len(vain),
         "of them in vain": sum(

@@ -245,7 +245,7 @@ def headroom_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "foretold": len(known),
         "rank correlation with the gain": round(rank_correlation(foretold, gains), 2),
-        "do not bother": len(vain),
+        "unclear": len(vain),
         "of them gained two points": len(missed),
         "gain within the interval": len(inside),
         "mean foretold": float(foretold.mean()),

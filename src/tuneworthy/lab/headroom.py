@@ -17,7 +17,7 @@ from tuneworthy.lab.propose import (
 )
 from tuneworthy.lab.search import moves_from
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.lab import Headroom, HeadroomAdvice
+from tuneworthy.model.lab import Headroom
 from tuneworthy.stats.intervals import wilson
 
 TWO_CASES = 12  #: Cases, where two prompts are compared.
@@ -90,15 +90,8 @@ def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
         best=len(right) / n,
         rescued=len(rescued),
         form=len(form),
-        advice=_advise(value, max(value, high)),
+        advice="search" if value >= WORTH else "unclear",
     )
-
-
-def _advise(gain: float, most: float) -> HeadroomAdvice:
-    """What to do about a gain: it holds only where the whole interval lies on one side."""
-    if gain >= WORTH:
-        return "search"
-    return "unclear" if most >= WORTH else "do not bother"
 
 
 def _right_by(

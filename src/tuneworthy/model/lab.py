@@ -157,9 +157,6 @@ class PromptSearch(Record):
         return "searched" if self.ended == "plateau" else "tried"
 
 
-HeadroomAdvice = Literal["search", "unclear", "do not bother"]
-
-
 class Headroom(EstimatedShare):
     """Gain that a search may bring, estimated by a few calls before it, in share of cases."""
 
@@ -168,8 +165,8 @@ class Headroom(EstimatedShare):
     best: Share  #: Share that the best arm as written gets right of them.
     rescued: Natural  #: Cases it gets wrong that another way of asking gets right.
     form: Natural  #: Those of them where the right answer was there, in another form.
-    advice: HeadroomAdvice
-    """Unclear where no gain was seen, and so few cases rule none out."""
+    advice: Literal["search", "unclear"]
+    """Unclear where no gain was seen: so few cases rule none out."""
 
 
 class ChatMessage(Record):

@@ -209,10 +209,10 @@ def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """
     effort = gap.facts.framework.options.get("reasoning_effort")
     if effort is not None and "quality" in gap.missed and _none_thinks(gap):
-        why, errors = _effect_of_thinking(gap, effort)
-        if errors != effort.errors:
+        lacks, why = _lacks_thinking(gap)
+        if lacks:
             because = f"no model that thinks was tried, and {why}"
-            return Prospect(because, errors, moves=effort.moves)
+            return Prospect(because, situated(effort, "ability"), moves=effort.moves)
     if gap.facts.tried_one_family:
         (family,) = gap.facts.attempted_families
         return Prospect(
@@ -240,42 +240,39 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """More thinking helps where ability is lacking, and less of it where time or money is."""
-    if gap.missed and set(gap.missed) <= {"cost", "latency"}:
-        return _less_effort(gap, rule)
     used = in_use(gap.facts.case)
     takes = None if used is None else efforts_of(used, gap.facts.findings.as_of)
     if used is not None and takes is not None and not takes:
         return rule_out(f"{used.id} takes no reasoning effort, only another model does")
+    if gap.missed and set(gap.missed) <= {"cost", "latency"}:
+        return _less_effort(gap, rule)
     takes = takes or ()
     by = f". It takes the efforts {listing(takes)}" if takes[1:] else ""
-    because, errors = _effect_of_thinking(gap, rule)
-    return Prospect(because + by, errors)
+    lacks, because = _lacks_thinking(gap)
+    return Prospect(because + by, situated(rule, "ability") if lacks else rule.errors)
 
 
-def _effect_of_thinking(gap: Gap, rule: OptionRule) -> tuple[str, Triangle | None]:
-    """Why thinking longer helps or doesn't, and its effect on the errors that are left."""
+def _lacks_thinking(gap: Gap) -> tuple[bool, str]:
+    """Whether it is a matter of thinking, and the reason why it is or isn't."""
     if gap.failures is not None and gap.failures.n:
         if gap.leads("reasoning", "passage_misread"):
-            because = "a quarter of the failures or more are of reading or reasoning"
-            return because, situated(rule, "ability")
-        return "few failures are of reading or reasoning", rule.errors
+            return True, "a quarter of the failures or more are of reading or reasoning"
+        return False, "few failures are of reading or reasoning"
     if gap.levelled:
-        return "two models of different ability are equally good here", rule.errors
+        return False, "two models of different ability are equally good here"
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
-        return "it is a matter of reading and reasoning", situated(rule, "ability")
-    return "nobody let the model think longer", rule.errors
+        return True, "it is a matter of reading and reasoning"
+    return False, "nobody let the model think longer"
 
 
 def _none_thinks(gap: Gap) -> bool:
     """Whether every model that was tried or listed is known to take no reasoning effort."""
-    listed = {model.id for model in gap.facts.case.models if model.kind == "prompted"}
+    listed = [model for model in gap.facts.case.models if model.kind == "prompted"]
+    names = gap.facts.attempted_models - {model.id for model in listed}
+    models = [*listed, *(Model(id=name) for name in sorted(names))]
     as_of = gap.facts.findings.as_of
-    efforts = [
-        efforts_of(Model(id=name), as_of)
-        for name in sorted(listed | gap.facts.attempted_models)
-    ]
-    return bool(efforts) and all(each == () for each in efforts)
+    return bool(models) and all(efforts_of(model, as_of) == () for model in models)
 
 
 def _less_effort(gap: Gap, rule: OptionRule) -> Prospect:
@@ -291,7 +288,7 @@ def _less_effort(gap: Gap, rule: OptionRule) -> Prospect:
     else:
         at_length = "classification" in gap.facts.case.goals
         answer = "a class"
-    if not at_length or written.low < _LONGER_THAN_A_CLASS:
+    if not at_length or written.low < _WORTH_CUTTING:
         return rule_out("a call writes little more than its answer")
     because = f"a call writes {count(written.likely)} tokens for {answer}, so it may think less"
     return Prospect(
@@ -303,7 +300,8 @@ def _less_effort(gap: Gap, rule: OptionRule) -> Prospect:
 
 
 _AT_LENGTH = 4  #: From this multiple of its answer on, a call mostly thinks.
-_LONGER_THAN_A_CLASS = 200  #: Tokens that no class with a sentence of reasons takes.
+#: Tokens: a call that writes fewer holds no thinking to speak of; a class with its reason is shorter.
+_WORTH_CUTTING = 200
 
 
 def efforts_of(model: Model, as_of: date | None) -> Strings | None:

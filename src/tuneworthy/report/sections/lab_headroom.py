@@ -8,7 +8,6 @@ from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.lab import (
     Headroom,
-    HeadroomAdvice,
     Spend,
 )
 from tuneworthy.report import blocks as b
@@ -30,10 +29,9 @@ def headroom_text(headroom: Headroom) -> str:
     return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {_ADVICE[headroom.advice]}"
 
 
-_ADVICE: Mapping[HeadroomAdvice, str] = {
+_ADVICE: Mapping[str, str] = {
     "search": "search",
     "unclear": "so few cases rule no gain out",
-    "do not bother": "a search is hardly worth it",
 }
 
 
@@ -60,8 +58,6 @@ def headroom_document(
         *spent_rows(spend),
     ]
     command = f"tuneworthy ceiling {argument(folder)}"
-    if headroom.advice == "do not bother":
-        command += " --propose 0"
     return b.Document(
         "", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}"
     )
