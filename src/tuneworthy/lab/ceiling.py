@@ -376,7 +376,8 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     ended = calls.counting(
         0, running=len(lab.plan.arms), ask="wait for the first round"
     )
-    runner = calls.runner(ended)
+    # a search scores each answer at once, and keeps its text anyway
+    runner = calls.runner(ended, lean=False)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_ask_all(runner, jobs), loop)

@@ -225,14 +225,19 @@ class Pool:
         """Places of the examples that an arm shows a model with a case."""
         if arm.few_shot_from == "none":
             return ()
+        about = case.input or case.messages
+        asked = (arm.few_shot_from, arm.few_shot, case.cluster, about)
+        if asked not in self._found:
+            self._found[asked] = self._choose_shown(arm, case)
+        return self._found[asked]
+
+    def _choose_shown(self, arm: Arm, case: EvalCase) -> tuple[int, ...]:
+        """Choose examples in the way of an arm: fixed ones, the nearest, or a named draw."""
         if arm.few_shot_from == "fixed":
             return self.fixed(arm.few_shot, case)
-        if arm.few_shot_from != "nearest":
-            return self.drawn(arm.few_shot_from, arm.few_shot, case)
-        asked = (arm.few_shot, case.cluster, case.input or case.messages)
-        if asked not in self._found:
-            self._found[asked] = self.nearest(arm.few_shot, case)
-        return self._found[asked]
+        if arm.few_shot_from == "nearest":
+            return self.nearest(arm.few_shot, case)
+        return self.drawn(arm.few_shot_from, arm.few_shot, case)
 
     def _turns(self, template: str, previous: str, place: int) -> Spoken:
         """An example as two turns of a conversation, with the question in the template's form."""

@@ -83,11 +83,16 @@ class PaidCalls:
         )
 
     def runner(
-        self, progress: Progress | None = None, waiting: Waiting | None = None
+        self,
+        progress: Progress | None = None,
+        waiting: Waiting | None = None,
+        *,
+        lean: bool = True,
     ) -> Runner:
         """A runner that ends after the calls in flight when the user stops it.
 
-        ``waiting`` gets texts about a wait; by default, the observer gets them.
+        ``waiting`` gets texts about a wait; by default, the observer gets them. A ``lean`` runner
+        leaves answers in the ledger until they are read, so that memory stays flat.
         """
         runner = Runner(
             self.ledger,
@@ -98,7 +103,7 @@ class PaidCalls:
             at_once=self.at_once,
             progress=progress,
             probes=self.probes,
-            lean=True,
+            lean=lean,
             waiting=waiting or self._say_waiting,
         )
         self.on_stop(runner.stop)
