@@ -107,11 +107,6 @@ def _bands(measures: Measures, rules: Rules) -> _Bands:
     )
 
 
-def strength_of(states: States, rules: Rules) -> BandRange:
-    """The range of strength, from the lowest to the highest band that either rule gives."""
-    return _bands(_measures(states, rules), rules).strength
-
-
 def outcome_of(reach: Collection[Outcome]) -> Verdict:
     """The outcome if only one can be reached, else ``undecided``."""
     if len(reach) != 1:
