@@ -146,7 +146,7 @@ class UsualWork(NamedTuple):
     weeks: Range | None
 
 
-class Payback(NamedTuple):
+class AmountsToRepay(NamedTuple):
     """The two amounts that have to be equal at least, if tuning is to pay back."""
 
     bill_usd: float  #: The whole bill within the months of the framework's limit.
@@ -479,7 +479,7 @@ class CaseFacts:
         return tuple(firm) or self.aims
 
     @cached_property
-    def repays(self) -> Payback | None:
+    def repays(self) -> AmountsToRepay | None:
         """The bill for the months in which tuning has to pay back, and its least upfront cost.
 
         No tuning can save more than the bill. None where one of the two isn't known.
@@ -491,7 +491,7 @@ class CaseFacts:
         # the bill of a one-off job is its whole cost
         months = 1 if self.case.one_off or rule is None else rule.under_months
         least_upfront, _ = ends(upfront)
-        return Payback(self.bill.high * months, least_upfront)
+        return AmountsToRepay(self.bill.high * months, least_upfront)
 
     @property
     def small_bill(self) -> bool:

@@ -74,7 +74,7 @@ class Gap:
 
     @cached_property
     def doubtful(self) -> tuple[TargetId, ...]:
-        """Targets of which it is unknown whether today's way meets them, and that don't count as missed."""
+        """Targets of which it is unknown whether today's way meets them, and that don't lean to no."""
         return tuple(
             target
             for target, state in self.states.items()
