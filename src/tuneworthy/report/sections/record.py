@@ -30,8 +30,8 @@ from tuneworthy.model.framework import (
     Span,
 )
 from tuneworthy.money.worth import worth_text
+from tuneworthy.plan.section import find_decision
 from tuneworthy.report import blocks as b
-from tuneworthy.report.charts import decided_in
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
@@ -236,7 +236,7 @@ def review_day(dossier: Dossier) -> date:
     plan = dossier.plan
     if isinstance(plan, Unknown):
         return quarter
-    decided = decided_in(plan).end
+    decided = find_decision(plan).end
     return decided if decided > quarter - _SOON else quarter
 
 
