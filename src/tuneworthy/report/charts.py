@@ -75,7 +75,8 @@ _MOST_SWINGS = 8  #: Bars of a tornado; the inputs behind them hardly matter.
 _LINE_HEIGHT = 16  #: Of one line of a label.
 _BETWEEN_ROWS = 14
 _AXIS_HEIGHT = 44  #: The axis and its title, above or below the rows.
-_HEIGHT_WITHOUT_ROWS = {WIDE: 280, NARROW: 240}
+_WIDE_HEIGHT = 280  #: Of a picture without rows.
+_NARROW_HEIGHT = 240
 
 # all that a page may hold of a drawing
 _ELEMENT = re.compile("svg|g|a|path|rect|line|text|tspan|circle|polygon")
@@ -143,7 +144,7 @@ class Drawing:
         """The height of the drawing in pixels at one width."""
         look = looks()[self.look]
         if not self.titles and "rows" not in look:
-            return _HEIGHT_WITHOUT_ROWS[width]
+            return _WIDE_HEIGHT if width == WIDE else _NARROW_HEIGHT
         if "rows" in look:
             rows: int = look["rows"]
         elif look["x"]["axis"] is None:

@@ -446,7 +446,7 @@ _GROUPS = {
 Rows = Iterator[tuple[str, str]]  #: Labels, each with its value.
 
 
-class AnswerChange(NamedTuple):
+class ChangeKind(NamedTuple):
     """A change of an answer, without saying of which one."""
 
     kind: str  #: Of the answer; a key of ``_GROUPS``.
@@ -465,10 +465,10 @@ def flip_lines(dossier: Dossier) -> list[FlipLine]:
 
     Sets of answers of the same kinds that lead to the same verdict are worded together.
     """
-    similar: dict[tuple[Verdict, tuple[AnswerChange, ...]], list[FlipResult]] = {}
+    similar: dict[tuple[Verdict, tuple[ChangeKind, ...]], list[FlipResult]] = {}
     for flip in dossier.flips:
         changes = sorted(
-            AnswerChange(_kind(change.factor, dossier), change.to)
+            ChangeKind(_kind(change.factor, dossier), change.to)
             for change in flip.changes
         )
         similar.setdefault((flip.outcome, tuple(changes)), []).append(flip)
@@ -494,7 +494,7 @@ def _kind(name: str, dossier: Dossier) -> str:
 
 
 def _set_words(
-    changes: Sequence[AnswerChange], sets: Sequence[FlipResult], dossier: Dossier
+    changes: Sequence[ChangeKind], sets: Sequence[FlipResult], dossier: Dossier
 ) -> list[str]:
     """Describe sets of answers in words: all of them in one phrase, or the first ones one by one.
 
@@ -523,14 +523,12 @@ def _set_words(
     return lines
 
 
-def _pools(
-    sets: Sequence[FlipResult], dossier: Dossier
-) -> dict[AnswerChange, list[str]]:
+def _pools(sets: Sequence[FlipResult], dossier: Dossier) -> dict[ChangeKind, list[str]]:
     """The ids of all answers that sets change, each once, by the kind of their change."""
-    pools: dict[AnswerChange, list[str]] = {}
+    pools: dict[ChangeKind, list[str]] = {}
     for flip in sets:
         for change in flip.changes:
-            kind = AnswerChange(_kind(change.factor, dossier), change.to)
+            kind = ChangeKind(_kind(change.factor, dossier), change.to)
             pool = pools.setdefault(kind, [])
             if change.factor not in pool:
                 pool.append(change.factor)
@@ -538,7 +536,7 @@ def _pools(
 
 
 def _pick_words(
-    pool: Sequence[str], many: int, change: AnswerChange, dossier: Dossier
+    pool: Sequence[str], many: int, change: ChangeKind, dossier: Dossier
 ) -> str:
     """Say that ``many`` answers of a pool change: ``any one of four checks is answered no``.
 
