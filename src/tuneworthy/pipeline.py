@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,6 +47,7 @@ from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.model.base import (
     DAYS_PER_MONTH,
     Interval,
+    States,
     digest,
     remembered_digest,
 )
@@ -60,6 +61,7 @@ from tuneworthy.model.case import (
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
+    FlipResult,
     NamedDigest,
     Replaced,
     Stage,
@@ -68,7 +70,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.model.precedents import PrecedentIndex
+from tuneworthy.model.precedents import BaseRate, PrecedentIndex
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
     Draw,
@@ -116,23 +118,28 @@ def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framewo
     """
     if isinstance(source, Mapping):
         return load_document(ParsedFile(dict(source), "framework"))
-    named = isinstance(source, str) and not re.search(r"[/\\.]", source)
-    if source in NAMES or (named and not os.path.exists(source)):  # noqa: PTH110  # never raises
+    if source in NAMES:
+        return load_named(str(source))
+    looks_like_name = isinstance(source, str) and not re.search(r"[/\\.]", source)
+    if looks_like_name and not os.path.exists(source):  # noqa: PTH110  # never raises
+        # neither a name nor a file: its error suggests the name that was meant
         return load_named(str(source))
     text = read_text(Path(source), FRAMEWORK_LIMIT, FrameworkError)
     return load_document(parse(text, str(source), FrameworkError))
 
 
 def framework_of(case: Case, chosen: str | None = None) -> Framework:
-    """The framework to judge a case by: the chosen one, else the case's own, else the lesson."""
+    """Load the framework to judge a case by: the chosen one, else the case's own, else the lesson."""
     if chosen is not None:
         return load_framework(chosen)
     if case.framework is None:
         return load_framework("lesson")
-    path = (
-        None if case.framework in NAMES else beside(case, "framework", case.framework)
-    )
-    return load_framework(case.framework if path is None else path)
+    if case.framework in NAMES:
+        return load_framework(case.framework)
+    own_file = beside(case, "framework", case.framework)
+    if own_file is None:  # the case has no folder, so it can only name a framework
+        return load_framework(case.framework)
+    return load_framework(own_file)
 
 
 def decide(
@@ -168,58 +175,58 @@ def decide(
     measured = evidence
     if measured is None:
         measured, series = gathered(stated)
-    looked = _look_at(stated, framework, as_of, measured, series, seed=seed, draw=draw)
-    facts = looked.facts
-    money = looked.money
-    case = facts.case
+    collected = _collect_facts(
+        stated, framework, as_of, measured, series, seed=seed, draw=draw
+    )
+    facts = collected.facts
+    case = facts.case  # from here on with measured numbers in place of stated ones
     assessment = facts.assessment
-    fits = facts.fits
-    rules = rules_of(framework)
     states = assessment.states
+    rules = rules_of(framework)
     decision = apply_rules(states, framework, rules)
     challenges = challenge(facts)
-    money = held_against(money, challenges)
-    asked = by_worth(
+    # a challenge may contradict a figure of the money, so it comes before the money is final
+    money = held_against(collected.money, challenges)
+    next_questions = by_worth(
         questions(states, framework, rules), states, rules, at_stake(money.result)
     )
-    it = build_situation(
+    situation = build_situation(
         facts,
-        looked.table,
-        arms=looked.arms,
+        collected.table,
+        arms=collected.arms,
         outcome_of=lambda facts: verdict_of(rules, facts.states),
         money=money,
         contradicted=contradicted_paths,
         as_of=as_of,
     )
-    judgement = judge(it, challenges)
+    judgement = judge(situation, challenges)
     plan = build_plan(
         JudgedCase(
             case=case,
             framework=framework,
             assessment=assessment,
             judgement=judgement,
-            criterion=it.table.criterion,
-            conditions=it.conditions,
-            fits=fits,
-            lacking=it.prize.need,
-            open_questions=asked,
+            criterion=situation.table.criterion,
+            conditions=situation.conditions,
+            fits=facts.fits,
+            lacking=situation.prize.need,
+            open_questions=next_questions,
             money=money,
             start=as_of,
         )
     )
     ask = ask_now(plan)
-    later: dict[str, Callable[[], Any]] = {
+    stages = tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts)
+    later = {
+        **_flips_when_read(states, rules, decision.outcome),
         "reach": lambda: judgement.ahead().reach,
         "precedents": lambda: precedents(
-            looked.published, case, framework, rules, assessment
+            collected.published, case, framework, rules, assessment
         ),
         "failures": lambda: failure_results(
-            failures_of(case, looked.ledger, framework), framework
+            failures_of(case, collected.ledger, framework), framework
         ),
     }
-    flipped = cache(partial(flips, states, rules, decision.outcome))
-    later["flips"] = lambda: flipped()[0]
-    later["flips_searched_to"] = lambda: flipped()[1]
     return Dossier.waiting(
         later,
         case=NamedDigest(name=case.name, digest=digest(stated)),
@@ -232,17 +239,15 @@ def decide(
         counts=assessment.counts,
         rules=decision.rules,
         strength=decision.strength,
-        stages=tuple(
-            _stage(attempt, case, framework, rules) for attempt in case.attempts
-        ),
-        verdict=word_verdict(it, decision, judgement, ask),
+        stages=stages,
+        verdict=word_verdict(situation, decision, judgement, ask),
         targets=judgement.targets,
         distribution=decision.distribution,
         bounds=decision.bounds,
-        next_questions=asked,
+        next_questions=next_questions,
         challenges=challenges,
-        approaches=fits or NO_GOAL,
-        ways=list_results(it.table),
+        approaches=facts.fits or NO_GOAL,
+        ways=list_results(situation.table),
         recommendation=judgement.recommendation,
         ask=ask,
         investment=money.result,
@@ -257,8 +262,31 @@ def decide(
     )
 
 
-class _Looked(NamedTuple):
-    """A case with measurements in place of statements, and its money."""
+def _flips_when_read(
+    states: States, rules: Rules, outcome: Verdict
+) -> dict[str, Callable[[], Any]]:
+    """Return the fields of the dossier that come from one search for flips.
+
+    The search takes long and few readers want it, so it runs when one of the fields is first read.
+    """
+
+    @cache  # two fields read its result, and it runs once
+    def search() -> tuple[tuple[FlipResult, ...], int]:
+        return flips(states, rules, outcome)
+
+    def smallest_sets() -> tuple[FlipResult, ...]:
+        sets, _ = search()
+        return sets
+
+    def searched_to() -> int:
+        _, size = search()
+        return size
+
+    return {"flips": smallest_sets, "flips_searched_to": searched_to}
+
+
+class _CollectedFacts(NamedTuple):
+    """The facts of a case, with measurements in place of statements, and its money."""
 
     facts: CaseFacts
     money: MoneyFindings
@@ -268,7 +296,7 @@ class _Looked(NamedTuple):
     published: PrecedentIndex
 
 
-def _look_at(
+def _collect_facts(
     stated: Case,
     framework: Framework,
     as_of: date,
@@ -277,7 +305,7 @@ def _look_at(
     *,
     seed: int = 0,
     draw: Draw | None = None,
-) -> _Looked:
+) -> _CollectedFacts:
     """Collect the facts of a case: stated values, measurements, and the cost of each way.
 
     The amounts come first, then the table that rests on them. The draws come last, as they need the
@@ -293,10 +321,6 @@ def _look_at(
     )
     fits = approaches(case, framework, offered)
     published = shipped_index()
-    rate = published.rates.get(
-        f"goal={case.goals[0]}" if case.goals else "", published.rates[""]
-    )
-
     context = MoneyContext(
         case=case,
         framework=framework,
@@ -306,15 +330,26 @@ def _look_at(
         seed=seed,
         sampler=draw,
         fits=fits,
-        record=rate,
+        record=_published_rate(published, case),
     )
     amounts = reckon_amounts(context)
-    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, amounts)
+    findings = _collect_findings(
+        case, stated, framework, prices, ledger, replaced, as_of, amounts
+    )
     facts = CaseFacts(case, framework, assessment, fits, findings)
     arms = lab_arms(case, measured, series)
     table = build_table(facts, arms)
     money = assess_money(replace(context, works=table.tuning_works), amounts)
-    return _Looked(facts, money, arms, table, ledger, published)
+    return _CollectedFacts(facts, money, arms, table, ledger, published)
+
+
+def _published_rate(published: PrecedentIndex, case: Case) -> BaseRate:
+    """Return how often tuning won in published cases with the case's first goal, else in all."""
+    all_cases = published.rates[""]
+    if not case.goals:
+        return all_cases
+    first_goal, *_ = case.goals
+    return published.rates.get(f"goal={first_goal}", all_cases)
 
 
 def _draw_nothing(*_: object) -> None:
@@ -329,17 +364,20 @@ def table_of(
     lab: LabName,
     arms: Sequence[LabArm],
 ) -> WayTable:
-    """The table of ways of a case, in which the arms of a lab replace the ones kept before."""
+    """Build the table of ways of a case, in which ``arms`` replace those that this lab kept before."""
     measured, series = gathered(case)
-    others = [each for each in series if each.id != table_name(lab)]
-    kept = [*others, arms_series(lab, arms)]
-    looked = _look_at(case, framework, as_of, measured, kept, draw=_draw_nothing)
-    return looked.table
+    other_series = [each for each in series if each.id != table_name(lab)]
+    with_arms = [*other_series, arms_series(lab, arms)]
+    collected = _collect_facts(
+        case, framework, as_of, measured, with_arms, draw=_draw_nothing
+    )
+    return collected.table
 
 
 def monthly_bill(case: Case, as_of: date) -> Interval | None:
     """The bill of a case per month in USD for the way that runs today; None where it is unknown."""
-    case, _ = with_evidence(case, usable_evidence(gathered(case)[0], case))
+    measured, _ = gathered(case)
+    case, _ = with_evidence(case, usable_evidence(measured, case))
     ways = serving_costs(case, listed_prices(case, as_of), "unknown", as_of)
     return None if ways.bill is None else ways.bill.usd
 
@@ -353,14 +391,11 @@ def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str
     judgement reads them. A caller that shows a case compares the day of its review itself. A new
     reader of the day has to be added here.
     """
-    ledger = usable_evidence(gathered(case)[0], case)
+    measured, _ = gathered(case)
+    ledger = usable_evidence(measured, case)
     case, _ = with_evidence(case, ledger)
-    until = serves_until(case, as_of)
-    review = case.decision.review_on
-    limit = framework.threshold("evidence_age")
     known_facts = facts_on(as_of)
-    ends = [end_day(model, as_of) for model in case.models]
-    measured = {number.observed_on for number in ledger.values() if number.observed_on}
+    review = case.decision.review_on
     parts = {
         "prices": listed_prices(case, as_of, unlisted(case, "no", as_of)),
         "offered": [
@@ -368,43 +403,68 @@ def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str
         ],
         "looked up": known_facts.dated,
         "own facts": own_facts(),
-        "model ends": [_whole_months(end, as_of) for end in ends if end],
-        "tuned model ends in days": until and max((until - as_of).days, -1),
-        "old evidence": [
-            limit and _months(as_of, day) > limit for day in sorted(measured)
-        ],
+        "model ends": _months_to_ends(case, as_of),
+        "tuned model ends in days": _days_served(case, as_of),
+        "old evidence": _old_days(ledger, framework, as_of),
         "review is due": review and review <= as_of,
     }
     return repr(parts)
+
+
+def _months_to_ends(case: Case, as_of: date) -> list[tuple[int, int]]:
+    """The months until each model ends, rounded down and up: they meet only whole months."""
+    rounded = []
+    for model in case.models:
+        end = end_day(model, as_of)
+        if end is not None:
+            months = max(_months(end, as_of), -1.0)  # ended is ended, however long ago
+            rounded.append((math.floor(months), math.ceil(months)))
+    return rounded
+
+
+def _days_served(case: Case, as_of: date) -> int | None:
+    """The days that a tuned model can still be served; -1 after its end, None without an end."""
+    until = serves_until(case, as_of)
+    if until is None:
+        return None
+    return max((until - as_of).days, -1)  # ended is ended, however long ago
+
+
+def _old_days(ledger: Ledger, framework: Framework, as_of: date) -> list[bool]:
+    """Whether the measurements of each day are too old for the framework; empty without a limit."""
+    limit_months = framework.threshold("evidence_age")
+    if limit_months is None:
+        return []
+    days = {number.observed_on for number in ledger.values() if number.observed_on}
+    return [_months(as_of, day) > limit_months for day in sorted(days)]
 
 
 def _months(later: date, earlier: date) -> float:
     return (later - earlier).days / DAYS_PER_MONTH
 
 
-def _whole_months(end: date, as_of: date) -> tuple[int, int]:
-    """The months left, rounded down and up. They are only compared with whole months."""
-    months = max(_months(end, as_of), -1.0)
-    return math.floor(months), math.ceil(months)
-
-
 def _card_of(pilot: PilotResult | None) -> PilotCard | None:
-    """The card of a pilot. Its reason begins with what came with the folder, if anything did."""
+    """The card of a pilot, which warns of whatever came with the folder; None without a pilot."""
     if pilot is None:
         return None
-    if not pilot.brought and not pilot.brought_models:
+    if pilot.brought:
+        unchecked = "it"
+    elif pilot.brought_models:
+        unchecked = "a trained model"
+    else:
         return pilot.card
-    what = "it" if pilot.brought else "a trained model"
-    because = (
-        f"{what} came with the folder and was not checked here. {pilot.card.because}"
-    )
+    warning = f"{unchecked} came with the folder and was not checked here."
+    because = f"{warning} {pilot.card.because}"
     return pilot.card.model_copy(update={"because": because})
 
 
 def _training(case: Case) -> TrainingResult | None:
-    training = training_record(case)
-    fields = {*TrainingResult.model_fields}
-    return TrainingResult(**training.model_dump(include=fields)) if training else None
+    """The part of the case's training record that the dossier shows; None without a record."""
+    record = training_record(case)
+    if record is None:
+        return None
+    shown = set(TrainingResult.model_fields)
+    return TrainingResult(**record.model_dump(include=shown))
 
 
 def today() -> date:
@@ -412,7 +472,7 @@ def today() -> date:
     return date.today()
 
 
-def _look(
+def _collect_findings(
     case: Case,
     stated: Case,
     framework: Framework,
@@ -424,15 +484,18 @@ def _look(
 ) -> CaseFindings:
     """Collect the findings: files beside the case, measurements, and the cost of its models."""
     texts = prompt_texts(case)
+    prompts = None
     distinct = None
-    if texts is not None:  # only then numpy is needed
+    if texts is not None:
+        # imported here, because it loads numpy, which a case without prompts doesn't need
         from tuneworthy.measure.sample import distinct_prompts
 
         near = framework.threshold("near_copy")
+        prompts = len(texts)
         # without a threshold only identical texts count as copies
         distinct = distinct_prompts(texts, 1.0 if near is None else near)
     return CaseFindings(
-        prompts=None if texts is None else len(texts),
+        prompts=prompts,
         distinct_prompts=distinct,
         missing=missing_entries(case),
         prices=prices,
@@ -450,9 +513,15 @@ def _look(
 
 
 def _stage(attempt: Attempt, case: Case, framework: Framework, rules: Rules) -> Stage:
+    """Judge the case as it was after an earlier attempt."""
     outcome = verdict_of(rules, weigh(case, framework, attempt).states)
-    fields = {"name": attempt.name, "change": attempt.change, "result": attempt.result}
-    return Stage(outcome=outcome, final=outcome != "undecided", **fields)
+    return Stage(
+        name=attempt.name,
+        change=attempt.change,
+        result=attempt.result,
+        outcome=outcome,
+        final=outcome != "undecided",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.model.base import Unknown
 
@@ -29,17 +28,25 @@ _SMALL = (
 
 def usd(amount: float) -> str:
     """An amount of money: ``$1,500``, with cents below ten dollars."""
-    cents = 0 < abs(amount) < 10 and amount != round(amount)
-    text = f"{abs(amount):,.2f}" if cents else f"{abs(amount):,.0f}"
-    return f"-${text}" if amount < 0 and text.strip("0.") else f"${text}"
+    with_cents = 0 < abs(amount) < 10 and amount != round(amount)
+    text = f"{abs(amount):,.2f}" if with_cents else f"{abs(amount):,.0f}"
+    rounds_to_zero = not text.strip("0.")
+    if amount < 0 and not rounds_to_zero:  # nobody reads -$0
+        return f"-${text}"
+    return f"${text}"
 
 
 def small_usd(amount: float) -> str:
     """An amount with two significant digits, however small: ``$0.0041``."""
     if not 0 < abs(amount) < 0.1:
         return usd(amount)
-    places = min(1 - math.floor(math.log10(abs(amount))), 15)
-    return f"{'-' if amount < 0 else ''}${abs(amount):.{places}f}"
+    first_digit = -math.floor(math.log10(abs(amount)))  # its place after the point
+    places = min(first_digit + 1, _MOST_PLACES)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}${abs(amount):.{places}f}"
+
+
+_MOST_PLACES = 15  #: Places after the point: a float has no true digits beyond them.
 
 
 def usd_range(low: float, high: float) -> str:
@@ -81,12 +88,10 @@ def counted(number: float, noun: str) -> str:
 def share(value: float) -> str:
     """A share as a percentage. Only 0 and 1 are written as 0% and 100%."""
     if 0 < value < 0.005:
-        near = "under 1%"
-    elif 0.995 <= value < 1:
-        near = "over 99%"
-    else:
-        near = ""
-    return near or f"{value * 100:.0f}%"
+        return "under 1%"
+    if 0.995 <= value < 1:
+        return "over 99%"
+    return f"{value * 100:.0f}%"
 
 
 def points(value: float, *, sign: bool = False) -> str:
@@ -118,8 +123,10 @@ def hours(value: float) -> str:
 
 def months(value: float | str) -> str:
     """Months with one decimal, whole from ten on; ``never`` for infinity; a word as it is."""
-    if isinstance(value, str) or math.isinf(value):
-        return value if isinstance(value, str) else "never"
+    if isinstance(value, str):
+        return value
+    if math.isinf(value):
+        return "never"
     text = _month(value)
     return f"{text} month{'' if text == '1' else 's'}"
 
@@ -132,12 +139,14 @@ def _month(value: float) -> str:
 
 
 def months_range(low: float, high: float) -> str:
-    """Months from the best to the worst."""
+    """Months from the best to the worst: ``6 to 21 months``, ``6 months to never``."""
     if math.isinf(low):
         return "never"
     if months(low) == months(high):
         return months(low)
-    return f"{months(low) if math.isinf(high) else _month(low)} to {months(high)}"
+    if math.isinf(high):  # "never" has no unit that the first number could share
+        return f"{months(low)} to never"
+    return f"{_month(low)} to {months(high)}"
 
 
 def number(value: float) -> str:
@@ -150,9 +159,11 @@ def figure(value: float) -> str:
     """A number in a calculation: six significant digits, never an exponent."""
     if value == 0:
         return "0"
-    places = min(max(5 - math.floor(math.log10(abs(value))), 0), 15)
-    text = f"{value:,.{places}f}"
-    return text.rstrip("0").rstrip(".") if places else text
+    digits_before_point = 1 + math.floor(math.log10(abs(value)))
+    places = min(6 - digits_before_point, _MOST_PLACES)
+    if places <= 0:
+        return f"{value:,.0f}"
+    return f"{value:,.{places}f}".rstrip("0").rstrip(".")
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:
@@ -193,15 +204,19 @@ def sentence(text: str) -> str:
 
 
 class _Words(Formatter):
+    """Fills a template's fields from a mapping or a record, and words them by this module."""
+
     def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:  # noqa: ARG002  # a Formatter's
         if isinstance(kwargs, Mapping):
             return kwargs[key]
         return getattr(kwargs, str(key))
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec:
-            return str(globals()[format_spec](value))
-        return str(value)
+        """Word a value by the function of this module that stands behind the field's colon."""
+        if not format_spec:
+            return str(value)
+        word = globals()[format_spec]
+        return str(word(value))
 
 
 def fill(template: str, values: Any) -> str:
@@ -212,6 +227,7 @@ def fill(template: str, values: Any) -> str:
     return _Words().vformat(template, (), values)
 
 
+# the units that lose their s after a 1
 _PLURALS = (
     "arms",
     "examples",
@@ -224,15 +240,23 @@ _PLURALS = (
 )
 
 
-def _style(unit: str) -> tuple[Callable[[float], str], str]:
-    """The function that writes numbers of a unit, and the words behind them."""
+class _UnitStyle(NamedTuple):
+    """How numbers of a unit are written."""
+
+    write: Callable[[float], str]
+    after: str  #: The words behind the number; they begin with a blank, or are empty.
+
+
+def _style_of(unit: str) -> _UnitStyle:
+    """The style of a unit: ``share of outputs`` is written in percent, ``USD`` with its sign."""
     if unit == "points":
-        return points, " points"
+        return _UnitStyle(points, " points")
     if unit.startswith("share"):
-        return _percent, unit.removeprefix("share")
+        return _UnitStyle(_percent, unit.removeprefix("share"))
     if unit.startswith("USD"):
-        return small_usd, unit.removeprefix("USD").replace(" a month", " per month")
-    return amount, f" {unit}"
+        after = unit.removeprefix("USD").replace(" a month", " per month")
+        return _UnitStyle(small_usd, after)
+    return _UnitStyle(amount, f" {unit}")
 
 
 def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
@@ -242,20 +266,33 @@ def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
     """
     if isinstance(value, Unknown) or value is None:
         return "unknown"
-    write, after = _style(unit)
-    text = write(value)
+    style = _style_of(unit)
     if high == "open":
-        text = f"at least {write(low)}"
-    elif low is not None and high is not None and {write(low), write(high)} != {text}:
-        text = f"{text} ({write(low)}–{write(high)})"
-    if unit in _PLURALS and text.removeprefix("at least ") == "1":
+        number_text = style.write(low)
+        text = f"at least {number_text}"
+    else:
+        number_text = text = _with_ends(value, low, high, style)
+    after = style.after
+    if unit in _PLURALS and number_text == "1":
         after = after.removesuffix("s")
     return f"{text}{after}".rstrip()
 
 
+def _with_ends(value: float, low: Any, high: Any, style: _UnitStyle) -> str:
+    """A value with the ends of its interval, if it has both and they read differently."""
+    text = style.write(value)
+    if low is None or high is None:
+        return text
+    low_text = style.write(low)
+    high_text = style.write(high)
+    if low_text == text == high_text:
+        return text
+    return f"{text} ({low_text}–{high_text})"
+
+
 def limit_text(limit: float, unit: str) -> str:
     """A limit in the unit of its measurement, without the unit itself."""
-    return _style(unit)[0](limit)
+    return _style_of(unit).write(limit)
 
 
 def _percent(value: float) -> str:
@@ -268,15 +305,20 @@ def _percent(value: float) -> str:
 
 def amount(value: float) -> str:
     """A count or a measure with three significant digits."""
-    whole = value == round(value) or abs(value) >= 100
-    return f"{value:,.0f}" if whole else number(float(f"{value:.3g}"))
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    three_digits = float(f"{value:.3g}")
+    return number(three_digits)
 
 
 def read_day(text: Any) -> date | None:
     """Read a day as 2026-11-24; None for another text, and for a day far from any decision."""
-    with suppress(TypeError, ValueError):
-        if 1970 <= (value := date.fromisoformat(text)).year <= 2200:
-            return value
+    try:
+        value = date.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    if 1970 <= value.year <= 2200:  # any other year is a slip of the pen, or a default
+        return value
     return None
 
 
@@ -286,15 +328,16 @@ def day(value: date) -> str:
 
 
 def weekday(value: date, *, after: date | None = None) -> str:
-    """A day with its weekday; without its year where ``after``, said before it, has the same."""
-    when = f"{value:%a} {day(value)}"
-    if after is None or after.year != value.year:
-        return when
-    return when.removesuffix(f" {value.year}")
+    """A day with its weekday, without its year if the day ``after`` that a text just named has it."""
+    if after is not None and after.year == value.year:
+        return f"{value:%a} {value.day} {value:%b}"
+    return f"{value:%a} {day(value)}"
 
 
 def months_later(day: date, months: int) -> date:
     """The same day some months later, or the last day of that month if it is shorter."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = min(day.year + years, date.max.year)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    months_on = day.month - 1 + months  # counted from January of the day's year
+    year = min(day.year + months_on // 12, date.max.year)  # a date can't be later
+    month = months_on % 12 + 1
+    _, last_day = monthrange(year, month)
+    return date(year, month, min(day.day, last_day))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -64,21 +64,33 @@ Rows = Sequence[Mapping[str, Any]]
 WIDE = 760
 NARROW = 320
 
-_MOST_LETTERS = 100
+_MOST_LETTERS = 100  #: Of a whole label.
 _LETTERS = {WIDE: 38, NARROW: 19}  #: The letters that fit on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
-MOST_ROWS = 12
-_MOST_DOTS = 60
-_MOST_SWINGS = 8
+MOST_ROWS = 12  #: Rows of a chart: more don't fit on a screen. The table has all.
+_MOST_DOTS = 60  #: Dots of one row; they run into each other beyond.
+_MOST_SWINGS = 8  #: Bars of a tornado; the inputs behind them hardly matter.
+
+# pixels
+_LINE_HEIGHT = 16  #: Of one line of a label.
+_BETWEEN_ROWS = 14
+_AXIS_HEIGHT = 44  #: The axis and its title, above or below the rows.
+_WIDE_HEIGHT = 280  #: Of a picture without rows.
+_NARROW_HEIGHT = 240
+
+# all that a page may hold of a drawing
 _ELEMENT = re.compile("svg|g|a|path|rect|line|text|tspan|circle|polygon")
 _ATTRIBUTE = re.compile(
     "c[xy]|d[xy]?|r|[xy][12]?|width|height|points|viewBox|transform|opacity|text-anchor"
     "|font-(family|size|style|weight)|fill(-opacity)?"
     "|stroke(-(dasharray|linecap|linejoin|miterlimit|opacity|width))?"
 )
-_WHERE = re.compile(r"^(?:isValid\()?datum\.(\w+)\)?(?: ([!=]=) '?(\w+)'?)?$")
-_PLAIN = re.compile(r"[\w\s.,#%()+-]*", re.ASCII)
-_DIGITS = re.compile(r"\d+\.\d{3,}")
+_PLAIN = re.compile(r"[\w\s.,#%()+-]*", re.ASCII)  #: The value of an attribute.
+_LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
+_WHERE = re.compile(
+    r"(?:isValid\()?datum\.(?P<field>\w+)\)?(?: (?P<sign>[!=]=) '?(?P<value>\w+)'?)?"
+)
+"""The filters that ``charts.json`` uses: ``isValid(datum.p10)`` and ``datum.side == 'left'``."""
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
@@ -117,7 +129,10 @@ class Drawing:
 
         spec = {**self.spec(width), "title": {"text": title, "anchor": "start"}}
         image = vl_convert.vegalite_to_png(
-            spec, vl_version=vl_version(), scale=2, allowed_base_urls=[]
+            spec,
+            vl_version=vl_version(),
+            scale=2,  # sharp on a screen with two pixels for one
+            allowed_base_urls=[],  # a drawing fetches nothing
         )
         return bytes(image)
 
@@ -128,62 +143,35 @@ class Drawing:
     def height(self, width: int) -> int:
         """The height of the drawing in pixels at one width."""
         look = looks()[self.look]
-        lines = max(
-            (len(_lines(title, width).split("\n")) for title in self.titles), default=1
-        )
-        row = 14 + 16 * lines
-        if self.titles or "rows" in look:
-            has_axis = look["x"]["axis"] is not None
-            rows: int = look.get("rows", len(self.titles) + has_axis)
-            return row * rows + 44
-        if width == WIDE:
-            return 280
-        return 240
+        if not self.titles and "rows" not in look:
+            return _WIDE_HEIGHT if width == WIDE else _NARROW_HEIGHT
+        if "rows" in look:
+            rows: int = look["rows"]
+        elif look["x"]["axis"] is None:
+            rows = len(self.titles)
+        else:  # the axis takes the place of a row
+            rows = len(self.titles) + 1
+        lines = 1  # every row is as high as the one with the longest label
+        for title in self.titles:
+            lines = max(lines, len(_wrap_label(title, width).split("\n")))
+        return rows * (_BETWEEN_ROWS + _LINE_HEIGHT * lines) + _AXIS_HEIGHT
 
     def spec(self, width: int, base: str = "") -> Spec:
         """The picture as Vega-Lite, with the text for each address that its marks link to.
 
         ``base`` is the address of its page. With it, marks link to other pages of the server, too.
         """
-        look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
-        shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
+        narrow = width == NARROW
+        look: Spec = _of_width(looks()[self.look], narrow=narrow)
         destinations = self._destinations(base)
         to = {name: destination.to for name, destination in destinations.items()}
-        rows = list(self.rows)
-        if to:
-            rows = [
-                {**row, "lead": to.get(row.get("of", row.get("title")))} for row in rows
-            ]
-            shared["href"] = {"field": "lead"}
-        labels_in_lines = [_lines(label, width) for label in self.titles]
-        if self.titles:
-            shared["y"] = {
-                "field": "title",
-                "type": "nominal",
-                "title": None,
-                "axis": _TITLES,
-                "sort": labels_in_lines,
-            }
-            rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
-        if self.days:
-            first = self.days[0].year
-            last = self.days[-1].year
-            ticks = self._day_ticks(width)
-            shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
-            shared["x"]["title"] = str(first) if first == last else f"{first}–{last}"
-        if "ticks" in look:
-            ends = [row[name] for row in rows for name in look["ticks"]]
-            amounts = _ticks(
-                ends, _MOST_TICKS[width], root="type" in look["x"]["scale"]
-            )
-            shared["x"]["axis"] = {**shared["x"]["axis"], "values": amounts}
+        rows = self._rows_to_draw(width, to)
+        shared = self._shared_channels(look, rows, width, linked=bool(to))
         layers = [self._layer(layer, shared, to) for layer in look["layers"]]
-        longest = max(map(len, "\n".join(labels_in_lines).split("\n")))
-        spare = 8 + 2 * longest  # spare room for a font that is wider than ours
         spec: Spec = {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
             "data": {"values": rows},
-            "layer": [layer for layer in layers if layer],
+            "layer": [layer for layer in layers if layer is not None],
         }
         if "resolve" in look:
             spec["resolve"] = look["resolve"]
@@ -191,18 +179,72 @@ class Drawing:
             "width": width,
             "height": self.height(width),
             "padding": {
-                "left": spare,
+                "left": self._left_padding(width),
                 "top": 6,
-                "right": 30,
+                "right": 30,  # half of a label at the end of an axis
                 "bottom": 4,
             },
             "autosize": {"type": "fit", "contains": "padding"},
-            "config": _of_width(looks()["config"], narrow=width == NARROW),
+            "config": _of_width(looks()["config"], narrow=narrow),
             "usermeta": {
                 "leads": {each.to: each.says for each in destinations.values()}
             },
         }
         return spec
+
+    def _rows_to_draw(self, width: int, to: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The rows with the link of each mark, and with titles broken into lines."""
+        rows = []
+        for row in self.rows:
+            drawn = dict(row)
+            if to:
+                drawn["lead"] = to.get(row.get("of", row.get("title")))
+            if self.titles:
+                drawn["title"] = _wrap_label(row["title"], width)
+            rows.append(drawn)
+        return rows
+
+    def _shared_channels(
+        self, look: Spec, rows: Rows, width: int, *, linked: bool
+    ) -> Spec:
+        """The channels of every layer: the axes with their ticks, the titles, and the links."""
+        shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
+        if linked:
+            shared["href"] = {"field": "lead"}
+        if self.titles:
+            shared["y"] = {
+                "field": "title",
+                "type": "nominal",
+                "title": None,
+                "axis": _TITLES,
+                "sort": [_wrap_label(title, width) for title in self.titles],
+            }
+        if self.days:
+            first_year = self.days[0].year
+            last_year = self.days[-1].year
+            ticks = self._day_ticks(width)
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
+            if first_year == last_year:
+                shared["x"]["title"] = str(first_year)
+            else:
+                shared["x"]["title"] = f"{first_year}–{last_year}"
+        if "ticks" in look:
+            amounts = [row[name] for row in rows for name in look["ticks"]]
+            most = _MOST_TICKS[width]
+            if "type" in look["x"]["scale"]:  # the only typed scale is the root
+                values = _root_ticks(max(amounts), most)
+            else:
+                values = _even_ticks(min(amounts), max(amounts), most)
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}
+        return shared
+
+    def _left_padding(self, width: int) -> int:
+        """Pixels at the left: more beside longer labels, for a font that is wider than ours."""
+        longest = 0
+        for title in self.titles:
+            for line in _wrap_label(title, width).split("\n"):
+                longest = max(longest, len(line))
+        return 8 + 2 * longest
 
     def _destinations(self, base: str) -> dict[str, Destination]:
         """Map the name of each mark to the place it links to, with the whole address.
@@ -211,47 +253,41 @@ class Drawing:
         """
         reached = {}
         for name, places in self.leads.items():
-            says, to = places[0] if base else places[-1]
-            if to.startswith("#"):
-                reached[name] = Destination(says, to)
-            elif to and base:
-                reached[name] = Destination(says, f"{base}/{to}")
+            on_server, *_ = places
+            *_, in_report = places
+            place = on_server if base else in_report
+            if place.to.startswith("#"):
+                reached[name] = place
+            elif place.to and base:
+                reached[name] = Destination(place.says, f"{base}/{place.to}")
         return reached
 
     def _day_ticks(self, width: int) -> list[Spec]:
         """The labelled days of a calendar, at equal distances, as Vega-Lite writes them."""
-        step = math.ceil((len(self.days) - 1) / (_MOST_TICKS[width] - 1))
+        gaps = _MOST_TICKS[width] - 1
+        step = math.ceil((len(self.days) - 1) / gaps)
+        labelled = self.days[:: max(step, 1)]  # a calendar of one day has a step of 0
         return [
             {"year": day.year, "month": day.month, "date": day.day, "utc": True}
-            for day in self.days[:: max(step, 1)]
+            for day in labelled
         ]
 
     def _layer(self, layer: Spec, shared: Spec, to: Mapping[str, str]) -> Spec | None:
         """A layer with the shared channels; None for one without a mark."""
-        mark = layer["mark"]
-        where = layer.get("where")
-        if "href" in shared:
-            mark = {**mark, "cursor": "pointer"}
         if "level" in layer:
-            ((channel, level),) = layer["level"].items()  # it has one: x or y
-            value = self.levels.get(level) if isinstance(level, str) else level
-            if value is None:
-                return None
-            return {
-                "data": {"values": [{"at": value}]},
-                "mark": layer["mark"],
-                "encoding": {channel: {**shared[channel], "field": "at"}},
-            }
+            return self._level_line(layer, shared)
+        where = layer.get("where")
         if where and not any(_holds(where, row) for row in self.rows):
             return None  # a browser complains of a scale without an end
-        own = {
-            name: layer[name] for name in layer if name not in ("mark", "where", "of")
-        }
+        mark = layer["mark"]
+        if "href" in shared:
+            mark = {**mark, "cursor": "pointer"}
         if layer.get("of") in to:
             shared = {**shared, "href": {"value": to[layer["of"]]}}
-        encoding = {
-            n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}
-        }
+        encoding = dict(shared)
+        for name, channel in layer.items():
+            if name not in ("mark", "where", "of"):  # all other keys are channels
+                encoding[name] = {**shared.get(name, {}), **channel}
         drawn: Spec = {}
         if where:
             drawn["transform"] = [{"filter": where}]
@@ -259,44 +295,71 @@ class Drawing:
         drawn["encoding"] = encoding
         return drawn
 
+    def _level_line(self, layer: Spec, shared: Spec) -> Spec | None:
+        """A straight line at a level of one axis; None where the chart got no such level."""
+        ((channel, level),) = layer["level"].items()  # it has one: x or y
+        value = self.levels.get(level) if isinstance(level, str) else level
+        if value is None:
+            return None
+        return {
+            "data": {"values": [{"at": value}]},
+            "mark": layer["mark"],
+            "encoding": {channel: {**shared[channel], "field": "at"}},
+        }
+
 
 def _holds(where: str, row: Mapping[str, Any]) -> bool:
     """Whether a row passes the filter ``where``, as a browser would decide it."""
-    ((name, sign, value),) = _WHERE.findall(where)
-    cell = row.get(name)
-    if sign:
-        return (str(cell) == value) is (sign == "==")
-    return cell is not None
+    condition = _WHERE.fullmatch(where)
+    assert condition is not None  # our own charts.json writes no other filters
+    cell = row.get(condition["field"])
+    if condition["sign"] is None:
+        return cell is not None
+    is_equal = str(cell) == condition["value"]
+    return is_equal if condition["sign"] == "==" else not is_equal
 
 
 _AXIS: Spec = {"type": "quantitative", "title": None}
-_TITLES: Spec = {"ticks": False, "domain": False, "labelPadding": 10, "labelLimit": 0}
-_TITLES |= {"labelExpr": "split(datum.label, '\\n')"}
+_TITLES: Spec = {
+    "ticks": False,
+    "domain": False,
+    "labelPadding": 10,
+    "labelLimit": 0,  # none: our own line breaks bound a label
+    "labelExpr": "split(datum.label, '\\n')",
+}
+
+_ROUND = [digit * 10.0**power for power in range(-2, 12) for digit in (1, 2, 5)]
+"""The round numbers that ticks stand at, from 0.01 to 500 billion."""
 
 
-def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
-    """Round numbers between two ends, far enough apart to be read; ``root`` spaces them by roots."""
-    low = min(0.0, *ends) if root else min(ends)
-    high = max(ends)
-    ticks = list[float]()
-    powers = [k * 10.0**n for n in range(-2, 12) for k in (1, 2, 5)]
-    if root:
-        for value in [v for v in reversed([0.0, *powers]) if v <= high]:
-            if (
-                not ticks
-                or math.sqrt(ticks[-1]) - math.sqrt(value) >= math.sqrt(high) / most
-            ):
-                ticks.append(value)
-        return ticks[::-1]
-    step = next((power for power in powers if (high - low) / power <= most), powers[-1])
-    return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+def _even_ticks(low: float, high: float, most: int) -> list[float]:
+    """The multiples of a round number between two ends, with at most about ``most`` steps."""
+    wide_enough = [step for step in _ROUND if (high - low) / step <= most]
+    step = min(wide_enough, default=max(_ROUND))
+    first = math.ceil(low / step)
+    last = math.floor(high / step)
+    return [multiple * step for multiple in range(first, last + 1)]
 
 
-def _lines(title: str, width: int) -> str:
+def _root_ticks(high: float, most: int) -> list[float]:
+    """Round numbers from 0 to ``high``, far enough apart on an axis that is spaced by roots."""
+    least_gap = math.sqrt(high) / most
+    ticks: list[float] = []
+    for value in reversed([0.0, *_ROUND]):  # large ones first: they have the room
+        if value > high:
+            continue
+        if not ticks or math.sqrt(ticks[-1]) - math.sqrt(value) >= least_gap:
+            ticks.append(value)
+    ticks.reverse()
+    return ticks
+
+
+def _wrap_label(title: str, width: int) -> str:
     """A label broken into lines that fit. Its own line breaks stay."""
-    return "\n".join(
-        "\n".join(wrap(line, _LETTERS[width])) for line in title.split("\n")
-    )
+    lines: list[str] = []
+    for line in title.split("\n"):
+        lines += wrap(line, _LETTERS[width]) or [""]
+    return "\n".join(lines)
 
 
 @cache
@@ -309,27 +372,32 @@ def looks() -> Spec:
 def _of_width(value: Any, *, narrow: bool) -> Any:
     """Choose the values for one width, and replace names of colors by the colors."""
     if isinstance(value, dict):
-        if "narrow" in value:
+        if "narrow" in value:  # the two widths differ here
             return value["narrow" if narrow else "wide"]
         return {name: _of_width(entry, narrow=narrow) for name, entry in value.items()}
     if isinstance(value, list):
         return [_of_width(item, narrow=narrow) for item in value]
-    if isinstance(value, str):
-        return looks()["colours"].get(value, [value])[0]
+    if isinstance(value, str) and value in looks()["colours"]:
+        light, _ = looks()["colours"][value]  # the page's style makes it dark
+        return light
     return value
 
 
-# it takes a quarter of a second, and a server is asked for the same again
+# drawing takes a quarter of a second, and a server is asked for the same again
 @lru_cache(maxsize=64)
 def _rendered(spec: str) -> str:
     """Draw a specification as SVG, with only the parts that a page may hold."""
     import vl_convert
 
     drawing = vl_convert.vegalite_to_svg(
-        spec, vl_version=vl_version(), allowed_base_urls=[]
+        spec,
+        vl_version=vl_version(),
+        allowed_base_urls=[],  # a drawing fetches nothing
     )
     svg = ET.fromstring(drawing)  # noqa: S314  # made by our own renderer just now
-    (root,) = _kept([svg], json.loads(spec)["usermeta"]["leads"], set())
+    leads = json.loads(spec)["usermeta"]["leads"]
+    root = _copy_safely(svg, leads, linked=set())
+    assert root is not None  # the renderer draws an svg element
     del root.attrib["width"], root.attrib["height"]  # the page sizes it by its viewBox
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
@@ -340,45 +408,56 @@ def vl_version() -> str:
     return f"v{vl_convert.get_vegalite_versions()[-1]}"
 
 
-def _kept(
-    elements: Iterable[ET.Element], leads: Mapping[str, str], met: set[str]
-) -> Iterator[ET.Element]:
+def _copy_safely(
+    element: ET.Element, leads: Mapping[str, str], *, linked: set[str]
+) -> ET.Element | None:
     """Copy known elements and attributes only: no style, script or id, no address beyond ``leads``.
 
-    The first of several links to one place is a tab stop; ``met`` collects the places.
+    None for an element that is unknown or that draws nothing. ``linked`` collects the places that
+    are linked to.
     """
-    for element in elements:
-        tag = element.tag.rpartition("}")[2]
-        drawn = element.get("d")
-        if (
-            not _ELEMENT.fullmatch(tag)
-            or element.get("display") == "none"
-            or drawn == ""
-        ):
+    tag = element.tag.rpartition("}")[2]  # without its namespace
+    draws_nothing = element.get("display") == "none" or element.get("d") == ""
+    if draws_nothing or not _ELEMENT.fullmatch(tag):
+        return None
+    # the renderer puts an address of its own before the "#"
+    place = "#" + element.get(_HREF, "").rpartition("#")[2]
+    if tag != "a":
+        copy = ET.Element(tag, _safe_attributes(element))
+    elif place in leads:
+        copy = _link(place, leads[place], is_tab_stop=place not in linked)
+        linked.add(place)
+    else:  # a link to nowhere only groups its elements
+        copy = ET.Element("g", _safe_attributes(element))
+    copy.text = element.text
+    for child in element:
+        safe_child = _copy_safely(child, leads, linked=linked)
+        if safe_child is not None:
+            copy.append(safe_child)
+    return copy
+
+
+def _safe_attributes(element: ET.Element) -> dict[str, str]:
+    """The known attributes with plain values; long numbers are rounded to four digits."""
+    attributes = {}
+    for name, value in element.items():
+        is_default = name == "opacity" and value == "1"
+        if is_default or not _ATTRIBUTE.fullmatch(name) or not _PLAIN.fullmatch(value):
             continue
-        own = {
-            n: _DIGITS.sub(lambda match: f"{float(match[0]):.4g}", v)
-            for n, v in element.items()
-            if _ATTRIBUTE.fullmatch(n)
-            and _PLAIN.fullmatch(v)
-            and (n, v) != ("opacity", "1")
-        }
-        inside = [*_kept(element, leads, met)]
-        place = (
-            "#" + element.get(_HREF, "").rpartition("#")[2]
-        )  # behind an address of the renderer
-        if tag == "a" and place in leads:
-            own = {"href": place, "aria-label": leads[place]}
-            if place in met:
-                own |= {"tabindex": "-1"}
-            met.add(place)
-            title = ET.Element("title")
-            title.text = leads[place]
-            inside.insert(0, title)
-        copy = ET.Element("g" if tag == "a" and not own else tag, own)
-        copy.text = element.text
-        copy.extend(inside)
-        yield copy
+        attributes[name] = _LONG_NUMBER.sub(
+            lambda number: f"{float(number[0]):.4g}", value
+        )
+    return attributes
+
+
+def _link(place: str, says: str, *, is_tab_stop: bool) -> ET.Element:
+    """A link to a place of ``leads``. Only the first of several to one place is a tab stop."""
+    link = ET.Element("a", {"href": place, "aria-label": says})
+    if not is_tab_stop:
+        link.set("tabindex", "-1")
+    title = ET.SubElement(link, "title")  # what a mouse sees
+    title.text = says
+    return link
 
 
 def labels(titles: Iterable[str]) -> list[str]:
@@ -387,7 +466,8 @@ def labels(titles: Iterable[str]) -> list[str]:
     for title in titles:
         line = one_line(" ".join(title.split()), limit=4000)
         # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
-        short = cut("".join(c if c <= "\uffff" else "□" for c in line), _MOST_LETTERS)
+        drawable = "".join(c if c <= "\uffff" else "□" for c in line)
+        short = cut(drawable, _MOST_LETTERS)
         label = short or "–"
         copies = 1
         while label in unique:
@@ -400,20 +480,25 @@ def labels(titles: Iterable[str]) -> list[str]:
 def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
     """A chart with a row for each ``title``, or None without rows.
 
-    A row may have a line ``below`` its title, and a ``Destination.to``.
+    A row may have a line ``below`` its title, and ``behind`` it a ``Destination.to``. ``levels`` are
+    the values of drawn lines.
     """
+    if not rows:
+        return None
     titled = []
-    leads = dict[str, list[Destination]]()
-    for name, row in zip(labels(row["title"] for row in rows), rows, strict=True):
-        own = dict(row)
-        title = f"{name}\n{own.pop('below')}" if "below" in own else name
-        if "behind" in own:
-            leads[title] = [Destination(name, own.pop("behind"))]
-        titled.append({**own, "title": title})
-    names = [row["title"] for row in titled]
-    if rows:
-        return Drawing(look, titled, names, levels, leads=leads)
-    return None
+    leads: dict[str, list[Destination]] = {}
+    names = labels(row["title"] for row in rows)
+    for name, row in zip(names, rows, strict=True):
+        drawn = dict(row)
+        title = name
+        if "below" in drawn:
+            title = f"{name}\n{drawn.pop('below')}"
+        if "behind" in drawn:
+            leads[title] = [Destination(name, drawn.pop("behind"))]
+        drawn["title"] = title
+        titled.append(drawn)
+    titles = [row["title"] for row in titled]
+    return Drawing(look, titled, titles, levels, leads=leads)
 
 
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
@@ -444,20 +529,30 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
         if isinstance(quality, Unknown):
             continue
         low, high = quality.interval or (quality.value, quality.value)
-        met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
+        # without a stated target there is none to meet
+        meets_all = bool(way.admissible) and all(
+            state == "met" for state in way.admissible.values()
+        )
         row = {
             "title": way.title,
             "value": quality.value,
             "low": low,
             "high": high,
-            "look": "met" if met else "open",
+            "look": "met" if meets_all else "open",
             "says": quality_text(quality.value),
         }
         rows.append(row)
+    if len(rows) < 2:
+        return None
     rows.sort(key=lambda row: -row["value"])
-    if len(rows) > 1:
-        return by_title("scored", rows[:MOST_ROWS], target=target)
-    return None
+    return by_title("scored", rows[:MOST_ROWS], target=target)
+
+
+class _MonthEnd(NamedTuple):
+    """A point of a line of money."""
+
+    month: int
+    usd: float
 
 
 def fan(
@@ -471,48 +566,71 @@ def fan(
     """
     if not drawn.curve:
         return None
-    lines = {"all": [month.p50 for month in drawn.curve]}
-    if 0 < drawn.p_works < 1:
-        lines["possible"] = [month.if_works for month in drawn.curve]
-    else:
-        lines["possible"] = lines.pop("all")
-    bands = [value for month in drawn.curve for value in (month.p10, month.p90)]
-    drawn_ends = [value for line in lines.values() for value in line] + bands
+    simulated = _simulated_lines(drawn)
     stated = _stated_lines(money, len(drawn.curve))
+    lowest = [month.p10 for month in drawn.curve]
+    highest = [month.p90 for month in drawn.curve]
+    for line in simulated.values():
+        lowest.append(min(line))
+        highest.append(max(line))
     if not money.contradicted:
-        drawn_ends += [value for line in stated.values() for value in line]
-    low = min(drawn_ends)
-    high = max(drawn_ends)
-    spare = (high - low or 1.0) * _CLIPPED
+        for line in stated.values():
+            lowest.append(min(line))
+            highest.append(max(line))
+    low = min(lowest)
+    high = max(highest)
+    spare = (high - low or 1.0) * _CLIPPED  # flat lines need some height, too
+    lines = _lines_between({**simulated, **stated}, low - spare, high + spare)
     rows: list[dict[str, Any]] = [
         {"month": month.month, "p10": month.p10, "p90": month.p90}
         for month in drawn.curve
     ]
-    shown: dict[str, list[tuple[int, float]]] = {}
-    for name, values in {**lines, **stated}.items():
-        inside = [
-            (place, money_then)
-            for place, money_then in enumerate(values)
-            if low - spare <= money_then <= high + spare
-        ]
-        if len(inside) < _SHORTEST_LINE * len(values):
-            continue  # the label would leave the picture at once
-        shown[name] = inside
-        for place, money_then in inside:
-            rows[place][name] = money_then
-    rows += _break_even_marks(shown)
-    leads = {}
-    for name in shown:
-        id_ = f"back-{name}"
-        if id_ in facts:
-            leads[name] = [Destination(facts[id_], f"#{id_}")]
+    for name, points in lines.items():
+        for month_end in points:
+            rows[month_end.month][name] = month_end.usd
+    rows += _break_even_marks(lines)
     gap = (high - low) * _LABEL_GAP
-    rows += _named_ends(shown, gap=gap, certain="all" not in lines)
+    rows += _named_ends(lines, gap=gap, certain="all" not in simulated)
+    leads = {}
+    for name in lines:
+        fact_id = f"back-{name}"
+        if fact_id in facts:
+            leads[name] = [Destination(facts[fact_id], f"#{fact_id}")]
     return Drawing("fan", rows, leads=leads)
 
 
+def _simulated_lines(drawn: Simulation) -> dict[str, list[float]]:
+    """The medians by month, in USD: of all runs, and of those in which tuning works.
+
+    Only one line is drawn where tuning works in all runs or in none, as both would be the same.
+    """
+    all_runs = [month.p50 for month in drawn.curve]
+    if 0 < drawn.p_works < 1:
+        return {
+            "all": all_runs,
+            "possible": [month.if_works for month in drawn.curve],
+        }
+    return {"possible": all_runs}
+
+
+def _lines_between(
+    lines: Mapping[str, Sequence[float]], low: float, high: float
+) -> dict[str, list[_MonthEnd]]:
+    """The points of each line that lie between two amounts in USD; no line that leaves at once."""
+    inside = {}
+    for name, amounts in lines.items():
+        points = [
+            _MonthEnd(month, usd)
+            for month, usd in enumerate(amounts)
+            if low <= usd <= high
+        ]
+        if len(points) >= _SHORTEST_LINE * len(amounts):
+            inside[name] = points
+    return inside
+
+
 def _break_even_marks(
-    lines: Mapping[str, Sequence[tuple[int, float]]],
+    lines: Mapping[str, Sequence[_MonthEnd]],
 ) -> list[dict[str, Any]]:
     """A mark where each line crosses zero; none for a line that never does."""
     marks = []
@@ -525,32 +643,34 @@ def _break_even_marks(
 
 
 _CLIPPED = 0.15  #: How far a contradicted line goes beyond the others, of their span.
-_SHORTEST_LINE = 0.15  #: Of the months: what has to lie inside for a line to be drawn.
+_SHORTEST_LINE = 0.15
+"""The share of the months that a line has to lie inside to be drawn: the label of a shorter one
+would leave the picture at once."""
 _LABEL_GAP = 0.1  #: Between two labels at the ends of lines, of the axis.
 
 
 def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]]:
     """Cumulated USD at the end of each month by the stated figures, and by the table's costs."""
-    up = _middle(money.upfront_usd)
-    net = _middle(money.monthly_net_usd)
-    run = _middle(money.ask_usd.run_month)
-    theirs = _middle(money.by_table.ongoing_usd)
-    if up is None or net is None:
+    upfront = _middle(money.upfront_usd)
+    stated_net = _middle(money.monthly_net_usd)
+    if upfront is None or stated_net is None:
         return {}
-    monthly = {"stated": net}
-    if run is not None and theirs is not None:
-        monthly["table"] = net + run - theirs
+    monthly = {"stated": stated_net}
+    stated_running = _middle(money.ask_usd.run_month)
+    table_running = _middle(money.by_table.ongoing_usd)
+    if stated_running is not None and table_running is not None:
+        monthly["table"] = stated_net + stated_running - table_running
     return {
-        name: [each * month - up for month in range(months)]
-        for name, each in monthly.items()
+        name: [net * month - upfront for month in range(months)]
+        for name, net in monthly.items()
     }
 
 
-def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
+def _crossing(line: Sequence[_MonthEnd]) -> float | None:
     """The month at which a line crosses zero from below, between two of its points; None for never."""
-    for (month, before), (_, after) in pairwise(line):
-        if before < 0 <= after:
-            return month + before / (before - after)
+    for before, after in pairwise(line):
+        if before.usd < 0 <= after.usd:
+            return before.month + before.usd / (before.usd - after.usd)
     return None
 
 
@@ -563,30 +683,40 @@ _LINE_WORDS = {
 
 
 def _named_ends(
-    lines: Mapping[str, Sequence[tuple[int, float]]], *, gap: float, certain: bool
+    lines: Mapping[str, Sequence[_MonthEnd]], *, gap: float, certain: bool
 ) -> list[dict[str, Any]]:
     """A label beside the end of each line, moved up where two would overlap.
 
-    A line that leaves the picture at its top is named there.
+    A line that leaves the picture at its top is named there. ``gap`` is in USD; ``certain`` means
+    that tuning works in all simulated runs or in none.
     """
-    last_month = max((line[-1][0] for line in lines.values() if line), default=0)
-    ends = []
-    for name, line in lines.items():
-        if line:
-            month, last = line[-1]
-            ends.append((last, month, name))
+    ends = {name: line[-1] for name, line in lines.items() if line}
+    last_month = max((end.month for end in ends.values()), default=0)
     labels = []
-    height = -math.inf
-    for wished, month, name in sorted(ends):  # from the lowest up
+    free_from = -math.inf  # USD on the axis, from where no label is placed yet
+    for name, end in sorted(ends.items(), key=_height_of_end):
         words = _LINE_WORDS[name]
         if certain and name == "possible":
             words = "simulated"  # there is no other line of runs to tell it from
-        row = {"end": month, "at": wished, "label": words, "line": name, "side": "top"}
-        if month == last_month:
-            height = max(wished, height + gap)
+        row = {
+            "end": end.month,
+            "at": end.usd,
+            "label": words,
+            "line": name,
+            "side": "top",
+        }
+        if end.month == last_month:
+            height = max(end.usd, free_from)
+            free_from = height + gap
             row |= {"at": height, "side": "beside"}
         labels.append(row)
     return labels
+
+
+def _height_of_end(named_end: tuple[str, _MonthEnd]) -> tuple[float, int, str]:
+    """Sort ends from the lowest up; the month and the name only settle the order of equal ones."""
+    name, end = named_end
+    return end.usd, end.month, name
 
 
 def _middle(value: Number) -> float | None:
@@ -604,15 +734,20 @@ def tornado(
     simulation: Simulation, leads: Mapping[str, Sequence[Destination]]
 ) -> Drawing | None:
     """Each uncertain input alone, from its worse to its better end; the eight longest bars."""
-    swings = simulation.tornado[:_MOST_SWINGS]
+    swings = simulation.tornado[:_MOST_SWINGS]  # they come longest first
+    if not swings:
+        return None
     middle = simulation.likely_usd
     titles = labels([swing.input for swing in swings])
     rows = []
     leads_by_title = {}
     for title, swing in zip(titles, swings, strict=True):
         leads_by_title[title] = leads[swing.input]
-        worse, better = sorted((swing.low_usd, swing.high_usd))
-        for end, value in (("worse", worse), ("better", better)):
+        ends = {
+            "worse": min(swing.low_usd, swing.high_usd),
+            "better": max(swing.low_usd, swing.high_usd),
+        }
+        for end, value in ends.items():
             row = {
                 "title": title,
                 "end": end,
@@ -622,10 +757,7 @@ def tornado(
                 "side": "left" if value < middle else "right",
             }
             rows.append(row)
-    if rows:
-        levels = {"middle": middle}
-        return Drawing("tornado", rows, titles, levels, leads=leads_by_title)
-    return None
+    return Drawing("tornado", rows, titles, {"middle": middle}, leads=leads_by_title)
 
 
 def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
@@ -650,12 +782,11 @@ def gantt(plan: Plan) -> Drawing | None:
     """The phases up to the first decision, and one bar for all later ones."""
     if not plan.phases:
         return None
-    last = decided_in(plan)
-    before = [phase for phase in plan.phases if phase.end <= last.end]
+    decision = find_decision(plan)
+    before = [phase for phase in plan.phases if phase.end <= decision.end]
     after = [phase for phase in plan.phases if phase not in before]
     start = min(phase.start for phase in before)
-    end = last.end + timedelta(days=1)
-    until = end + max(end - start, timedelta(days=2)) / 4
+    end = _day_after(decision)
     rows = []
     for phase in before:
         row = {
@@ -663,26 +794,37 @@ def gantt(plan: Plan) -> Drawing | None:
             "behind": f"#phase-{phase.id}",
             "part": "now",
             "from": phase.start.isoformat(),
-            "to": (phase.end + timedelta(days=1)).isoformat(),
+            "to": _day_after(phase).isoformat(),
         }
-        if phase is last:
+        if phase is decision:
             row["decides"] = end.isoformat()
         rows.append(row)
     if after:
-        over = day(max(phase.end for phase in after))
-        row = {
-            "title": f"if go: {counted(len(after), 'phase')} more, until {over}",
-            "behind": f"#phase-{after[0].id}",
-            "part": "later",
-            "from": end.isoformat(),
-            "to": until.isoformat(),
-        }
-        rows.append(row)
+        # the bar of later phases isn't to scale: it only says that there is more
+        until = end + max(end - start, timedelta(days=2)) / 4
+        rows.append(_later_bar(after, end, until))
     drawing = by_title("gantt", rows)
-    if drawing is None:
-        return None
+    assert drawing is not None  # a plan's phases include the one that decides
     days = tuple(start + timedelta(days=n) for n in range((end - start).days))
     return replace(drawing, days=days)
+
+
+def _later_bar(phases: Sequence[Phase], start: date, until: date) -> dict[str, str]:
+    """One bar for all phases after the decision; its title says when they really end."""
+    first, *_ = phases
+    really_until = day(max(phase.end for phase in phases))
+    return {
+        "title": f"if go: {counted(len(phases), 'phase')} more, until {really_until}",
+        "behind": f"#phase-{first.id}",
+        "part": "later",
+        "from": start.isoformat(),
+        "to": until.isoformat(),
+    }
+
+
+def _day_after(phase: Phase) -> date:
+    """The day after a phase, because a bar ends where its last day does."""
+    return phase.end + timedelta(days=1)
 
 
 def spending(plan: Plan) -> Drawing | None:
@@ -691,66 +833,78 @@ def spending(plan: Plan) -> Drawing | None:
     The last decision is whether the model goes live. None where a phase has no upper end, or where
     there are few phases.
     """
-    decision = decided_in(plan)
-    live = next(
-        (n for n, phase in enumerate(plan.phases, start=1) if phase.id == "deployment"),
-        0,
-    )
-    phases = plan.phases[:live] if live else plan.phases
+    decision = find_decision(plan)
+    phases = _phases_to_launch(plan)
     priced = all(phase.usd.high != "open" for phase in phases)
     amounts = [phase.usd if priced else phase.hours for phase in phases]
-    if len(amounts) < _FEWEST_PHASES or any(
-        amount.high == "open" for amount in amounts
-    ):
-        return None
     whole = Range.total(amounts)
-    end = (whole.low + whole.most) / 2
+    if len(phases) < _FEWEST_PHASES or whole.high == "open":
+        return None
+    axis_end = _middle_of(whole)
     rows: list[dict[str, Any]] = []
     spent = Range.between(0.0, 0.0)
     part = "now"
     for phase, amount in zip(phases, amounts, strict=True):
-        before = (spent.low + spent.most) / 2
+        before = _middle_of(spent)
         spent = spent + amount
-        after = (spent.low + spent.most) / 2
+        after = _middle_of(spent)
         row: dict[str, Any] = {"title": phase.title}
-        if phase.part in plan.parts:
+        if phase.part in plan.parts:  # only those have a place in the report
             row["behind"] = f"#phase-{phase.id}"
         row |= {"from": before, "to": after, "part": part}
         if phase is decision or phase is phases[-1]:
-            hours = f"{as_hours(spent.low)}–{as_hours(spent.most)} h"
-            says = usd_range(spent.low, spent.most) if priced else hours
-            side = _free_side(before / end, after / end) if end else "right"
-            row |= {"decides": after, "says": says, "side": side}
+            row["decides"] = after
+            row["says"] = _spent_text(spent, priced=priced)
+            row["side"] = _free_side(before, after, axis_end)
         if phase is decision:
             part = "later"
         rows.append(row)
     return by_title("spending", rows)
 
 
-def _free_side(start: float, end: float) -> Literal["right", "left", "above"]:
-    """The side of a bar with room for its amount; both ends are shares of the axis."""
-    if end < 1 - _ROOM_FOR_AMOUNT:
+def _phases_to_launch(plan: Plan) -> list[Phase]:
+    """The phases until the model goes live; all where none of them takes it there."""
+    phases = []
+    for phase in plan.phases:
+        phases.append(phase)
+        if phase.id == "deployment":
+            break
+    return phases
+
+
+def _middle_of(amount: Range) -> float:
+    return (amount.low + amount.most) / 2
+
+
+def _spent_text(spent: Range, *, priced: bool) -> str:
+    if priced:
+        return usd_range(spent.low, spent.most)
+    return f"{as_hours(spent.low)}–{as_hours(spent.most)} h"
+
+
+def _free_side(
+    start: float, end: float, axis_end: float
+) -> Literal["right", "left", "above"]:
+    """The side of a bar with room for its amount."""
+    room = _ROOM_FOR_AMOUNT * axis_end
+    if axis_end - end > room or axis_end == 0:  # without any amount, bars are empty
         return "right"
-    return "left" if start > _ROOM_FOR_AMOUNT else "above"
+    return "left" if start > room else "above"
 
 
 _ROOM_FOR_AMOUNT = 0.58  #: Of the axis: what an amount takes on a telephone.
-_FEWEST_PHASES = 2
-
-
-def decided_in(plan: Plan) -> Phase:
-    """The first phase that ends with a decision, up to which the ask reaches."""
-    return find_decision(plan)
+_FEWEST_PHASES = 2  #: One bar alone shows nothing.
 
 
 _WEIGHTS = {"low": 1.0, "medium": 2.0, "high": 3.0}
+"""The lengths of bars whose framework weighs reasons in words."""
 
 
 def reasons(
     factors: Mapping[str, FactorResult], turning: Sequence[str]
 ) -> Drawing | None:
     """Reasons by weight, those against to the left: state, source, and the ones that turn it."""
-    heaviest = max(map(_weight, factors.values()), default=0.0)
+    heaviest = max((_weight(factor) for factor in factors.values()), default=0.0)
     unit = heaviest or 1.0  # where all weights are nought, bars are empty
     rows = []
     for name, factor in factors.items():
@@ -763,8 +917,10 @@ def reasons(
             "from": 0,
             "weight": end,
             "look": factor.kind if factor.state == "yes" else factor.state,
-            "flips": end + _BESIDE_BAR * sign if name in turning else None,
+            "flips": None,
         }
+        if name in turning:
+            row["flips"] = end + _BESIDE_BAR * sign
         rows.append(row)
     return by_title("reasons", rows)
 
@@ -782,18 +938,14 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
     """Measured values by title, with their intervals, each in multiples of its own limit."""
     rows = []
     for title, result in results.items():
+        value = result.value
         limit = result.limit
-        if (
-            isinstance(limit, Unknown)
-            or isinstance(result.value, Unknown)
-            or limit <= 0
-        ):
-            continue
+        if isinstance(limit, Unknown) or isinstance(value, Unknown) or limit <= 0:
+            continue  # there is nothing to take multiples of
         # an end that nobody knows is drawn at the value itself
-        first_end = result.low if isinstance(result.low, float) else result.value
-        second_end = result.high if isinstance(result.high, float) else result.value
-        low, value, high = sorted((result.value, first_end, second_end))
-        interval = interval_text(result.value, result.low, result.high, result.unit)
+        low = result.low if isinstance(result.low, float) else value
+        high = result.high if isinstance(result.high, float) else value
+        interval = interval_text(value, result.low, result.high, result.unit)
         row = {
             "title": title,
             "value": value / limit,
@@ -810,16 +962,16 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
     """A dot for each published case of some groups; those that tuning won come first."""
     shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
+    if not any(shown.values()):
+        return None
     names = labels(shown)
     rows = []
-    leads = dict[str, list[Destination]]()
+    leads: dict[str, list[Destination]] = {}
     for name, cases in zip(names, shown.values(), strict=True):
         won_first = sorted(cases, key=tuning_won, reverse=True)
         for place, case in enumerate(won_first, start=1):
             won = "won" if tuning_won(case) else "lost"
-            id_ = case.shown["id"]
-            rows.append({"title": name, "place": place, "won": won, "of": id_})
-            leads[id_] = [Destination(case.shown["title"], f"#case-{id_}")]
-    if rows:
-        return Drawing("precedents", rows, names, leads=leads)
-    return None
+            case_id = case.shown["id"]
+            rows.append({"title": name, "place": place, "won": won, "of": case_id})
+            leads[case_id] = [Destination(case.shown["title"], f"#case-{case_id}")]
+    return Drawing("precedents", rows, names, leads=leads)

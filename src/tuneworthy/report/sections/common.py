@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from math import comb, inf, isinf, prod
+from math import comb, isinf, prod
+from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS, ends
 from tuneworthy.model.base import Number, Range, State, Unknown
@@ -17,7 +18,9 @@ from tuneworthy.model.dossier import (
     FactorResult,
     FlipResult,
     Source,
+    TargetResult,
     Turn,
+    Verdict,
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
@@ -56,13 +59,20 @@ def headline(dossier: Dossier) -> str:
     return dossier.verdict.headline
 
 
-def split_headline(dossier: Dossier) -> tuple[str, str]:
-    """The answer with its condition, such as ``Pilot it.``, and the clause that follows it."""
+class SplitHeadline(NamedTuple):
+    """The two parts of a headline."""
+
+    answer: str  #: The answer with its condition, such as ``Pilot it.``
+    because: str  #: The clause that follows it; empty for none.
+
+
+def split_headline(dossier: Dossier) -> SplitHeadline:
+    """Split the headline into its answer and its reason."""
     says = headline(dossier)
     because = dossier.verdict.because
-    if not because or not says.endswith(f" {because}"):
-        return says, ""
-    return says.removesuffix(f" {because}"), because
+    if because and says.endswith(f" {because}"):
+        return SplitHeadline(says.removesuffix(f" {because}"), because)
+    return SplitHeadline(says, "")
 
 
 def about(
@@ -72,7 +82,11 @@ def about(
     beside: str = "",
     after: Iterable[str] = (),
 ) -> b.Document:
-    """A document about a case with the sections that aren't None; ``says`` replaces the verdict."""
+    """Make a document about a case from the sections that aren't None.
+
+    ``says`` replaces the verdict as its headline, ``beside`` continues its byline, and ``after`` says
+    where to go on.
+    """
     return b.Document(
         dossier.case.name,
         says or headline(dossier),
@@ -113,32 +127,41 @@ def nothing_answered(dossier: Dossier) -> bool:
 
 
 def unchecked_clause(dossier: Dossier) -> str:
-    """How many measurements were not checked on this machine, as a sentence; empty for none."""
-    many, _, _ = unchecked_text(dossier).partition(". ")
-    return f" {sentence(many)}" if many else ""
+    """Say how many measurements were not checked on this machine, after a blank; empty for none."""
+    how_many, _, _ = unchecked_text(dossier).partition(". ")  # its first sentence
+    return f" {sentence(how_many)}" if how_many else ""
 
 
 def unchecked_text(dossier: Dossier) -> str:
-    """The same, with what the answer takes from them."""
-    unchecked = (
-        item.says for item in dossier.challenges if item.id == "evidence_unchecked"
-    )
-    return next(unchecked, "")
+    """Say how many measurements were not checked here, and what the answer takes from them."""
+    for challenge in dossier.challenges:
+        if challenge.id == "evidence_unchecked":
+            return challenge.says
+    return ""
 
 
 def grounds_text(dossier: Dossier) -> str:
     """Say in a sentence what the answer rests on."""
-    checked = unchecked_clause(dossier)
+    unchecked = unchecked_clause(dossier)
     if not nothing_answered(dossier):
-        return f"Rests on {grounds(dossier.verdict.basis)}.{checked}"
-    figures = (figure for way in dossier.ways for figure in way.figures.values())
-    grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
-    if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
-        none = "No question of the checklist is answered yet"
-        return f"Rests on what was measured.{checked} {none}."
-    if grades & {"stated", "computed"}:
-        return "Rests on stated figures. No question of the checklist is answered yet."
+        return f"Rests on {grounds(dossier.verdict.basis)}.{unchecked}"
+    grades = _grades_of_figures(dossier)
+    no_answer = "No question of the checklist is answered yet."
+    if dossier.verdict.basis.measured or "held_out" in grades or "measured" in grades:
+        return f"Rests on what was measured.{unchecked} {no_answer}"
+    if "stated" in grades or "computed" in grades:
+        return f"Rests on stated figures. {no_answer}"
     return "Nothing is answered yet."
+
+
+def _grades_of_figures(dossier: Dossier) -> set[str]:
+    """The grades of all known figures of the ways."""
+    grades: set[str] = set()
+    for way in dossier.ways:
+        for figure in way.figures.values():
+            if not isinstance(figure, Unknown):
+                grades.add(figure.grade)
+    return grades
 
 
 def is_settled(dossier: Dossier) -> bool:
@@ -146,21 +169,25 @@ def is_settled(dossier: Dossier) -> bool:
 
     Where only single answers were tried, the count alone decides.
     """
-    by_count = dossier.verdict.rule == "no_target" and dossier.verdict.final
-    if not (dossier.reach.exact or by_count):
+    final_by_count = dossier.verdict.rule == "no_target" and dossier.verdict.final
+    if not dossier.reach.exact and not final_by_count:
         return False
-    answers = set(dossier.reach.answers)
-    return answers == {dossier.verdict.answer} or answers <= {"no", "not_yet", "open"}
+    reachable = set(dossier.reach.answers)
+    stays_the_same = reachable == {dossier.verdict.answer}
+    spends_nothing = reachable <= {"no", "not_yet", "open"}
+    return stays_the_same or spends_nothing
 
 
 def reach_text(dossier: Dossier) -> str:
     """Say which answers are still possible; empty where no question is open."""
-    answers = dossier.reach.answers
     many = open_answers(dossier)
     if not many:
         return ""
+    answers = dossier.reach.answers
     words = listing([ANSWER_WORDS[answer] for answer in answers], "or")
-    if not dossier.reach.exact:
+    if (
+        not dossier.reach.exact
+    ):  # only single answers were tried, so more may be possible
         if len(answers) == 1:
             return "No unanswered question alone changes it."
         return f"Still possible: {words}, at least."
@@ -173,9 +200,11 @@ def reach_text(dossier: Dossier) -> str:
 
 
 def unconfirmed_text(dossier: Dossier) -> str:
-    """The answers by an assistant that no person has confirmed; empty where there are none."""
-    says = (item.says for item in dossier.verdict.caveats if item.id == BY_AN_ASSISTANT)
-    return next(says, "")
+    """Say which answers by an assistant no person has confirmed; empty where there are none."""
+    for caveat in dossier.verdict.caveats:
+        if caveat.id == BY_AN_ASSISTANT:
+            return caveat.says
+    return ""
 
 
 def count_text(dossier: Dossier) -> str:
@@ -186,15 +215,25 @@ def count_text(dossier: Dossier) -> str:
     return says
 
 
-_FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
-    "quality": (
-        lambda v: number(round(100 * v, 1 if 0.01 < v < 0.99 else 3)),
-        "%",
-        "at least ",
-    ),
-    "latency": (amount, " s", "at most "),
-    "cost": (usd, "", "at most "),
-}  #: How a figure is written, its unit, and which way its limit bounds.
+class _FigureWords(NamedTuple):
+    """How the figure of a target is written."""
+
+    write: Callable[[float], str]
+    unit: str  #: Behind the figure; it begins with its blank.
+    bound: str  #: Before the limit: which way it bounds.
+
+
+def _percent_figure(value: float) -> str:
+    """A share in percent without its sign; near 0 and 1 with more places, so that it isn't either."""
+    places = 1 if 0.01 < value < 0.99 else 3
+    return number(round(100 * value, places))
+
+
+_FIGURES = {
+    "quality": _FigureWords(_percent_figure, "%", "at least "),
+    "latency": _FigureWords(amount, " s", "at most "),
+    "cost": _FigureWords(usd, "", "at most "),
+}
 
 
 def moved(was: str, now: str) -> str:
@@ -208,29 +247,34 @@ def a_month(dossier: Dossier) -> str:
 
 
 def target_texts(dossier: Dossier) -> dict[str, str]:
-    """Every stated target, met or missed, with today's figure."""
-    texts = dict[str, str]()
+    """Every stated target by its id, met or missed, with today's figure."""
+    texts: dict[str, str] = {}
     for name, target in dossier.targets.items():
-        if isinstance(target.limit, Unknown):
-            continue
-        of = ""
-        if name in _FIGURES:
-            write, unit, bound = _FIGURES[name]
-            if name == "cost":
-                unit += a_month(dossier)
-            low, limit = (
-                ranged(end, write, unit) for end in (target.today, target.limit)
-            )
-            today = "" if isinstance(target.today, Unknown) else f"{low} today, "
-            of = f" ({today}{bound}{limit} wanted)"
-        state = str(target.state)
-        if state == "unknown":
-            if isinstance(target.today, Unknown):
-                state = NOT_KNOWN
-            else:
-                state = "too few cases to tell"
-        texts[name] = f"{TARGETS[name].name} {state}{of}"
+        if not isinstance(target.limit, Unknown):
+            figures = _target_figures(name, target, a_month(dossier))
+            texts[name] = f"{TARGETS[name].name} {_state_text(target)}{figures}"
     return texts
+
+
+def _state_text(target: TargetResult) -> str:
+    if target.state != "unknown":
+        return str(target.state)
+    if isinstance(target.today, Unknown):
+        return NOT_KNOWN
+    return "too few cases to tell"  # the interval of today's figure includes the limit
+
+
+def _target_figures(name: str, target: TargetResult, cost_unit: str) -> str:
+    """Today's figure and the limit, in brackets; empty for a target without a figure."""
+    if name not in _FIGURES:
+        return ""
+    words = _FIGURES[name]
+    unit = cost_unit if name == "cost" else words.unit
+    limit = ranged(target.limit, words.write, unit)
+    if isinstance(target.today, Unknown):
+        return f" ({words.bound}{limit} wanted)"
+    today = ranged(target.today, words.write, unit)
+    return f" ({today} today, {words.bound}{limit} wanted)"
 
 
 def decision_text(dossier: Dossier) -> str:
@@ -238,19 +282,20 @@ def decision_text(dossier: Dossier) -> str:
     decision = dossier.decision
     if decision is None:
         return ""
-    parts = ["not signed"]
-    if decision.signed is not None:
+    parts = []
+    if decision.signed is None:
+        parts.append("not signed")
+    else:
         answer = ANSWER_WORDS[decision.signed.answer]
-        parts = [
-            f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"
-        ]
-    people = (("owner", decision.owner), ("approver", decision.approver))
-    parts += [f"{what} {who}" for what, who in people if who]
+        signed_on = day(decision.signed.on)
+        parts.append(f"{answer}, signed by {decision.signed.by} on {signed_on}")
+    if decision.owner:
+        parts.append(f"owner {decision.owner}")
+    if decision.approver:
+        parts.append(f"approver {decision.approver}")
     if decision.review_on is not None:
-        if decision.review_on <= dossier.as_of:
-            due = "review was due on"
-        else:
-            due = "review on"
+        is_due = decision.review_on <= dossier.as_of
+        due = "review was due on" if is_due else "review on"
         parts.append(f"{due} {day(decision.review_on)}")
     return "; ".join(parts)
 
@@ -270,14 +315,16 @@ def ceiling_text(dossier: Dossier) -> str:
     checks = list(dossier.ceiling.checks.values())
     if not checks:
         return "not asked by this framework"
-    done = sum(check.state == "yes" for check in checks)
+    done = [check for check in checks if check.state == "yes"]
     reached = named("ceiling")[dossier.ceiling.reached]
     grade = named("ceiling_grade").get(dossier.ceiling.grade, "")
     if dossier.ceiling.reached == "yes" and grade:
-        reached = grade
+        reached = (
+            grade  # its words say that the ceiling is reached, and how that is known
+        )
     elif grade:
         reached = f"{reached}, {grade}"
-    parts = [f"{reached} ({done} of {len(checks)} checks done)"]
+    parts = [f"{reached} ({len(done)} of {len(checks)} checks done)"]
     for state, what in (("no", "not done"), ("unknown", "not answered")):
         titles = [check.title for check in checks if check.state == state]
         if titles:
@@ -288,10 +335,14 @@ def ceiling_text(dossier: Dossier) -> str:
 def reasons_text(dossier: Dossier, kind: str) -> str:
     """How many reasons of a kind hold, which ones, and which are open; * marks an inferred answer."""
     factors = [factor for factor in dossier.factors.values() if factor.kind == kind]
-    held = [_marked(factor) for factor in factors if factor.state == "yes"]
+    holding = [_marked(factor) for factor in factors if factor.state == "yes"]
     still_open = [factor.title for factor in factors if factor.state == "unknown"]
-    parts = [f"{len(held)} of {len(factors)}" + (f": {listing(held)}" if held else "")]
-    return "; ".join([*parts, f"open: {listing(still_open)}"] if still_open else parts)
+    text = f"{len(holding)} of {len(factors)}"
+    if holding:
+        text += f": {listing(holding)}"
+    if still_open:
+        text += f"; open: {listing(still_open)}"
+    return text
 
 
 def _marked(factor: FactorResult) -> str:
@@ -371,19 +422,20 @@ def unfit(
 def tally(claims: Sequence[ChallengeResult]) -> str:
     """The number of challenges of each kind, the most severe first; empty for none."""
     nouns = {
-        "contradiction": ("contradiction", "contradictions"),
-        "doubt": ("doubt", "doubts"),
-        "pushback": (
-            "optimistic expectation",
-            "optimistic expectations",
-        ),
+        "contradiction": "contradiction",
+        "doubt": "doubt",
+        "pushback": "optimistic expectation",
     }
-    severities = [claim.severity for claim in claims]
-    many = [(severities.count(severity), nouns[severity]) for severity in b.SEVERITIES]
-    return listing([f"{few(n)} {noun[n != 1]}" for n, noun in many if n])
+    counts = []
+    for severity in b.SEVERITIES:
+        many = len([claim for claim in claims if claim.severity == severity])
+        if many:
+            counts.append(several(many, nouns[severity]))
+    return listing(counts)
 
 
-_MOST = 4
+_MOST_SETS = 4  #: Sets of answers that are listed; of more, only the number is written.
+_MOST_NAMED = 3  #: Answers of a pool that are named; a larger pool has only its number.
 
 _GROUPS = {
     "check": "checks",
@@ -393,24 +445,38 @@ _GROUPS = {
 
 Rows = Iterator[tuple[str, str]]  #: Labels, each with its value.
 
-Sign = tuple[str, str]  #: A kind of answer, and what it would have to be.
+
+class ChangeKind(NamedTuple):
+    """A change of an answer, without saying of which one."""
+
+    kind: str  #: Of the answer; a key of ``_GROUPS``.
+    to: str  #: What it would have to be.
 
 
-def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:
-    """Pairs of answers to change and the verdict that follows; [] where no change has an effect."""
-    alike: dict[tuple[str, tuple[Sign, ...]], list[FlipResult]] = {}
+class FlipLine(NamedTuple):
+    """Answers to change, in words, and the verdict that follows."""
+
+    change: str
+    outcome: str
+
+
+def flip_lines(dossier: Dossier) -> list[FlipLine]:
+    """Each change of answers that turns the verdict; [] where no change has an effect.
+
+    Sets of answers of the same kinds that lead to the same verdict are worded together.
+    """
+    similar: dict[tuple[Verdict, tuple[ChangeKind, ...]], list[FlipResult]] = {}
     for flip in dossier.flips:
-        signs = tuple(
-            sorted(
-                (_kind(change.factor, dossier), change.to) for change in flip.changes
-            )
+        changes = sorted(
+            ChangeKind(_kind(change.factor, dossier), change.to)
+            for change in flip.changes
         )
-        alike.setdefault((flip.outcome, signs), []).append(flip)
-    return [
-        (text, OUTCOME_WORDS[outcome])
-        for (outcome, signs), sets in alike.items()
-        for text in _set_words(signs, sets, dossier)
-    ]
+        similar.setdefault((flip.outcome, tuple(changes)), []).append(flip)
+    lines = []
+    for (outcome, kinds), sets in similar.items():
+        texts = _set_words(kinds, sets, dossier)
+        lines += [FlipLine(text, OUTCOME_WORDS[outcome]) for text in texts]
+    return lines
 
 
 def no_flip(dossier: Dossier) -> str:
@@ -428,45 +494,74 @@ def _kind(name: str, dossier: Dossier) -> str:
 
 
 def _set_words(
-    signs: Sequence[Sign], sets: Sequence[FlipResult], dossier: Dossier
-) -> Iterator[str]:
-    """Describe sets of answers in words; all ways to pick from a pool become one phrase."""
-    pools: dict[Sign, dict[str, None]] = {}
-    for change in (change for flip in sets for change in flip.changes):
-        sign = _kind(change.factor, dossier), change.to
-        pools.setdefault(sign, {})[change.factor] = None
-    if len(sets) > 1 and len(sets) == prod(
-        comb(len(pools[s]), signs.count(s)) for s in pools
-    ):
-        some = (
-            _any(list(pool), signs.count(s), s, dossier) for s, pool in pools.items()
-        )
-        yield " and ".join(some)
-        return
-    for flip in sets[:_MOST]:
-        yield listing(
-            [f"{title(c.factor, dossier)} is answered {c.to}" for c in flip.changes]
-        )
-    if len(sets) > _MOST:
-        yield f"{few(len(sets) - _MOST)} more sets of {few(len(signs))}"
+    changes: Sequence[ChangeKind], sets: Sequence[FlipResult], dossier: Dossier
+) -> list[str]:
+    """Describe sets of answers in words: all of them in one phrase, or the first ones one by one.
+
+    Every set changes answers of the kinds in ``changes``. One phrase is true where the sets are all
+    the ways to pick so many answers from the pool of each kind.
+    """
+    pools = _pools(sets, dossier)
+    picks = prod(
+        comb(len(pool), changes.count(change)) for change, pool in pools.items()
+    )
+    if len(sets) > 1 and len(sets) == picks:
+        phrases = [
+            _pick_words(pool, changes.count(change), change, dossier)
+            for change, pool in pools.items()
+        ]
+        return [" and ".join(phrases)]
+    lines = []
+    for flip in sets[:_MOST_SETS]:
+        answers = [
+            f"{title(c.factor, dossier)} is answered {c.to}" for c in flip.changes
+        ]
+        lines.append(listing(answers))
+    left_out = len(sets) - _MOST_SETS
+    if left_out > 0:
+        lines.append(f"{few(left_out)} more sets of {few(len(changes))}")
+    return lines
 
 
-def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
-    """``any one of four reasons for tuning is answered no``, or the names where there are few."""
-    kind, to = sign
+def _pools(sets: Sequence[FlipResult], dossier: Dossier) -> dict[ChangeKind, list[str]]:
+    """The ids of all answers that sets change, each once, by the kind of their change."""
+    pools: dict[ChangeKind, list[str]] = {}
+    for flip in sets:
+        for change in flip.changes:
+            kind = ChangeKind(_kind(change.factor, dossier), change.to)
+            pool = pools.setdefault(kind, [])
+            if change.factor not in pool:
+                pool.append(change.factor)
+    return pools
+
+
+def _pick_words(
+    pool: Sequence[str], many: int, change: ChangeKind, dossier: Dossier
+) -> str:
+    """Say that ``many`` answers of a pool change: ``any one of four checks is answered no``.
+
+    Few answers are named. A pool that is a whole group, such as all checks, has the group's name.
+    """
     names = [title(name, dossier) for name in pool]
-    if many == len(pool):
-        group = [*dossier.ceiling.checks, *dossier.factors]
-        whole = len(pool) > 3 and len(pool) == sum(
-            _kind(n, dossier) == kind for n in group
-        )
-        who = f"all {few(many)} {_GROUPS[kind]}" if whole else listing(names)
-    elif len(names) <= 3:
-        who = f"{'any ' + few(many) + ' of ' if many > 1 else ''}{listing(names, 'or')}"
+    group = _GROUPS[change.kind]
+    if many < len(pool) and len(pool) > _MOST_NAMED:
+        who = f"any {few(many)} of {few(len(pool))} {group}"
+    elif many < len(pool):
+        who = listing(names, "or")
+        if many > 1:
+            who = f"any {few(many)} of {who}"
+    elif len(pool) > _MOST_NAMED and len(pool) == _group_size(change.kind, dossier):
+        who = f"all {few(many)} {group}"
     else:
-        who = f"any {few(many)} of {few(len(names))} {_GROUPS[kind]}"
+        who = listing(names)
     verb = "is" if many == 1 else "are"
-    return f"{who} {verb} answered {to}"
+    return f"{who} {verb} answered {change.to}"
+
+
+def _group_size(kind: str, dossier: Dossier) -> int:
+    """The number of questions of a kind."""
+    asked = [*dossier.ceiling.checks, *dossier.factors]
+    return len([name for name in asked if _kind(name, dossier) == kind])
 
 
 NOT_KNOWN = "not known"
@@ -482,9 +577,9 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
     if value.high == "open":
         return f"{low}{unit} or more"
     high = words(value.high)
-    if low == high:
+    if low == high:  # the ends differ by less than is written
         return low + unit
-    if value.low < 0:
+    if value.low < 0:  # a dash before a minus can't be read
         return f"{low} to {high}{unit}"
     return f"{low}–{high}{unit}"
 
@@ -494,37 +589,53 @@ def dollars(value: Number) -> str:
 
 
 def parts_text(values: Sequence[Number]) -> list[str]:
-    """Amounts beside their sum, rounded so that they add up to the sum as it is shown."""
-    spans = [ends(value) for value in values if not isinstance(value, Unknown)]
-    if isinf(sum(most for _, most in spans)):
-        return [*map(dollars, values)]
-    sums = [[*accumulate(side, initial=0.0)] for side in zip(*spans, strict=True)]
-    rounded = [
-        [round(total, 2 if side[-1] < 10 else 0) for total in side] for side in sums
+    """Amounts beside their sum, rounded so that they add up to the sum as it is shown.
+
+    Each text is the difference of two rounded running sums. Without an upper end of the sum,
+    each amount is rounded alone.
+    """
+    spans = [
+        (0.0, 0.0) if isinstance(value, Unknown) else ends(value) for value in values
     ]
-    parts = zip(*([b - a for a, b in pairwise(side)] for side in rounded), strict=True)
-    texts = (dollars(Range.between(low, max(low, high))) for low, high in parts)
-    return [
-        NOT_KNOWN if isinstance(value, Unknown) else next(texts) for value in values
-    ]
+    lows = [low for low, _ in spans]
+    highs = [high for _, high in spans]
+    if isinf(sum(highs)):
+        return [dollars(value) for value in values]
+    texts = []
+    rounded = zip(values, _rounded_parts(lows), _rounded_parts(highs), strict=True)
+    for value, low, high in rounded:
+        if isinstance(value, Unknown):
+            texts.append(NOT_KNOWN)
+        else:  # the ends are rounded apart, and may have changed places
+            texts.append(dollars(Range.between(low, max(low, high))))
+    return texts
+
+
+def _rounded_parts(amounts: Sequence[float]) -> list[float]:
+    """The steps between the rounded running sums of amounts in USD."""
+    sums = list(accumulate(amounts, initial=0.0))
+    places = 2 if sums[-1] < 10 else 0  # ``usd`` writes cents below ten dollars
+    rounded = [round(total, places) for total in sums]
+    return [after - before for before, after in pairwise(rounded)]
 
 
 def left(value: Number) -> tuple[str, str]:
-    """The label and the amount that is left, or that is lost where the amount is below 0."""
+    """The label and the amount that is left, or that is lost where all of it is below 0."""
     high = value.high if isinstance(value, Range) else value
     if isinstance(high, str | Unknown) or high >= 0:
         return "Left", dollars(value)
-    if isinstance(value, Range):
+    if isinstance(value, Range):  # a loss is written without its sign, so its ends swap
         return "Lost", dollars(Range(low=-high, high=-value.low))
     return "Lost", usd(-high)
 
 
 def duration(value: Duration) -> str:
+    """Months in words; the value may be unknown, a range, or a word such as ``never``."""
     if isinstance(value, Unknown):
         return NOT_KNOWN
     if isinstance(value, Range):
-        return months_range(value.low, inf if value.high == "open" else value.high)
-    return value if isinstance(value, str) else months(value)
+        return months_range(value.low, value.most)
+    return months(value)
 
 
 def weeks(value: Number) -> str:
@@ -533,9 +644,11 @@ def weeks(value: Number) -> str:
 
 def asks(*values: Number) -> str:
     """Join what would settle the unknown values, each once; empty when all are known."""
-    return "; ".join(
-        dict.fromkeys(value.ask for value in values if isinstance(value, Unknown))
-    )
+    steps: list[str] = []
+    for value in values:
+        if isinstance(value, Unknown) and value.ask not in steps:
+            steps.append(value.ask)
+    return "; ".join(steps)
 
 
 def captioned(

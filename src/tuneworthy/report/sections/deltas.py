@@ -28,42 +28,41 @@ def deltas(before: Dossier, after: Dossier) -> list[Delta]:
     """The answer, the ask, the payback, the contradictions and the first step of both."""
     then = dict(_values(before))
     now = dict(_values(after))
-    pairs = [Delta(name, then[name], now[name]) for name in then]
-    (word, clause), (new_word, new_clause) = map(split_headline, (before, after))
-    if word == new_word and clause != new_clause:
-        pairs.insert(1, Delta("Because", "", sentence(new_clause)))
-    return pairs
+    changes = [Delta(name, then[name], now[name]) for name in then]
+    old = split_headline(before)
+    new = split_headline(after)
+    if old.answer == new.answer and old.because != new.because:
+        # the answer looks unchanged, so its new reason follows it
+        changes.insert(1, Delta("Because", "", sentence(new.because)))
+    return changes
 
 
 def _values(dossier: Dossier) -> Iterator[tuple[str, str]]:
     """The main values of a dossier, each with its label, to be compared."""
-    word, _ = split_headline(dossier)
-    yield "Answer", word.removesuffix(".")
+    yield "Answer", split_headline(dossier).answer.removesuffix(".")
     ask = dossier.ask
     yield "Ask now", NOT_KNOWN if isinstance(ask, Unknown) else ask_text(ask)
     yield from _money(dossier)
     severities = [challenge.severity for challenge in dossier.challenges]
     yield "Contradictions", count(severities.count("contradiction"))
     advice = dossier.recommendation
-    yield (
-        "First step",
-        NOT_KNOWN if isinstance(advice, Unknown) else sentence(advice.steps[0].title),
-    )
+    if isinstance(advice, Unknown):
+        yield "First step", NOT_KNOWN
+    else:
+        first_step, *_ = advice.steps
+        yield "First step", sentence(first_step.title)
 
 
 def _money(dossier: Dossier) -> Iterator[tuple[str, str]]:
     """The month in which tuning pays back if it works, and the share of all runs that repay at all."""
     money = dossier.investment
-    if isinstance(money, Unknown):
-        yield "Pays back if it works", NOT_KNOWN
-        yield "Repaid in", NOT_KNOWN
-        return
-    drawn = money.simulation
-    back = money.break_even_months
-    months = back.point if isinstance(back.p50, Unknown) else back.p50
-    yield "Pays back if it works", duration(months)
-    if isinstance(drawn, Unknown):
-        repaid = NOT_KNOWN
-    else:
-        repaid = f"{share(1 - drawn.p_never)} of all runs"
+    months = NOT_KNOWN
+    repaid = NOT_KNOWN
+    if not isinstance(money, Unknown):
+        back = money.break_even_months
+        # without simulated runs, by the stated figures alone
+        months = duration(back.point if isinstance(back.p50, Unknown) else back.p50)
+        if not isinstance(money.simulation, Unknown):
+            repaid = f"{share(1 - money.simulation.p_never)} of all runs"
+    yield "Pays back if it works", months
     yield "Repaid in", repaid

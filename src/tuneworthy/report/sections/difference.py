@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tuneworthy.model.base import State, Unknown
@@ -41,7 +40,14 @@ MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of the
 Judge = Callable[[Mapping[str, State]], Verdict]
 
 
-Said = dict[str, tuple[str, str]]  #: Title and words by id.
+class TitledValue(NamedTuple):
+    """A value of a dossier, in words, with its title."""
+
+    title: str
+    value: str
+
+
+Values = dict[str, TitledValue]  #: By the ids of answers and figures.
 
 
 def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
@@ -50,15 +56,22 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     ``judge`` is the later one's framework as a function from answers to outcome. Where it is None,
     it stays unknown which answers changed the verdict.
     """
-    dossiers = (before, after)
-    answers = _changes(_states_said(before), _states_said(after), absent="not asked")
+    answers = _changes(_state_values(before), _state_values(after), absent="not asked")
     figures = _changes(_figures(before), _figures(after))
-    old, new = ({item.id: item.says for item in d.challenges} for d in dossiers)
-    listed = {*(change.id for change in (*answers, *figures)), *(set(old) ^ set(new))}
-    reframed = before.framework.digest != after.framework.digest
-    was = _rest(before, listed)
-    now = _rest(after, listed)
-    elsewhere = tuple(n for n in now if n not in _LISTED and now[n] != was.get(n))
+    old_challenges = _challenges(before)
+    new_challenges = _challenges(after)
+    appeared = {
+        name: says
+        for name, says in new_challenges.items()
+        if name not in old_challenges
+    }
+    settled = {
+        name: says
+        for name, says in old_challenges.items()
+        if name not in new_challenges
+    }
+    framework_changed = before.framework.digest != after.framework.digest
+    listed = {change.id for change in (*answers, *figures)} | {*appeared, *settled}
     return Difference(
         case_before=before.case.name,
         case_after=after.case.name,
@@ -69,16 +82,21 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         answers=answers,
         gates=tuple(_gate_changes(before, after)),
         figures=figures,
-        framework_changed=reframed,
+        framework_changed=framework_changed,
         moved_by=_moved_by(
-            before, after, [change.id for change in answers], judge, reframed
+            before, after, [change.id for change in answers], judge, framework_changed
         ),
-        appeared=tuple(says for name, says in new.items() if name not in old),
-        settled=tuple(says for name, says in old.items() if name not in new),
-        elsewhere=elsewhere,
+        appeared=tuple(appeared.values()),
+        settled=tuple(settled.values()),
+        elsewhere=_changed_elsewhere(before, after, listed),
         as_of_before=str(before.as_of),
         as_of_after=str(after.as_of),
     )
+
+
+def _challenges(dossier: Dossier) -> dict[str, str]:
+    """The sentences of all challenges, by their ids."""
+    return {challenge.id: challenge.says for challenge in dossier.challenges}
 
 
 def _gate_changes(before: Dossier, after: Dossier) -> Iterator[GateChange]:
@@ -101,56 +119,61 @@ def _answers(dossier: Dossier) -> dict[str, Any]:
     return {**dossier.signals, **dossier.ceiling.checks, **dossier.factors}
 
 
-def _states_said(dossier: Dossier) -> Said:
+def _state_values(dossier: Dossier) -> Values:
     return {
-        name: (result.title, result.state) for name, result in _answers(dossier).items()
+        name: TitledValue(result.title, result.state)
+        for name, result in _answers(dossier).items()
     }
 
 
-def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
-    """The entries whose value changed.
+def _changes(old: Values, new: Values, absent: str = "") -> tuple[Change, ...]:
+    """The entries whose value changed, those of the later dossier first.
 
     ``absent`` is the value of an entry that only one side has; where it is empty, such an entry is
     left out.
     """
-    titles = {name: title for name, (title, _) in new.items()}
-    for name, (title, _) in old.items():
-        titles.setdefault(name, title)
+    entries = dict(new)
+    for name, entry in old.items():
+        entries.setdefault(name, entry)
     changes = []
-    for name, title in titles.items():
-        _, was = old.get(name, ("", absent))
-        _, now = new.get(name, ("", absent))
+    for name, entry in entries.items():
+        was = old[name].value if name in old else absent
+        now = new[name].value if name in new else absent
         if was and now and was != now:
-            changes.append(Change(id=name, title=title, before=was, after=now))
+            changes.append(Change(id=name, title=entry.title, before=was, after=now))
     return tuple(changes)
 
 
-def _figures(dossier: Dossier) -> Said:
+def _figures(dossier: Dossier) -> Values:
     """Break-even, the bill, and the numbers that answers were counted from."""
-    money = dossier.investment
-    computed = money if isinstance(money, Unknown) else money.computed
-    servings = () if isinstance(computed, Unknown) else computed.servings
-    ways = {serving_name(way.model, way.how): way.usd_per_month for way in servings}
-    name = "" if isinstance(computed, Unknown) else computed.best_untuned
-    usd = ways.get(name)
-    if usd is None or isinstance(usd, Unknown):
-        bill = "unknown"
-    else:
-        bill = f"{dollars(usd)}, {name}"
     figures = {
-        "break_even_months": ("Pays back", pays_back_text(dossier)),
-        "ask_usd": ("Cost", cost_text(dossier) or "unknown"),
-        "usd_per_month": (f"Bill{a_month(dossier)}", bill),
+        "break_even_months": TitledValue("Pays back", pays_back_text(dossier)),
+        "ask_usd": TitledValue("Cost", cost_text(dossier) or "unknown"),
+        "usd_per_month": TitledValue(f"Bill{a_month(dossier)}", _bill_text(dossier)),
     }
     for name, answer in _answers(dossier).items():
+        # the note of a stated answer is the team's own words, and no figure
         counted = "" if answer.source == "stated" else answer.note
-        figures[name] = answer.title, counted or "not counted"
+        figures[name] = TitledValue(answer.title, counted or "not counted")
     return figures
 
 
-def _smallest(
-    names: Sequence[Any], moves: Callable[[Any], bool]
-) -> tuple[Any, ...] | None:
+def _bill_text(dossier: Dossier) -> str:
+    """The bill of the best way without tuning, with its name."""
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.computed, Unknown):
+        return "unknown"
+    best = money.computed.best_untuned
+    for way in money.computed.servings:
+        is_best = serving_name(way.model, way.how) == best
+        if is_best and not isinstance(way.usd_per_month, Unknown):
+            return f"{dollars(way.usd_per_month)}, {best}"
+    return "unknown"
+
+
+def _smallest_sets(
+    names: Sequence[str], moves: Callable[[Sequence[str]], bool]
+) -> tuple[tuple[str, ...], ...] | None:
     """The smallest sets of names that alone change something; None where there are too many to try."""
     tried = 0
     for size in range(1, len(names) + 1):
@@ -171,7 +194,7 @@ def _moved_by(
     after: Dossier,
     changed: Sequence[str],
     judge: Judge | None,
-    reframed: bool,
+    framework_changed: bool,
 ) -> Moved:
     """The smallest sets of changes that alone lead from the earlier answers to the later outcome."""
     aim = after.verdict.outcome
@@ -179,21 +202,24 @@ def _moved_by(
         return "nothing"
     if judge is None:
         return "unknown"
+    otherwise: Moved = "framework" if framework_changed else "unknown"
     new = _states(after)
     earlier = _states(before)
+    # the earlier answers to the questions of the later framework
     old: dict[str, State] = {name: earlier.get(name, "unknown") for name in new}
-    if judge(old) != aim:  # otherwise the new rules alone explain the new outcome
+    if (
+        judge(old) == aim
+    ):  # no answer had to change: the rules alone explain the outcome
+        return otherwise
 
-        def moves(names: Sequence[str]) -> bool:
-            changed_answers = {name: new[name] for name in names}
-            return judge({**old, **changed_answers}) == aim
+    def moves(names: Sequence[str]) -> bool:
+        changed_answers = {name: new[name] for name in names}
+        return judge({**old, **changed_answers}) == aim
 
-        sets = _smallest([name for name in changed if name in new], moves)
-        if sets is None:
-            return "unknown"
-        if sets:
-            return sets
-    return "framework" if reframed else "unknown"
+    sets = _smallest_sets([name for name in changed if name in new], moves)
+    if sets is None:
+        return "unknown"
+    return sets or otherwise
 
 
 def _states(dossier: Dossier) -> dict[str, State]:
@@ -208,24 +234,36 @@ _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
 """Sections of a dossier that a comparison shows in its own way."""
 
 
+def _changed_elsewhere(
+    before: Dossier, after: Dossier, listed: set[str]
+) -> tuple[str, ...]:
+    """The sections of a dossier that changed beyond what the lists of changes already show.
+
+    ``listed`` are the ids of answers, figures and challenges in these lists.
+    """
+    was = _rest(before, listed)
+    now = _rest(after, listed)
+    return tuple(
+        name for name in now if name not in _LISTED and now[name] != was.get(name)
+    )
+
+
 def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
     """The dossier without the parts that the list of changes already shows."""
     rest = dossier.to_dict()
     for answers in (rest["ceiling"]["checks"], rest["factors"], rest["signals"]):
         for name in listed & set(answers):
             del answers[name]
-    rest["ceiling"].pop("reached")  # the checks say it
+    del rest["ceiling"]["reached"]  # the checks say it
     rest["challenges"] = {
         c["id"]: c for c in rest["challenges"] if c["id"] not in listed
     }
-    verdict = rest["verdict"]
-    for name in ("outcome", "summary", "gates"):
-        verdict.pop(name)
+    for name in ("outcome", "summary", "gates"):  # they have lines of their own
+        del rest["verdict"][name]
     return rest
 
 
-_MOST_SETS = 3
-_CELLS = attrgetter("title", "before", "after")
+_MOST_SETS = 3  #: Sets of changes that are named as what moved the outcome.
 
 
 class ChangedVersion(NamedTuple):
@@ -257,16 +295,15 @@ _NO_VERSION = (
 
 def changes_document(name: str, changes: Sequence[ChangedVersion]) -> b.Document:
     """The document with the changes of each version, the latest first."""
+    if not changes:
+        return b.Document(name, "no history yet.", [b.section("none", "", _NO_VERSION)])
     sections = [
         b.section(f"change-{n}", change.title, difference(change.difference).blocks)
         for n, change in enumerate(changes, start=1)
     ]
-    if not sections:
-        return b.Document(name, "no history yet.", [b.section("none", "", _NO_VERSION)])
     says = f"{several(len(sections), 'change')}, the latest first."
-    return b.Document(
-        name, says, sections, byline=["Every version judged by today’s rules."]
-    )
+    byline = ["Every version judged by today’s rules."]
+    return b.Document(name, says, sections, byline=byline)
 
 
 def changes_dict(name: str, changes: Sequence[ChangedVersion]) -> dict[str, Any]:
@@ -287,11 +324,10 @@ def changes_dict(name: str, changes: Sequence[ChangedVersion]) -> dict[str, Any]
 
 def document(changes: Difference, since: str) -> b.Document:
     """The document with all changes, and a line that says since when."""
-    section = difference(changes)
     return b.Document(
         changes.case_after,
         _verdict_words(changes),
-        [b.section("difference", "", section.blocks[1:])],
+        [b.section("difference", "", _parts(changes))],
         byline=[since],
     )
 
@@ -304,38 +340,46 @@ def difference(changes: Difference) -> b.Section:
 
 
 def _parts(changes: Difference) -> Iterator[b.Parts]:
-    """The parts of the report on what changed."""
+    """The parts of the report on what changed, after the verdict."""
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."
     was = OUTCOME_WORDS[changes.outcome_before]
     now = OUTCOME_WORDS[changes.outcome_after]
     yield f"By the count: {moved(was, now)}."
-    yield from _reasons(changes)
-    tables = {
-        "Answer": [*map(_CELLS, changes.answers)],
-        "Condition": [
-            (
-                GATES[gate.id],
-                f"{gate.before}: {gate.why_before}",
-                f"{gate.after}: {gate.why_after}",
-            )
-            for gate in changes.gates
-        ],
-        "Figure": [*map(_CELLS, changes.figures)],
-    }
-    for name, rows in tables.items():
-        if rows:
-            titles = f"{name} | Before | Now"
-            yield b.table(f"{name}s that changed", titles, rows)
-    lists = {"No longer fits together": changes.appeared, "Settled": changes.settled}
-    for title, items in lists.items():
-        if items:
-            yield b.part(title, b.bullets(items))
-    others = dict.fromkeys(
-        named("sections").get(name, plain(name)) for name in changes.elsewhere
-    )
+    yield _what_moved_it(changes)
+    if _is_same(changes):
+        yield "No answer changed, nor anything else that the dossiers show."
+    yield _change_table("Answer", _change_rows(changes.answers))
+    yield _change_table("Condition", [_gate_row(gate) for gate in changes.gates])
+    yield _change_table("Figure", _change_rows(changes.figures))
+    if changes.appeared:
+        yield b.part("No longer fits together", b.bullets(changes.appeared))
+    if changes.settled:
+        yield b.part("Settled", b.bullets(changes.settled))
+    others: list[str] = []
+    for name in changes.elsewhere:
+        title = named("sections").get(name, plain(name))
+        if title not in others:  # several parts of a dossier make one section
+            others.append(title)
     if others:
-        yield sentence(f"also changed: {listing(list(others))}")
+        yield sentence(f"also changed: {listing(others)}")
+
+
+def _change_rows(changes: Iterable[Change]) -> list[tuple[str, str, str]]:
+    return [(change.title, change.before, change.after) for change in changes]
+
+
+def _gate_row(gate: GateChange) -> tuple[str, str, str]:
+    before = f"{gate.before}: {gate.why_before}"
+    after = f"{gate.after}: {gate.why_after}"
+    return GATES[gate.id], before, after
+
+
+def _change_table(noun: str, rows: Sequence[tuple[str, str, str]]) -> b.Table | None:
+    """A table of changes of one kind; None without any."""
+    if not rows:
+        return None
+    return b.table(f"{noun}s that changed", f"{noun} | Before | Now", rows)
 
 
 def _verdict_words(changes: Difference) -> str:
@@ -344,75 +388,86 @@ def _verdict_words(changes: Difference) -> str:
     return sentence(moved(was, now))
 
 
-def _reasons(changes: Difference) -> Iterator[str]:
-    """Why the count changed; or that both dossiers show the same except for the day."""
-    answers = {c.id: f"{c.title} {c.before} → {c.after}" for c in changes.answers}
+def _what_moved_it(changes: Difference) -> str:
+    """Say which changes moved the outcome of the count; empty where nothing explains or moved it."""
     if changes.moved_by == "framework":
-        yield "The framework changed, and that moved it: not the answers alone."
-    elif changes.moved_by == "unknown":
-        yield "Which of the changes moved it isn’t known: give the framework that judged."
-    elif changes.moved_by != "nothing":
-        yield _moved_words("moved by", changes.moved_by[:_MOST_SETS], answers)
-    elif changes.framework_changed:
-        yield "The framework changed, and the checklist comes out the same."
-    lists = (
-        changes.answers,
-        changes.gates,
-        changes.figures,
-        changes.appeared,
-        changes.settled,
-    )
-    same = (
-        changes.moved_by == "nothing" and changes.answer_before == changes.answer_after
-    )
-    if not (any(lists) or changes.elsewhere or changes.framework_changed or not same):
-        yield "No answer changed, nor anything else that the dossiers show."
+        return "The framework changed, and that moved it: not the answers alone."
+    if changes.moved_by == "unknown":
+        return (
+            "Which of the changes moved it isn’t known: give the framework that judged."
+        )
+    if changes.moved_by != "nothing":
+        words = {c.id: f"{c.title} {c.before} → {c.after}" for c in changes.answers}
+        sets = [
+            listing([words[name] for name in names])
+            for names in changes.moved_by[:_MOST_SETS]
+        ]
+        return sentence(f"moved by {', or by '.join(sets)}")
+    if changes.framework_changed:
+        return "The framework changed, and the checklist comes out the same."
+    return ""
 
 
-def _moved_words(
-    begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]
-) -> str:
-    lists = [listing([words[name] for name in names]) for names in sets]
-    return sentence(f"{begin} {', or by '.join(lists)}")
+def _is_same(changes: Difference) -> bool:
+    """Whether both dossiers show the same, except for the day."""
+    return not (
+        changes.answers
+        or changes.gates
+        or changes.figures
+        or changes.appeared
+        or changes.settled
+        or changes.elsewhere
+        or changes.framework_changed
+        or changes.moved_by != "nothing"
+        or changes.answer_before != changes.answer_after
+    )
 
 
 def beside(
     first: Dossier, second: Dossier, names: Sequence[str]
 ) -> Iterator[b.Section]:
     """Two cases, or two what-ifs of one: the results of each, and the answers that differ."""
-    firsts = dict(_facts(first))
-    seconds = dict(_facts(second))
-    titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
+    results = dict(_facts(first))
+    others = dict(_facts(second))
+    first_name, second_name = (name.replace("|", "/") for name in names)
     rows = [
-        (what, firsts.get(what, "–"), seconds.get(what, "–"))
-        for what in firsts | seconds
+        (label, results.get(label, "–"), others.get(label, "–"))
+        for label in {**results, **others}
     ]
+    titles = f"What | {first_name} | {second_name}"  # a bar would begin another column
     yield b.section(
         "beside", "The answer of each", b.table("Side by side", titles, rows)
     )
-    answers = _changes(_states_said(first), _states_said(second), absent="not asked")
-    figures = _changes(_figures(first), _figures(second))
-    changed = (change for change in (*answers, *figures) if change.title not in firsts)
-    differ = [*map(_CELLS, changed)]
-    said = [
-        {item.id: item.says for item in dossier.challenges}
-        for dossier in (first, second)
-    ]
+    changes = (
+        *_changes(_state_values(first), _state_values(second), absent="not asked"),
+        *_changes(_figures(first), _figures(second)),
+    )
+    # a figure that is a result of the case is in the table above
+    rows = _change_rows(change for change in changes if change.title not in results)
     yield b.section(
         "differ",
         "What differs",
-        b.table("Answers and figures", titles, differ)
-        if differ
+        b.table("Answers and figures", titles, rows)
+        if rows
         else "No check, sign or reason differs.",
-        *(
-            b.part(
-                f"Only {name}",
-                b.bullets(says for n, says in its.items() if n not in others),
-            )
-            for name, its, others in zip(names, said, said[::-1], strict=True)
-            if set(its) - set(others)
-        ),
+        *_own_challenges(first, second, names),
     )
+
+
+def _own_challenges(
+    first: Dossier, second: Dossier, names: Sequence[str]
+) -> Iterator[b.Part]:
+    """The challenges that only one of two cases has, under its name."""
+    first_name, second_name = names
+    of_first = _challenges(first)
+    of_second = _challenges(second)
+    for name, own, others in (
+        (first_name, of_first, of_second),
+        (second_name, of_second, of_first),
+    ):
+        only_here = [says for key, says in own.items() if key not in others]
+        if only_here:
+            yield b.part(f"Only {name}", b.bullets(only_here))
 
 
 def _facts(dossier: Dossier) -> Rows:
@@ -422,20 +477,18 @@ def _facts(dossier: Dossier) -> Rows:
     yield "Answer", sentence(ANSWER_WORDS[verdict.answer])
     yield "Why", verdict.because
     advice = dossier.recommendation
-    yield (
-        "First step",
-        sentence(verdict.now if isinstance(advice, Unknown) else advice.says),
-    )
-    yield (
-        "Targets",
-        sentence(listing([*target_texts(dossier).values()]) or "none is stated"),
-    )
+    first_step = verdict.now if isinstance(advice, Unknown) else advice.says
+    yield "First step", sentence(first_step)
+    targets = listing(list(target_texts(dossier).values()))
+    yield "Targets", sentence(targets or "none is stated")
     if not isinstance(money, Unknown):
-        yield from ((fact.label, fact.value) for fact in story(money))
+        for fact in story(money):
+            yield fact.label, fact.value
         yield "At stake", dollars(money.gain_usd)
     yield "Pays back", sentence(pays_back_text(dossier))
     yield "Cost", sentence(cost_text(dossier) or "unknown")
     yield "What doesn’t fit", sentence(tally(dossier.challenges) or "nothing was found")
     yield "How sure", finality(dossier)
-    if decided := decision_text(dossier):
+    decided = decision_text(dossier)
+    if decided:
         yield "Decision", sentence(decided)

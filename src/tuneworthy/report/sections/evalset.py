@@ -13,6 +13,7 @@ from tuneworthy.model.evalset import (
     PAIRS,
     AgreementOf,
     Coefficient,
+    Disagreement,
     EvalCase,
     EvalSample,
     ItemKey,
@@ -35,7 +36,7 @@ from tuneworthy.words import (
     share,
 )
 
-_MOST_STRATA = 40
+_MOST_STRATA = 40  #: Rows of the table of strata; a terminal holds no more.
 _BY = named("strata")
 _EXPECTED = named("expected")
 
@@ -59,42 +60,55 @@ class EvalsetReport(NamedTuple):
 
 
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
-    """The report on a new evaluation set."""
+    """The report on a new evaluation set; ``note`` comes before the next steps."""
     drawn = made.drawn
-    conversations = counted(len({case.cluster for case in drawn.cases}), "conversation")
-    sides = [case.split for case in drawn.cases]
-    headline = (
-        f"Wrote {made.path}: {counted(len(drawn.cases), 'case')} of {conversations}, "
-        f"{count(sides.count('select'))} to select on and {count(sides.count('report'))} to "
-        "report on."
-    )
-    frame = f"Read {counted(drawn.read, 'trace')}"
-    if drawn.framed < drawn.read:
-        frame += (
-            f", and drew from {count(drawn.framed)} of them: conversations by a hash"
-        )
-    byline = [f"{frame}. Kinds of request: {_BY[drawn.intent_by]}."]
-    if drawn.without_input:
-        byline.append(
-            f"Left out {counted(drawn.without_input, 'trace')}: no input is logged."
-        )
-    quality_ = quality(made.report.expected)
+    score = quality(made.report.expected)
     expected = (
-        f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
+        f"How sure a score will be, if it is {score} ({_EXPECTED[made.expected_by]})"
     )
     sections = [
         b.section("", expected, b.bullets(_precision(made))),
         b.section("", "What was done", b.bullets(_done(drawn, made.hiding))),
         b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
     ]
-    after = [phase_words()["scored"].get(made.goal, ""), note, *_next(made)]
+    how_scored = phase_words()["scored"].get(made.goal, "")
+    after = [line for line in (how_scored, note, *_next(made)) if line]
     return b.Document(
-        "", headline, sections, byline=byline, after=[*filter(None, after)]
+        "",
+        _evalset_headline(made),
+        sections,
+        byline=list(_reading_lines(drawn)),
+        after=after,
     )
 
 
+def _evalset_headline(made: EvalsetReport) -> str:
+    """Say where the set lies, and how many cases are on each of its sides."""
+    cases = made.drawn.cases
+    clusters = {case.cluster for case in cases}
+    sides = [case.split for case in cases]
+    return (
+        f"Wrote {made.path}: {counted(len(cases), 'case')} of "
+        f"{counted(len(clusters), 'conversation')}, {count(sides.count('select'))} to select on "
+        f"and {count(sides.count('report'))} to report on."
+    )
+
+
+def _reading_lines(drawn: EvalSample) -> Iterator[str]:
+    """Say how many traces were read, which of them were drawn from, and which were left out."""
+    frame = f"Read {counted(drawn.read, 'trace')}"
+    if drawn.framed < drawn.read:  # too many to keep
+        frame += (
+            f", and drew from {count(drawn.framed)} of them: conversations by a hash"
+        )
+    yield f"{frame}. Kinds of request: {_BY[drawn.intent_by]}."
+    if drawn.without_input:
+        left_out = counted(drawn.without_input, "trace")
+        yield f"Left out {left_out}: no input is logged."
+
+
 def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
-    """The report for programs. The set itself has the cases."""
+    """The report on a new evaluation set, as plain JSON values; the set itself has the cases."""
     sides = [case.split for case in made.drawn.cases]
     return {
         "schema": "tuneworthy/evalset/1",
@@ -115,37 +129,41 @@ def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
 
 
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
-    """The table of strata that cases were drawn from."""
-    examples = dict(drawn.examples)  # each is in the row where its kind comes first
+    """The table of strata that cases were drawn from, and the number of those left out."""
     rows = []
+    explained = set()  # kinds of request: each has its example where it comes first
     for stratum in drawn.strata[:_MOST_STRATA]:
-        if stratum.failed is None:
-            went = "any"
-        elif stratum.failed:
-            went = "wrong"
-        else:
-            went = "well"
-        numbers = map(count, (stratum.traces, stratum.conversations, stratum.drawn))
-        example = examples.pop(stratum.intent, "")
-        rows.append(
-            (stratum.intent or "any", stratum.length or "any", went, *numbers, example)
+        kind = stratum.intent
+        example = "" if kind in explained else drawn.examples.get(kind, "")
+        explained.add(kind)
+        row = (
+            kind or "any",
+            stratum.length or "any",
+            _went(stratum.failed),
+            count(stratum.traces),
+            count(stratum.conversations),
+            count(stratum.drawn),
+            example,
         )
+        rows.append(row)
     titles = "Kind | Length | Went | #Traces | #Conversations | #Drawn | Example"
     yield b.table("Conversations drawn", titles, rows, quiet=True)
-    if (more := len(drawn.strata) - len(rows)) > 0:
-        yield f"and {count(more)} more"
+    left_out = len(drawn.strata) - len(rows)
+    if left_out:
+        yield f"and {count(left_out)} more"
+
+
+def _went(failed: bool | None) -> str:
+    """How the conversations of a stratum went; ``any`` where failures don't divide strata."""
+    if failed is None:
+        return "any"
+    return "wrong" if failed else "well"
 
 
 def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
     """Lines on how the set was drawn, masked and labelled."""
     if drawn.failures:
-        reasons = ", ".join(
-            f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items())
-        )
-        oftener = ""
-        if any(stratum.failed is not None for stratum in drawn.strata):
-            oftener = ". They are drawn about twice as often as they occur, and weighted for it"
-        yield f"traces that went wrong: {reasons}{oftener}"
+        yield f"traces that went wrong: {_failures_text(drawn)}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
     yield _hidden(drawn, hiding)
     if drawn.lost:
@@ -153,9 +171,21 @@ def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
         yield f"{answers} left out: masking hid what only they held. Label these cases again"
     if drawn.cut:
         yield f"{counted(drawn.cut, 'long text')} in what was drawn from kept in part only"
-    of = counted(len(drawn.cases), "case")
-    lacking = f"{count(drawn.unlabelled)} of {of} have no right answer yet"
-    yield lacking if drawn.unlabelled else "every case has a right answer"
+    if drawn.unlabelled:
+        cases = counted(len(drawn.cases), "case")
+        yield f"{count(drawn.unlabelled)} of {cases} have no right answer yet"
+    else:
+        yield "every case has a right answer"
+
+
+def _failures_text(drawn: EvalSample) -> str:
+    """Why traces went wrong, with counts, and how their strata were drawn."""
+    reasons = ", ".join(
+        f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items())
+    )
+    if all(stratum.failed is None for stratum in drawn.strata):
+        return reasons
+    return f"{reasons}. They are drawn about twice as often as they occur, and weighted for it"
 
 
 def _hidden(drawn: EvalSample, hiding: Hiding) -> str:
@@ -185,12 +215,12 @@ def _precision(made: EvalsetReport) -> Iterator[str]:
                 f"{counted(precision.cases, 'case')} with an effective sample size of "
                 f"{number(round(precision.worth))}"
             )
-    takes = f"the plan takes a set of about {counted(made.needed, 'case')}"
+    needed = counted(made.needed, "case")
     if made.tells and made.target is not None:
-        takes = (
-            f"to tell it from the target of {quality(made.target)} takes a set of about "
-            f"{counted(made.needed, 'case')}"
-        )
+        target = quality(made.target)
+        takes = f"to tell it from the target of {target} takes a set of about {needed}"
+    else:
+        takes = f"the plan takes a set of about {needed}"
     yield f"{takes}: {_enough(made)}"
     if made.target is None:
         yield "state targets.quality.at_least, and this says how many cases would settle it"
@@ -204,10 +234,10 @@ in 76 of 100 repetitions instead of 80."""
 def _enough(made: EvalsetReport) -> str:
     """Whether the set is as large as the plan takes it, and what to do otherwise."""
     drawn = len(made.drawn.cases)
-    worth = made.whole.worth
+    worth = made.whole.worth  # cases with equal weights that would tell as much
     if _NEARLY * worth >= made.needed:
         return "this set is large enough"
-    if made.needed > made.drawn.framed:
+    if made.needed > made.drawn.framed:  # the logs don't hold so many
         lacking = count(made.needed - drawn)
         return f"there are {count(made.drawn.framed)}: label {lacking} from elsewhere"
     if drawn < made.needed:
@@ -226,29 +256,29 @@ def _next(made: EvalsetReport) -> Iterator[str]:
         yield f"Then: tuneworthy evalset export {folder} --labeller NAME, or label them on the page"
 
 
-_MOST_ROWS = 30
-_LONGEST = 40
+_MOST_ROWS = 30  #: Disagreements that are shown.
+_LONGEST = 40  #: Characters of a label in their table.
 _TITLES = named("titles")
 _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
     """The report on how far labellers agree."""
-    unsettled = to_settle(results)
-    case = argument(folder)
-    if unsettled:
-        after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset export {case} --settle"
-    elif all(len(result.labellers) < 2 for result in results):
-        after = (
-            f"Let another one label: tuneworthy evalset export {case} --labeller NAME"
-        )
-    else:
-        after = (
-            f"Nothing to settle. Next: tuneworthy evalset export {case} --format jsonl"
-        )
-    parts = (_agreement(result) for result in results)
+    parts = [_agreement(result) for result in results]
     sections = [b.section("", part.title, part.blocks) for part in parts]
-    return b.Document("", "How far labellers agree", sections, after=[after])
+    after = [_next_for_agreement(results, argument(folder))]
+    return b.Document("", "How far labellers agree", sections, after=after)
+
+
+def _next_for_agreement(results: Sequence[AgreementOf], case: str) -> str:
+    """Say the next step: settle, have a second person label, or export the labels."""
+    unsettled = to_settle(results)
+    export = f"tuneworthy evalset export {case}"
+    if unsettled:
+        return f"{counted(unsettled, 'item')} to settle: {export} --settle"
+    if all(len(result.labellers) < 2 for result in results):
+        return f"Let another one label: {export} --labeller NAME"
+    return f"Nothing to settle. Next: {export} --format jsonl"
 
 
 def agreement_dict(results: Sequence[AgreementOf]) -> dict[str, Any]:
@@ -263,39 +293,39 @@ def agreement_dict(results: Sequence[AgreementOf]) -> dict[str, Any]:
 def agreement_parts(
     results: Sequence[AgreementOf], rubrics: Mapping[str, str]
 ) -> tuple[b.Block, ...]:
-    """A part for each task and rubric, with the rubric's text, which its digest finds."""
-    nothing = (
-        "Nothing is labelled yet. Two labellers who don't see each other's answers make "
-        "agreement known."
+    """A part for each task and rubric; ``rubrics`` has the texts of rubrics by their digests."""
+    if not results:
+        return b.flat(
+            "Nothing is labelled yet. Two labellers who don't see each other's answers make "
+            "agreement known."
+        )
+    return b.flat(
+        _agreement(result, rubrics.get(result.rubric, "")) for result in results
     )
-    parts = [_agreement(result, rubrics.get(result.rubric, "")) for result in results]
-    return b.flat(parts or nothing)
 
 
 def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
     """The agreement on one task, with the items people differ on."""
-    rows = []
-    for item in result.disagreements[:_MOST_ROWS]:
-        labels = ", ".join(
-            f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said
-        )
-        rows.append(
-            (
-                cut(item.key.case, _LONGEST),
-                labels,
-                cut(item.settled or "open", _LONGEST),
-            )
-        )
-    more = len(result.disagreements) - len(rows)
-    return b.part(
-        _TITLES[result.task] + (f" {result.rubric[:6]}" if result.rubric else ""),
-        b.bullets(map(sentence, _agreed(result))),
-        rubric and b.fold("The rubric", rubric),
-        b.table("What they differ on", "Case | Labels | Settled", rows)
-        if rows
-        else None,
-        b.Prose(f"and {counted(more, 'item')} more", "small") if more else None,
-    )
+    title = _TITLES[result.task]
+    if result.rubric:
+        title += f" {result.rubric[:6]}"  # the begin of its digest tells rubrics apart
+    rows = [_disagreement_row(item) for item in result.disagreements[:_MOST_ROWS]]
+    parts: list[b.Parts] = [b.bullets(sentence(line) for line in _agreed(result))]
+    if rubric:
+        parts.append(b.fold("The rubric", rubric))
+    if rows:
+        parts.append(b.table("What they differ on", "Case | Labels | Settled", rows))
+    left_out = len(result.disagreements) - len(rows)
+    if left_out:
+        parts.append(b.Prose(f"and {counted(left_out, 'item')} more", "small"))
+    return b.part(title, *parts)
+
+
+def _disagreement_row(item: Disagreement) -> tuple[str, str, str]:
+    """The case, each person's label, and what it was settled to."""
+    labels = [f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said]
+    settled = cut(item.settled or "open", _LONGEST)
+    return cut(item.key.case, _LONGEST), ", ".join(labels), settled
 
 
 def _agreed(result: AgreementOf) -> Iterator[str]:
@@ -309,39 +339,46 @@ def _agreed(result: AgreementOf) -> Iterator[str]:
         f"{share(result.same / result.both)} ({share(result.low)} to {share(result.high)})"
     )
     for coefficient in result.coefficients:
-        items = f", on {counted(coefficient.items, 'item')}"
-        items *= not isinstance(coefficient.value, Unknown)
-        yield f"{_NAMES[coefficient.id]}: {coefficient_text(coefficient)}{items}"
+        text = f"{_NAMES[coefficient.id]}: {coefficient_text(coefficient)}"
+        if isinstance(coefficient.value, Unknown):
+            yield text
+        else:
+            yield f"{text}, on {counted(coefficient.items, 'item')}"
 
 
 def coefficient_text(coefficient: Coefficient) -> str:
+    """A coefficient with its interval, or what would make it known."""
     if isinstance(coefficient.value, Unknown):
         return f"unknown; {coefficient.value.ask}"
-    ends = "too few conversations for an interval"
-    if coefficient.low is not None and coefficient.high is not None:
-        ends = f"{quality(coefficient.low)} to {quality(coefficient.high)}"
-    return f"{quality(coefficient.value)} ({ends})"
+    if coefficient.low is None or coefficient.high is None:
+        interval = "too few conversations for an interval"
+    else:
+        interval = f"{quality(coefficient.low)} to {quality(coefficient.high)}"
+    return f"{quality(coefficient.value)} ({interval})"
 
 
 def to_settle(results: Sequence[AgreementOf]) -> int:
     """The number of items that labellers differ on and nobody has settled."""
-    return sum(
-        item.settled is None for result in results for item in result.disagreements
-    )
+    unsettled = 0
+    for result in results:
+        unsettled += len(
+            [item for item in result.disagreements if item.settled is None]
+        )
+    return unsettled
 
 
-_MOST_LINES = 60
+_MOST_LINES = 60  #: Lines of an output that a terminal shows.
 # characters of a line; text that is safe to show is cut a little later
 _MOST_CHARACTERS = 3_800
 QUESTIONS = named("questions")
-_KEYS = {
-    "first": "1",
-    "second": "2",
-}  #: Of choices that another letter than their first gives.
+# keys of choices that their first letter doesn't give
+_KEYS = {"first": "1", "second": "2"}
 _ROW = "1234567890qwertyuiop"  # keys of a keyboard, one for each of many choices
 
 
 class Item(NamedTuple):
+    """Something to label: a case, or outputs for it."""
+
     task: Task
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
@@ -356,7 +393,9 @@ class Item(NamedTuple):
 
     @property
     def key(self) -> ItemKey:
-        first, second = (*self.arms, "", "")[:2]
+        """The key that its label is kept under; it has empty names for fewer than two arms."""
+        first = self.arms[0] if self.arms else ""
+        second = self.arms[1] if len(self.arms) > 1 else ""
         return ItemKey(self.task, self.rubric, self.case.id, first, second)
 
     @property
@@ -365,14 +404,15 @@ class Item(NamedTuple):
 
     def true_value(self, value: str) -> str:
         """A label about the shown outputs as a label about the arms, in the arms' order."""
-        if self.flipped and value in PAIRS[:2]:
-            return PAIRS[1 - PAIRS.index(value)]
-        return value
+        first, second, _tie = PAIRS
+        swapped = {first: second, second: first}
+        return swapped.get(value, value) if self.flipped else value
 
 
 def keys_of(item: Item) -> dict[str, str]:
     """The choices, each under its key."""
     if item.titles:
+        # the keyboard has more keys than there are choices
         return dict(zip(_ROW, item.choices, strict=False))
     return {_KEYS.get(choice, choice[:1]): choice for choice in item.choices}
 
@@ -384,10 +424,13 @@ def titles_of(item: Item) -> dict[str, str]:
 
 def item_page(item: Item) -> str:
     """A page for a terminal: the parts of an item, and the question about it."""
-    lines = []
+    lines: list[str] = []
     for name, text in item_parts(item):
-        lines += [name, *_output_lines(text)]
-    return "\n".join([*lines, "", *wrapped(QUESTIONS[item.task])]) + "\n"
+        lines.append(name)
+        lines += _output_lines(text)
+    lines.append("")
+    lines += wrapped(QUESTIONS[item.task])
+    return "\n".join(lines) + "\n"
 
 
 def item_parts(
@@ -397,18 +440,19 @@ def item_parts(
     case = item.case
     if case.input is not None:
         yield "Input", case.input
-    yield from (
-        (message.role.capitalize(), message.content) for message in case.messages
-    )
-    yield from (("Passage", passage.text) for passage in case.contexts)
-    if case.reference is not None:
-        whole = isinstance(case.reference, str)
-        yield "Reference", str(case.reference) if whole else repr(case.reference)
+    for message in case.messages:
+        yield message.role.capitalize(), message.content
+    for passage in case.contexts:
+        yield "Passage", passage.text
+    if isinstance(case.reference, str):
+        yield "Reference", case.reference
+    elif case.reference is not None:
+        yield "Reference", repr(case.reference)
     if item.task == "answer" and case.logged:
         yield "Answered in the log", case.logged
-    several = len(item.outputs) > 1
     for place, text in enumerate(item.outputs_in_order, start=1):
-        yield f"Output {place}" if several else "Output", text
+        name = "Output" if len(item.outputs) == 1 else f"Output {place}"
+        yield name, text
     if rubric:
         yield "Rubric", rubric
     if labels:

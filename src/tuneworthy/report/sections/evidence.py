@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -33,13 +33,17 @@ from tuneworthy.words import (
 #: One row of a series: numbers are finite, an open end is ``inf``.
 Row = dict[str, Any]
 
-_MOST_POINTS = 200
+_MOST_POINTS = 200  #: Rows of a series that a picture shows.
 
 
 def series_of(every: Sequence[Series] | Unknown, name: str) -> Series | None:
+    """The series of a name; None where there is none, or nothing was measured."""
     if isinstance(every, Unknown):
         return None
-    return next((series for series in every if series.id == name), None)
+    for series in every:
+        if series.id == name:
+            return series
+    return None
 
 
 def rows_of(
@@ -48,28 +52,39 @@ def rows_of(
     texts: Sequence[str] = (),
     flags: Sequence[str] = (),
 ) -> list[Row]:
-    """The first 200 rows, checked: [] where a column is missing, or has a wrong kind or length."""
-    kinds: dict[str, type] = dict.fromkeys(numbers, float)
-    kinds |= dict.fromkeys(texts, str) | dict.fromkeys(flags, bool)
-    by_name = {} if series is None else series.columns
-    columns = [
-        [_value(value, kind) for value in by_name.get(name, ())[:_MOST_POINTS]]
-        for name, kind in kinds.items()
-    ]
-    if any(None in column for column in columns) or len(set(map(len, columns))) != 1:
+    """The first 200 rows, checked: [] where a column is missing, or has a wrong kind or length.
+
+    A series comes from a file beside the case, which anybody may have written.
+    """
+    if series is None:
         return []
-    return [dict(zip(kinds, row, strict=True)) for row in zip(*columns, strict=True)]
+    columns: dict[str, list[Scalar]] = {}
+    for names, kind in ((numbers, float), (texts, str), (flags, bool)):
+        for name in names:
+            cells = series.columns.get(name, ())[:_MOST_POINTS]
+            checked = [_value(cell, kind) for cell in cells]
+            columns[name] = [cell for cell in checked if cell is not None]
+            if len(columns[name]) != len(cells):
+                return []
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) != 1:
+        return []
+    (length,) = lengths
+    return [
+        {name: column[place] for name, column in columns.items()}
+        for place in range(length)
+    ]
 
 
-def _value(value: Scalar, kind: type) -> Scalar | None:
+def _value(cell: Scalar, kind: type) -> Scalar | None:
     """A cell as a number, an open end as infinite; None where it is of another kind."""
     if kind is not float:
-        return value if isinstance(value, kind) else None
-    if value == "open":
+        return cell if isinstance(cell, kind) else None
+    if cell == "open":
         return math.inf
-    if isinstance(value, bool | str) or not math.isfinite(value):
-        return None
-    return float(value)
+    if isinstance(cell, bool | str) or not math.isfinite(cell):
+        return None  # a bool is an int to Python, and no number here
+    return float(cell)
 
 
 STEPS = named("steps")
@@ -79,39 +94,30 @@ STEPS = named("steps")
 def step_rows(series: Series) -> list[Row]:
     """Each step with its count and its bar, for the examples kept or removed; no step without any."""
     rows: list[Row] = []
-    columns = series.columns
-    left = 0.0
-    for name, n in zip(columns.get("step", ()), columns.get("n", ()), strict=False):
-        is_total = name in ("all", "usable")
+    steps = series.columns.get("step", ())
+    counts = series.columns.get("n", ())
+    left = 0.0  # examples after the last step
+    for name, n in zip(steps, counts, strict=False):
         many = float(n)
-        if not is_total and not many:
-            continue
-        # a total stands on the axis; what a step takes off hangs from where the last one ended
-        if is_total:
-            start = 0.0
-            end = many
-            left = end
+        row: Row = {"step": STEPS.get(str(name), plain(str(name))), "n": many}
+        if name in ("all", "usable"):  # a total stands on the axis
+            row |= {"start": 0.0, "end": many, "kind": "kept", "sign": ""}
+            left = many
+        elif many:  # what a step takes off hangs from where the last one ended
+            row |= {"start": left - many, "end": left, "kind": "off", "sign": "–"}
+            left -= many
         else:
-            start = left - many
-            end = left
-            left = start
-        row = {
-            "step": STEPS.get(str(name), plain(str(name))),
-            "n": many,
-            "start": start,
-            "end": end,
-            "kind": "kept" if is_total else "off",
-            "sign": "" if is_total else "–",
-        }
+            continue
         rows.append(row)
     return rows
 
 
 def steps_table(series: Series, *, quiet: bool = False) -> b.Table:
-    """The same as a table, for the page and for ``measure --examples``."""
+    """The table of steps that keep or remove examples, for the page and ``measure --examples``."""
     return _table("waterfall", step_rows(series), quiet=quiet)
 
 
+# rows of a picture; more can't be told apart on a telephone
 _MOST_ARMS = 12
 _MOST_VERSIONS = 20
 _MOST_MONTHS = 30
@@ -142,15 +148,20 @@ def pictures(
         "knowledge": _knowledge,
         "examples_waterfall": _examples,
     }
-    pairs = ((make, series_of(every, name)) for name, make in makers.items())
-    drawn = (make(series) for make, series in pairs if series is not None)
-    return tuple(picture for picture in drawn if picture is not None)
+    drawn = []
+    for name, make in makers.items():
+        series = series_of(every, name)
+        picture = None if series is None else make(series)
+        if picture is not None:
+            drawn.append(picture)
+    return tuple(drawn)
 
 
 def _table(look: str, rows: Iterable[Row], *, quiet: bool = False) -> b.Table:
+    """The table behind a picture; ``charts.json`` has its columns as templates of cells."""
     title = looks()[look]["title"]
     columns = looks()[look]["table"]
-    cells = (tuple(fill(cell, row) for cell in columns.values()) for row in rows)
+    cells = [[fill(cell, row) for cell in columns.values()] for row in rows]
     return b.table(title, columns, cells, quiet=quiet)
 
 
@@ -168,16 +179,17 @@ def _picture(
 
 
 def _drawing(
-    look: str, rows: Sequence[Row], fields: str, fewest: int = 1
+    look: str, rows: Sequence[Row], fields: Sequence[str], fewest: int = 1
 ) -> Drawing | None:
     """A chart of some fields of rows; None for too few."""
     if len(rows) >= fewest:
-        return Drawing(look, _only(rows, fields))
+        return Drawing(look, _with_fields(rows, fields))
     return None
 
 
-def _only(rows: Iterable[Row], fields: str) -> list[Row]:
-    return [{name: row[name] for name in fields.split()} for row in rows]
+def _with_fields(rows: Iterable[Row], fields: Sequence[str]) -> list[Row]:
+    """The rows with only some of their fields, because a page holds all that a picture gets."""
+    return [{name: row[name] for name in fields} for row in rows]
 
 
 def _arms(series: Series) -> b.Picture | None:
@@ -187,24 +199,31 @@ def _arms(series: Series) -> b.Picture | None:
     if has_tests:
         numbers.append("test")
     rows = rows_of(series, numbers, ("prompt", "model"))[:_MOST_ARMS]
-    one_prompt = len({row["prompt"] for row in rows}) == 1
-    one_model = len({row["model"] for row in rows}) == 1
-    drawn = []
-    listed = []
-    for row in rows:
-        listed.append({**row, "name": _arm_name(row, row["prompt"], row["model"])})
-        # an axis has little room: it leaves out what all arms share, and who serves a model
-        prompt = row["prompt"]
-        if one_prompt and not one_model:
-            prompt = ""
-        model = ""
-        if not one_model:
-            *_provider, model = re.split("[:/]", row["model"])
-        drawn.append({**row, "title": _arm_name(row, prompt, model)})
+    listed = [
+        {**row, "name": _arm_name(row, row["prompt"], row["model"])} for row in rows
+    ]
+    titles = _arm_titles(rows)
+    drawn = [{**row, "title": title} for row, title in zip(rows, titles, strict=True)]
     says = "{says}"
     if has_tests:
         says += " Tests share no case: only arms of one test can be compared."
     return _picture(by_title("arms", drawn), listed, says)
+
+
+def _arm_titles(rows: Sequence[Row]) -> list[str]:
+    """Short names for an axis, without what all arms share and without who serves a model."""
+    one_prompt = len({row["prompt"] for row in rows}) == 1
+    one_model = len({row["model"] for row in rows}) == 1
+    titles = []
+    for row in rows:
+        prompt = row["prompt"]
+        if one_prompt and not one_model:  # with both shared, the prompt stays
+            prompt = ""
+        model = ""
+        if not one_model:
+            *_provider, model = re.split("[:/]", row["model"])
+        titles.append(_arm_name(row, prompt, model))
+    return titles
 
 
 def _arm_name(row: Row, prompt: str, model: str) -> str:
@@ -216,49 +235,59 @@ def _arm_name(row: Row, prompt: str, model: str) -> str:
 
 def _volume(series: Series) -> b.Picture | None:
     """The traffic by month. Forecast months are pale, with their interval; part months are dashed."""
-    rows = rows_of(
+    months = rows_of(
         series, ("requests", "low", "high"), ("month",), ("forecast", "whole")
     )
-    rows = rows[-_MOST_MONTHS:]
-    for row in rows:
-        row["n"] = round(row["requests"])
-        low = row["low"]
-        high = row["high"]
-        row["month"] = _month(row["month"])
-        if row["forecast"]:
-            row["kind"] = "ahead"
-        elif row["whole"]:
-            row["kind"] = "whole"
-        else:
-            row["kind"] = "part"
-        row["counted"] = _MONTHS[row["kind"]]
-        row["ends"] = ""
-        if math.isinf(high):
-            row["ends"] = f"at least {count(round(low))}"
-            row["high"] = row["requests"]
-        elif low != high:
-            row["ends"] = f"{count(round(low))} to {count(round(high))}"
+    rows = [_month_row(month) for month in months[-_MOST_MONTHS:]]  # the latest
     kinds = {row["kind"] for row in rows}
-    but = []
-    trend = (
-        "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
-        "months of 20."
-    )
+    unused_looks = []
     if "part" not in kinds:
-        but.append("open")
-    if "ahead" not in kinds:
-        but.append("band")
+        unused_looks.append("open")
+    if "ahead" in kinds:
+        trend = (
+            "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
+            "months of 20."
+        )
+    else:
+        unused_looks.append("band")
         trend = "The log is too short, or has gaps, for a trend."
-    drawing = _drawing("volume", rows, "month requests low high kind", 2)
-    return _picture(drawing, rows, f"{{says}} {trend}", but)
+    fields = ("month", "requests", "low", "high", "kind")
+    drawing = _drawing("volume", rows, fields, fewest=2)
+    return _picture(drawing, rows, f"{{says}} {trend}", unused_looks)
+
+
+def _month_row(month: Row) -> Row:
+    """A month with its kind, and with its numbers in words."""
+    if month["forecast"]:
+        kind = "ahead"
+    else:
+        kind = "whole" if month["whole"] else "part"
+    low = month["low"]
+    high = month["high"]
+    ends = ""
+    if math.isinf(high):
+        ends = f"at least {count(round(low))}"
+        high = month["requests"]  # an open end can't be drawn
+    elif low != high:
+        ends = f"{count(round(low))} to {count(round(high))}"
+    return {
+        **month,
+        "high": high,
+        "n": round(month["requests"]),
+        "month": _month(month["month"]),
+        "kind": kind,
+        "counted": _MONTHS[kind],
+        "ends": ends,
+    }
 
 
 def _month(text: str) -> str:
-    """A month as people write it; another text stays as it is."""
+    """A month as people write it: ``Nov 2026`` for ``2026-11``; another text stays as it is."""
     try:
-        return day(date.fromisoformat(f"{text}-01")).removeprefix("1 ")
+        first_day = date.fromisoformat(f"{text}-01")
     except ValueError:
         return text
+    return day(first_day).removeprefix("1 ")
 
 
 def _latency(series: Series, most_seconds: Number | None) -> b.Picture | None:
@@ -269,13 +298,15 @@ def _latency(series: Series, most_seconds: Number | None) -> b.Picture | None:
         row["p50"] = row["p50_s"]
         row["p95"] = row["p95_s"]
         row["tokens"] = (row["input_tokens_low"] + row["input_tokens_high"]) / 2
-    drawing = _drawing("latency", rows, "tokens p50 p95", 2)
+    drawing = _drawing("latency", rows, ("tokens", "p50", "p95"), fewest=2)
     if drawing is None or not isinstance(most_seconds, float | int):
-        return _picture(drawing, rows, but=["dash"])
-    return _picture(replace(drawing, levels={"target": float(most_seconds)}), rows)
+        return _picture(drawing, rows, but=["dash"])  # no line of a target
+    with_target = replace(drawing, levels={"target": float(most_seconds)})
+    return _picture(with_target, rows)
 
 
 def _signatures(series: Series) -> b.Picture | None:
+    """How many outputs of each prompt are read, are right, and have the usual keys."""
     numbers = (
         "outputs",
         "read_share",
@@ -289,40 +320,56 @@ def _signatures(series: Series) -> b.Picture | None:
 
 
 def _voice(series: Series) -> b.Picture | None:
-    names = "turn share low high n"
-    rows = [{**row, "turn": row["turn"] + 1} for row in rows_of(series, names.split())]
-    return _picture(_drawing("voice", rows, names, 2), rows)
+    """The share of answers in the wanted voice by turn; people count turns from 1."""
+    names = ("turn", "share", "low", "high", "n")
+    rows = [{**row, "turn": row["turn"] + 1} for row in rows_of(series, names)]
+    return _picture(_drawing("voice", rows, names, fewest=2), rows)
 
 
 def _knowledge(series: Series) -> b.Picture | None:
     """The four counts of passage and answer as a square. The fault that tuning fixes is emphasized."""
-    rows = rows_of(series, ("n",), (), ("sufficient", "right"))
-    total = sum(row["n"] for row in rows)
-    for row in rows:
-        row["there"] = "missing"
-        row["look"] = "retrieval"
-        if row["sufficient"]:
-            row["there"] = "there"
-            row["look"] = "fine" if row["right"] else "synthesis"
-        row["part"] = row["n"] / total if total else 0
-        row["passage"] = f"passage {row['there']}"
-        row["answer"] = "right" if row["right"] else "wrong"
-        row["says"] = f"{row['n']:,.0f} ({row['part']:.0%})"
-    drawing = _drawing("knowledge", rows, "passage answer says look") if total else None
-    return _picture(
-        drawing, rows, f"{counted(total, 'answer')} by two questions. {{says}}"
-    )
+    counts = rows_of(series, ("n",), (), ("sufficient", "right"))
+    total = sum(row["n"] for row in counts)
+    if not total:
+        return None
+    rows = [_knowledge_row(row, total) for row in counts]
+    drawing = _drawing("knowledge", rows, ("passage", "answer", "says", "look"))
+    says = f"{counted(total, 'answer')} by two questions. {{says}}"
+    return _picture(drawing, rows, says)
+
+
+def _knowledge_row(row: Row, total: float) -> Row:
+    """A square's field: whether the passage was there, whether the answer was right, and its share."""
+    if not row["sufficient"]:
+        look = "retrieval"  # no answer can be right by what it read
+    else:
+        look = "fine" if row["right"] else "synthesis"
+    there = "there" if row["sufficient"] else "missing"
+    part = row["n"] / total
+    return {
+        **row,
+        "there": there,
+        "look": look,
+        "part": part,
+        "passage": f"passage {there}",
+        "answer": "right" if row["right"] else "wrong",
+        "says": f"{row['n']:,.0f} ({part:.0%})",
+    }
 
 
 def _examples(series: Series) -> b.Picture | None:
-    rows = step_rows(series) if rows_of(series, ("n",), ("step",)) else []
-    titled = [
-        {**row, "title": row["step"]} for row in _only(rows, "step start end kind")
-    ]
+    """The steps that keep or remove examples, as a waterfall; None for a series of a wrong kind."""
+    if not rows_of(series, ("n",), ("step",)):
+        return None
+    rows = step_rows(series)
+    drawn = _with_fields(rows, ("step", "start", "end", "kind"))
+    titled = [{**row, "title": row["step"]} for row in drawn]
     return _picture(by_title("waterfall", titled), rows)
 
 
 class EvidenceRow(NamedTuple):
+    """A measurement in words."""
+
     title: str
     value: str  #: With its interval and unit, or what would make it known.
     bears: str  #: The answer it bears on, and how; empty where it bears on none.
@@ -357,65 +404,76 @@ def evidence_rows(
 ) -> list[EvidenceRow]:
     """Measurements as rows, those that settle or challenge an answer first, unknown ones last."""
 
-    def order(r: EvidenceResult) -> tuple[bool, bool, bool]:
-        return (
-            isinstance(r.value, Unknown),
-            not _carries(r, dossier),
-            r.says == "unknown",
+    def order(result: EvidenceResult) -> tuple[bool, bool, bool]:
+        return (  # False sorts before True
+            isinstance(result.value, Unknown),
+            not _carries(result, dossier),
+            result.says == "unknown",
         )
 
-    rows = []
-    for result in sorted(some, key=order):
+    return [_evidence_row(result, dossier) for result in sorted(some, key=order)]
+
+
+def _evidence_row(result: EvidenceResult, dossier: Dossier) -> EvidenceRow:
+    if isinstance(result.value, Unknown):
+        value = f"unknown: {result.value.ask}"
+    else:
         value = interval_text(result.value, result.low, result.high, result.unit)
-        if isinstance(result.value, Unknown):
-            value = f"unknown: {result.value.ask}"
-        title = capital(measured_name(result.id, result.title))
+    return EvidenceRow(
+        title=capital(measured_name(result.id, result.title)),
+        value=value,
+        bears=_bears(result, dossier),
+        counted=", ".join(_counted_parts(result)),
+        method=result.method,
+        source=result.source,
+    )
+
+
+def _counted_parts(result: EvidenceResult) -> Iterator[str]:
+    """The number of traces, of independent ones if these are fewer, and the days."""
+    if result.n:
+        traces = count(result.n)
         if 0 < result.clusters < result.n:
-            apart = f" ({count(result.clusters)} independent)"
-        else:
-            apart = ""
-        on = [f"{count(result.n)}{apart}"] if result.n else []
-        if result.sample == "sampled":
-            on.append("a sample")
-        if not isinstance(result.observed_on, Unknown):
-            on.append(between_days(result.since, result.observed_on))
-        bears = _bears(result, dossier)
-        rows.append(
-            EvidenceRow(
-                title, value, bears, ", ".join(on), result.method, result.source
-            )
-        )
-    return rows
+            traces += f" ({count(result.clusters)} independent)"
+        yield traces
+    if result.sample == "sampled":
+        yield "a sample"
+    if not isinstance(result.observed_on, Unknown):
+        yield between_days(result.since, result.observed_on)
 
 
 def _carries(result: EvidenceResult, dossier: Dossier) -> bool:
     """Whether it settles an answer, or a challenge compares it with a statement."""
     if not result.factor or isinstance(result.value, Unknown):
         return False
-    about = _ANSWERS.get(result.id, result.factor)
-    decided = isinstance(result.limit, Unknown) or result.says != "unknown"
-    if result.ignored:
+    if result.ignored:  # a reader has to see why it doesn't count
         return True
-    if result.role == "settles" and decided and _source(about, dossier) == "measured":
+    about = _ANSWERS.get(result.id, result.factor)
+    is_decided = isinstance(result.limit, Unknown) or result.says != "unknown"
+    is_from_data = _source(about, dossier) == "measured"
+    if result.role == "settles" and is_decided and is_from_data:
         return True
     paths = {
         result.factor,
-        *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals")),
+        f"factors.{about}",
+        f"ceiling.{about}",
+        f"signals.{about}",
     }
     return any(
-        "evidence" in c.between and paths & set(c.between) for c in dossier.challenges
+        "evidence" in challenge.between and paths.intersection(challenge.between)
+        for challenge in dossier.challenges
     )
 
 
 def _bears(result: EvidenceResult, dossier: Dossier) -> str:
-    """How a measurement bears on an answer, in a few words."""
+    """How a measurement bears on an answer, in a few words; empty where it bears on none."""
     if not result.factor or isinstance(result.value, Unknown):
         return ""
-    about = _ANSWERS.get(result.id, result.factor)
-    name = plain(about)
     if result.ignored:
         return f"doesn’t count: {result.ignored}"
-    if isinstance(result.limit, Unknown):
+    about = _ANSWERS.get(result.id, result.factor)
+    name = plain(about)
+    if isinstance(result.limit, Unknown):  # it has nothing to be compared with
         if result.role == "supports":
             return "no conclusion"
         answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
@@ -433,8 +491,14 @@ def _bears(result: EvidenceResult, dossier: Dossier) -> str:
 
 
 def _source(name: str, dossier: Dossier) -> str:
-    rooms = (dossier.signals, dossier.factors, dossier.ceiling.checks)
-    return next((room[name].source for room in rooms if name in room), "")
+    """The source of an answer; empty where nobody asks for it."""
+    if name in dossier.signals:
+        return dossier.signals[name].source
+    if name in dossier.factors:
+        return dossier.factors[name].source
+    if name in dossier.ceiling.checks:
+        return dossier.ceiling.checks[name].source
+    return ""
 
 
 def between_days(since: date | Unknown | None, until: date) -> str:
@@ -445,40 +509,44 @@ def between_days(since: date | Unknown | None, until: date) -> str:
 
 def measured(dossier: Dossier) -> b.Part:
     """Pictures, then measurements with interval, count, method and source; samples are folded."""
-    own = measurements(dossier)
-    if isinstance(dossier.evidence, Unknown):
-        nothing = dossier.evidence
-    else:
-        nothing = NOTHING_MEASURED
-    title = "What was measured, with 95% intervals"
-    samples = (
-        b.fold(
-            f"Samples: {measured_name(result.id, result.title)}",
-            b.bullets(result.examples),
-            id=f"samples-{result.id}",
-        )
-        for result in own
-        if result.examples
-    )
-    table = _evidence_table(dossier, own, title)
-    against = charts.measured(
-        {measured_name(result.id, result.title): result for result in own}
-    )
-    picture = table and captioned(against, table, table_is="open")
     latency = dossier.targets.get("latency")
     return b.part(
         "Measured",
         pictures(dossier.series, latency.limit if latency else None),
-        picture or table or b.Todo(nothing.ask, "Nothing was measured."),
-        samples,
+        _measured_picture(dossier),
+        _sample_folds(measurements(dossier)),
     )
+
+
+def _measured_picture(dossier: Dossier) -> b.Block:
+    """The measurements beside their limits, or their table where none has a limit, or what to do."""
+    own = measurements(dossier)
+    table = _evidence_table(dossier, own, "What was measured, with 95% intervals")
+    if table is None:
+        nothing = NOTHING_MEASURED
+        if isinstance(dossier.evidence, Unknown):
+            nothing = dossier.evidence
+        return b.Todo(nothing.ask, "Nothing was measured.")
+    by_name = {measured_name(result.id, result.title): result for result in own}
+    return captioned(charts.measured(by_name), table, table_is="open") or table
+
+
+def _sample_folds(own: Iterable[EvidenceResult]) -> Iterator[b.Fold]:
+    """The sampled traces of each measurement, closed."""
+    for result in own:
+        if result.examples:
+            name = measured_name(result.id, result.title)
+            samples = b.bullets(result.examples)
+            yield b.fold(f"Samples: {name}", samples, id=f"samples-{result.id}")
 
 
 def _evidence_table(
     dossier: Dossier, some: Sequence[EvidenceResult], title: str
 ) -> b.Table | None:
     """A table of measurements: what each bears on, its source, and its method; None for none."""
-    rows = (
+    if not some:
+        return None
+    rows = [
         (
             b.Cell(row.title, row.bears),
             row.value,
@@ -486,7 +554,5 @@ def _evidence_table(
             row.method,
         )
         for row in evidence_rows(dossier, some)
-    )
-    if some:
-        return b.table(title, "Measured | Value | On | How", rows)
-    return None
+    ]
+    return b.table(title, "Measured | Value | On | How", rows)

@@ -27,33 +27,35 @@ def section(dossier: Dossier) -> b.Section | None:
 
 def _basis(dossier: Dossier) -> str:
     """Say how the shares are known: the team says so, stated them, or people labelled failures."""
-    first = dossier.failures[0]
-    if isinstance(first.share, Unknown):
-        return (
-            f"{capital(first.title)} goes wrong most, the team says. Nobody counted it."
-        )
+    most_frequent, *_ = dossier.failures
+    if isinstance(most_frequent.share, Unknown):
+        title = capital(most_frequent.title)
+        return f"{title} goes wrong most, the team says. Nobody counted it."
     total = counted(sum(failure.n for failure in dossier.failures), "failure")
-    if first.grade == "stated":
+    # all causes are known in the same way
+    if most_frequent.grade == "stated":
         return f"{total}, with causes that the team stated."
-    return f"{total} of {_way(dossier)}, each given its cause by people."
+    return f"{total} of {_failing_way(dossier)}, each given its cause by people."
 
 
-def _way(dossier: Dossier) -> str:
-    if isinstance(dossier.evidence, Unknown):
-        return "what runs today"
-    sources = (each.source for each in dossier.evidence if each.id == "failure_causes")
-    return next(sources, "") or "what runs today"
+def _failing_way(dossier: Dossier) -> str:
+    """The way whose failures people labelled; what runs today where no measurement names it."""
+    if not isinstance(dossier.evidence, Unknown):
+        for result in dossier.evidence:
+            if result.id == "failure_causes" and result.source:
+                return result.source
+    return "what runs today"
 
 
 def _table(failures: tuple[FailureResult, ...]) -> b.Table | None:
     """The table of causes; None where the causes weren't counted."""
-    if isinstance(failures[0].share, Unknown):
-        return None
     rows = []
     for failure in failures:
-        part = "" if isinstance(failure.share, Unknown) else share(failure.share)
-        ends = f"{share(failure.low).removesuffix('%')}–{share(failure.high)}"
-        rows.append((failure.title, count(failure.n), f"{part} ({ends})", failure.says))
+        if isinstance(failure.share, Unknown):  # all causes are known in the same way
+            return None
+        low = share(failure.low).removesuffix("%")  # one sign for both ends
+        interval = f"{share(failure.share)} ({low}–{share(failure.high)})"
+        rows.append((failure.title, count(failure.n), interval, failure.says))
     return b.table(
         "Causes of failures",
         "Cause | #Failures | #Share | What helps",
@@ -65,7 +67,7 @@ def _table(failures: tuple[FailureResult, ...]) -> b.Table | None:
 def _bound(dossier: Dossier) -> str:
     """How much quality can rise if the most frequent cause is removed, and the target."""
     target = dossier.targets.get("quality")
-    for failure in dossier.failures:
+    for failure in dossier.failures:  # the most frequent first
         best = failure.quality_at_most
         if not isinstance(best, float | int):
             continue
@@ -86,17 +88,18 @@ def failures_document(
     """
     draw = said.draw
     drawn = counted(len(draw.drawn), "failure")
-    headline = f"{drawn} of {count(draw.failures)}, of {draw.way}"
-    byline = [sentence(line) for line in _drawn_lines(said)]
-    parts = [section(dossier)]
-    after = list(_next_steps(said, sheet, folder))
+    causes = section(dossier)
     return b.Document(
-        "", headline, [part for part in parts if part], byline=byline, after=after
+        "",
+        f"{drawn} of {count(draw.failures)}, of {draw.way}",
+        [] if causes is None else [causes],
+        byline=[sentence(line) for line in _drawn_lines(said)],
+        after=list(_next_steps(said, sheet, folder)),
     )
 
 
 def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str, Any]:
-    """The same for programs. The sheet has the failures themselves."""
+    """The drawn failures and their causes, as plain JSON values; the sheet has the failures' texts."""
     return {
         "schema": "tuneworthy/failures/1",
         "draw": said.draw.model_dump(mode="json", exclude={"drawn"}),

@@ -15,7 +15,7 @@ from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Lint, LintFinding
-from tuneworthy.model.framework import Bound, Criterion, Framework
+from tuneworthy.model.framework import Bands, Bound, Criterion, Framework
 from tuneworthy.model.precedents import RuleOnCases
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named, template
@@ -38,109 +38,134 @@ if TYPE_CHECKING:
 
 
 def framework_report(framework: Framework) -> b.Document:
-    """The report on a framework's questions and rules."""
-    questions: dict[str, Mapping[str, Criterion]] = {
+    """The report on a framework's questions and rules; a part without any is left out."""
+    tree = "The tree: the first step that holds decides"
+    rules = "The answer: the first of these rules that holds"
+    parts: dict[str, b.Parts] = {
+        **_question_tables(framework),
+        tree: b.table(tree, "When | Outcome", _tree_rows(framework), quiet=True),
+        "Strength": _scoring(framework),
+        "Goals and approaches": _goals(framework),
+        "Alternatives": _named_facts(
+            {
+                name: f"helps when {option.helps_when}. Not when {option.not_when}."
+                for name, option in framework.options.items()
+            }
+        ),
+        rules: _named_facts(
+            {name: rule.says for name, rule in framework.judgement.items()}
+        ),
+        "Thresholds": _named_facts(
+            {
+                name: f"{number(t.value)} {t.unit}: {t.says} ({t.source})"
+                for name, t in framework.thresholds.items()
+            }
+        ),
+    }
+    byline = []
+    if framework.source:
+        dated = f" ({day(framework.dated)})" if framework.dated else ""
+        byline.append(f"Source: {framework.source}{dated}")
+    return b.Document(
+        framework.name,
+        framework.title,
+        [b.section("", title, blocks) for title, blocks in parts.items() if blocks],
+        byline=byline,
+    )
+
+
+def _question_tables(framework: Framework) -> dict[str, b.Table | None]:
+    """The tables of questions by their titles."""
+    kinds: dict[str, Mapping[str, Criterion]] = {
         "The ceiling test: all of these have to be yes": framework.ceiling,
         "Reasons for tuning": framework.indicators,
         "Reasons against tuning": framework.anti_indicators,
         "Signs of a ceiling": framework.signals,
     }
-    steps = (
-        (
-            condition_text(step.when) if step.when else "otherwise",
-            OUTCOME_WORDS[step.outcome],
-        )
-        for step in framework.tree
-    )
-    tree = "The tree: the first step that holds decides"
-    options = (
-        (plain(name), f"helps when {option.helps_when}. Not when {option.not_when}.")
-        for name, option in framework.options.items()
-    )
-    thresholds = (
-        (plain(name), f"{number(t.value)} {t.unit}: {t.says} ({t.source})")
-        for name, t in framework.thresholds.items()
-    )
-    rules = [(plain(name), rule.says) for name, rule in framework.judgement.items()]
-    parts: dict[str, b.Parts] = {
-        **{
-            title: _questions(title, framework, asked)
-            for title, asked in questions.items()
-        },
-        tree: b.table(tree, "When | Outcome", steps, quiet=True),
-        "Strength": _scoring(framework),
-        "Goals and approaches": _goals(framework) if framework.approaches else None,
-        "Alternatives": b.facts(options) if framework.options else None,
-        _RULES: b.facts(rules) if rules else None,
-        "Thresholds": b.facts(thresholds) if framework.thresholds else None,
+    return {
+        title: _questions(title, framework, questions)
+        for title, questions in kinds.items()
     }
-    dated = f" ({day(framework.dated)})" if framework.dated else ""
-    return b.Document(
-        framework.name,
-        framework.title,
-        [b.section("", title, blocks) for title, blocks in parts.items() if blocks],
-        byline=[f"Source: {framework.source}{dated}"] if framework.source else (),
-    )
 
 
-_RULES = "The answer: the first of these rules that holds"
+def _tree_rows(framework: Framework) -> Iterator[tuple[str, str]]:
+    """The condition of each step of the tree, and the outcome it leads to."""
+    for step in framework.tree:
+        condition = condition_text(step.when) if step.when else "otherwise"
+        yield condition, OUTCOME_WORDS[step.outcome]
+
+
+def _named_facts(texts: Mapping[str, str]) -> b.Facts | None:
+    """Texts under their ids as words; None without any."""
+    if not texts:
+        return None
+    return b.facts((plain(name), text) for name, text in texts.items())
 
 
 def _questions(
     title: str, framework: Framework, questions: Mapping[str, Criterion]
 ) -> b.Table | None:
     """A table of questions, with their weights if any has one; None without a question."""
-    rows = [
-        (
-            name,
-            str(getattr(criterion, "weight", "")),
-            framework.filled(criterion.ask, criterion),
-        )
+    if not questions:
+        return None
+    weights = {
+        # the checks and the signs of a ceiling have no weights
+        name: str(getattr(criterion, "weight", ""))
         for name, criterion in questions.items()
-    ]
-    if any(weight for _, weight, _ in rows):
+    }
+    asks = {
+        name: framework.filled(criterion.ask, criterion)
+        for name, criterion in questions.items()
+    }
+    if any(weights.values()):
+        rows = [(name, weights[name], asks[name]) for name in questions]
         return b.table(title, "Name | #Weight | Question", rows, quiet=True)
-    unweighted = ((name, ask) for name, _, ask in rows)
-    if rows:
-        return b.table(title, "Name | Question", unweighted, quiet=True)
-    return None
+    return b.table(title, "Name | Question", asks.items(), quiet=True)
 
 
 def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
     """The rules of strength in words."""
-
-    def begins(bound: Bound) -> str:
-        more = bound.more_than
-        least = bound.at_least
-        return f"from {least:g}" if more is None else f"above {more:g}"
-
     scoring = framework.scoring
+    denominators = {"count": "the number of factors", "weight": "their whole weight"}
     by = scoring.denominator
-    names = {"count": "the number of factors", "weight": "their whole weight"}
-    divisor = number(by) if isinstance(by, float | int) else names.get(by, by)
+    if isinstance(by, float | int):
+        divisor = number(by)
+    else:
+        divisor = denominators.get(by, by)
     if scoring.weights == "shown":
         weights = "each factor counts one"
     else:
         weights = "weights count"
-    bands = (
-        (
-            name,
-            f"strong {begins(band.strong)}, moderate {begins(band.moderate)}, weak below",
-        )
-        for name, band in (("Score", scoring.score), ("Difference", scoring.difference))
-    )
     score = f"The score is reasons for less reasons against, divided by {divisor} ({weights})."
+    bands = [
+        ("Score", _bands_text(scoring.score)),
+        ("Difference", _bands_text(scoring.difference)),
+    ]
     return score, b.facts(bands)
 
 
-def _goals(framework: Framework) -> b.Table:
+def _bands_text(bands: Bands) -> str:
+    strong = _bound_text(bands.strong)
+    return f"strong {strong}, moderate {_bound_text(bands.moderate)}, weak below"
+
+
+def _bound_text(bound: Bound) -> str:
+    """The number that a band begins at, and whether the number itself is in it."""
+    if bound.more_than is None:
+        return f"from {bound.at_least:g}"
+    return f"above {bound.more_than:g}"
+
+
+def _goals(framework: Framework) -> b.Table | None:
+    """The approach for each goal, with the data and the computing it takes; None without any."""
+    if not framework.approaches:
+        return None
     rows = []
     for name, goal in framework.goals.items():
         approach = framework.approaches[goal.approach]
-        low = approach.data.low
-        high = approach.data.high
-        most = " or more" if high == "open" else f"–{count(high)}"
-        need = f"{count(low)}{most} {plain(approach.data.unit)}"
+        data = approach.data
+        most = " or more" if data.high == "open" else f"–{count(data.high)}"
+        need = f"{count(data.low)}{most} {plain(data.unit)}"
         rows.append((name, approach.title, need, approach.compute))
     return b.table(
         "Goals and approaches", "Goal | Approach | Data | Compute", rows, quiet=True
@@ -152,34 +177,45 @@ SCHEMA = "tuneworthy/lint/1"
 
 def finding_says(finding: LintFinding) -> str:
     """A finding in words: its sentence, filled with its numbers and with words for them."""
-    n = finding.numbers
-    more: dict[str, Any] = {"count": finding.count, "of": finding.of}
-    if "outcome" in n:
-        more["outcome"] = OUTCOME_WORDS[n["outcome"]]
+    words = {**finding.numbers, "count": finding.count, "of": finding.of}
+    words |= _finding_words(finding)
+    return fill(named("findings")[finding.id], words)
+
+
+def _finding_words(finding: LintFinding) -> dict[str, str]:
+    """The words that the sentence of a finding takes for some of its numbers."""
+    numbers = finding.numbers
+    words = {}
+    if "outcome" in numbers:
+        words["outcome"] = OUTCOME_WORDS[numbers["outcome"]]
     match finding.id:
         case "bands_disagree":
-            if n["own"]:
-                more["whose"] = "its own denominator"
+            if numbers["own"]:
+                words["whose"] = "its own denominator"
             else:
-                more["whose"] = "every factor counted"
+                words["whose"] = "every factor counted"
         case "strength_tells_little":
-            bands = (
-                (name.split(" to "), count(many))
-                for name, many in n["strengths"].items()
-            )
-            more["kinds"] = listing(
-                [f"{'–'.join(dict.fromkeys(b))} {many}" for b, many in bands]
-            )
+            words["kinds"] = listing(_strength_counts(numbers["strengths"]))
         case "examples_contradict_needs":
-            needs = n["needs"].items()
-            more["taken"] = listing(
+            needs = numbers["needs"].items()
+            words["taken"] = listing(
                 [f"{plain(name)} takes {count(low)}" for name, low in needs]
             )
         case "upfront_total":
-            more["range"] = usd_range(n["usd_low"], n["usd"])
+            words["range"] = usd_range(numbers["usd_low"], numbers["usd"])
         case "example_below_table":
-            more["range"] = usd_range(n["low"], n["high"])
-    return fill(named("findings")[finding.id], {**n, **more})
+            words["range"] = usd_range(numbers["low"], numbers["high"])
+    return words
+
+
+def _strength_counts(strengths: Mapping[str, int]) -> list[str]:
+    """How often each strength occurs; ``weak to weak`` is written as one band."""
+    texts = []
+    for name, many in strengths.items():
+        low, _, high = name.partition(" to ")
+        bands = low if high in ("", low) else f"{low}–{high}"
+        texts.append(f"{bands} {count(many)}")
+    return texts
 
 
 _HOW_RIGHT = (
@@ -192,10 +228,9 @@ _HOW_RIGHT = (
 def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Document:
     """The findings, those that matter numbered, and how often the rules were right."""
     warnings = len(lint.warnings)
+    notes = "nothing to complain about"
     if warnings:
         notes = f"{several(warnings, 'thing')} to know"
-    else:
-        notes = "nothing to complain about"
     headline = f"{count(lint.combinations)} combinations of answers, {notes}."
     sections = [
         b.section("findings", "", _findings(lint)),
@@ -221,28 +256,40 @@ def _record(record: Sequence[RuleOnCases] | Unknown) -> Iterator[b.Parts]:
 
 
 def _findings(lint: Lint) -> Iterator[b.Parts]:
-    """The linter's findings, each with its combinations of answers."""
-    position = 0
+    """The linter's findings, each with its combinations of answers. Warnings are numbered."""
+    warnings = 0
     for finding in lint.findings:
-        position += finding.grade == "warning"
-        yield f"[{'ok' if finding.grade == 'note' else position}] {finding_says(finding)}"
-        n = finding.numbers
-        rules = "score | difference"
-        if finding.id == "denominator_not_count":
-            rules = f"by {number(n['denominator'])} | by {number(n['factors'])}"
-        titles = f"#for | #against | #combinations | {rules}"
-        cells = "{indicators:count} | {anti_indicators:count} | {combinations:count} | {score}"
-        table = b.records(
-            "Combinations of answers",
-            titles,
-            f"{cells} | {{difference}}",
-            finding.cells[:40],
-            quiet=True,
-        )
-        yield table if finding.cells else None
+        mark = "ok"
+        if finding.grade != "note":
+            warnings += 1
+            mark = str(warnings)
+        yield f"[{mark}] {finding_says(finding)}"
+        if finding.cells:
+            yield _combinations_table(finding)
+
+
+_MOST_COMBINATIONS = 40  #: Rows of a finding; the rest is more of the same.
+
+
+def _combinations_table(finding: LintFinding) -> b.Table:
+    """Combinations of answers with their strength by two rules, or by two denominators."""
+    rules = "score | difference"
+    if finding.id == "denominator_not_count":
+        own = number(finding.numbers["denominator"])
+        factors = number(finding.numbers["factors"])
+        rules = f"by {own} | by {factors}"
+    return b.records(
+        "Combinations of answers",
+        f"#for | #against | #combinations | {rules}",
+        "{indicators:count} | {anti_indicators:count} | {combinations:count} | {score} | "
+        "{difference}",
+        finding.cells[:_MOST_COMBINATIONS],
+        quiet=True,
+    )
 
 
 def lint_dict(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> dict[str, Any]:
+    """The findings with their sentences, and how often the rules were right, as JSON values."""
     data = lint.model_dump(mode="json")
     for row, finding in zip(data["findings"], lint.findings, strict=True):
         row["says"] = finding_says(finding)
@@ -267,19 +314,19 @@ def case_template(
     if own_framework:
         lines.append(f"framework: {own_framework}")
     lines += ["", "# What tuning should bring, the primary goal first. Any of"]
-    lines += [f"#   {line}" for line in textwrap.wrap(", ".join(framework.goals), 90)]
+    goals = textwrap.wrap(", ".join(framework.goals), 90)
+    lines += [f"#   {line}" for line in goals]
     lines.append("goals: []")
-    parts = (
-        (
-            "ceiling",
-            "The ceiling test: has prompting reached its limit?",
-            framework.ceiling,
-        ),
-        ("signals", "Signs that it has.", framework.signals),
-    )
-    for key, title, questions in parts:
-        if questions:
-            lines += ["", f"# {title}", f"{key}:", *_answers(framework, questions)]
+    if framework.ceiling:
+        lines += [
+            "",
+            "# The ceiling test: has prompting reached its limit?",
+            "ceiling:",
+        ]
+        lines += _answers(framework, framework.ceiling)
+    if framework.signals:
+        lines += ["", "# Signs that it has.", "signals:"]
+        lines += _answers(framework, framework.signals)
     if framework.indicators or framework.anti_indicators:
         lines += ["", "# Reasons for tuning.", "factors:"]
         lines += _answers(framework, framework.indicators)
@@ -289,11 +336,14 @@ def case_template(
 
 
 def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[str]:
-    width = max(map(len, questions), default=0) + 12
-    return [
-        f"{f'  {name}: unknown':<{width}}  # {safe(framework.filled(criterion.ask, criterion))}"
-        for name, criterion in questions.items()
-    ]
+    """A line for each question, unanswered, with its text as a comment in a column of its own."""
+    answers = {name: f"  {name}: unknown" for name in questions}
+    width = max((len(answer) for answer in answers.values()), default=0)
+    lines = []
+    for name, criterion in questions.items():
+        ask = safe(framework.filled(criterion.ask, criterion))
+        lines.append(f"{answers[name]:<{width}}   # {ask}")
+    return lines
 
 
 FOR_TRYING = "It is for trying things out: it shows how a lab works, and no product should rest on it."
@@ -343,17 +393,19 @@ def models_report(
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
         "this machine were asked. Nothing was sent anywhere else."
     )
-    endpoints = endpoint_rows(known)
-    every = _titled(
-        "Endpoints known by name", "Endpoint | State", endpoints, detail=True
-    )
-    within = _titled("Inside this program", "Model | State", [inside], detail=True)
-    facts = [*_end_facts(own, listed), *_endpoint_facts(known, ready)]
+    facts = [*_endpoint_facts(known, ready)]
+    if not own:  # the models of a case have their ends beside them
+        facts = [*_end_facts(listed), *facts]
     sections = [
         *_model_sections(own, ends, listed),
         b.section("called", "", b.facts(facts)),
-        every,
-        within,
+        _titled(
+            "Endpoints known by name",
+            "Endpoint | State",
+            endpoint_rows(known),
+            detail=True,
+        ),
+        _titled("Inside this program", "Model | State", [inside], detail=True),
         b.section("keys", "", keys, detail=True),
     ]
     more = "More: --all lists each endpoint with its key and state, --ends every model that ends"
@@ -377,37 +429,34 @@ def _model_sections(
 ) -> Iterator[b.Section]:
     """The models of a case with their ends. Without a case, the listed ones."""
     if own:
-        rows = []
-        for served in own:
-            end = ends.get(served.name)
-            rows.append(
-                (served.name, _state(served), _price(served), day(end) if end else "")
-            )
+        rows = [_own_row(served, ends.get(served.name)) for served in own]
         yield _titled("Models of the case", "Model | State | Price | Ends", rows)
         return
-    stay = [model for model in listed if model.ends is None]
-    go = [model for model in listed if model.ends is not None]
     titles = "Model | #In | #Out"
-    first = map(_listed_row, stay[:_FIRST_LISTED])
-    yield b.section("listed", "", b.table("List prices", titles, first, quiet=True))
-    if len(stay) > _FIRST_LISTED:
-        others = map(_listed_row, stay[_FIRST_LISTED:])
+    staying = [_listed_row(model) for model in listed if model.ends is None]
+    first = b.table("List prices", titles, staying[:_FIRST_LISTED], quiet=True)
+    yield b.section("listed", "", first)
+    others = staying[_FIRST_LISTED:]
+    if others:
         yield _titled("Other models that stay", titles, others, detail=True)
-    if go:
-        ending = [(*_listed_row(model), day(model.ends)) for model in go if model.ends]
+    ending = [(*_listed_row(model), day(model.ends)) for model in listed if model.ends]
+    if ending:
         yield _titled(
             "Models that end", "Model | #In | #Out | Ends", ending, detail=True
         )
 
 
-def _end_facts(
-    own: Sequence[Served], listed: Sequence[PricedModel]
-) -> Iterator[tuple[str, str]]:
-    """How many of the listed models end, and when; nothing for the models of a case."""
-    by_day = Counter(model.ends for model in listed if model.ends is not None)
-    says = [f"{number} on {day(end)}" for end, number in sorted(by_day.items())]
-    if says and not own:
-        yield "Models that end", ", ".join(says)
+def _own_row(served: Served, end: date | None) -> tuple[str, str, str, str]:
+    """A model of a case: its name, state and price, and the day it ends, if any."""
+    return served.name, _state(served), _price(served), day(end) if end else ""
+
+
+def _end_facts(listed: Sequence[PricedModel]) -> Iterator[tuple[str, str]]:
+    """How many of the listed models end, and when; nothing where none does."""
+    models_by_day = Counter(model.ends for model in listed if model.ends is not None)
+    if models_by_day:
+        ends = [f"{many} on {day(end)}" for end, many in sorted(models_by_day.items())]
+        yield "Models that end", ", ".join(ends)
 
 
 def _listed_row(model: PricedModel) -> tuple[str, str, str]:
@@ -455,58 +504,74 @@ def models_dict(
     listed: Sequence[PricedModel],
 ) -> str:
     """The models and endpoints as JSON."""
-    models = [_served_dict(served) for served in own]
-    for model in models:
-        end = ends.get(model["name"])
-        model["ends"] = None if end is None else end.isoformat()
+    models = [
+        {**_served_dict(served), "ends": _day_text(ends.get(served.name))}
+        for served in own
+    ]
     prices = [
         {
             "name": model.name,
             "usd_per_mtok": {"input": model.price.input, "output": model.price.output},
             "price_from": model.price.catalogue,
-            "ends": None if model.ends is None else model.ends.isoformat(),
+            "ends": _day_text(model.ends),
         }
         for model in listed
     ]
-    endpoints = [_served_dict(served) for served in known]
     return json_text(
         {
             "models": models,
-            "endpoints": endpoints,
+            "endpoints": [_served_dict(served) for served in known],
             "embedded": embedded,
             "listed": prices,
         }
     )
 
 
+def _day_text(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
 def _served_dict(served: Served) -> dict[str, Any]:
+    """A model or an endpoint as JSON values; None for what it hasn't."""
     price = served.price
+    usd_per_mtok = None
+    price_from = None
+    if price is not None:
+        usd_per_mtok = {"input": price.input, "output": price.output}
+        price_from = _source(served, price)
     return {
         "name": served.name,
         "base_url": served.base_url or None,
         "state": served.state,
         "key_from": served.key_from or None,
-        "usd_per_mtok": price and {"input": price.input, "output": price.output},
-        "price_from": price and _source(served, price),
+        "usd_per_mtok": usd_per_mtok,
+        "price_from": price_from,
         "models": list(served.models),
         "why": served.why or None,
     }
 
 
 def _source(served: Served, price: Price) -> str:
+    """Where a price is from: a catalogue, the case, or no bill at all."""
+    if price.catalogue:
+        return price.catalogue
     if served.state == "inside":
-        origin = "runs on this machine"
-    else:
-        origin = "stated in the case"
-    return price.catalogue or origin
+        return "runs on this machine"
+    return "stated in the case"
 
 
 def _state(served: Served) -> str:
-    names = ", ".join(served.models[:5]) + (", …" if len(served.models) > 5 else "")
+    """The state of an endpoint in words, with the first models that it answers for."""
     text = fill(named("served")[served.state], served)
-    if served.state == "answers" and names:
-        return f"{text}: {names}"
-    return text
+    if served.state != "answers" or not served.models:
+        return text
+    names = ", ".join(served.models[:_MOST_NAMES])
+    if len(served.models) > _MOST_NAMES:
+        names += ", …"
+    return f"{text}: {names}"
+
+
+_MOST_NAMES = 5  #: Models of an endpoint that are named; a hub has hundreds.
 
 
 def _price(served: Served) -> str:

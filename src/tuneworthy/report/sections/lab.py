@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tuneworthy.model.base import Record, Unknown, json_text
 from tuneworthy.model.lab import (
@@ -30,8 +30,10 @@ from tuneworthy.words import (
     small_usd,
 )
 
-MEASURED = "#Quality | #No answer | #USD a case | #p95"
-MOST_ARMS = 50
+MEASURED = (
+    "#Quality | #No answer | #USD a case | #p95"  #: Columns of every table of arms.
+)
+MOST_ARMS = 50  #: Rows of such a table.
 
 CORRECT = (
     "correct that, or take the arm out of the case. Then run it again, with --ask-again if calls "
@@ -92,28 +94,37 @@ def signed_interval(value: float, low: float, high: float) -> str:
 
 
 def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
-    """Rows with the cost of all calls of a lab so far, and the reason if it stopped early."""
-    paid = small_usd(spend.paid)
-    calls = counted(spend.calls, "call")
-    text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
-    if spend.failed:
-        text += f". {count(spend.failed)} more failed"
-    if spend.in_doubt:
-        text += f". {count(spend.in_doubt)} in doubt may have cost {small_usd(spend.held)} more"
-    if spend.miscounted:
-        answers = counted(spend.miscounted, "answer")
-        text += f". {answers} came with an impossible count of tokens: each counts at its most"
-    if spend.brought:
-        text += f". {counted(spend.brought, 'answer')} came with the folder, not checked here"
-    if spend.paid > spend.cap:
-        text += ". If your bill says less, correct it: --billed USD"
-    if saved:
-        text += f". The race saved {counted(saved, 'call')}"
-    if spend.hosts:
-        text += f". Calls went to {listing(spend.hosts)}"
-    yield "Spent", text
+    """Rows with the cost of all calls of a lab so far, and the reason if it stopped early.
+
+    ``saved`` is the number of calls that the race made unnecessary.
+    """
+    yield "Spent", ". ".join(_spent_sentences(spend, saved))
     if stopped:
         yield "Stopped", f"{stopped}. Paid answers are kept: run it again to continue"
+
+
+def _spent_sentences(spend: Spend, saved: int) -> Iterator[str]:
+    """Say what was paid, then everything about the calls that a reader has to know."""
+    calls = counted(spend.calls, "call")
+    paid = small_usd(spend.paid)
+    yield f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
+    if spend.failed:
+        yield f"{count(spend.failed)} more failed"
+    if spend.in_doubt:
+        at_most = small_usd(spend.held)
+        yield f"{count(spend.in_doubt)} in doubt may have cost {at_most} more"
+    if spend.miscounted:
+        answers = counted(spend.miscounted, "answer")
+        yield f"{answers} came with an impossible count of tokens: each counts at its most"
+    if spend.brought:
+        answers = counted(spend.brought, "answer")
+        yield f"{answers} came with the folder, not checked here"
+    if spend.paid > spend.cap:
+        yield "If your bill says less, correct it: --billed USD"
+    if saved:
+        yield f"The race saved {counted(saved, 'call')}"
+    if spend.hosts:
+        yield f"Calls went to {listing(spend.hosts)}"
 
 
 def cut_off_text(spend: Spend | None, stopped_by: StopKind) -> str:
@@ -134,6 +145,7 @@ def ask_again_text(spend: Spend, command: str) -> str:
 
 
 def judge_text(plan: JudgePlan, named: str, own: int) -> str:
+    """Say which grader scored, and of how many arms it wrote the outputs itself."""
     text = f"{named} by {plan.file}. Its word alone reports nothing"
     if own:
         text += f". It wrote the outputs of {several(own, 'arm')} itself, and may favour them"
@@ -141,6 +153,7 @@ def judge_text(plan: JudgePlan, named: str, own: int) -> str:
 
 
 def contrast_text(contrast: Contrast) -> str:
+    """The difference of an arm from the first, and whether it is clear or how to make it so."""
     text = f"{contrast.second}: {difference_text(contrast)}"
     if isinstance(contrast.difference, Unknown):
         return text
@@ -156,10 +169,9 @@ def rerun_text(result: CeilingResult | RetrievalResult, command: str) -> str:
     """How to continue a run that ended early. If its cap ended it, ask the price of the rest first."""
     if result.stopped_by == "cap":
         return f"see what the rest costs: {command} --dry-run"
-    cap = result.spend.cap if result.spend else 0
-    if not cap:
+    if result.spend is None or not result.spend.cap:  # it ran without a cap
         return command
-    return f"{command} --budget {cap:.15g}"
+    return f"{command} --budget {result.spend.cap:.15g}"
 
 
 STATES = named("states")
@@ -167,8 +179,8 @@ STATES = named("states")
 
 
 def plan_text(plan: VerifyPlan | PilotPlan, when: str) -> str:
-    """When a plan was written down; of one that came with the folder that nobody knows it here."""
+    """Say when a plan was written down, and whether it came with the folder."""
     text = f"written down on {day(plan.written_on)}, {when}"
-    return (
-        f"{text}. It came with the folder, not checked here" if plan.brought else text
-    )
+    if plan.brought:
+        return f"{text}. It came with the folder, not checked here"
+    return text

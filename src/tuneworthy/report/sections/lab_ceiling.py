@@ -17,6 +17,7 @@ from tuneworthy.model.lab import (
     Proposing,
     RewardSignal,
     RubricGain,
+    TunedChange,
 )
 from tuneworthy.money.worth import cases_note, cases_worth
 from tuneworthy.report import blocks as b
@@ -68,22 +69,26 @@ UNUSABLE = "nothing the judge said could be used: try another --judge-model"
 
 
 def judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
-    if judge is not None:
-        items = [
-            _judged_arm(arm) for arm in judge.arms if arm.part == "report" or arm.labels
-        ]
-        if judge.own:
-            items.append(
-                f"It wrote the outputs of {several(len(judge.own), 'arm')} itself."
-            )
-        title = "The judge (the model that grades) against people"
-        yield b.section("lab-judge", title, b.bullets(items))
+    """The section on a grader compared with people; none where rules scored."""
+    if judge is None:
+        return
+    # without labels, the grader's word on the cases for selecting is on the board
+    items = [
+        _judged_arm(arm) for arm in judge.arms if arm.part == "report" or arm.labels
+    ]
+    if judge.own:
+        items.append(
+            f"It wrote the outputs of {several(len(judge.own), 'arm')} itself."
+        )
+    title = "The judge (the model that grades) against people"
+    yield b.section("lab-judge", title, b.bullets(items))
 
 
 def _judged_arm(judged: JudgedArm) -> str:
     """An arm: the grader's score alone, its bias, and the agreement of people."""
     part = "" if judged.part == "report" else ", on the cases for selecting"
-    text = f"{judged.arm}{part}: {text_or_unknown(judged.judge, quality, 'not run')} {ALONE}, "
+    score = text_or_unknown(judged.judge, quality, "not run")
+    text = f"{judged.arm}{part}: {score} {ALONE}, "
     if isinstance(judged.bias, Unknown):
         return f"{text}no output of {count(judged.missing)} is labelled"
     bias = signed_interval(judged.bias.value, judged.bias.low, judged.bias.high)
@@ -115,15 +120,25 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
 def label_command(
     judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool
 ) -> str:
-    """The command to label missing outputs, or "" for none; ``choose`` adds those for selecting."""
+    """The command to label missing outputs, or "" where no label is missing.
+
+    ``lab`` names the labels that a result needs. ``choose`` also asks for labels on the cases for
+    selecting, once none of the others is missing.
+    """
     missing = judge.missing("report")
-    what = lab if missing else "choose"
-    if choose:
-        missing = missing or judge.missing("select")
+    labels_for = lab
+    if not missing:
+        labels_for = "choose"
+        if choose:
+            missing = judge.missing("select")
+    if not missing:
+        return ""
     file = argument(rubric or judge.plan.file)
-    command = f"tuneworthy evalset export {folder} --labeller NAME --rubric {file} --for {what}"
-    text = f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
-    return text if missing else ""
+    command = (
+        f"tuneworthy evalset export {folder} --labeller NAME --rubric {file} "
+        f"--for {labels_for}"
+    )
+    return f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
 
 
 BEST_OF_MANY = "The best of many looks too good here: only held-out cases count."
@@ -133,10 +148,13 @@ _MENDS = named("mends")
 
 
 def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
-    record = result.model_dump(mode="json")
+    """The result of a ceiling lab as JSON, with the verdict on its case."""
     verdict = {
-        name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "rule")
+        "outcome": dossier.verdict.outcome,
+        "answer": dossier.verdict.answer,
+        "rule": dossier.verdict.rule,
     }
+    record = result.model_dump(mode="json")
     return json_text({"schema": "tuneworthy/ceiling/1", **record, "verdict": verdict})
 
 
@@ -149,14 +167,16 @@ def ceiling_document(
     rubric: str = "",
 ) -> b.Document:
     """The document of a ceiling lab; ``folder`` and ``rubric`` are as the user wrote them."""
-    sections = ceiling_sections(result, dossier, before)
     rows = spent_rows(result.spend, result.calls_saved, result.stopped)
-    spent = [sentence(f"{label}: {text}") for label, text in rows]
-    now = f"Now: {_next(result, dossier, argument(folder), rubric)}"
     note = cases_note(dossier.investment)
-    after = [note] if note else []
-    answer = ceiling_answer(result)
-    return b.Document("", answer, sections, byline=spent, after=after, lead=now)
+    return b.Document(
+        "",
+        ceiling_answer(result),
+        ceiling_sections(result, dossier, before),
+        byline=[sentence(f"{label}: {text}") for label, text in rows],
+        after=[note] if note else [],
+        lead=f"Now: {_next(result, dossier, argument(folder), rubric)}",
+    )
 
 
 def ceiling_answer(result: CeilingResult) -> str:
@@ -164,11 +184,12 @@ def ceiling_answer(result: CeilingResult) -> str:
     if isinstance(result.reported, Unknown):
         why = cut_off_text(result.spend, result.stopped_by) or _best(result)
         return sentence(f"no result yet: {why}")
-    held = f"{share_text(result.reported)} on {count(result.report)} held-out cases"
-    best = f"{result.best} is the best prompt: {held}"
+    score = f"{share_text(result.reported)} on {count(result.report)} held-out cases"
+    best = f"{result.best} is the best prompt: {score}"
     baselines = list(_baselines_ahead(result))
     if baselines:
-        best = f"{baselines[0]}. The best prompt: {held}"
+        no_model, *_ = baselines  # one of them says enough for a headline
+        best = f"{no_model}. The best prompt: {score}"
     if isinstance(result.target, Unknown):
         return f"{best}."
     wanted = quality(result.target)
@@ -185,36 +206,36 @@ def ceiling_sections(
     """The sections of a ceiling lab: result, arms, checks, proposals, judge, parts, and failures."""
     by = f", {ALONE}" if result.judge else ""
     board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
-    of = f"On {count(result.report)} held-out cases"
+    title = f"On {count(result.report)} held-out cases"
     checks = _checks(result, dossier, before)
     sections = [
-        b.section("lab-result", of, b.facts(ceiling_rows(result))),
+        b.section("lab-result", title, b.facts(ceiling_rows(result))),
         b.section("lab-arms", board, _board(result, board), board_note(result)),
         b.section("lab-checks", "What it says about the case", checks),
     ]
-    made = result.proposing
-    if not isinstance(made, Unknown):
-        shown = counted(made.shown, "case")
-        title = f"Searched with {made.model}, from {listing(made.parents)} on {shown} of its own"
-        sections.append(
-            b.section("lab-proposals", title, b.facts(_proposed(made, result)))
-        )
+    if not isinstance(result.proposing, Unknown):
+        sections.append(_proposals_section(result.proposing, result))
     sections += judge_section(result.judge)
     if result.reward is not None:
         title = "What reinforcement tuning would learn from, on held-out cases"
-        sections.append(
-            b.section("lab-reward", title, b.facts(reward_rows(result.reward)))
-        )
+        rows = b.facts(reward_rows(result.reward))
+        sections.append(b.section("lab-reward", title, rows))
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
         shares = ((row.part, share_text(row), count(row.n)) for row in result.parts)
         table = b.table(title, "Field or class | #Right | #Cases", shares, quiet=True)
         sections.append(b.section("lab-parts", title, table))
     if result.failures:
-        sections.append(
-            b.section("lab-failures", "Where the best prompt fails", _failures(result))
-        )
+        title = "Where the best prompt fails"
+        sections.append(b.section("lab-failures", title, _failures(result)))
     return tuple(sections)
+
+
+def _proposals_section(proposing: Proposing, result: CeilingResult) -> b.Section:
+    shown = counted(proposing.shown, "case")
+    parents = listing(proposing.parents)
+    title = f"Searched with {proposing.model}, from {parents} on {shown} of its own"
+    return b.section("lab-proposals", title, b.facts(_proposed(proposing, result)))
 
 
 _REWARD = {
@@ -247,26 +268,31 @@ def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
 
 def board_row(row: ArmResult) -> tuple[str, ...]:
     """The arm, its quality with its interval, cases without an answer, cost, and latency."""
-    notes = []
+    notes = list(_arm_notes(row))
+    beside = f" ({', '.join(notes)})" if notes else ""
+    score = share_text(row.quality, "not measured" if _was_asked(row) else "not run")
+    # a baseline calls no model, so no answer can be missing
+    missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
+    cost = text_or_unknown(row.usd_per_case, small_usd)
+    time = text_or_unknown(row.latency_p95_s, seconds_text)
+    return f"{row.arm.id}{beside}", score, missing, cost, time
+
+
+def _arm_notes(row: ArmResult) -> Iterator[str]:
+    """What a reader has to know beside an arm's name."""
     if row.dropped_after is not None:
-        notes.append(f"left behind after {count(row.dropped_after)}")
+        yield f"left behind after {count(row.dropped_after)}"
     if isinstance(row.quality, Unknown) and "(it takes no " in row.quality.ask:
         # the ask says in brackets which parameter the model takes none of, then what to do
         _, _, about = row.quality.ask.partition("(it ")
         refusal, _, _ = about.partition(":")
-        notes.append(refusal)
+        yield refusal
     if not isinstance(row.thinking, Unknown):
-        notes.append(f"{share(row.thinking)} of its output is thinking")
+        yield f"{share(row.thinking)} of its output is thinking"
     if row.aloud:
-        notes.append("thinks in the open")
+        yield "thinks in the open"
     if row.unjudged:
-        notes.append(f"{count(row.unjudged)} not judged")
-    beside = f" ({', '.join(notes)})" if notes else ""
-    missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
-    score = share_text(row.quality, "not measured" if _was_asked(row) else "not run")
-    cost = text_or_unknown(row.usd_per_case, small_usd)
-    time = text_or_unknown(row.latency_p95_s, seconds_text)
-    return f"{row.arm.id}{beside}", score, missing, cost, time
+        yield f"{count(row.unjudged)} not judged"
 
 
 def _was_asked(row: ArmResult) -> bool:
@@ -279,12 +305,11 @@ def board_note(result: CeilingResult) -> str:
     note = BEST_OF_MANY
     if not isinstance(result.tied, Unknown):
         note += f" {_order_text(result.tied)}"
-    if not result.arms:
-        return note
-    first = result.arms[0]
-    if first.arm.kind != "baseline" or isinstance(first.quality, Unknown):
-        return note
-    return f"{note} Ahead here is {first.arm.id}, which calls no model."
+    if result.arms:
+        first, *_ = result.arms
+        if first.arm.kind == "baseline" and not isinstance(first.quality, Unknown):
+            note += f" Ahead here is {first.arm.id}, which calls no model."
+    return note
 
 
 def _order_text(tied: Sequence[str]) -> str:
@@ -311,15 +336,21 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     rows = [board_row(arm) for arm in result.arms[:MOST_ARMS]]
     table = b.table(title, f"Arm | {MEASURED}", rows, quiet=True)
     target = None if isinstance(result.target, Unknown) else result.target
-    board = charts.board(result.arms, target)
-    some = ""
+    says = "{says} On the cases for selecting."
     if len(result.arms) > charts.MOST_ROWS:
-        some = f" The first {few(charts.MOST_ROWS)} of {few(len(result.arms))} arms."
-    says = f"{{says}} On the cases for selecting.{some}"
-    yield captioned(board, table, id="lab-board", table_is="open", says=says) or table
-    more = len(result.arms) - MOST_ARMS
-    if more > 0:
-        yield b.Prose(f"and {few(more)} more", "small")
+        drawn = few(charts.MOST_ROWS)
+        says += f" The first {drawn} of {few(len(result.arms))} arms."
+    picture = captioned(
+        charts.board(result.arms, target),
+        table,
+        id="lab-board",
+        table_is="open",
+        says=says,
+    )
+    yield picture or table
+    left_out = len(result.arms) - MOST_ARMS
+    if left_out > 0:
+        yield b.Prose(f"and {few(left_out)} more", "small")
 
 
 def _tried_rows(result: CeilingResult) -> Rows:
@@ -329,9 +360,12 @@ def _tried_rows(result: CeilingResult) -> Rows:
     differ = "differs" if result.prompts == 1 else "differ"
     prompts = f"{several(result.prompts, 'prompt')} that {differ}"
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
-    efforts = dict.fromkeys(row.arm.effort for row in result.arms if row.arm.effort)
+    efforts: list[str] = []  # of thinking, in the order of the board
+    for row in result.arms:
+        if row.arm.effort and row.arm.effort not in efforts:
+            efforts.append(row.arm.effort)
     if efforts:
-        tried += f", at efforts {listing(tuple(efforts))}"
+        tried += f", at efforts {listing(efforts)}"
     yield "Tried", tried
     if result.search.ended == "none" and result.search.why:
         yield "No search", result.search.why
@@ -339,25 +373,18 @@ def _tried_rows(result: CeilingResult) -> Rows:
 
 def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, its comparisons, the ceiling, and how far prompts were searched."""
-    judge = result.judge
     for text in _baselines_ahead(result):
         yield "No model", text
     yield "Best prompt", _best(result)
-    if judge is not None and judge.chosen_by == "people":
-        yield "Chosen", "by people's labels on the cases for selecting"
-    elif judge is not None and judge.chosen_by == "judge":
-        yield (
-            "Chosen",
-            f"{ALONE}, so it may have chosen badly. To check: label with --for choose",
-        )
-    yield from (("Against", contrast_text(contrast)) for contrast in result.contrasts)
+    if result.judge is not None:
+        yield from _chosen_rows(result.judge)
+    for contrast in result.contrasts:
+        yield "Against", contrast_text(contrast)
     for row in result.rivals:
         cost = text_or_unknown(row.usd_per_case, small_usd)
         time = text_or_unknown(row.latency_p95_s, seconds_text)
-        yield (
-            "Enough?",
-            f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95",
-        )
+        score = share_text(row.quality)
+        yield "Enough?", f"{score}: {row.arm.id}, {cost} a case, {time} at p95"
     yield "Ceiling", _ceiling(result)
     yield from _tried_rows(result)
     for row in result.arms:
@@ -368,21 +395,34 @@ def ceiling_rows(result: CeilingResult) -> Rows:
             ]
             yield "Steps", f"of {row.arm.id}: {listing(costs)} at p95"
     yield from _oddities(result)
-    if len(result.curve) > 1 and judge is None:
+    # the curve of a grader's scores would be its word alone
+    if len(result.curve) > 1 and result.judge is None:
         yield "Best so far", _curve_text(result)
+
+
+def _chosen_rows(judge: JudgeOf) -> Rows:
+    """Who chose the best arm where a grader scored; none while nobody has."""
+    if judge.chosen_by == "people":
+        yield "Chosen", "by people's labels on the cases for selecting"
+    elif judge.chosen_by == "judge":
+        check = "To check: label with --for choose"
+        yield "Chosen", f"{ALONE}, so it may have chosen badly. {check}"
 
 
 def _baselines_ahead(result: CeilingResult) -> Iterator[str]:
     """A sentence for each way without a model that the best prompt isn't better than."""
-    free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
+    baselines = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
     for contrast in result.contrasts:
-        if contrast.second not in free or not contrast.n:
+        if contrast.second not in baselines or not contrast.n:
             continue
         # the difference is the best prompt's less the other's
         ahead = not isinstance(contrast.difference, Unknown) and contrast.high < 0
         if ahead or contrast.told_apart == "no":
-            is_ = "is better than" if ahead else "can't be distinguished from"
-            yield f"{contrast.second} {is_} the best prompt, costs nothing and is instant"
+            compares = "is better than" if ahead else "can't be distinguished from"
+            yield (
+                f"{contrast.second} {compares} the best prompt, costs nothing and is "
+                "instant"
+            )
 
 
 #: Models that answered in place of others, of which a line is written.
@@ -394,28 +434,28 @@ def _oddities(result: CeilingResult) -> Rows:
 
     They thought in the open, refused parameters, or another model answered.
     """
-    aloud = sum(row.aloud for row in result.arms)
+    aloud = sum(row.aloud for row in result.arms)  # answers
     if aloud:
-        models = listing(
-            tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud))
-        )
-        yield (
-            "Thinking",
-            f"in the open, by {models}: cut from {several(aloud, 'answer')}",
-        )
+        models: list[str] = []
+        for row in result.arms:
+            if row.aloud and row.arm.model not in models:
+                models.append(row.arm.model)
+        cut_from = several(aloud, "answer")
+        yield "Thinking", f"in the open, by {listing(models)}: cut from {cut_from}"
     yield from answered_by_others(result.arms)
-    changed = {
-        row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed
-    }
+    # every arm of a model is sent the same
+    changed = {row.arm.model: row.changed for row in result.arms if row.changed}
     if changed:
-        yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
+        texts = [f"{model}: {', '.join(sent)}" for model, sent in changed.items()]
+        yield "Sent", "; ".join(texts)
 
 
 def answered_by_others(rows: Iterable[ArmResult]) -> Rows:
     """Models that answered instead of those that were asked."""
-    others = Counter[tuple[str, str]]()
+    others = Counter[tuple[str, str]]()  # answers by the models asked and answering
     for row in rows:
-        others.update({(row.arm.model, name): n for name, n in row.others.items()})
+        for name, n in row.others.items():
+            others[row.arm.model, name] += n
     for (asked, name), n in others.most_common(_MOST_OTHERS):
         yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
 
@@ -432,11 +472,12 @@ def _best(result: CeilingResult) -> str:
     best = f"{share_text(result.reported)} by {result.scorer}: {result.best}"
     if not result.failures:
         return best
-    of = result.failures[0].of
-    right = of - sum(failure.n for failure in result.failures)
-    if abs(right / of - result.reported.value) < _SAME:
-        return best
-    return f"{best}. Every part is right in {count(right)} of {count(of)} cases"
+    first, *_ = result.failures
+    cases = first.of  # every kind of failure counts in the same cases
+    right = cases - sum(failure.n for failure in result.failures)
+    if abs(right / cases - result.reported.value) < _SAME:
+        return best  # the score counts whole answers already
+    return f"{best}. Every part is right in {count(right)} of {count(cases)} cases"
 
 
 def lacks_answers(result: CeilingResult) -> bool:
@@ -476,14 +517,21 @@ def _ceiling(result: CeilingResult) -> str:
         return f"not judged: {_why_stopped(result)}"
     if isinstance(result.target, Unknown):
         return f"not judged: {result.target.ask}"
-    upper = text_or_unknown(result.upper, lambda at: f", upper bound {quality(at)}")
-    ends = f" (target {quality(result.target)}{upper})"
     reached = _REACHED.get(result.reached) or _open_text(result.judge, result.best)
-    needed = result.cases_needed
+    text = reached or "not judged: no prompt was scored"
+    upper = ""
+    if not isinstance(result.upper, Unknown):
+        upper = f", upper bound {quality(result.upper)}"
+    text += f" (target {quality(result.target)}{upper})"
+    # with a grader, labels are lacking and not cases
     if result.reached == "too_few_cases" and result.judge is None:
-        ask = needed.ask if isinstance(needed, Unknown) else ""
-        ends += f"; {text_or_unknown(needed, lambda n: f'about {count(n)} are needed', ask)}"
-    return (reached or "not judged: no prompt was scored") + ends
+        needed = result.cases_needed
+        if isinstance(needed, Unknown):
+            settles = needed.ask
+        else:
+            settles = f"about {count(needed)} are needed"
+        text += f"; {settles}"
+    return text
 
 
 def _grade_text(search: PromptSearch) -> str:
@@ -507,39 +555,38 @@ def _curve_text(result: CeilingResult) -> str:
     reached_after: dict[float, int] = {}  # arms that it took to get to each best value
     for point in result.curve:
         reached_after.setdefault(point.best, point.arms)
-    values = sorted(reached_after)
+    rises = sorted(reached_after)
     text = ", ".join(
-        f"{quality(value)} after {count(reached_after[value])}" for value in values[-6:]
+        f"{quality(value)} after {count(reached_after[value])}"
+        for value in rises[-_LAST_RISES:]
     )
-    since = result.curve[-1].arms - reached_after[values[-1]]
+    since = result.curve[-1].arms - reached_after[rises[-1]]
     if since:
         return f"{text}, and no better in the {few(since)} since"
     return f"{text} arms"
 
 
+_LAST_RISES = (
+    6  #: Of the best score: earlier ones say little about what is left to gain.
+)
+
+
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:
     """How many wrong answers tuning could change, and each kind of them with two examples."""
     kinds = result.failures
-    tuned = result.tuned
-    if tuned is not None:
-        lost = ""
-        if tuned.broken:
-            lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
-        yield (
-            f"{tuned.arm} (tuned) is right on {count(tuned.fixed)} of the {count(tuned.of)} cases "
-            f"that the best prompt gets wrong{lost}."
-        )
-    counts = Counter[str]()
+    if result.tuned is not None:
+        yield _tuned_text(result.tuned)
+    failures = Counter[str]()
     for kind in kinds:
-        counts[kind.mends] += kind.n
-    could = counts["yes"]
-    cannot = counts["no"]
-    if could + cannot:
+        failures[kind.mends] += kind.n
+    could = failures["yes"]
+    cannot = failures["no"]
+    if could or cannot:
         yield (
             f"By their form, tuning could change {count(could)} of "
-            f"{count(counts.total())}, and can't change {count(cannot)}."
+            f"{count(failures.total())}, and can't change {count(cannot)}."
         )
-    elif tuned is None:
+    elif result.tuned is None:
         yield (
             "The answers alone don't show what tuning would change. Add a tuned model to this lab, "
             "or run a pilot."
@@ -547,6 +594,17 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
     for kind in kinds:
         title = f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}; {_MENDS[kind.mends]}"
         yield b.part(title, b.bullets(kind.examples[:2]))
+
+
+def _tuned_text(tuned: TunedChange) -> str:
+    """Say how many wrong answers of the best prompt a tuned model has right, and the reverse."""
+    lost = ""
+    if tuned.broken:
+        lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
+    return (
+        f"{tuned.arm} (tuned) is right on {count(tuned.fixed)} of the {count(tuned.of)} cases "
+        f"that the best prompt gets wrong{lost}."
+    )
 
 
 def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> Rows:
@@ -557,9 +615,11 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     shown = [
         checks[name].title for name, state in result.checks.items() if state == "yes"
     ]
+    text = f"shown: {listing(shown) or 'none'}"
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
-    still = f". Still open: {listing(unknown)}" if unknown else ""
-    yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
+    if unknown:
+        text += f". Still open: {listing(unknown)}"
+    yield "Checks", text
     was = ANSWER_WORDS[before.verdict.answer]
     now = ANSWER_WORDS[dossier.verdict.answer]
     yield "Answer", moved(was, now)
@@ -569,17 +629,13 @@ def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts
     """The checks of the ceiling test that a lab has shown."""
     if result.stopped:
         return f"No conclusion: {_why_stopped(result)}. Run it again to finish."
-    rows = [
-        (
-            check.title,
-            "yes" if result.checks.get(name) == "yes" else "unknown",
-            check.state,
-        )
-        for name, check in dossier.ceiling.checks.items()
-    ]
+    rows = []
+    for name, check in dossier.ceiling.checks.items():
+        shown = "yes" if result.checks.get(name) == "yes" else "unknown"
+        rows.append((check.title, shown, check.state))
     title = f"The {few(len(rows))} checks of the ceiling test"
-    titles = "Check | Shown by this lab"
-    table = b.table(title, f"{titles} | In the case", rows, detail=True)
+    titles = "Check | Shown by this lab | In the case"
+    table = b.table(title, titles, rows, detail=True)
     return b.facts(answered_rows(result, dossier, before)), table
 
 
@@ -587,52 +643,53 @@ def _next(
     result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
 ) -> str:
     """The next step: a command where the folder is known, an instruction for the page otherwise."""
-    judge = result.judge
-    target = result.target
-    needed = result.cases_needed
     if result.stopped:
         return _next_of_stopped(result, folder)
-    if judge is not None and not result.best:
-        return UNUSABLE
-    if judge is not None:
-        choose = result.reached == "unknown" and not isinstance(target, Unknown)
-        where = folder or "."
-        label = label_command(judge, where, rubric, "report", choose=choose)
-        if label:
-            return label
-    if isinstance(target, Unknown):
+    if result.judge is not None:
+        next_of_judge = _next_of_judge(result, result.judge, folder or ".", rubric)
+        if next_of_judge:
+            return next_of_judge
+    if isinstance(result.target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
-    worth = cases_worth(dossier.investment)
-    enough = worth is not None and not worth.usd
-    final = judge is None and (isinstance(needed, Unknown) or enough)
-    if result.reached != "too_few_cases" or final:
-        if folder is None:
-            return "added to the evidence, and the verdict is updated"
-        return f"tuneworthy decide {folder}"
-    if judge is not None or isinstance(needed, Unknown):
-        return f"let people label more, with a larger --labels, {_AGAIN}"
-    more = count(needed - result.select - result.report)
-    return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
+    if result.reached == "too_few_cases":
+        if result.judge is not None:
+            return f"let people label more, with a larger --labels, {_AGAIN}"
+        needed = result.cases_needed
+        worth = cases_worth(dossier.investment)
+        is_worth_it = worth is None or worth.usd
+        if not isinstance(needed, Unknown) and is_worth_it:
+            more = count(needed - result.select - result.report)
+            return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
+    if folder is None:
+        return "added to the evidence, and the verdict is updated"
+    return f"tuneworthy decide {folder}"
+
+
+def _next_of_judge(
+    result: CeilingResult, judge: JudgeOf, folder: str, rubric: str
+) -> str:
+    """The next step where a grader scored; empty where no label is missing."""
+    if not result.best:
+        return UNUSABLE
+    # without a target nothing has to be bounded, so labels on the others settle nothing
+    choose = result.reached == "unknown" and not isinstance(result.target, Unknown)
+    return label_command(judge, folder, rubric, "report", choose=choose)
 
 
 def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
-    """How to continue a lab that ended early."""
+    """How to continue a lab that ended early; ``folder`` is None on the page."""
     command = "" if folder is None else f"tuneworthy ceiling {folder}"
     if cut_off_text(result.spend, result.stopped_by):
         return ask_again_text(result.spend, command)
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
-    unanswered = result.stopped_by == "unanswered"
-    if (
-        unanswered
-        and result.judge is not None
-        and any(row.unjudged for row in result.arms)
-    ):
-        return UNUSABLE
-    if unanswered and _same_words(result):
-        if any(row.wrapped for row in result.arms):
-            return UNWRAP
-        return LOOK_AT_WORDS
+    if result.stopped_by == "unanswered":
+        was_unjudged = any(row.unjudged for row in result.arms)
+        if result.judge is not None and was_unjudged:
+            return UNUSABLE
+        if _same_words(result):
+            was_wrapped = any(row.wrapped for row in result.arms)
+            return UNWRAP if was_wrapped else LOOK_AT_WORDS
     if command:
         return rerun_text(result, command)
     if result.stopped_by == "cap":
@@ -645,17 +702,8 @@ _LONGEST_PROMPT = 240
 
 
 def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
-    """Each prompt with its length and text, the results of draws, and the gain from another one."""
-    draws = proposing.draws
-    many = counted(len(draws), "draw")
-    rows = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
-    for prompt in proposing.prompts:
-        row = rows.get(prompt.name)
-        size = f"{count(len(prompt.text))} characters"
-        if row is not None and not isinstance(row.usd_per_case, Unknown):
-            size += f", {small_usd(row.usd_per_case)} a case"
-        text = cut(prompt.text, _LONGEST_PROMPT)
-        yield prompt.name, f"{size}: {text} ({prompt.file})"
+    """Each prompt with its length and text, the gain, the results of draws, and how it ended."""
+    yield from _prompt_rows(proposing, result)
     if not isinstance(result.headroom, Unknown):
         yield "Foretold", headroom_text(result.headroom)
     if result.gained is not None:
@@ -663,27 +711,45 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
         yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
     if result.rubric is not None:
         yield "Rubric", rubric_text(result.rubric)
-    started = {draw.parent for draw in draws}
-    none = sum(not draw.arm or draw.arm in started for draw in draws)
-    yield (
-        "Draws",
-        f"{many} in {several(result.search.rounds, 'round')}, {count(none)} without a finalist",
-    )
-    unusable = sum(draw.unusable for draw in draws)
-    if unusable:
-        texts = counted(sum(draw.asked for draw in draws), "written text")
-        yield "Unusable", f"{count(unusable)} of {texts}"
-    short = sum(not draw.whole for draw in draws)
-    if short:
-        yield "Cut short", f"{counted(short, 'draw')}, for want of an answer"
+    yield from _draw_rows(proposing, result.search.rounds)
     yield "Search", _search_text(result)
     if not isinstance(result.plateau, Unknown):
         plateau = result.plateau
         ends = f"{plateau.value:+.3f} ({quality(plateau.low)} to {plateau.high:+.3f})"
-        yield (
-            "One more",
-            f"would add {ends} to the best of {several(plateau.draws, 'draw')}",
-        )
+        draws = several(plateau.draws, "draw")
+        yield "One more", f"would add {ends} to the best of {draws}"
+
+
+def _prompt_rows(proposing: Proposing, result: CeilingResult) -> Rows:
+    """Each prompt that was found, with its length, its cost, its text and its file."""
+    arms = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
+    for prompt in proposing.prompts:
+        size = f"{count(len(prompt.text))} characters"
+        arm = arms.get(prompt.name)
+        if arm is not None and not isinstance(arm.usd_per_case, Unknown):
+            size += f", {small_usd(arm.usd_per_case)} a case"
+        text = cut(prompt.text, _LONGEST_PROMPT)
+        yield prompt.name, f"{size}: {text} ({prompt.file})"
+
+
+def _draw_rows(proposing: Proposing, rounds: int) -> Rows:
+    """How many draws there were, and how many brought nothing."""
+    draws = proposing.draws
+    started_from = {draw.parent for draw in draws}
+    # a draw that ends with what another began with has won nothing
+    in_vain = [draw for draw in draws if not draw.arm or draw.arm in started_from]
+    yield (
+        "Draws",
+        f"{counted(len(draws), 'draw')} in {several(rounds, 'round')}, "
+        f"{count(len(in_vain))} without a finalist",
+    )
+    unusable = sum(draw.unusable for draw in draws)  # texts
+    if unusable:
+        texts = counted(sum(draw.asked for draw in draws), "written text")
+        yield "Unusable", f"{count(unusable)} of {texts}"
+    short = [draw for draw in draws if not draw.whole]
+    if short:
+        yield "Cut short", f"{counted(len(short), 'draw')}, for want of an answer"
 
 
 def rubric_text(rubric: RubricGain) -> str:
@@ -708,9 +774,7 @@ def _search_text(result: CeilingResult) -> str:
     if search.ended == "plateau":
         return f"at its plateau: the last round added less than {share(search.margin)} of cases{paid}"
     why = f": {search.why}" if search.why else ""
-    capped = ""
+    more = "Let it draw more: --propose 40"
     if search.cap_usd:
-        capped = f", or give it more than {small_usd(search.cap_usd)} (--search-budget)"
-    return (
-        f"ended before its plateau{paid}{why}. Let it draw more: --propose 40{capped}"
-    )
+        more += f", or give it more than {small_usd(search.cap_usd)} (--search-budget)"
+    return f"ended before its plateau{paid}{why}. {more}"

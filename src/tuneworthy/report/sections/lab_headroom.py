@@ -11,22 +11,26 @@ from tuneworthy.model.lab import (
     Spend,
 )
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.lab import spent_rows
+from tuneworthy.report.sections.lab import signed_interval, spent_rows
 from tuneworthy.words import (
     count,
     sentence,
     share,
-    signed,
 )
 
 
 def headroom_text(headroom: Headroom) -> str:
     """Say how much a search may gain, and whether that is worth its price."""
-    ends = (
-        f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
-    )
     rescued = f"{count(headroom.rescued)} of {count(headroom.n)} cases come right asked another way"
-    return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {_ADVICE[headroom.advice]}"
+    return (
+        f"{_gain_text(headroom)} by {count(headroom.calls)} calls, as {rescued}: "
+        f"{_ADVICE[headroom.advice]}"
+    )
+
+
+def _gain_text(headroom: Headroom) -> str:
+    """The gain with its interval."""
+    return signed_interval(headroom.value, headroom.low, headroom.high)
 
 
 _ADVICE: Mapping[str, str] = {
@@ -41,26 +45,21 @@ def headroom_document(
     """The document about how much a search may gain, with the command to run next."""
     if isinstance(headroom, Unknown):
         says = sentence(f"nobody can say what a search may gain: {headroom.ask}")
-        return b.Document(
-            "", says, [b.section("headroom", "", b.facts(spent_rows(spend)))]
-        )
-    gain = (
-        f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
-    )
-    says = f"A search may gain {gain}: {_ADVICE[headroom.advice]}."
+        spent = b.section("headroom", "", b.facts(spent_rows(spend)))
+        return b.Document("", says, [spent])
+    says = f"A search may gain {_gain_text(headroom)}: {_ADVICE[headroom.advice]}."
     best = f"{share(headroom.best)} of {count(headroom.n)} cases of the search"
-    other = f"{count(headroom.rescued)} come right asked another way"
+    wrong = f"{count(headroom.rescued)} come right asked another way"
     if headroom.form:
-        other += f", {count(headroom.form)} of them in another form"
+        wrong += f", {count(headroom.form)} of them in another form"
     rows = [
         ("Best prompt", f"right on {best}"),
-        ("Wrong cases", other),
+        ("Wrong cases", wrong),
         *spent_rows(spend),
     ]
     command = f"tuneworthy ceiling {argument(folder)}"
-    return b.Document(
-        "", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}"
-    )
+    section = b.section("headroom", "", b.facts(rows))
+    return b.Document("", says, [section], lead=f"Now: {command}")
 
 
 def headroom_dict(headroom: Headroom | Unknown, spend: Spend) -> str:

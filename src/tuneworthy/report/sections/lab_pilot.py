@@ -22,7 +22,6 @@ from tuneworthy.report.sections.lab import (
     MEASURED,
     plan_text,
     share_text,
-    text_or_unknown,
 )
 from tuneworthy.report.sections.lab_ceiling import board_row
 from tuneworthy.report.sections.lab_quote import budget, duration
@@ -42,45 +41,52 @@ from tuneworthy.words import (
     small_usd,
 )
 
-# What a pilot would take, and its go/no-go card.
-
 ANSWERS = named("card_answers")
 _OUTLOOKS = named("outlooks")
 
 
 def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.Document:
-    """The card first, then the ways, the curve and the cost."""
-    now = ""
-    if folder and result.stopped:
-        now = f"Now: tuneworthy pilot {argument(folder)} --resume"
-    elif folder:
-        now = f"Now: tuneworthy decide {argument(folder)}"
+    """The card first, then the ways, the curve and the cost.
+
+    ``folder`` is the case as the user named it; empty on the page, which shows no command.
+    """
     card = result.card
-    quality_target = result.verify.targets.get("quality")
-    limit: float | Unknown = Unknown(ask="")
-    if quality_target is not None:
-        limit = quality_target.limit
     where = argument(folder or "CASE")
     trained = f"; {_trained(result)}"
+    curve = curve_blocks(result.curve, _quality_limit(result))
     sections = (
         card_section(card),
         b.section("ways", "The ways on the held-out cases", _pilot_arms(result)),
-        b.section(
-            "curve", "What more examples would bring", curve_blocks(result.curve, limit)
-        ),
+        b.section("curve", "What more examples would bring", curve),
         *after_no_gain(result.verify, where, result.curve, trained),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
-    key = [
-        ("Because", card.because),
-        ("Curve", outlook_text(result.curve)),
-        ("Signs", card.signs),
-    ]
-    if card.unsearched:
-        key.insert(1, ("Cheaper check", sentence(card.unsearched)))
-    facts = b.facts(key, "key")
+    lead = ""
+    if folder and result.stopped:
+        lead = f"Now: tuneworthy pilot {argument(folder)} --resume"
+    elif folder:
+        lead = f"Now: tuneworthy decide {argument(folder)}"
+    facts = b.facts(_key_facts(result), "key")
     headline = sentence(_card_headline(card))
-    return b.Document(name, headline, sections, facts=facts, lead=now)
+    return b.Document(name, headline, sections, facts=facts, lead=lead)
+
+
+def _key_facts(result: PilotResult) -> Rows:
+    """The first things to know about a pilot: the reason, a cheaper check, the curve, the signs."""
+    card = result.card
+    yield "Because", card.because
+    if card.unsearched:
+        yield "Cheaper check", sentence(card.unsearched)
+    yield "Curve", outlook_text(result.curve)
+    yield "Signs", card.signs
+
+
+def _quality_limit(result: PilotResult) -> float | None:
+    """The target for quality; None where none is stated."""
+    target = result.verify.targets.get("quality")
+    if target is None or isinstance(target.limit, Unknown):
+        return None
+    return target.limit
 
 
 def _pilot_arms(result: PilotResult) -> b.Table:
@@ -95,11 +101,14 @@ def _pilot_arms(result: PilotResult) -> b.Table:
 
 def _card_headline(card: PilotCard) -> str:
     """The answer of a card, with the number of targets in each state."""
-    states = Counter[str](row.state for row in card.rows)
-    order = ("met", "missed", "unknown")
-    counts = [f"{few(states[state])} {state}" for state in order if states[state]]
-    targets = few(len(card.rows))
-    return f"{ANSWERS[card.answer]}: of {targets} targets, {listing(counts)}"
+    targets = Counter[str](row.state for row in card.rows)
+    counts = [
+        f"{few(targets[state])} {state}"
+        for state in ("met", "missed", "unknown")
+        if targets[state]
+    ]
+    whole = few(len(card.rows))
+    return f"{ANSWERS[card.answer]}: of {whole} targets, {listing(counts)}"
 
 
 def card_section(card: PilotCard, *before: str) -> b.Section:
@@ -114,35 +123,31 @@ def card_text(card: PilotCard) -> str:
     return f"{ANSWERS[card.answer]}, by the pilot of {day(card.on)}: {card.because}"
 
 
-def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block, ...]:
+def curve_blocks(curve: LearningCurve, target: float | None) -> tuple[b.Block, ...]:
     """Each size with its interval, as a picture and a table, and the examples the target needs."""
-    rows = (
+    rows = [
         (
-            count(p.examples),
-            quality_interval(p.value, p.low, p.high),
-            "by the curve" if p.ahead else "trained",
+            count(point.examples),
+            quality_interval(point.value, point.low, point.high),
+            "by the curve" if point.ahead else "trained",
         )
-        for p in curve.points
-    )
+        for point in curve.points
+    ]
     title = "Quality by number of examples, on the cases for selecting"
+    sizes = b.table(title, "#Examples | #Quality | How", rows)
+    drawing = charts.learning(curve.points, target)
+    picture = captioned(drawing, sizes, title=outlook_title(curve))
     says = [("Outlook", outlook_text(curve))]
     if not isinstance(curve.gain, Unknown):
-        low, high = map(signed, curve.gain)
-        says.append(("One more doubling", f"adds {low} to {high}"))
+        low, high = curve.gain
+        says.append(("One more doubling", f"adds {signed(low)} to {signed(high)}"))
     says.append(("For the target", needed_text(curve)))
-    sizes = b.table(title, "#Examples | #Quality | How", rows)
-    wanted = None if isinstance(target, Unknown) else target
-    drawn = captioned(
-        charts.learning(curve.points, wanted), sizes, title=outlook_title(curve)
-    )
-    return drawn or sizes, b.facts(says)
+    return picture or sizes, b.facts(says)
 
 
 def curve_drawing(result: PilotResult) -> charts.Drawing | None:
     """The learning curve of the judged way with the target; None for a single size."""
-    held = result.verify.targets.get("quality")
-    limit = None if held is None or isinstance(held.limit, Unknown) else held.limit
-    return charts.learning(result.curve.points, limit)
+    return charts.learning(result.curve.points, _quality_limit(result))
 
 
 def outlook_title(curve: LearningCurve) -> str:
@@ -151,9 +156,10 @@ def outlook_title(curve: LearningCurve) -> str:
 
 
 def outlook_text(curve: LearningCurve) -> str:
-    """The outlook of the curve; unknown where no size got any case right."""
-    right = any(point.value for point in curve.points if not point.ahead)
-    if right or curve.outlook == "unknown":
+    """The outlook of the curve; another text where no size got any case right."""
+    trained = [point for point in curve.points if not point.ahead]
+    is_ever_right = any(point.value > 0 for point in trained)
+    if is_ever_right or curve.outlook == "unknown":
         return _OUTLOOKS[curve.outlook]
     return _OUTLOOKS["nothing"]
 
@@ -172,11 +178,11 @@ def _sizes(plan: PilotPlan) -> str:
 
 def routed_text(routed: RoutedWay) -> str:
     """A head that answers where it is sure, a model for the rest, and the gain of both together."""
-    cost = text_or_unknown(
-        routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case"
-    )
+    text = share_text(routed.quality)
+    if not isinstance(routed.usd_per_case, Unknown):
+        text += f", {small_usd(routed.usd_per_case)} a case"
     return (
-        f"{share_text(routed.quality)}{cost}: {routed.head} answers from a chance of "
+        f"{text}: {routed.head} answers from a chance of "
         f"{quality(routed.sure_from)} on, and {routed.model} the other {share(routed.to_model)}"
     )
 
@@ -184,7 +190,6 @@ def routed_text(routed: RoutedWay) -> str:
 def _pilot_rows(result: PilotResult) -> Rows:
     """The rows of a pilot's result."""
     plan = result.plan
-    seeds = result.seeds_apart
     yield from _tuned_rows(result)
     if result.bases:
         tried = [f"{each.base} {quality(each.right)}" for each in result.bases]
@@ -192,11 +197,10 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if plan.rates:
         rates = listing([f"{rate:g}" for rate in plan.rates])
         yield "Rates tried", f"{rates}, on the cases for selecting"
+    seeds = result.seeds_apart
     if not isinstance(seeds, Unknown):
-        yield (
-            "Seeds",
-            f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size",
-        )
+        ends = f"{quality(seeds.low)} to {quality(seeds.high)}"
+        yield "Seeds", f"{ends} at the largest size"
     if not isinstance(result.routed, Unknown):
         yield "Routed", routed_text(result.routed)
     if not isinstance(result.routed_tuned, Unknown):
@@ -205,9 +209,9 @@ def _pilot_rows(result: PilotResult) -> Rows:
         yield "Ended early", plan.stop
     if result.stopped:
         yield "Stopped", sentence(result.stopped)
-    when = "after results of an earlier plan were seen"
-    if not plan.after_results:
-        when = "before the first run"
+    when = "before the first run"
+    if plan.after_results:
+        when = "after results of an earlier plan were seen"
     yield "Plan", plan_text(plan, when)
     yield "Spent", _pilot_spent(result.spend)
 
@@ -215,14 +219,12 @@ def _pilot_rows(result: PilotResult) -> Rows:
 def _tuned_rows(result: PilotResult) -> Rows:
     """What was tuned, how, and in how many runs; also how many of them came with the folder."""
     plan = result.plan
-    epochs = counted(plan.recipe.epochs, "epoch")
-    if plan.way != "hosted":
-        epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
-        epochs += f", rate {plan.recipe.rate:g}, rank {count(plan.recipe.rank)}"
-    yield (
-        "Tuned",
-        f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}",
-    )
+    recipe = plan.recipe
+    how = counted(recipe.epochs, "epoch")
+    if plan.way != "hosted":  # a service doesn't say the rest of its recipe
+        how += f", {counted(recipe.least_steps, 'step')} at least"
+        how += f", rate {recipe.rate:g}, rank {count(recipe.rank)}"
+    yield "Tuned", f"{plan.base}, {plan.way} way, {recipe.method.upper()}, {how}"
     trained = [run for run in result.trained if run.state == "trained"]
     took = duration(sum(run.seconds for run in trained))
     text = f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
@@ -260,29 +262,25 @@ def _pilot_quote(
     plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float
 ) -> Rows:
     """The rows of a pilot's quote."""
-    time = training.seconds
-    memory = training.memory_mib
-    replay = count(plan.replay)
-    cases = counted(plan.cases, "held-out case")
-    runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} already trained"
-    more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
     yield "Base", f"{listing(plan.bases) or plan.base}, {plan.way} way"
-    yield "Runs", runs
+    reused = f"{count(training.reused)} already trained"
+    yield "Runs", f"{counted(training.jobs, 'run')} to train, {reused}"
+    secrets = f"{count(plan.canaries)} planted secrets in the largest"
+    more = f"{count(plan.replay)} general ones and {secrets}"
     yield "Sizes", f"{_sizes(plan)}; {more}"
-    ask = time.ask if isinstance(time, Unknown) else ""
-    took = text_or_unknown(
-        time, lambda s: f"about {duration(s)}, from a few measured steps", ask
-    )
-    yield "Time to train", took
-    if not isinstance(memory, Unknown):
-        yield "Memory", f"about {memory:,.0f} MiB"
-    yield (
-        "Calls",
-        f"{counted(calls.calls, 'call')} at most, on {cases} and the cases for selecting",
-    )
+    if isinstance(training.seconds, Unknown):
+        yield "Time to train", training.seconds.ask
+    else:
+        took = duration(training.seconds)
+        yield "Time to train", f"about {took}, from a few measured steps"
+    if not isinstance(training.memory_mib, Unknown):
+        yield "Memory", f"about {training.memory_mib:,.0f} MiB"
+    cases = counted(plan.cases, "held-out case")
+    asked = counted(calls.calls, "call")
+    yield "Calls", f"{asked} at most, on {cases} and the cases for selecting"
     if not isinstance(training.seconds_a_call, Unknown):
-        asked = duration(training.seconds_a_call * calls.calls)
-        yield "Time to ask", f"about {asked}, from a few calls of the base"
+        took = duration(training.seconds_a_call * calls.calls)
+        yield "Time to ask", f"about {took}, from a few calls of the base"
     yield "Price", f"{small_usd(calls.usd_most)} at most, training among it"
     yield "Margin", share(plan.margin)
     yield "Ends early", plan.stop

@@ -14,6 +14,7 @@ from tuneworthy.model.lab import (
     Stand,
 )
 from tuneworthy.report import blocks as b
+from tuneworthy.report.sections.common import Rows
 from tuneworthy.report.sections.lab import MOST_ARMS, share_text, spent_rows
 from tuneworthy.words import (
     count,
@@ -25,7 +26,7 @@ from tuneworthy.words import (
     small_usd,
 )
 
-_MOST_QUOTED = 12
+_MOST_QUOTED = 12  #: Arms that a quote names.
 
 
 def quote_dict(
@@ -45,23 +46,22 @@ def quote_dict(
     ``hosts`` are those other than the vendors' own, ``unconfirmed`` names the hosts that nobody
     confirmed, and calls go through ``proxies``.
     """
-    judged = judge and judge.model_dump(mode="json")
-    more = {
-        "proposing": proposing,
-        "general": general,
-        "judge": judged,
-        "hosts": hosts,
-        "proxies": proxies,
-        "unconfirmed": unconfirmed,
-    }
     plan: dict[str, object] = {
         "schema": "tuneworthy/quote/1",
         "arms": [arm.model_dump(mode="json") for arm in arms],
         "select": select,
         "report": report,
+        **quote.model_dump(mode="json"),
     }
-    plan.update(quote.model_dump(mode="json"))
-    plan.update({name: value for name, value in more.items() if value})
+    where_any = {
+        "proposing": proposing,
+        "general": general,
+        "judge": None if judge is None else judge.model_dump(mode="json"),
+        "hosts": hosts,
+        "proxies": proxies,
+        "unconfirmed": unconfirmed,
+    }
+    plan |= {name: value for name, value in where_any.items() if value}
     return json_text(plan)
 
 
@@ -74,29 +74,36 @@ def quote_blocks(
     more: Iterable[tuple[str, str]],
 ) -> tuple[b.Block, ...]:
     """The plan and its price: cases, calls, price, further rows, and the arms."""
-    price = "nothing"
-    if quote.usd_most > 0:
-        price = (
-            f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
-        )
-    if quote.unpriced:
-        beside = f". Everything else: {price}" if quote.usd_most > 0 else ""
-        price = f"not known for {listing(quote.unpriced)}, so nothing is sent: {STATE_PRICE}{beside}"
+    kept = counted(quote.reused, "answer")
     rows = [
         ("Cases", f"{count(select)} selection cases, {count(report)} held-out cases"),
-        (
-            "Calls",
-            f"at most {count(quote.calls)}, {counted(quote.reused, 'answer')} kept from before",
-        ),
-        ("Price", price),
+        ("Calls", f"at most {count(quote.calls)}, {kept} kept from before"),
+        ("Price", _price_text(quote)),
+        *more,
     ]
+    if not arms:
+        return (b.facts(rows),)
     names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
-    rest = len(arms) - _MOST_QUOTED
-    if rest > 0:
-        names.append(f"and {few(rest)} more")
+    left_out = len(arms) - _MOST_QUOTED
+    if left_out > 0:
+        names.append(f"and {few(left_out)} more")
     title = several(len(arms), "arm").capitalize()
-    folds = [b.fold(title, b.bullets(names))] if arms else []
-    return b.facts([*rows, *more]), *folds
+    return b.facts(rows), b.fold(title, b.bullets(names))
+
+
+def _price_text(quote: Quote) -> str:
+    """The price, likely and at most; or the arms whose price nobody knows."""
+    price = "nothing"
+    if quote.usd_most > 0:
+        most = small_usd(quote.usd_most)
+        price = f"about {small_usd(quote.usd_likely)}, {most} at most"
+    if not quote.unpriced:
+        return price
+    unpriced = listing(quote.unpriced)
+    text = f"not known for {unpriced}, so nothing is sent: {STATE_PRICE}"
+    if quote.usd_most > 0:
+        text += f". Everything else: {price}"
+    return text
 
 
 def quote_document(
@@ -123,26 +130,30 @@ def general_row(tasks: int) -> tuple[str, str]:
 
 
 def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
-    text = (
+    """The row about a search for better prompts; ``shown`` is the number of cases it learns from."""
+    return "Search", (
         f"for better prompts, at most {counted(draws, 'draw')}, written by {model}, on "
+        f"{counted(shown, 'more case')} used for nothing else. It has a cap of its own "
+        "(--search-budget)"
     )
-    text += f"{counted(shown, 'more case')} used for nothing else"
-    return "Search", f"{text}. It has a cap of its own (--search-budget)"
 
 
 def budget(cap_usd: float, quote: Quote) -> str:
     """The budget in words, with the amount that would be enough."""
     if quote.usd_most <= 0:
         return f"{small_usd(cap_usd)} is enough"
-    enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
+    whole_usd = quote.usd_spent + quote.usd_most
+    # a budget is given in cents, and rounded down it would be too small
+    enough = max(0.01, math.ceil(100 * whole_usd) / 100)
     if cap_usd <= 0:
+        text = f"none: give one, as --budget {enough:.2f}"
         if quote.usd_spent:
-            before = f", {small_usd(quote.usd_spent)} of it is spent"
-        else:
-            before = ""
-        return f"none: give one, as --budget {enough:.2f}{before}"
-    more = f". For all of it: --budget {enough:.2f}" if enough > cap_usd else ""
-    return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
+            text += f", {small_usd(quote.usd_spent)} of it is spent"
+        return text
+    text = f"{small_usd(cap_usd)}: nothing is sent that could pass it"
+    if enough > cap_usd:
+        text += f". For all of it: --budget {enough:.2f}"
+    return text
 
 
 def left_s(stand: Stand, passed_s: float) -> float | None:
@@ -154,31 +165,41 @@ def left_s(stand: Stand, passed_s: float) -> float | None:
 
 def duration(seconds: float) -> str:
     """A time in the unit that fits: ``40 s``, ``3 min``, ``2 h``."""
-    for limit, unit, length in ((100, "s", 1), (100 * 60, "min", 60)):
-        if seconds < limit:
-            return f"{count(round(seconds / length))} {unit}"
-    return f"{count(round(seconds / 3600))} h"
+    if seconds < 100:
+        return f"{count(round(seconds))} s"
+    minutes = seconds / 60
+    if minutes < 100:
+        return f"{count(round(minutes))} min"
+    return f"{count(round(minutes / 60))} h"
 
 
 def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     """The state of a running lab, and the arms so far."""
-    done = share(stand.done / stand.of) if stand.of else "nothing to ask"
-    left = left_s(stand, passed_s)
-    to_go = "" if left is None else f", about {duration(left)} to go"
-    rows = [("Waiting", stand.waiting)] if stand.waiting else []
-    answered = f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"
-    rows.append(("Answered", answered))
-    ahead = f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"
-    rows.append(("Ahead", ahead))
-    rows.append(("In the race", counted(stand.running, "arm")))
-    rows += spent_rows(stand.spend)
-    rows.append(("Time", f"{duration(passed_s)} so far{to_go}"))
+    rows = b.facts(_progress_rows(stand, passed_s))
     if not stand.board:
         says = "The leaderboard comes with the first round."
-        return b.facts(rows), b.Prose(says, "small")
+        return rows, b.Prose(says, "small")
     board = []
-    for row in stand.board[:MOST_ARMS]:
-        state = "in the race" if row.running else "left behind"
-        board.append((row.arm, share_text(row.quality), state))
+    for arm in stand.board[:MOST_ARMS]:
+        state = "in the race" if arm.running else "left behind"
+        board.append((arm.arm, share_text(arm.quality), state))
     title = "Arms so far, on the cases for selecting"
-    return b.facts(rows), b.table(title, "Arm | #Quality | State", board)
+    return rows, b.table(title, "Arm | #Quality | State", board)
+
+
+def _progress_rows(stand: Stand, passed_s: float) -> Rows:
+    """What a running lab waits for, has done, has spent, and how long it still takes."""
+    if stand.waiting:
+        yield "Waiting", stand.waiting
+    done = share(stand.done / stand.of) if stand.of else "nothing to ask"
+    calls = counted(stand.of, "call")
+    yield "Answered", f"{count(stand.done)} of at most {calls} ({done})"
+    ahead = f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"
+    yield "Ahead", ahead
+    yield "In the race", counted(stand.running, "arm")
+    yield from spent_rows(stand.spend)
+    time = f"{duration(passed_s)} so far"
+    left = left_s(stand, passed_s)
+    if left is not None:
+        time += f", about {duration(left)} to go"
+    yield "Time", time

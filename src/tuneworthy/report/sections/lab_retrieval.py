@@ -7,6 +7,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import (
     Contrast,
     RetrievalResult,
+    SynthesisResult,
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
@@ -27,8 +28,6 @@ from tuneworthy.words import (
     quality,
 )
 
-# What finds the known passage, and what answers lose.
-
 _WHY = named("why")
 _OWN = (
     "the passages of the evaluation set itself. Among all your documents less is found: name them "
@@ -38,9 +37,27 @@ _OWN = (
 
 def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     """The document of a retrieval lab; ``folder`` is the case as the user named it."""
-    title = f"On {counted(result.report, 'held-out question')}"
+    best = result.best
+    questions = counted(result.report, "held-out question")
+    recall = f"{share_text(best.recall)} of {questions}"
+    finds = f"it finds a known passage among the first {result.k} pieces for {recall}"
+    rows = b.facts(_retrieval_rows(result))
+    sections = [b.section("retrieval", f"On {questions}", rows)]
+    if not isinstance(result.answers, Unknown):
+        gaps = b.facts(_gaps(result.answers))
+        sections.append(b.section("retrieval-gaps", "What answers lose", gaps))
+    sections.append(_ways_section(result))
+    if result.spend:
+        spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
+        sections.append(b.section("retrieval-spent", "", spent))
+    now = f"Now: {_next_of_retrieval(result, argument(folder))}"
+    return b.Document("", f"Best is {best.way}: {finds}.", sections, lead=now)
+
+
+def _ways_section(result: RetrievalResult) -> b.Section:
+    """The table of the ways to retrieve, on the questions for selecting."""
     board = f"Ways, on the {counted(result.select, 'question')} for selecting"
-    head = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
+    titles = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
     rows = [
         (
             row.way,
@@ -55,25 +72,8 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
         "The best of many looks too good here: only held-out questions count. Words are "
         f"those of {result.k} pieces: longer pieces hold more, and cost more to read."
     )
-    sections = [
-        b.section("retrieval", title, b.facts(_retrieval_rows(result))),
-        b.section(
-            "retrieval-ways", board, b.table(board, head, rows, quiet=True), note
-        ),
-    ]
-    if not isinstance(result.answers, Unknown):
-        gaps = b.facts(_gaps(result))
-        sections.insert(1, b.section("retrieval-gaps", "What answers lose", gaps))
-    if result.spend:
-        spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
-        sections.append(b.section("retrieval-spent", "", spent))
-    now = f"Now: {_next_of_retrieval(result, argument(folder))}"
-    best = result.best
-    recall = (
-        f"{share_text(best.recall)} of {counted(result.report, 'held-out question')}"
-    )
-    finds = f"it finds a known passage among the first {result.k} pieces for {recall}"
-    return b.Document("", f"Best is {best.way}: {finds}.", sections, lead=now)
+    table = b.table(board, titles, rows, quiet=True)
+    return b.section("retrieval-ways", board, table, note)
 
 
 def _retrieval_rows(result: RetrievalResult) -> Rows:
@@ -81,70 +81,77 @@ def _retrieval_rows(result: RetrievalResult) -> Rows:
     best = result.best
     yield "Best way", best.way
     first = f"a known passage among the first {counted(result.k, 'piece')}"
-    yield (
-        f"Recall at {result.k}",
-        f"{share_text(best.recall)}: {first}, {count(best.words)} words",
-    )
-    yield (
-        "MRR",
-        f"{share_text(best.mrr)}. It finds {quality(best.passages)} of all known passages",
-    )
+    recall = share_text(best.recall)
+    yield f"Recall at {result.k}", f"{recall}: {first}, {count(best.words)} words"
+    passages = f"It finds {quality(best.passages)} of all known passages"
+    yield "MRR", f"{share_text(best.mrr)}. {passages}"
     for contrast in result.contrasts:
-        how = "" if contrast.told_apart == "yes" else "can't be distinguished: "
-        how += difference_text(contrast)
-        yield "Against", f"{how} less {contrast.second}{_needed(contrast)}"
+        yield "Against", _against_text(contrast)
+    yield (
+        "Searched",
+        (f"{counted(result.documents, 'document')} in {result.source or _OWN}"),
+    )
     pieces = listing([f"{count(n)} {name}" for name, n in result.pieces.items()])
-    where = result.source or _OWN
-    yield "Searched", f"{counted(result.documents, 'document')} in {where}"
     yield "Pieces", f"{pieces}, of at most {count(result.words)} words"
-    left = [f"{count(n)} {_WHY[why]}" for why, n in result.left_out.items()]
-    if left:
-        yield "Left out", listing(left)
+    left_out = [f"{count(n)} {_WHY[why]}" for why, n in result.left_out.items()]
+    if left_out:
+        yield "Left out", listing(left_out)
     if result.other_files:
         yield "Not read", f"{counted(result.other_files, 'file')} of other kinds"
 
 
-def _needed(contrast: Contrast) -> str:
-    if contrast.told_apart == "yes" or isinstance(contrast.cases_needed, Unknown):
-        return ""
-    return f". About {count(contrast.cases_needed)} questions are needed"
+def _against_text(contrast: Contrast) -> str:
+    """The best way less another, and how many questions would make the difference clear."""
+    text = f"{difference_text(contrast)} less {contrast.second}"
+    if contrast.told_apart == "yes":
+        return text
+    text = f"can't be distinguished: {text}"
+    if isinstance(contrast.cases_needed, Unknown):
+        return text
+    return f"{text}. About {count(contrast.cases_needed)} questions are needed"
 
 
-def _gaps(result: RetrievalResult) -> Rows:
+def _gaps(answers: SynthesisResult) -> Rows:
     """The rows on what answers lose by retrieving and by reading."""
-    answers = result.answers
-    assert not isinstance(answers, Unknown)  # only shown then
     yield "Answered by", answers.arm
     retrieved = share_text(answers.retrieved, "not measured")
     known = share_text(answers.known, "not measured")
     none = share_text(answers.none, "not measured")
-    which = f"{retrieved} with retrieved passages, {known} with the known ones, {none} with none"
-    yield "Quality", which
-    contrasts = {"Retrieval gap": answers.retrieval_gap, "Retrieval adds": answers.gain}
-    for name, contrast in contrasts.items():
-        gained = difference_text(contrast)
-        measured = not isinstance(contrast.difference, Unknown)
-        if measured and contrast.told_apart == "no":
-            gained += ", can't be distinguished from zero"
-        yield name, gained
+    yield (
+        "Quality",
+        (
+            f"{retrieved} with retrieved passages, {known} with the known ones, {none} with none"
+        ),
+    )
+    yield "Retrieval gap", _gap_text(answers.retrieval_gap)
+    yield "Retrieval adds", _gap_text(answers.gain)
     gap = answers.synthesis_gap
     if isinstance(gap, Unknown):
         yield "Synthesis gap", f"unknown: {gap.ask}"
     else:
-        yield (
-            "Synthesis gap",
-            f"{share_text(gap)}: wrong although the known passages were there",
-        )
+        wrong = "wrong although the known passages were there"
+        yield "Synthesis gap", f"{share_text(gap)}: {wrong}"
+
+
+def _gap_text(contrast: Contrast) -> str:
+    """A difference with its interval, and whether chance alone may explain it."""
+    text = difference_text(contrast)
+    is_measured = not isinstance(contrast.difference, Unknown)
+    if is_measured and contrast.told_apart == "no":
+        return f"{text}, can't be distinguished from zero"
+    return text
 
 
 def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
+    """The next step: finish the run, measure what answers lose, correct an arm, or decide."""
+    answers_command = f"tuneworthy retrieve {folder} --answers"
     if result.spend and cut_off_text(result.spend, result.stopped_by):
-        command = f"tuneworthy retrieve {folder} --answers"
-        return ask_again_text(result.spend, command)
+        # a killed run left calls in doubt, which are not sent again unasked
+        return ask_again_text(result.spend, answers_command)
     if result.stopped:
-        return rerun_text(result, f"tuneworthy retrieve {folder} --answers")
-    if isinstance(result.answers, Unknown):
-        return f"if a prompt shows contexts: tuneworthy retrieve {folder} --answers --dry-run"
-    if isinstance(result.answers.synthesis_gap, Unknown):
+        return rerun_text(result, answers_command)
+    if isinstance(result.answers, Unknown):  # so far nothing was paid: quote it first
+        return f"if a prompt shows contexts: {answers_command} --dry-run"
+    if isinstance(result.answers.synthesis_gap, Unknown):  # too few answers came
         return CORRECT
     return f"tuneworthy decide {folder}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
@@ -53,77 +54,98 @@ _PRIVATE = named("private")
 
 def outcome_text(result: VerifyResult) -> str:
     """Say the outcome of a comparison in one sentence."""
-    says = _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
     if result.outcome == "meets":
         met = _targets_in(result, "met")
         return f"the tuned model meets every target ({met}), and no untuned way does as well"
     if result.outcome == "not_needed":
         return f"no tuning is needed: {result.enough} already meets every target"
     if result.outcome == "misses":
-        missed = _targets_in(result, "missed")
-        kept = "" if missed else ": it lost what it knew before"
-        return f"the tuned model misses {missed or 'what it has to keep'}{kept}"
-    if result.outcome == "open" and result.may_be_enough:
-        return f"open: {result.may_be_enough}"
+        return _misses_text(result)
     if result.outcome == "open":
-        settles = [held.settles for held in result.targets.values() if held.settles]
-        return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"
+        return _open_text(result)
     if result.outcome == "no_gain":
         none = "no gain" if result.why == "task" else "no gain shown"
         gained = _most_gained(result.contrast.high)
         return f"{none}: the tuned model is {gained}. {result.plan.untuned} is kept"
-    return says
+    return _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
+
+
+def _misses_text(result: VerifyResult) -> str:
+    """Say what the tuned model misses: targets, or else what it has to keep."""
+    missed = _targets_in(result, "missed")
+    if missed:
+        return f"the tuned model misses {missed}"
+    return "the tuned model misses what it has to keep: it lost what it knew before"
+
+
+def _open_text(result: VerifyResult) -> str:
+    """Say what is open, and what would settle it."""
+    if result.may_be_enough:
+        return f"open: {result.may_be_enough}"
+    settles = [held.settles for held in result.targets.values() if held.settles]
+    unknown = _targets_in(result, "unknown")
+    return f"open: {unknown}. What would settle it: {listing(settles)}"
 
 
 def _floor_text(result: VerifyResult) -> str:
-    """Why a narrow interval doesn't show that general skills held; empty where it isn't needed."""
-    is_open = (result.outcome, result.why) == ("too_few_cases", "general")
-    if not is_open or result.general.low < -result.plan.general_margin:
-        return ""
-    return ". The untuned model has too few of them right to lose any"
+    """Say why a narrow interval doesn't show that general skills held; empty for any other case."""
+    is_open = result.outcome == "too_few_cases" and result.why == "general"
+    is_narrow = result.general.low >= -result.plan.general_margin
+    if is_open and is_narrow:
+        return ". The untuned model has too few of them right to lose any"
+    return ""
 
 
 def _most_gained(high: float) -> str:
     """The upper end of a difference in whole points, rounded up."""
-    ends = math.ceil(round(100 * high, 6)) / 100
-    if ends < 0:
-        return f"at least {points(-ends)} points worse"
-    if ends == 0:
+    hundredths = round(100 * high, 6)  # 0.07 times 100 is a little more than 7
+    most = math.ceil(hundredths) / 100
+    if most < 0:
+        return f"at least {points(-most)} points worse"
+    if most == 0:
         return "no better"
-    return f"at most {points(ends)} points better"
+    return f"at most {points(most)} points better"
 
 
 def _targets_in(result: VerifyResult, state: str) -> str:
-    held = result.targets.items()
-    return listing(
-        [TARGETS[target].name for target, each in held if each.state == state]
-    )
+    """The names of the targets in a state, as a list; empty for none."""
+    names = [
+        TARGETS[target].name
+        for target, held in result.targets.items()
+        if held.state == state
+    ]
+    return listing(names)
 
 
 def verify_document(
     result: VerifyResult, *, folder: str = ".", rubric: str = ""
 ) -> b.Document:
     """The report on a comparison of a tuned model with its best untuned arm."""
+    case = argument(folder)
     cut_off = cut_off_text(result.spend, result.stopped_by)
     outcome = f"no result yet: {cut_off}" if cut_off else outcome_text(result)
     sections = (
         b.section("verify", "", b.facts(_verified(result))),
         *judge_section(result.judge),
-        *after_no_gain(result, argument(folder)),
+        *after_no_gain(result, case),
     )
-    now = ""
-    if result.judge is not None and not result.stopped:
-        choose = result.why == "choice"
-        where = argument(folder)
-        label = label_command(result.judge, where, rubric, "verify", choose=choose)
-        if label:
-            now = f"Now: {label}"
-    elif cut_off:
-        command = f"tuneworthy verify {argument(folder)}"
-        now = f"Now: {ask_again_text(result.spend, command)}"
-    elif not result.stopped:
-        now = f"Now: tuneworthy decide {argument(folder)}"
-    return b.Document("", sentence(outcome), sections, lead=now)
+    step = _next_of_verify(result, case, rubric)
+    lead = f"Now: {step}" if step else ""
+    return b.Document("", sentence(outcome), sections, lead=lead)
+
+
+def _next_of_verify(result: VerifyResult, case: str, rubric: str) -> str:
+    """The next step; empty where the row on the stop says it, or no label is missing."""
+    if result.stopped:
+        if cut_off_text(result.spend, result.stopped_by):
+            return ask_again_text(result.spend, f"tuneworthy verify {case}")
+        return ""
+    if result.judge is not None:
+        choose = (
+            result.why == "choice"
+        )  # too few labels to know that the choice was right
+        return label_command(result.judge, case, rubric, "verify", choose=choose)
+    return f"tuneworthy decide {case}"
 
 
 NO_GAIN = frozenset({"no_gain", "regressed", "misses"})
@@ -139,6 +161,7 @@ def after_no_gain(
     """The section after a comparison without a gain; nothing after a gain or a stopped run.
 
     It shows the kinds of errors, how many ways were tried, and the steps that would settle it.
+    ``trained`` continues the line on what was tried.
     """
     if result.outcome not in NO_GAIN or result.stopped:
         return
@@ -146,28 +169,30 @@ def after_no_gain(
     tried = counted(result.tried, "untuned way")
     rows.append(("Tried", f"{tried} against it{trained}"))
     rows += [("To tell", text) for text in _to_tell(result, folder, curve)]
-    kinds = [
-        b.part(
-            f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}",
-            b.bullets(kind.examples),
-        )
-        for kind in result.failures
-    ]
-    shown = b.fold("Wrong answers of the tuned model", kinds) if kinds else ()
-    yield b.section("after", "After no gain", b.facts(rows), shown)
+    parts: list[b.Parts] = [b.facts(rows)]
+    if result.failures:
+        kinds = [
+            b.part(
+                f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}",
+                b.bullets(kind.examples),
+            )
+            for kind in result.failures
+        ]
+        parts.append(b.fold("Wrong answers of the tuned model", kinds))
+    yield b.section("after", "After no gain", parts)
 
 
 def _errors(result: VerifyResult) -> Iterator[str]:
-    """The arm with the errors, and the kinds of errors."""
+    """How many errors tuning mends and breaks, and the kinds of those that are left."""
     change = result.change
     if change is not None:
-        both = change.of - change.fixed
+        both_wrong = change.of - change.fixed
         yield (
             f"of {counted(change.of, 'case')} that the untuned way answers wrong the tuned model "
             f"mends {count(change.fixed)}, and it breaks {count(change.broken)} others. "
-            f"Both answer {count(both)} wrong"
+            f"Both answer {count(both_wrong)} wrong"
         )
-        if both > change.fixed + change.broken:
+        if both_wrong > change.fixed + change.broken:
             yield "most errors are the same: these examples don't teach what is missing there"
     kinds = [f"{plain(kind.signal)} {count(kind.n)}" for kind in result.failures]
     if kinds:
@@ -195,29 +220,42 @@ def _to_tell(
         yield f"more examples: the target takes {needed_text(curve)}"
 
 
-_FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
-    "quality": (quality, "at least"),
-    "latency": (lambda s: f"{s:.2g} s", "at most"),
-    "cost": (usd, "at most"),
+class _HeldWords(NamedTuple):
+    """How a figure is written beside its target."""
+
+    write: Callable[[float], str]
+    bound: str  #: Before the limit: which way it bounds.
+
+
+def _latency_text(seconds: float) -> str:
+    return f"{seconds:.2g} s"
+
+
+_WORDS: Mapping[TargetId, _HeldWords] = {
+    "quality": _HeldWords(quality, "at least"),
+    "latency": _HeldWords(_latency_text, "at most"),
+    "cost": _HeldWords(usd, "at most"),
 }
 
 
 def held_text(target: TargetId, held: HeldTarget) -> str:
     """A way compared with a target: the state, the figure and the limit."""
     if target == "privacy":
-        return _PRIVATE[held.state]
-    write, bound = _FIGURES[target]
-    wanted = "no worse than what is untuned is wanted"
-    if not isinstance(held.limit, Unknown):
-        wanted = f"{bound} {write(held.limit)} wanted"
+        return _PRIVATE[held.state]  # it has no figure
+    words = _WORDS[target]
+    if isinstance(held.limit, Unknown):
+        wanted = "no worse than what is untuned is wanted"
+    else:
+        wanted = f"{words.bound} {words.write(held.limit)} wanted"
     figure = held.figure
     if isinstance(figure, Unknown):
         return f"{held.state}: {figure.ask}; {wanted}"
-    ends = ""
-    low, high = figure.interval or (figure.value, figure.value)
-    if low < high:
-        ends = f" ({write(low)} to {write(high)})"
-    return f"{held.state}: {write(figure.value)}{ends}, {wanted}"
+    text = words.write(figure.value)
+    if figure.interval is not None:
+        low, high = figure.interval
+        if low < high:
+            text += f" ({words.write(low)} to {words.write(high)})"
+    return f"{held.state}: {text}, {wanted}"
 
 
 def _cost_and_time(row: ArmResult) -> str:
@@ -233,44 +271,48 @@ def _cost_and_time(row: ArmResult) -> str:
 def _verified(result: VerifyResult) -> Rows:
     """The rows of a comparison: both arms, their difference and the plan."""
     plan = result.plan
-    contrast = result.contrast
     none = "not run" if result.judge is None else "unknown"
-    general = (
-        f"{difference_text(result.general)} on {count(plan.general)} general tasks"
-    )
     costs = {row.arm.id: _cost_and_time(row) for row in result.sides}
     tuned = f"{share_text(result.tuned, none)}{costs.get(plan.tuned, '')}"
     yield "Tuned", f"{tuned}: {plan.tuned}"
     untuned = f"{share_text(result.untuned, none)}{costs.get(plan.untuned, '')}"
     yield "Untuned", f"{untuned}: {plan.untuned}"
-    yield "Difference", f"{difference_text(contrast)}, margin {share(plan.margin)}"
-    yield (
-        "In general",
-        f"{general}, and may fall by {share(plan.general_margin)}{_floor_text(result)}",
+    difference = difference_text(result.contrast)
+    yield "Difference", f"{difference}, margin {share(plan.margin)}"
+    general = (
+        f"{difference_text(result.general)} on {count(plan.general)} general tasks"
     )
+    margin = f"may fall by {share(plan.general_margin)}"
+    yield "In general", f"{general}, and {margin}{_floor_text(result)}"
     for target, held in result.targets.items():
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
     yield from answered_by_others(result.sides)
-    needed = result.cases_needed
-    if not isinstance(needed, Unknown) and needed > contrast.n:
-        more = (
-            f"about {count(needed)} held-out cases tell that difference from the margin"
-        )
-        yield "Needed", f"{more}, and {count(contrast.n)} count here"
-    elif (
-        isinstance(needed, Unknown)
-        and result.why == "interval"
-        and result.judge is None
-    ):
-        yield "Needed", needed.ask
-    held_out = f"{count(plan.cases)} held-out cases were run. All of them count"
-    when = f"before {held_out}"
+    needed = _cases_needed_text(result)
+    if needed:
+        yield "Needed", needed
+    run = f"{count(plan.cases)} held-out cases were run. All of them count"
+    when = f"before {run}"
     if plan.after_results:
-        when = f"after results of an earlier plan were seen and {held_out}"
+        when = f"after results of an earlier plan were seen and {run}"
     yield "Plan", plan_text(plan, when)
     yield from spent_rows(result.spend, stopped=result.stopped)
+
+
+def _cases_needed_text(result: VerifyResult) -> str:
+    """Say how many cases would tell; empty where enough count, or where labels are lacking."""
+    needed = result.cases_needed
+    cases = result.contrast.n
+    if isinstance(needed, Unknown):
+        is_for_want_of_cases = result.why == "interval" and result.judge is None
+        return needed.ask if is_for_want_of_cases else ""
+    if needed <= cases:
+        return ""
+    return (
+        f"about {count(needed)} held-out cases tell that difference from the margin, and "
+        f"{count(cases)} count here"
+    )
 
 
 def needed_text(curve: LearningCurve) -> str:
@@ -278,11 +320,12 @@ def needed_text(curve: LearningCurve) -> str:
     needed = curve.needed
     if isinstance(needed, Unknown):
         return needed.ask
-    if needed.high == needed.low == "never":
+    if needed.low == "never" and needed.high == "never":
         return "never by this curve: no number of such examples reaches it"
+    limit = count(needed.limit)  # no curve is followed beyond
     if needed.low in ("more", "never"):
-        return f"more than {count(needed.limit)} examples, if any number does"
+        return f"more than {limit} examples, if any number does"
     low = float(needed.low)
     if needed.high in ("more", "never"):
-        return f"{counted(low, 'example')} or more, and it may take more than {count(needed.limit)}"
+        return f"{counted(low, 'example')} or more, and it may take more than {limit}"
     return f"{count(low)} to {count(float(needed.high))} examples"

@@ -26,8 +26,8 @@ from tuneworthy.words import (
     small_usd,
 )
 
-_LONGEST_NAME = 40
-_MOST_MODELS = 3
+_LONGEST_NAME = 40  #: Characters of a model's or a prompt's name in the heading.
+_MOST_MODELS = 3  #: Models that the heading names.
 #: The beginning of a prompt's name where its log gives it none.
 _UNNAMED = "system "
 _UNKNOWN = "unknown"
@@ -67,8 +67,10 @@ class MeasureReport:
 
     def measurement(self, name: str) -> Evidence:
         """A measurement; an unknown one where it wasn't tried."""
-        nothing = Evidence(id=name, value=Unknown(ask=""), unit="none")
-        return next((m for m in self.measured.evidence if m.id == name), nothing)
+        for evidence in self.measured.evidence:
+            if evidence.id == name:
+                return evidence
+        return Evidence(id=name, value=Unknown(ask=""), unit="none")
 
     def known_measurement(self, name: str) -> Evidence | None:
         evidence = self.measurement(name)
@@ -77,12 +79,10 @@ class MeasureReport:
     def count(self, name: str) -> float | None:
         """The number of names that a measurement lists, else its value; None where it is unknown."""
         evidence = self.measurement(name)
-        names = self.measurement(name).details.get("names")
+        names = evidence.details.get("names")
         if isinstance(names, int):
             return names
-        if evidence.is_known:
-            return evidence.number
-        return None
+        return evidence.number if evidence.is_known else None
 
     def detail(self, name: str, number: str) -> float | None:
         """A further number of a measurement; None where it is unknown."""
@@ -90,8 +90,11 @@ class MeasureReport:
         return value if isinstance(value, int | float) else None
 
     def ask(self, name: str, otherwise: str) -> str:
+        """The step that makes a measurement known; ``otherwise`` where it names none."""
         value = self.measurement(name).value
-        return (isinstance(value, Unknown) and value.ask) or otherwise
+        if isinstance(value, Unknown) and value.ask:
+            return value.ask
+        return otherwise
 
     def series(self, name: str) -> Series | None:
         return series_of(self.measured.series, name)
@@ -106,27 +109,36 @@ class MeasureReport:
 def heading(report: MeasureReport) -> str:
     """Say how many calls were read, of which days, models and prompts."""
     traces = sum(reading.traces for reading in report.measured.readings)
-    days = sorted(
-        {d for m in report.measured.evidence for d in (m.since, m.observed_on) if d}
-    )
-    when = f", {between_days(days[0], days[-1])}" if days else ""
-    return f"{counted(traces, 'call')}{when}{_who(report)}."
+    text = counted(traces, "call")
+    when = days_text(report)
+    if when:
+        text += f", {when}"
+    who = [*_models(report), *_prompts(report)]
+    if who:
+        text += f": {', '.join(who)}"
+    return f"{text}."
 
 
-def _who(report: MeasureReport) -> str:
-    parts = [*_models(report), *_prompts(report)]
-    return f": {', '.join(parts)}" if parts else ""
+def days_text(report: MeasureReport) -> str:
+    """The first and the last day that was measured; empty where no day is known."""
+    days: set[date] = set()
+    for evidence in report.measured.evidence:
+        days |= {on for on in (evidence.since, evidence.observed_on) if on is not None}
+    if not days:
+        return ""
+    return between_days(min(days), max(days))
 
 
 def _models(report: MeasureReport) -> Iterator[str]:
+    """The models that answered, with their ends; of many, the number of the rest."""
     names = [name for name in report.models if not _is_alias(name, report.models)]
-    named = names[:_MOST_MODELS]
-    for name in named:
+    for name in names[:_MOST_MODELS]:
+        text = cut(name, _LONGEST_NAME)
         end = report.ends.get(name)
-        yield f"{cut(name, _LONGEST_NAME)}{f' (ends {day(end)})' if end else ''}"
-    more = len(names) - len(named)
-    if more:
-        yield f"{few(more)} more"
+        yield f"{text} (ends {day(end)})" if end else text
+    left_out = len(names) - _MOST_MODELS
+    if left_out > 0:
+        yield f"{few(left_out)} more"
 
 
 def _is_alias(name: str, names: Sequence[str]) -> bool:
@@ -139,24 +151,24 @@ def _prompts(report: MeasureReport) -> Iterator[str]:
     series = report.series("prompt_versions")
     if series is None:
         return
-    columns = series.columns
-    names = [str(name) for name in columns["prompt"]]
-    first = [str(each) for each in columns["first"]]
+    names = [str(name) for name in series.columns["prompt"]]
+    first_days = [str(first) for first in series.columns["first"]]
+    newest = cut(names[-1], _LONGEST_NAME)  # versions come in the order of their days
+    many = few(len(names))
     if len(names) == 1:
-        if not names[0].startswith(_UNNAMED):
-            yield f"prompt {cut(names[0], _LONGEST_NAME)}"
-        return
-    if first[-1] == _UNKNOWN:
+        if not newest.startswith(_UNNAMED):
+            yield f"prompt {newest}"
+    elif len(set(first_days)) == 1:  # they ran side by side: none is the newest
+        yield f"{many} prompts"
+    else:
         since = ""
-    else:
-        since = f" since {day(date.fromisoformat(first[-1]))}"
-    if len(names) == 2 and first[0] != first[1]:
-        former, newest = (cut(name, _LONGEST_NAME) for name in names)
-        yield f"prompt {former}, then {newest}{since}"
-    elif len(set(first)) > 1:
-        yield f"{few(len(names))} prompts, the newest {cut(names[-1], _LONGEST_NAME)}{since}"
-    else:
-        yield f"{few(len(names))} prompts"
+        if first_days[-1] != _UNKNOWN:
+            since = f" since {day(date.fromisoformat(first_days[-1]))}"
+        if len(names) == 2:
+            former = cut(names[0], _LONGEST_NAME)
+            yield f"prompt {former}, then {newest}{since}"
+        else:
+            yield f"{many} prompts, the newest {newest}{since}"
 
 
 def log_rows(report: MeasureReport, bill: str) -> Rows:
@@ -172,15 +184,16 @@ def log_rows(report: MeasureReport, bill: str) -> Rows:
 
 
 def _went_wrong(report: MeasureReport) -> Iterator[str]:
-    """Lines on calls that went wrong."""
+    """How many calls went wrong in each way, with their share; or that none failed."""
     for name, what in WENT_WRONG.items():
         measured = report.known_measurement(name)
-        if measured is not None:
-            many = round(measured.number * measured.n)
-            if many:
-                yield f"{what} {count(many)} ({share(measured.number)})"
-            elif name == "error_share":
-                yield "none failed"
+        if measured is None:
+            continue
+        many = round(measured.number * measured.n)
+        if many:
+            yield f"{what} {count(many)} ({share(measured.number)})"
+        elif name == "error_share":  # the one that every reader asks for
+            yield "none failed"
 
 
 def _success(report: MeasureReport) -> str:
@@ -191,45 +204,50 @@ def _success(report: MeasureReport) -> str:
         return sentence(f"unknown: {ask}")
     text = interval_text(success.value, success.low, success.high, success.unit)
     rated = report.detail("success_share", "labelled_share")
-    scored = report.detail("success_share", "scored_traces")
-    if report.detail("success_share", "tested_share") == 1 or not rated or rated >= 1:
-        return sentence(text)
-    return sentence(
-        f"{text}, by the {count(scored or 0)} ({share(rated)}) that were rated"
-    )
+    is_test = report.detail("success_share", "tested_share") == 1
+    if not is_test and rated and rated < 1:
+        scored = report.detail("success_share", "scored_traces") or 0
+        text += f", by the {count(scored)} ({share(rated)}) that were rated"
+    return sentence(text)
 
 
 def coverage_line(readings: Sequence[FileReading]) -> str:
     """Say how many calls have each field; empty where nobody counted."""
-    covered = [
-        reading.coverage for reading in readings if reading.coverage and reading.traces
-    ]
+    read = [reading for reading in readings if reading.traces]
+    covered = [reading.coverage for reading in read if reading.coverage]
     if not covered:
         return ""
-    every = sum(reading.traces for reading in readings)
-    names = Coverage.model_fields
-    sums = {name: sum(getattr(each, name) for each in covered) for name in names}
-    parts = [f"{name} {count(many)}" for name, many in sums.items()]
-    formats = dict.fromkeys(reading.format for reading in readings if reading.traces)
-    return f"Read as {listing([*formats])}: {', '.join(parts)} of {count(every)}."
+    parts = []
+    for name in Coverage.model_fields:
+        many = sum(getattr(coverage, name) for coverage in covered)
+        parts.append(f"{name} {count(many)}")
+    every = count(sum(reading.traces for reading in read))
+    formats = listing(formats_of(read))
+    return f"Read as {formats}: {', '.join(parts)} of {every}."
+
+
+def formats_of(readings: Sequence[FileReading]) -> list[str]:
+    """The formats that traces were read from, each once."""
+    formats: list[str] = []
+    for reading in readings:
+        if reading.traces and reading.format not in formats:
+            formats.append(reading.format)
+    return formats
 
 
 def coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
-    """The same for each file; None where one line is enough."""
-    covered = [reading for reading in readings if reading.coverage and reading.traces]
-    names = [*Coverage.model_fields]
-    heads = ["File", "#Calls", *(f"#{name.capitalize()}" for name in names)]
-    rows = (
-        (
-            f"{reading.name} ({reading.format})",
-            count(reading.traces),
-            *(count(getattr(reading.coverage, name)) for name in names),
-        )
-        for reading in covered
-    )
-    if covered:
-        return b.table("What each file says", " | ".join(heads), rows)
-    return None
+    """How many calls of each file have each field; None where nobody counted."""
+    names = list(Coverage.model_fields)
+    rows = []
+    for reading in readings:
+        if reading.coverage and reading.traces:
+            file = f"{reading.name} ({reading.format})"
+            counts = [count(getattr(reading.coverage, name)) for name in names]
+            rows.append([file, count(reading.traces), *counts])
+    if not rows:
+        return None
+    titles = ["File", "#Calls", *(f"#{name.capitalize()}" for name in names)]
+    return b.table("What each file says", titles, rows)
 
 
 def prompt_table(report: MeasureReport) -> b.Table | None:
@@ -237,28 +255,20 @@ def prompt_table(report: MeasureReport) -> b.Table | None:
     series = report.series("prompt_versions")
     if series is None or len(series.columns["prompt"]) < 2:
         return None
-    rows = (
-        (
+    rows = []
+    for place, name in enumerate(series.columns["prompt"]):
+        version = {column: cells[place] for column, cells in series.columns.items()}
+        row = (
             str(name),
-            count(float(calls)),
-            str(first),
-            _price(usd, low, high),
-            _tokens(read),
-            _tokens(written),
+            count(float(version["calls"])),
+            str(version["first"]),
+            _price(version["usd"], version["usd_low"], version["usd_high"]),
+            _tokens(version["input_tokens"]),
+            _tokens(version["output_tokens"]),
         )
-        for name, calls, first, usd, low, high, read, written in zip(
-            *(
-                series.columns[column]
-                for column in (
-                    *("prompt", "calls", "first", "usd", "usd_low", "usd_high"),
-                    *("input_tokens", "output_tokens"),
-                )
-            ),
-            strict=True,
-        )
-    )
-    heads = "Prompt | #Calls | Since | #USD a call | #Tokens in | #Tokens out"
-    return b.table("What a call costs by prompt", heads, rows)
+        rows.append(row)
+    titles = "Prompt | #Calls | Since | #USD a call | #Tokens in | #Tokens out"
+    return b.table("What a call costs by prompt", titles, rows)
 
 
 def _price(usd: object, low: object, high: object) -> str:
@@ -291,8 +301,10 @@ def next_line(report: MeasureReport, case: str) -> str:
 
 
 def unread_line(report: MeasureReport) -> str:
-    """The names of unused fields; empty where all fields were used."""
-    names = [name for fields in report.unread.values() for name in fields]
+    """The names of unused fields, each once; empty where all fields were used."""
+    names: list[str] = []
+    for fields in report.unread.values():
+        names += [name for name in fields if name not in names]
     if names:
-        return f"Not read: {listing([*dict.fromkeys(names)])}."
+        return f"Not read: {listing(names)}."
     return ""

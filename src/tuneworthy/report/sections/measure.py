@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tuneworthy.errors import argument
@@ -15,16 +15,16 @@ from tuneworthy.model.dossier import (
     FactorResult,
     SignalResult,
 )
-from tuneworthy.model.evidence import Evidence, PromptArm, Series
+from tuneworthy.model.evidence import Evidence, PromptArm, Series, Skipped
 from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import Rows, moved
 from tuneworthy.report.sections.evidence import (
     STEPS,
-    between_days,
     evidence_rows,
     measured_name,
+    measurements,
     steps_table,
 )
 from tuneworthy.report.sections.lab import difference_text
@@ -32,6 +32,8 @@ from tuneworthy.report.sections.log import (
     MeasureReport,
     coverage_line,
     coverage_table,
+    days_text,
+    formats_of,
     heading,
     log_rows,
     next_line,
@@ -83,37 +85,36 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     The first screen has the model with its end, the bill, the latency, the failures, how often it
     works, and how much of the log was read; the rest are details.
     """
-    before = report.before
-    is_log = not report.arms
-    first = log_rows(report, month_text(report)) if is_log else quick_rows(report)
-    sections = [
-        b.section("first", "", b.facts(first)),
-        b.section("read", "", _read(report)),
-    ]
+    sections: list[b.Section] = []
     if examples:  # whoever asks for examples sees them first
-        shown = b.section("examples", "Examples to learn from", _examples(report))
-        sections.insert(0, shown)
-    if before is not None:
-        moved_by = b.bullets(_verdict(report.dossier, before))
+        shown = _examples(report)
+        sections.append(b.section("examples", "Examples to learn from", shown))
+    if report.arms:  # the results of a test
+        headline = opening(report)
+        first: Rows = quick_rows(report)
+        rest: Rows = iter(())
+    else:
+        headline = heading(report)
+        first = log_rows(report, month_text(report))
+        rest = quick_rows(report)
+    sections.append(b.section("first", "", b.facts(first)))
+    sections.append(b.section("read", "", _read(report)))
+    if report.before is not None:
+        moved_by = b.bullets(_verdict(report.dossier, report.before))
         sections.append(b.section("verdict", "The verdict", moved_by))
-    more = [*quick_rows(report)] if is_log else []
-    rest = b.section("quick", "More of it", b.facts(more), detail=True)
+    sections.append(b.section("quick", "More of it", b.facts(rest), detail=True))
     tables = (coverage_table(report.measured.readings), prompt_table(report))
-    each = b.section("files", "By file and prompt", tables, detail=True)
-    after = _after(report)
-    return b.Document(
-        "",
-        heading(report) if is_log else opening(report),
-        [*sections, rest, each, *_measurements(report)],
-        after=after,
-    )
+    sections.append(b.section("files", "By file and prompt", tables, detail=True))
+    sections += _measurements(report)
+    return b.Document("", headline, sections, after=_after(report))
 
 
 def _after(report: MeasureReport) -> list[str]:
     """The next command, and the way to show the details."""
     case = argument(report.folder)
-    after = [next_line(report, case)]
-    if _best(report) is not None:
+    if _best(report) is None:
+        after = [next_line(report, case)]
+    else:  # a share was measured that a target could be compared with
         target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
         after = [f"Next: {target}, then: tuneworthy decide {case}"]
     if not shows_details():
@@ -123,87 +124,101 @@ def _after(report: MeasureReport) -> list[str]:
 
 def _measurements(report: MeasureReport) -> Iterator[b.Section]:
     """Two sections of details: the measurements, and what each missing measurement needs."""
-    evidence = report.dossier.evidence
-    ids = {m.id for m in report.measured.evidence if m.is_known}
-    some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
-    rows = evidence_rows(report.dossier, some)
+    measured_now = {m.id for m in report.measured.evidence if m.is_known}
+    results = [
+        result for result in measurements(report.dossier) if result.id in measured_now
+    ]
+    rows = evidence_rows(report.dossier, results)
     title = "Measured, with 95% intervals"
     cells = "{title} | {value} | {bears}"
     table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
     yield b.section("measured", title, table, detail=True)
-    asks: dict[str, list[str]] = {}
-    for measurement in report.measured.evidence:
-        if isinstance(measurement.value, Unknown):
-            asks.setdefault(measurement.value.ask, []).append(
-                measured_name(measurement.id)
-            )
-    lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
+    lacking: dict[str, list[str]] = {}  # names of measurements by what they lack
+    for evidence in report.measured.evidence:
+        if isinstance(evidence.value, Unknown):
+            names = lacking.setdefault(evidence.value.ask, [])
+            names.append(measured_name(evidence.id))
+    items = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in lacking.items())
     title = "Not measured, and what would be needed"
-    yield b.section("open", title, lacking if asks else "", detail=True)
+    yield b.section("open", title, items if lacking else None, detail=True)
 
 
 def opening(report: MeasureReport) -> str:
     """Say in one sentence how much was read, from which tool, and of which days."""
-    counts = ((report.count(measure), noun) for measure, noun in _COUNTS.values())
-    parts = [_size(report), *(counted(n, noun) for n, noun in counts if n is not None)]
-    formats = dict.fromkeys(r.format for r in report.measured.readings if r.traces)
-    every = (day for m in report.measured.evidence for day in (m.since, m.observed_on))
-    days = sorted({day for day in every if day is not None})
-    beside = [*formats, *([between_days(days[0], days[-1])] if days else [])]
-    measured = ""
-    for result in report.measured.evidence:
-        part = result.details.get("drawn_share")
-        if isinstance(part, float) and part:
-            measured = (
-                f". Measured {100 * part:g}% of their conversations, drawn by hash"
-            )
-            break  # one draw holds for all of them
-    return f"Read {', '.join(parts)}{measured} ({', '.join(beside)})."
+    read = [_size(report)]
+    for check_count in _COUNTS.values():
+        number = report.count(check_count.measure)
+        if number is not None:
+            read.append(counted(number, check_count.noun))
+    beside = formats_of(report.measured.readings)
+    when = days_text(report)
+    if when:
+        beside.append(when)
+    return f"Read {', '.join(read)}{_drawn_text(report)} ({', '.join(beside)})."
+
+
+def _drawn_text(report: MeasureReport) -> str:
+    """Say which part of the conversations was measured; empty where it was all of them."""
+    for evidence in report.measured.evidence:
+        part = evidence.details.get("drawn_share")
+        if isinstance(part, float) and part:  # one draw holds for all measurements
+            return f". Measured {100 * part:g}% of their conversations, drawn by hash"
+    return ""
 
 
 def _size(report: MeasureReport) -> str:
     """The number of traces; for a test, of answers, and of cases if every prompt ran on the same."""
-    arms = report.series("arms")
     traces = sum(reading.traces for reading in report.measured.readings)
+    arms = report.series("arms")
     if arms is None:
         return counted(traces, "trace")
     answers = counted(traces, "answer")
-    same = (
-        report.arms == 1
-        or report.measurement("best_arm_lead").details.get("same_cases") is True
-    )
-    if not same or _not_compared(report):
+    lead = report.measurement("best_arm_lead")
+    same_cases = report.arms == 1 or lead.details.get("same_cases") is True
+    if not same_cases or _not_compared(report):
         return answers
-    return f"{answers} to {counted(max(map(float, arms.columns['cases'])), 'case')}"
+    cases = max(float(number) for number in arms.columns["cases"])
+    return f"{answers} to {counted(cases, 'case')}"
 
 
 def _read(report: MeasureReport) -> Iterator[b.Parts]:
-    """Each source with its count, and the records it left out: how many, why, and where."""
-    lines = []
-    for reading in report.measured.readings:
-        for skipped in reading.skipped:
-            records = counted(skipped.n, "record")
-            what = records if skipped.in_part else f"left out {records},"
-            more = ["…"] if skipped.n > len(skipped.where[:3]) else []
-            if skipped.where:
-                places = f": {', '.join([*skipped.where[:3], *more])}"
-            else:
-                places = ""
-            lines.append(f"{what} {skipped.predicate}{places}")
+    """How much of the log was used, which records were left out, and what was written."""
     yield coverage_line(report.measured.readings)
     yield unread_line(report)
-    yield b.bullets(lines)
+    skipped = [
+        _skipped_text(skipped)
+        for reading in report.measured.readings
+        for skipped in reading.skipped
+    ]
+    yield b.bullets(skipped)
+    is_new_case = report.before is None
+    map_file = f"{report.folder}/map.yaml" if is_new_case else "a file for --map"
     for name, rows in report.guessed.items():
-        if report.before is None:
-            where = f"{report.folder}/map.yaml"
-        else:
-            where = "a file for --map"
-        yield f"The fields of {name} are a guess. If these are not its records, correct {where}:"
+        yield (
+            f"The fields of {name} are a guess. If these are not its records, correct "
+            f"{map_file}:"
+        )
         yield b.bullets(rows)
-    if report.before is None:
+    if is_new_case:
         yield f"Wrote {report.folder}/"
     elif not report.added:
         yield "The same was measured before: nothing is added to the ledger."
+
+
+_MOST_PLACES = 3  #: Records of one kind whose places are named.
+
+
+def _skipped_text(skipped: Skipped) -> str:
+    """How many records were left out, wholly or in part, why, and where the first ones are."""
+    records = counted(skipped.n, "record")
+    what = records if skipped.in_part else f"left out {records},"
+    text = f"{what} {skipped.predicate}"
+    if not skipped.where:
+        return text
+    places = list(skipped.where[:_MOST_PLACES])
+    if skipped.n > len(places):
+        places.append("…")
+    return f"{text}: {', '.join(places)}"
 
 
 def _answers(dossier: Dossier) -> dict[str, CheckResult | FactorResult | SignalResult]:
@@ -212,22 +227,37 @@ def _answers(dossier: Dossier) -> dict[str, CheckResult | FactorResult | SignalR
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
     """Lines on what the measurements changed in the verdict."""
-    yield f"answer: {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
-    were = _answers(before)
-    changes = [
-        f"{answer.title} {were[name].state} → {answer.state}"
-        for name, answer in _answers(after).items()
-        if name in were and were[name].state != answer.state
-    ]
+    was = ANSWER_WORDS[before.verdict.answer]
+    now = ANSWER_WORDS[after.verdict.answer]
+    yield f"answer: {moved(was, now)}"
+    changes = _answer_changes(after, before)
     if changes:
-        more = [f"and {few(len(changes) - 8)} more"] if len(changes) > 8 else []
-        yield f"changed: {', '.join([*changes[:8], *more])}"
+        shown = changes[:_MOST_CHANGES]
+        if len(changes) > _MOST_CHANGES:
+            shown.append(f"and {few(len(changes) - _MOST_CHANGES)} more")
+        yield f"changed: {', '.join(shown)}"
     ids = [challenge.id for challenge in after.challenges]
-    if against := sum(name.startswith(("measured_", "need_")) for name in ids):
-        verb = "doesn't" if against == 1 else "don't"
-        yield f"{several(against, 'statement')} {verb} fit what was measured"
+    against = [name for name in ids if name.startswith(("measured_", "need_"))]
+    if against:
+        verb = "doesn't" if len(against) == 1 else "don't"
+        statements = several(len(against), "statement")
+        yield f"{statements} {verb} fit what was measured"
     if "evidence_old" in ids:
         yield "the measurements are old: measure newer data"
+
+
+_MOST_CHANGES = 8  #: Answers that changed, in the line about them.
+
+
+def _answer_changes(after: Dossier, before: Dossier) -> list[str]:
+    """Each answer of both dossiers whose state changed."""
+    were = _answers(before)
+    changes = []
+    for name, answer in _answers(after).items():
+        was = were.get(name)
+        if was is not None and was.state != answer.state:
+            changes.append(f"{answer.title} {was.state} → {answer.state}")
+    return changes
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
@@ -235,19 +265,18 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     usable = report.known_measurement("usable_examples")
     series = report.series("examples_waterfall")
     if usable is None or series is None:
-        yield b.Todo(
-            report.ask("usable_examples", "log `output`, what the model wrote")
-        )
+        ask = report.ask("usable_examples", "log `output`, what the model wrote")
+        yield b.Todo(ask)
         return
     yield steps_table(series, quiet=True)
     if isinstance(usable.high, float) and usable.high > usable.number:
         yield "Over half are near copies, perhaps from a template: this count gives no conclusion"
     need = report.detail("usable_examples", "need")
-    have = usable.number
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
-        candidates = f"Here are {count(have)} candidates that nobody has reviewed"
+        have = count(usable.number)
+        candidates = f"Here are {have} candidates that nobody has reviewed"
         yield f"The approach of the primary goal needs {count(need)}. {candidates} (data.training)"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
@@ -255,31 +284,51 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
             f"{share(personal)} of those looked at hold personal or secret data: at least "
             f"{count(usable.low)} are usable as they are, the rest after cleaning"
         )
-    samples: dict[str, list[str]] = {}
-    for sample in usable.examples:
-        reason, sign, text = sample.partition(": ")
-        why, rest = (STEPS[reason], text) if sign and reason in STEPS else ("", sample)
-        samples.setdefault(f"Left out: {why}", []).append(rest or "(empty)")
-    yield from (b.part(title, b.bullets(texts)) for title, texts in samples.items())
+    for reason, texts in _left_out(usable.examples).items():
+        yield b.part(f"Left out: {reason}", b.bullets(texts))
 
 
-_EXAMPLE_CALLS = 10_000
-_MILLION = 1e6
+def _left_out(samples: Sequence[str]) -> dict[str, list[str]]:
+    """Samples of what is no example, by the reason; a sample begins with the id of its step."""
+    by_reason: dict[str, list[str]] = {}
+    for sample in samples:
+        step, colon, text = sample.partition(": ")
+        reason = ""
+        if colon and step in STEPS:
+            reason = STEPS[step]
+        else:  # the colon is the text's own
+            text = sample
+        by_reason.setdefault(reason, []).append(text or "(empty)")
+    return by_reason
+
+
+_EXAMPLE_CALLS = 10_000  #: Per month, for a log whose traffic is unknown.
+_MILLION = 1e6  #: Prices are per million tokens.
 #: Runs of the best prompt that its mean cost takes: as many as any measurement.
 ENOUGH_RUNS = 20
 
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 
 
+class _CallCost(NamedTuple):
+    """The cost of a call in USD with its ends, and the words behind it: how it is known."""
+
+    usd: float
+    low: float
+    high: float
+    how: str
+
+
 def month_text(report: MeasureReport) -> str:
     """The bill of a month, which is the most that tuning could save."""
-    cost = _cost(report)
-    if _month(report) is None and cost is None:
+    cost = _call_cost(report)
+    if cost is not None:
+        bill = f"{_of_a_month(report, cost.usd)}{cost.how}"
+    elif _month(report) is not None:  # the calls' own costs have no interval
+        bill = f"{_of_a_month(report, 0.0)}{_by_list(report)}"
+    else:
         return f"unknown: {_bill_lacks(report)}"
-    usd_per_call, how = cost or ((0.0, 0.0, 0.0), _by_list(report))
-    return (
-        f"{_of_a_month(report, usd_per_call[0])}{how}: the most that tuning could save"
-    )
+    return f"{bill}: the most that tuning could save"
 
 
 def _month(report: MeasureReport) -> Evidence | None:
@@ -308,14 +357,16 @@ def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
 
 def bill_text(report: MeasureReport) -> str:
     """The price of a call, or what is missing to know it."""
-    cost = _cost(report)
+    cost = _call_cost(report)
     if cost is None:
         return f"unknown: {_bill_lacks(report)}"
-    usd_per_call, how = cost
-    beside = _of_a_month(report, usd_per_call[0])
-    value, low, high = map(small_usd, usd_per_call)
-    ends = f" ({low}–{high})" if {low, high} != {value} else ""
-    return f"{value}{ends} a call{how}, {beside}. No tuning can save more than the whole bill"
+    price = small_usd(cost.usd)
+    low = small_usd(cost.low)
+    high = small_usd(cost.high)
+    if low != price or high != price:
+        price += f" ({low}–{high})"
+    month = _of_a_month(report, cost.usd)
+    return f"{price} a call{cost.how}, {month}. No tuning can save more than the whole bill"
 
 
 def answers_text(report: MeasureReport) -> str:
@@ -326,10 +377,7 @@ def answers_text(report: MeasureReport) -> str:
     repeated = report.known_measurement("repeated_answer_share")
     parts = []
     if form is not None and form.number >= _MOSTLY:
-        kinds = [
-            (form.details[kind], name) for kind, name in _FORMS if kind in form.details
-        ]
-        forms = listing([name for _, name in sorted(kinds, reverse=True)])
+        forms = _forms_text(form)
         parts.append(
             f"{share(form.number)} are {forms}: a fixed form, which examples teach"
         )
@@ -347,110 +395,163 @@ def answers_text(report: MeasureReport) -> str:
     return "; ".join(parts)
 
 
+def _forms_text(form: Evidence) -> str:
+    """The fixed forms that answers have, the most frequent first."""
+    shares = {
+        name: form.details[kind]
+        for kind, name in _FORMS.items()
+        if kind in form.details
+    }
+    by_share = sorted(shares, key=lambda name: (shares[name], name), reverse=True)
+    return listing(by_share)
+
+
 def texts_text(report: MeasureReport) -> str:
     """The length of questions and answers, and the advice for several languages."""
     parts = []
     for name in ("question", "answer"):
         length = report.known_measurement(f"{name}_characters")
         if length is not None:
-            text = interval_text(length.value, length.low, length.high, "characters")
-            late, low, high = (report.detail(length.id, f"p95{end}") for end in _ENDS)
-            if None not in (late, low, high):
-                text += f", 95th percentile {interval_text(late, low, high, '')}"
-            parts.append(f"{name}s: median {text}")
-    other = report.known_measurement("other_language_share")
-    series = report.series("languages")
-    if other is not None and series is not None and float(other.low or 0) >= _SOME:
-        first, *others = series.columns["language"]
-        often = zip(others, series.columns["value"][1:], strict=True)
-        codes = listing(
-            [str(code) for code, value in often if float(value) >= _SOME] or ["others"]
-        )
-        text = interval_text(other.value, other.low, other.high, "share")
-        parts.append(
-            f"{text} of the {count(other.n)} questions with a known language aren't in {first} "
-            f"but in {codes}: examples and the evaluation set need each language"
-        )
+            parts.append(f"{name}s: {_length_text(report, length)}")
+    languages = _languages_text(report)
+    if languages:
+        parts.append(languages)
     for name, what in _GAPS.items():
         gap = report.known_measurement(name)
         if gap is not None and float(gap.low or 0) >= _SOME:
             interval = interval_text(gap.value, gap.low, gap.high, "share")
             parts.append(f"{interval} {what}")
-    return ". ".join(map(capital, parts))
+    return ". ".join(capital(part) for part in parts)
+
+
+def _length_text(report: MeasureReport, length: Evidence) -> str:
+    """The median length of texts, and their 95th percentile where it is known."""
+    middle = interval_text(length.value, length.low, length.high, "characters")
+    late = report.detail(length.id, "p95")
+    low = report.detail(length.id, "p95_low")
+    high = report.detail(length.id, "p95_high")
+    if late is None or low is None or high is None:
+        return f"median {middle}"
+    return f"median {middle}, 95th percentile {interval_text(late, low, high, '')}"
+
+
+def _languages_text(report: MeasureReport) -> str:
+    """Say how many questions are in which other languages; empty where there are hardly any."""
+    other = report.known_measurement("other_language_share")
+    series = report.series("languages")
+    if other is None or series is None or float(other.low or 0) < _SOME:
+        return ""
+    shares = dict(zip(series.columns["language"], series.columns["value"], strict=True))
+    first, *others = shares  # the most frequent first
+    codes = [str(code) for code in others if float(shares[code]) >= _SOME]
+    text = interval_text(other.value, other.low, other.high, "share")
+    return (
+        f"{text} of the {count(other.n)} questions with a known language aren't in {first} "
+        f"but in {listing(codes or ['others'])}: examples and the evaluation set need each language"
+    )
 
 
 def caching_text(report: MeasureReport) -> str:
     """The share of tokens that a cache could read, and the money that would save."""
     cacheable = report.known_measurement("cacheable_share")
-    cached = report.known_measurement("cached_share")
     if cacheable is None:
-        return (
-            f"unknown: {report.ask('cacheable_share', 'log messages with a timestamp')}"
-        )
+        ask = report.ask("cacheable_share", "log messages with a timestamp")
+        return f"unknown: {ask}"
     unit = "share of input tokens"
     text = interval_text(cacheable.value, cacheable.low, cacheable.high, unit)
-    today = f", and {share(cached.number)} is today" if cached else ""
-    more = cacheable.number - (cached.number if cached else 0.0)
+    text += " could be read from a cache"
+    read_today = 0.0
+    cached = report.known_measurement("cached_share")
+    if cached is not None:
+        read_today = cached.number
+        text += f", and {share(read_today)} is today"
+    saved_usd = _saved_by_cache(report, cacheable.number - read_today)
+    if saved_usd is not None:
+        text += f". That would save {_monthly(report, saved_usd)} by list price"
+    return text
+
+
+def _saved_by_cache(report: MeasureReport, more: float) -> float | None:
+    """USD per call that are saved where a cache reads so much more of the input, by list price."""
     price = report.price
     tokens = _tokens(report, "input_tokens")
-    worth = ""
-    if (
-        price is not None
-        and price.cached_input is not None
-        and tokens is not None
-        and more > 0
-    ):
-        saved = more * tokens.number * (price.input - price.cached_input) / _MILLION
-        worth = f". That would save {_monthly(report, saved)} by list price"
-    return f"{text} could be read from a cache{today}{worth}"
+    if price is None or price.cached_input is None or tokens is None or more <= 0:
+        return None
+    return more * tokens.number * (price.input - price.cached_input) / _MILLION
 
 
 def _monthly(report: MeasureReport, usd_per_call: float) -> str:
-    """A cost per call as a cost per month; for an example volume where the volume is unknown."""
+    """A cost per call as a cost per month; for an example volume where the volume is unknown.
+
+    The volume of a test says nothing of the traffic, and a part of a call can't be a month's.
+    """
     volume = report.known_measurement("requests_per_month")
     if volume is None or report.arms or volume.number < 1:
         amount = small_usd(usd_per_call * _EXAMPLE_CALLS)
         return f"{amount} per month at {count(_EXAMPLE_CALLS)} calls"
-    least = "at least " if volume.high == "open" else ""
-    return f"{least}{small_usd(usd_per_call * volume.number)} per month"
+    amount = small_usd(usd_per_call * volume.number)
+    if volume.high == "open":
+        return f"at least {amount} per month"
+    return f"{amount} per month"
 
 
-def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | None:
-    """USD per call with its ends: as reported for the best arm or for all, or by list price."""
-    best = report.measurement("best_arm_share").details
-    reported = (best.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high"))
-    usd_per_run = [float(end) for end in reported if isinstance(end, int | float)]
+def _call_cost(report: MeasureReport) -> _CallCost | None:
+    """The cost of a call: as reported for the best arm or for all, or else by list price."""
+    return _cost_of_best(report) or _logged_cost(report) or _listed_cost(report)
+
+
+def _cost_of_best(report: MeasureReport) -> _CallCost | None:
+    """The mean cost of the best of several arms; None for one arm, and for too few runs."""
+    usd = report.detail("best_arm_share", "best_usd_per_run")
+    low = report.detail("best_arm_share", "best_usd_per_run_low")
+    high = report.detail("best_arm_share", "best_usd_per_run_high")
     runs = report.detail("best_arm_share", "best_runs") or 0
-    if report.arms > 1 and runs >= ENOUGH_RUNS and len(usd_per_run) == 3:
-        return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
-    logged = report.known_measurement("usd_per_request")
     if (
-        logged is not None
-        and logged.low is not None
-        and isinstance(logged.high, int | float)
+        report.arms < 2
+        or runs < ENOUGH_RUNS
+        or usd is None
+        or low is None
+        or high is None
     ):
-        if logged.details.get("by_list"):
-            by_list = f" by list price ({catalogue()})"
-        else:
-            by_list = ""
-        return (logged.number, logged.low, logged.high), by_list
+        return None
+    return _CallCost(float(usd), float(low), float(high), " with the best")
+
+
+def _logged_cost(report: MeasureReport) -> _CallCost | None:
+    """The mean cost of the calls, as they state it; None without an interval."""
+    logged = report.known_measurement("usd_per_request")
+    if logged is None or logged.low is None or not isinstance(logged.high, int | float):
+        return None
+    how = ""
+    if logged.details.get("by_list"):
+        how = f" by list price ({catalogue()})"
+    return _CallCost(logged.number, logged.low, logged.high, how)
+
+
+def _listed_cost(report: MeasureReport) -> _CallCost | None:
+    """The cost of a call by its tokens and the list price; None where one of them is unknown."""
     price = report.price
-    cached = report.known_measurement("cached_share")
     read = _tokens(report, "input_tokens")
     written = _tokens(report, "output_tokens")
     if price is None or read is None or written is None:
         return None
+    usd_per_read = price.input
+    cached = report.known_measurement("cached_share")
     if cached is not None and price.cached_input is not None:
         part = cached.number
-    else:
-        part = 0.0
-    per_input = price.input * (1 - part) + (price.cached_input or 0.0) * part
-    middle, low, high = (
-        (tokens_in * per_input + tokens_out * price.output) / _MILLION
-        for tokens_in, tokens_out in zip(_ends(read), _ends(written), strict=True)
-    )
+        usd_per_read = price.input * (1 - part) + price.cached_input * part
+
+    def cost(tokens_read: float, tokens_written: float) -> float:
+        usd = tokens_read * usd_per_read + tokens_written * price.output
+        return usd / _MILLION
+
     over = ", over all that were tried" if report.arms > 1 else ""
-    return (middle, low, high), f" by list price ({price.catalogue}){over}"
+    return _CallCost(
+        cost(read.number, written.number),
+        cost(read.low or 0.0, written.low or 0.0),
+        cost(_upper_end(read), _upper_end(written)),
+        f" by list price ({price.catalogue}){over}",
+    )
 
 
 def _tokens(report: MeasureReport, name: str) -> Evidence | None:
@@ -460,9 +561,11 @@ def _tokens(report: MeasureReport, name: str) -> Evidence | None:
     )
 
 
-def _ends(evidence: Evidence) -> tuple[float, float, float]:
-    high = evidence.high if isinstance(evidence.high, int | float) else math.inf
-    return evidence.number, evidence.low or 0.0, float(high)
+def _upper_end(evidence: Evidence) -> float:
+    """The upper end of an interval; infinite where it has none."""
+    if isinstance(evidence.high, int | float):
+        return float(evidence.high)
+    return math.inf
 
 
 def _bill_lacks(report: MeasureReport) -> str:
@@ -470,32 +573,44 @@ def _bill_lacks(report: MeasureReport) -> str:
     per_request = report.measurement("usd_per_request")
     if per_request.details and not per_request.is_known:
         return report.ask("usd_per_request", _LOG)
-    names = ("input_tokens", "output_tokens")
-    tokens = []
-    for name in names:
-        length = _tokens(report, name)
-        if not length:
+    for name in ("input_tokens", "output_tokens"):
+        if _tokens(report, name) is None:
             return f"{report.ask(name, _LOG)}, or log the `usd` of every call"
-        tokens.append(length)
-    if len(report.models) > 1:
-        answered = (
-            f"{few(len(report.models))} models answered, at different list prices"
+    models = report.models
+    if len(models) > 1:
+        many = few(len(models))
+        return (
+            f"log the `usd` of every call: {many} models answered, at different list "
+            "prices"
         )
-        return f"log the `usd` of every call: {answered}"
-    if report.models:
-        name = report.models[0]
-        maker = next(
-            (m for start, m in _MAKERS.items() if name.startswith(start)), "openai"
-        )
-        how = "" if ":" in name else f". Name it with its provider, as {maker}:{name}"
-        return f"log the `usd` of every call: no list price is known for {name}{how}"
-    if all(length.details.get("reported") for length in tokens):
-        guessed = ""
-    else:
-        guessed = "about "
-    takes = " tokens in and ".join(count(length.number) for length in tokens)
+    if models:
+        (name,) = models
+        text = f"log the `usd` of every call: no list price is known for {name}"
+        if ":" in name:  # it already has its provider
+            return text
+        return f"{text}. Name it with its provider, as {_likely_maker(name)}:{name}"
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
-    return f"a call takes {guessed}{takes} out, {whose}"
+    return f"a call takes {_tokens_text(report)}, {whose}"
+
+
+def _likely_maker(model: str) -> str:
+    """The provider that a model's name suggests; for any other name, the one with most models."""
+    for beginning, maker in _MAKERS.items():
+        if model.startswith(beginning):
+            return maker
+    return "openai"
+
+
+def _tokens_text(report: MeasureReport) -> str:
+    """The mean tokens of a call, read and written; ``about`` where some are estimated."""
+    read = _tokens(report, "input_tokens")
+    written = _tokens(report, "output_tokens")
+    assert read is not None  # the caller made sure of both
+    assert written is not None
+    text = f"{count(read.number)} tokens in and {count(written.number)} out"
+    if read.details.get("reported") and written.details.get("reported"):
+        return text
+    return f"about {text}"
 
 
 _MAKERS = {
@@ -504,48 +619,51 @@ _MAKERS = {
     "mistral": "mistral",
     "command": "cohere",
 }
-_LONGEST_NAME = 40
+_LONGEST_NAME = 40  # characters of a prompt's or a model's name
 _MOSTLY = 0.5  # share of answers from which on a sentence mentions them
-_ENDS = ("", "_low", "_high")
 _SOME = 0.01  # share of questions from which on a language is named
 _GAPS = {
     "evalset_language_gap": "are in a language of which the evaluation set has no case",
     "evalset_length_gap": "are longer than every case of the evaluation set",
 }
-_FORMS = (
-    ("label", "labels"),
-    ("json", "JSON"),
-    ("sql", "SQL"),
-    ("tool_call", "calls of tools"),
-)
-_MOST_TESTS = 5
-_COUNTS = {
-    "prompt_variations": ("distinct_prompts", "prompt"),
-    "foundation_models": ("models_seen", "model"),
+_FORMS = {
+    "label": "labels",
+    "json": "JSON",
+    "sql": "SQL",
+    "tool_call": "calls of tools",
 }
-"""Checks that a count answers: the measurement, and the noun for the count."""
+"""The words for each fixed form, by the detail that has its share."""
+
+_MOST_TESTS = 5  #: Tests whose best arm has a row.
+
+
+class _CheckCount(NamedTuple):
+    """A count that answers a check of the ceiling."""
+
+    measure: str
+    noun: str
+
+
+_COUNTS = {
+    "prompt_variations": _CheckCount("distinct_prompts", "prompt"),
+    "foundation_models": _CheckCount("models_seen", "model"),
+}
+"""Counts by the check that each answers."""
 
 
 def quick_rows(report: MeasureReport) -> Rows:
     """Label and text of each row: the best arm, the bill, caching, the ceiling, the deciding facts."""
     arms = report.series("arms")
-    if arms is not None:
-        yield from _arm_rows(report, arms)
-    elif success := report.known_measurement("success_share"):
-        text = interval_text(success.value, success.low, success.high, success.unit)
-        rated = report.detail("success_share", "labelled_share")
-        if rated and rated < 1 and report.detail("success_share", "tested_share") != 1:
-            text += (
-                f", of the {share(rated)} of answers that were rated: no sample of all"
-            )
-        yield "Success", text
+    if arms is None:
+        yield "Success", _success(report)
     else:
-        ask = report.ask("success_share", "label some outputs as right or wrong")
-        yield "Success", sentence(f"unknown: {ask}")
-    if shown := answers_text(report):
-        yield "The answers", sentence(shown)
-    if shown := texts_text(report):
-        yield "The texts", sentence(shown)
+        yield from _arm_rows(report, arms)
+    kind_of_answers = answers_text(report)
+    if kind_of_answers:
+        yield "The answers", sentence(kind_of_answers)
+    texts = texts_text(report)
+    if texts:
+        yield "The texts", sentence(texts)
     yield "The bill", sentence(bill_text(report))
     yield "Caching", sentence(caching_text(report))
     if report.dossier.ceiling.checks:
@@ -553,29 +671,48 @@ def quick_rows(report: MeasureReport) -> Rows:
     yield "What decides", sentence(_decides(report))
 
 
+def _success(report: MeasureReport) -> str:
+    """The success that a log shows, and which answers it is of; how to learn it where unknown."""
+    success = report.known_measurement("success_share")
+    if success is None:
+        ask = report.ask("success_share", "label some outputs as right or wrong")
+        return sentence(f"unknown: {ask}")
+    text = interval_text(success.value, success.low, success.high, success.unit)
+    rated = report.detail("success_share", "labelled_share")
+    is_test = report.detail("success_share", "tested_share") == 1
+    if rated and rated < 1 and not is_test:
+        text += f", of the {share(rated)} of answers that were rated: no sample of all"
+    return text
+
+
 def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
     """The best arm, the next, and whether they can be distinguished; or the best of each test."""
-    if (tests := arms.columns.get("test")) is not None:
-        firsts = [
-            place for place, test in enumerate(tests) if test not in tests[:place]
-        ]
-        for place in firsts[:_MOST_TESTS]:
-            best = ""
-            if tests.count(tests[place]) > 1:
-                best = "best so far: "
-            yield f"Test {tests[place]}", f"{best}{_arm(arms, place)}"
-        ask = report.ask("best_arm_share", "measure each test by itself")
-        yield "Not compared", sentence(ask)
+    if "test" in arms.columns:
+        yield from _test_rows(report, arms)
         return
-    yield ("Best so far" if report.arms > 1 else "So far"), _arm(arms, 0)
-    if report.arms > 1:
+    if report.arms == 1:
+        yield "So far", _arm(arms, 0)
+    else:
+        yield "Best so far", _arm(arms, 0)
         yield "Next best", _arm(arms, 1)
         yield "Difference", sentence(_apart(report))
-    if more := _not_compared(report):
-        yield (
-            "Not compared",
-            sentence(f"{few(more)} more, which share no case with these"),
-        )
+    more = _not_compared(report)
+    if more:
+        text = f"{few(more)} more, which share no case with these"
+        yield "Not compared", sentence(text)
+
+
+def _test_rows(report: MeasureReport, arms: Series) -> Rows:
+    """The best arm of each of several tests, which share no case."""
+    tests = arms.columns["test"]
+    # arms come by test, the best of each first
+    firsts = [place for place, test in enumerate(tests) if test not in tests[:place]]
+    for place in firsts[:_MOST_TESTS]:
+        has_others = tests.count(tests[place]) > 1
+        best = "best so far: " if has_others else ""
+        yield f"Test {tests[place]}", f"{best}{_arm(arms, place)}"
+    ask = report.ask("best_arm_share", "measure each test by itself")
+    yield "Not compared", sentence(ask)
 
 
 def _not_compared(report: MeasureReport) -> int:
@@ -586,68 +723,83 @@ def _not_compared(report: MeasureReport) -> int:
 
 def _arm(arms: Series, place: int) -> str:
     """One arm of a log in words: its name, quality, cases and failed calls."""
-    values = {name: column[place] for name, column in arms.columns.items()}
-    prompt, model = (
-        cut(str(values.get(key, "")), _LONGEST_NAME) for key in ("prompt", "model")
+    row = {name: column[place] for name, column in arms.columns.items()}
+    prompt = cut(str(row.get("prompt", "")), _LONGEST_NAME)
+    model = cut(str(row.get("model", "")), _LONGEST_NAME)
+    parts = []
+    if prompt:
+        parts.append(f'prompt "{prompt}"')
+    if model:
+        parts.append(f"on {model}")
+    name = " ".join(parts) or "the prompt"
+    score = quality_interval(
+        float(row["value"]), float(row["low_of_all"]), float(row["high_of_all"])
     )
-    parts = (f'prompt "{prompt}"' if prompt else "", f"on {model}" if model else "")
-    name = " ".join(filter(None, parts)) or "the prompt"
-    ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
-    errors = int(values.get("errors", 0))
+    text = f"{name}: {score} on {counted(float(row['cases']), 'case')}"
+    errors = int(row.get("errors", 0))
     if errors:
-        lost = (
-            f". {capital(few(errors))} of {count(float(values['runs']))} calls failed"
-        )
-    else:
-        lost = ""
-    return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
+        calls = count(float(row["runs"]))
+        text += f". {capital(few(errors))} of {calls} calls failed"
+    return text
 
 
 def _apart(report: MeasureReport) -> str:
     """The difference of the two best arms, and how many more cases would distinguish them."""
     lead = report.measurement("best_arm_lead")
-    apart = lead.details.get("told_apart")
-    needed = report.detail("best_arm_lead", "cases_needed")
     if not lead.is_known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
-    lost = ""
+    where = ""
     if lead.details.get("best_errors") or lead.details.get("next_errors"):
-        lost = " where both answered"
-    ends = f"{signed(lead.number)}{lost} ({signed(lead.low)} to {signed(lead.high)}), "
-    if apart == "yes":
-        return f"{ends}distinguished"
+        where = " where both answered"
+    interval = f"({signed(lead.low)} to {signed(lead.high)})"
+    difference = f"{signed(lead.number)}{where} {interval}"
+    if lead.details.get("told_apart") == "yes":
+        return f"{difference}, distinguished"
+    needed = report.detail("best_arm_lead", "cases_needed")
     if needed is None or needed <= lead.n:
-        return f"{ends}can't be distinguished by more such cases"
+        return f"{difference}, can't be distinguished by more such cases"
     more = int(needed) - lead.n
-    noun, verb = ("case", "is") if more == 1 else ("cases", "are")
-    return f"{ends}can't be distinguished: about {count(more)} more paired {noun} {verb} needed"
+    cases = "case is" if more == 1 else "cases are"
+    return (
+        f"{difference}, can't be distinguished: about {count(more)} more paired {cases} "
+        "needed"
+    )
 
 
 def _ceiling(report: MeasureReport) -> str:
     """Say how many checks data answered, what it shows of the others, and how to answer the rest."""
     ceiling = report.dossier.ceiling
-    checks = [check for check in ceiling.checks.values() if check.state != "unknown"]
-    answered = sum(check.source == "measured" for check in checks)
-    seen = []
-    for name in (name for name in _COUNTS if name in ceiling.checks):
-        measure, noun = _COUNTS[name]
-        if number := report.count(measure):
-            wanted = report.wanted.get(name, 0)
-            short = f" of {count(wanted)} wanted, others may have been tried"
-            seen.append(f"{counted(number, noun)}{short if number < wanted else ''}")
-    of_all = f"{few(answered) if answered else 'none'} of the {few(len(ceiling.checks))} checks"
-    first = f"{of_all} {'is' if answered <= 1 else 'are'} answered by data"
-    if stated := len(checks) - answered:
-        first += f", {few(stated)} stated"
+    answered = [check for check in ceiling.checks.values() if check.state != "unknown"]
+    by_data = [check for check in answered if check.source == "measured"]
+    stated = len(answered) - len(by_data)
+    many = few(len(by_data)) if by_data else "none"
+    verb = "is" if len(by_data) <= 1 else "are"
+    text = f"{many} of the {few(len(ceiling.checks))} checks {verb} answered by data"
+    if stated:
+        text += f", {few(stated)} stated"
+    seen = list(_seen(report))
     if seen:
-        first += f" (seen: {'; '.join(seen)})"
-    more = f"tuneworthy interview {argument(report.folder)}"
+        text += f" (seen: {'; '.join(seen)})"
+    command = f"tuneworthy interview {argument(report.folder)}"
     reached = {
         "yes": ", and it is reached",
         "no": ", and it is not reached",
-        "unknown": f", so it stays open: {more} asks for the rest",
+        "unknown": f", so it stays open: {command} asks for the rest",
     }
-    return sentence(first + reached[ceiling.reached])
+    return sentence(text + reached[ceiling.reached])
+
+
+def _seen(report: MeasureReport) -> Iterator[str]:
+    """The prompts and models that a log shows, and how many the check wants where it has fewer."""
+    for name, check_count in _COUNTS.items():
+        number = report.count(check_count.measure)
+        if name not in report.dossier.ceiling.checks or not number:
+            continue
+        text = counted(number, check_count.noun)
+        wanted = report.wanted.get(name, 0)
+        if number < wanted:
+            text += f" of {count(wanted)} wanted, others may have been tried"
+        yield text
 
 
 def _best(report: MeasureReport) -> Evidence | None:
@@ -655,17 +807,18 @@ def _best(report: MeasureReport) -> Evidence | None:
 
     None where nobody measured one, or where a target or an answer exists already.
     """
-    tested = report.detail("success_share", "tested_share") == 1
     met = report.dossier.factors.get("success_with_prompts")
-    target = report.dossier.targets
-    has_target = "quality" in target and not isinstance(
-        target["quality"].limit, Unknown
-    )
-    if met is None or met.state != "unknown" or has_target:
+    is_open = met is not None and met.state == "unknown"
+    target = report.dossier.targets.get("quality")
+    has_target = target is not None and not isinstance(target.limit, Unknown)
+    if not is_open or has_target:
         return None
-    return report.known_measurement("best_arm_share") or (
-        report.known_measurement("success_share") if tested else None
-    )
+    best_arm = report.known_measurement("best_arm_share")
+    if best_arm is not None:
+        return best_arm
+    if report.detail("success_share", "tested_share") == 1:
+        return report.known_measurement("success_share")
+    return None  # the success of a log isn't that of a test
 
 
 def _decides(report: MeasureReport) -> str:
@@ -673,19 +826,28 @@ def _decides(report: MeasureReport) -> str:
     dossier = report.dossier
     best = _best(report)
     if best is not None:
-        top = quality(float(best.high)) if isinstance(best.high, int | float) else "1"
+        low = quality(float(best.low or 0))
+        high = quality(float(best.high)) if isinstance(best.high, int | float) else "1"
         return (
-            f"is {quality(best.number)} good enough? A target up to "
-            f"{quality(float(best.low or 0))} is met already, one above {top} is missed, and in "
-            "between more cases decide. State it as targets.quality.at_least"
+            f"is {quality(best.number)} good enough? A target up to {low} is met already, one "
+            f"above {high} is missed, and in between more cases decide. State it as "
+            "targets.quality.at_least"
         )
     if dossier.next_questions:
-        return dossier.next_questions[0].ask
+        next_question, *_ = dossier.next_questions
+        return next_question.ask
     now = dossier.verdict.now.removeprefix("Now: ")
     return now.replace("CASE", argument(report.folder))
 
 
-# Two arms of results that were there already.
+# Two arms of existing results.
+
+
+class ComparedOutcome(NamedTuple):
+    """The outcome of a comparison in the terms of ``verify``, and the reason."""
+
+    outcome: str
+    why: str
 
 
 class ComparedReport(NamedTuple):
@@ -700,21 +862,22 @@ class ComparedReport(NamedTuple):
     by_text: bool  #: Whether cases were matched by what was asked.
 
     @property
-    def outcome(self) -> tuple[str, str]:
-        """The outcome in the terms of ``verify``, and the reason."""
+    def outcome(self) -> ComparedOutcome:
         contrast = self.contrast
         if isinstance(contrast.difference, Unknown):
-            return "too_few_cases", "clusters"
+            return ComparedOutcome("too_few_cases", "clusters")
         if contrast.low > self.margin:
-            return ("no_worse" if self.margin < 0 else "improved"), "task"
+            # below 0, the margin is what the arm may be worse by
+            better = "no_worse" if self.margin < 0 else "improved"
+            return ComparedOutcome(better, "task")
         if contrast.high < min(0.0, self.margin):
-            return "regressed", "task"
+            return ComparedOutcome("regressed", "task")
         if contrast.high <= self.margin:
-            return "no_gain", "task"
-        missing = self.arm.errors + self.baseline.errors
-        if missing:
-            return ("unknown", "unanswered")
-        return ("too_few_cases", "interval")
+            return ComparedOutcome("no_gain", "task")
+        if self.arm.errors or self.baseline.errors:
+            # failed calls may be wrong or right, which widens the interval
+            return ComparedOutcome("unknown", "unanswered")
+        return ComparedOutcome("too_few_cases", "interval")
 
 
 _COMPARED = named("compared")
@@ -722,10 +885,9 @@ _COMPARED = named("compared")
 
 def compared_dict(report: ComparedReport) -> str:
     """The comparison of two arms as JSON."""
-    contrast = report.contrast
     outcome, why = report.outcome
-    fields = contrast.model_dump(mode="json", exclude={"first", "second"})
-    arms = {"arm": report.arm, "baseline": report.baseline}
+    arm_lacks, baseline_lacks = report.lacking
+    contrast = report.contrast.model_dump(mode="json", exclude={"first", "second"})
     return json_text(
         {
             "schema": "tuneworthy/compared/1",
@@ -734,56 +896,60 @@ def compared_dict(report: ComparedReport) -> str:
             "margin": report.margin,
             "shared_cases_only": report.shared,
             "matched_by": "input" if report.by_text else "case",
-            **fields,
-            **{name: arm.model_dump(mode="json") for name, arm in arms.items()},
-            "lacking": dict(zip(arms, report.lacking, strict=True)),
+            **contrast,
+            "arm": report.arm.model_dump(mode="json"),
+            "baseline": report.baseline.model_dump(mode="json"),
+            "lacking": {"arm": arm_lacks, "baseline": baseline_lacks},
         }
     )
 
 
 def compared_report(report: ComparedReport) -> b.Document:
     """Both arms with their intervals, the difference, and the conclusion."""
-    contrast = report.contrast
     outcome, why = report.outcome
-    apart = difference_text(contrast)
+    headline = sentence(_COMPARED.get(outcome) or _COMPARED[why])
+    rows = b.facts(_compared_rows(report))
+    return b.Document("", headline, [b.section("compared", "", rows)])
+
+
+def _compared_rows(report: ComparedReport) -> Rows:
+    """The rows of a comparison, and what it can't show."""
+    contrast = report.contrast
+    arm_lacks, baseline_lacks = report.lacking
+    yield "Arm", _compared_arm(contrast.first, report.arm, arm_lacks)
+    yield "Baseline", _compared_arm(contrast.second, report.baseline, baseline_lacks)
     margin = f"; margin {signed(report.margin)}" if report.margin else ""
-    groups = f" from {counted(contrast.clusters, 'conversation or document')}"
-    cases = f"{counted(contrast.n, 'case')}{groups if contrast.clusters < contrast.n else ''}"
+    yield "Difference", f"{difference_text(contrast)}{margin}"
+    cases = counted(contrast.n, "case")
+    if contrast.clusters < contrast.n:
+        cases += f" from {counted(contrast.clusters, 'conversation or document')}"
     if report.by_text:
         by = "by what was asked, as no record names its case"
     else:
         by = "by their names"
-    rows = [
-        (title, _compared_arm(name, arm, lacking))
-        for title, name, arm, lacking in (
-            ("Arm", contrast.first, report.arm, report.lacking[0]),
-            ("Baseline", contrast.second, report.baseline, report.lacking[1]),
-        )
-    ]
-    rows += [
-        ("Difference", f"{apart}{margin}"),
-        ("Paired", f"on {cases}, matched {by}"),
-    ]
-    if why == "interval" and not isinstance(contrast.cases_needed, Unknown):
+    yield "Paired", f"on {cases}, matched {by}"
+    if report.outcome.why == "interval" and not isinstance(
+        contrast.cases_needed, Unknown
+    ):
+        # so many cases weren't enough, whatever the estimate says
         needed = count(max(contrast.cases_needed, contrast.n + 1))
-        rows.append(
-            ("Needed", f"about {needed} cases, to tell that difference from zero")
-        )
-    if any(report.lacking):
-        rows.append(("Lacking", "counts as failed. --shared leaves such cases out"))
-    rows.append(
-        (
-            "Not seen",
-            "how these cases were chosen, and general skills: it is not evidence of a case",
-        )
+        yield "Needed", f"about {needed} cases, to tell that difference from zero"
+    if arm_lacks or baseline_lacks:
+        yield "Lacking", "counts as failed. --shared leaves such cases out"
+    yield (
+        "Not seen",
+        "how these cases were chosen, and general skills: it is not evidence of a case",
     )
-    headline = sentence(_COMPARED.get(outcome) or _COMPARED[why])
-    return b.Document("", headline, [b.section("compared", "", b.facts(rows))])
 
 
 def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:
-    text = f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
-    if failed := arm.errors - lacking:
+    """An arm with its quality, its failed calls, and the cases that it lacks."""
+    score = quality_interval(arm.value, arm.low, arm.high)
+    text = f"{name}: {score} on {counted(arm.cases, 'case')}"
+    failed = arm.errors - lacking  # a case that it lacks counts as an error, too
+    if failed:
         calls = counted(arm.runs - lacking, "call")
         text += f". {capital(few(failed))} of {calls} failed or have no score"
-    return text + (f". {counted(lacking, 'case')} lacking" if lacking else "")
+    if lacking:
+        text += f". {counted(lacking, 'case')} lacking"
+    return text

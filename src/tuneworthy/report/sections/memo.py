@@ -84,15 +84,25 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
     if dossier.verdict.answer != "no":
         yield from rival_facts(dossier)
     yield b.Fact("What would change the answer", "", _changes(dossier), "change")
+    yield _certainty(dossier)
+
+
+def _certainty(dossier: Dossier) -> b.Fact:
+    """What the answer rests on; beside it, what could still change it and what contradicts it."""
+    parts = []
+    if not nothing_answered(dossier):
+        parts.append(unchecked_text(dossier))
+    parts.append(reach_text(dossier))
+    link = "why"
     if dossier.challenges:
-        clashes = f"Open objections: {tally(dossier.challenges)}."
-    else:
-        clashes = ""
-    unchecked = "" if nothing_answered(dossier) else unchecked_text(dossier)
-    beside = " ".join(filter(None, [unchecked, reach_text(dossier), clashes]))
-    yield b.Fact(
-        "How sure that is", _grounds(dossier), beside, "fit" if clashes else "why"
-    )
+        parts.append(f"Open objections: {tally(dossier.challenges)}.")
+        link = "fit"
+    return b.Fact("How sure that is", _grounds(dossier), _joined(parts), link)
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    """Sentences in one paragraph, without the empty ones."""
+    return " ".join(text for text in sentences if text)
 
 
 def cost(dossier: Dossier) -> b.Fact:
@@ -104,16 +114,17 @@ def cost(dossier: Dossier) -> b.Fact:
         todo = sentence(plan.ask) if isinstance(plan, Unknown) else ""
         return b.Fact(label, "Nothing yet.", todo, "money")
     decision = find_decision(plan)
-    upto = f"up to the decision on {weekday(decision.end)}."
-    says = [upto, _in_parts(dossier, plan)]
+    says = [
+        f"up to the decision on {weekday(decision.end)}.",
+        _in_parts(dossier, plan),
+    ]
     if ask.high == "open":
         says.append("In dollars it isn’t known: nobody has said what an hour costs.")
     if plan.aim != "tune":
         says.append("None of it is for fine-tuning.")
-    says += [
-        sentence(item.says) for item in dossier.verdict.caveats if item.id == _ABOVE
-    ]
-    return b.Fact(label, f"{amount(ask)},", " ".join(filter(None, says)), "money")
+    caveats = dossier.verdict.caveats
+    says += [sentence(caveat.says) for caveat in caveats if caveat.id == _ABOVE]
+    return b.Fact(label, f"{amount(ask)},", _joined(says), "money")
 
 
 def amount(ask: AskNow) -> str:
@@ -124,40 +135,55 @@ def amount(ask: AskNow) -> str:
     return f"{dollars(Range(low=ask.low, high=ask.high))}, {hours} included"
 
 
-_ABOVE = "ask_above_prize"
+_ABOVE = "ask_above_prize"  #: The caveat that more is asked for than tuning can bring.
 
 
 def _in_parts(dossier: Dossier, plan: Plan) -> str:
     """Say which part is spent in any case, and which only if the first try isn't enough."""
-    certain, only_then = _split(plan)
-    if not only_then:
+    asked = _split(plan)
+    if not asked.only_then:
         return ""
-    if any(phase.usd.high == "open" for phase in (*certain, *only_then)):
-        hours = [Range.total(p.hours for p in part) for part in (certain, only_then)]
-        parts = [hours_text(each.low, each.high) for each in hours]
+    phases = (*asked.certain, *asked.only_then)
+    if any(phase.usd.high == "open" for phase in phases):  # then only hours are known
+        spent = _hours_of(asked.certain)
+        more = _hours_of(asked.only_then)
     else:
-        parts = parts_text(
-            [Range.total(p.usd for p in part) for part in (certain, only_then)]
-        )
-    spent, more = parts
-    what = _first_try(dossier, certain)
+        certain_usd = Range.total(phase.usd for phase in asked.certain)
+        more_usd = Range.total(phase.usd for phase in asked.only_then)
+        spent, more = parts_text([certain_usd, more_usd])
+    what = _first_try(dossier, asked.certain)
     return f"{spent} of it is spent whatever comes, and {more} only if {what} isn’t enough."
 
 
-def _split(plan: Plan) -> tuple[list[Phase], list[Phase]]:
-    """The phases up to the decision: those that come anyhow, and those after a try in vain."""
-    asked = plan.phases[: plan.phases.index(find_decision(plan)) + 1]
-    certain: list[Phase] = []
-    only_then: list[Phase] = []
+def _hours_of(phases: Sequence[Phase]) -> str:
+    hours = Range.total(phase.hours for phase in phases)
+    return hours_text(hours.low, hours.high)
+
+
+class _AskedPhases(NamedTuple):
+    """The phases up to the decision."""
+
+    certain: list[Phase]  #: Those that come anyhow.
+    only_then: list[Phase]  #: Those that come only after a try in vain.
+
+
+def _split(plan: Plan) -> _AskedPhases:
+    """Split the phases up to the decision by whether they come anyhow."""
+    asked = _AskedPhases([], [])
     tried = False
-    for phase in asked:
-        goes_on = phase.id in _AFTER_A_TRY or phase.id.startswith(_TRIED)
-        if tried and goes_on:
-            only_then.append(phase)
+    for phase in _up_to_decision(plan):
+        is_try = phase.id.startswith(_TRIED)
+        if tried and (is_try or phase.id in _AFTER_A_TRY):
+            asked.only_then.append(phase)
         else:
-            certain.append(phase)
-        tried = tried or phase.id.startswith(_TRIED)
-    return certain, only_then
+            asked.certain.append(phase)
+        tried = tried or is_try
+    return asked
+
+
+def _up_to_decision(plan: Plan) -> tuple[Phase, ...]:
+    """The phases up to the first decision, that one included."""
+    return plan.phases[: plan.phases.index(find_decision(plan)) + 1]
 
 
 _AFTER_A_TRY = ("evaluation", "recall", "pilot")
@@ -165,13 +191,21 @@ _AFTER_A_TRY = ("evaluation", "recall", "pilot")
 
 
 def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
-    """The name of the way that is tried first."""
+    """The name of the way that is tried first; ``that`` for one without a name."""
     titles = {way.id: way.title for way in dossier.ways}
+    names = {
+        f"{_TRIED}{step.option}": titles.get(step.way, "") for step in _steps(dossier)
+    }
+    for phase in phases:
+        if phase.id.startswith(_TRIED):
+            return names.get(phase.id) or "that"
+    return "that"
+
+
+def _steps(dossier: Dossier) -> tuple[Step, ...]:
+    """The steps of the recommendation; () without one."""
     advice = dossier.recommendation
-    steps = () if isinstance(advice, Unknown) else advice.steps
-    names = {f"{_TRIED}{step.option}": titles.get(step.way, "") for step in steps}
-    first = next(phase for phase in phases if phase.id.startswith(_TRIED))
-    return names.get(first.id) or "that"
+    return () if isinstance(advice, Unknown) else advice.steps
 
 
 # What to do.
@@ -185,50 +219,59 @@ def to_do(dossier: Dossier) -> b.Fact:
     if isinstance(plan, Unknown) or isinstance(advice, Unknown):
         ask = advice.ask if isinstance(advice, Unknown) else advice.says
         return b.Fact(label, sentence(ask), "", "plan")
-    first, *others = _work(plan)
+    step, *_ = advice.steps
+    work = _work(plan)
+    first, *_ = work
     until = _until(first, None, dossier)
     if first.id == "watch":
         what = "quality, speed, bill and traffic"
-        because = advice.steps[0].because
-        why = "" if because == dossier.verdict.because else sentence(because)
         says = f"Keep what runs today. Measure its {what} once more {until}."
-        return b.Fact(label, says, why, "plan")
+        # the headline says the reason of the verdict already
+        is_said = step.because == dossier.verdict.because
+        return b.Fact(label, says, "" if is_said else sentence(step.because), "plan")
     if first.id == "settle":
-        return b.Fact(
-            label, f"Settle this contradiction {until}.", say_heaviest(dossier), "plan"
-        )
-    certain, only_then = _split(plan)
-    beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
-    sure = [phase for phase in (first, *others) if phase in certain]
-    sure = [phase for phase in sure if phase not in beside]
-    main = _main_phase(sure, advice.steps[0])
-    upto = sure[: sure.index(main) + 1]
-    after = sure[sure.index(main) + 1 :]
-    says = f"{capital(_dated(upto, None, dossier))}."
-    then = []
-    if len(after) > _MOST_DATED:
-        what = listing([_phase_words(phase) for phase in after])
-        then.append(f"Then {what}, all {_until(after[-1], main, dossier)}.")
-    elif after:
-        then.append(f"Then {_dated(after, main, dossier)}.")
-    if only_then:
-        what = _first_try(dossier, certain)
-        later = _dated(only_then, (after or upto)[-1], dossier)
+        says = f"Settle this contradiction {until}."
+        return b.Fact(label, says, say_heaviest(dossier), "plan")
+    asked = _split(plan)
+    certain = [phase for phase in work if phase in asked.certain]
+    meanwhile = [phase for phase in work[1:] if phase.id.startswith(_MEANWHILE)]
+    in_turn = [phase for phase in certain if phase not in meanwhile]
+    main = _main_phase(in_turn, step)
+    after_main = in_turn.index(main) + 1
+    now = in_turn[:after_main]
+    after = in_turn[after_main:]
+    then = [_then_text(after, main, dossier)]
+    if asked.only_then:
+        what = _first_try(dossier, asked.certain)
+        before = after[-1] if after else main
+        later = _dated(asked.only_then, before, dossier)
         then.append(f"Only if {what} isn’t enough, {later}.")
-    then += [
-        f"Meanwhile, {_phase_words(each)}, until {weekday(each.end)}."
-        for each in beside
-    ]
-    return b.Fact(label, says, " ".join(then), "plan")
+    for phase in meanwhile:
+        words = _phase_words(phase)
+        then.append(f"Meanwhile, {words}, until {weekday(phase.end)}.")
+    says = f"{capital(_dated(now, None, dossier))}."
+    return b.Fact(label, says, _joined(then), "plan")
 
 
-_MOST_DATED = (
-    2  #: Of what follows; of more the last day alone is said, and all days are folded.
-)
+def _then_text(phases: Sequence[Phase], before: Phase, dossier: Dossier) -> str:
+    """The work after the first piece: each with its last day, or of many the last day alone."""
+    if not phases:
+        return ""
+    if len(phases) <= _MOST_DATED:
+        return f"Then {_dated(phases, before, dossier)}."
+    what = listing([_phase_words(phase) for phase in phases])
+    return f"Then {what}, all {_until(phases[-1], before, dossier)}."
+
+
+_MOST_DATED = 2
+"""The most phases after the first that have their days here; the fold has all days."""
 
 
 def _until(phase: Phase, before: Phase | None, dossier: Dossier) -> str:
-    """The last day of a phase; the day of the memo is called today."""
+    """The last day of a phase; the day of the memo is called today.
+
+    ``before`` is the phase whose day the text named last, so that a year isn't repeated.
+    """
     when = weekday(phase.end, after=None if before is None else before.end)
     return f"today ({when})" if phase.end == dossier.as_of else f"by {when}"
 
@@ -244,9 +287,13 @@ def _dated(phases: Sequence[Phase], before: Phase | None, dossier: Dossier) -> s
 
 
 def _main_phase(work: Sequence[Phase], step: Step) -> Phase:
-    """The phase of the first step. Other phases may prepare it."""
-    named = (f"{_TRIED}{step.option}", "pilot" if step.way else step.option)
-    return next((phase for phase in work if phase.id in named), work[0])
+    """The phase of the first step, which other phases may prepare; the first phase without one."""
+    # a step that tunes a way is done in the pilot
+    phase_ids = (f"{_TRIED}{step.option}", "pilot" if step.way else step.option)
+    for phase in work:
+        if phase.id in phase_ids:
+            return phase
+    return work[0]
 
 
 _MEANWHILE = "against_"  #: Begins the phases that go on beside all others.
@@ -254,12 +301,11 @@ _MEANWHILE = "against_"  #: Begins the phases that go on beside all others.
 
 def _work(plan: Plan) -> list[Phase]:
     """The phases up to the decision. One that only decides counts if it is the only one."""
-    decision = find_decision(plan)
-    asked = plan.phases[: plan.phases.index(decision) + 1]
+    asked = _up_to_decision(plan)
     return [phase for phase in asked if phase.id != "decide"] or list(asked)
 
 
-_TRIED = "try_"
+_TRIED = "try_"  #: Begins the phases that try a way.
 
 
 def _phase_words(phase: Phase) -> str:
@@ -279,37 +325,47 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
     decision = find_decision(plan)
     says = _next_decision(dossier, plan, advice.steps)
     yield b.Fact(f"Decide on {weekday(decision.end)}", says, "", "plan")
-    launch = next((phase for phase in plan.phases if phase.id == "deployment"), None)
-    if plan.aim == "tune" and launch is not None and launch is not decision:
-        others = [
-            each
-            for each in dossier.verdict.conditions
-            if each != _money_condition(dossier)
-        ]
-        more = [f"Only once {listing(others)}."] if others else []
-        if " to run" not in pays_back(dossier).beside:
-            more += [_to_run(dossier.investment)]
-        more += [_say_end(dossier, launch)]
-        label = f"Decide on {weekday(launch.start)}"
-        says = " ".join(filter(None, more))
-        yield b.Fact(label, "Whether it goes live.", says, "plan")
+    if plan.aim != "tune":
+        return
+    for phase in plan.phases:
+        if phase.id == "deployment" and phase is not decision:
+            yield _launch_decision(dossier, phase)
+
+
+def _launch_decision(dossier: Dossier, launch: Phase) -> b.Fact:
+    """The decision about going live: its day, its conditions, and what it costs from then on."""
+    parts = []
+    money_condition = _money_condition(dossier)
+    others = [each for each in dossier.verdict.conditions if each != money_condition]
+    if others:
+        parts.append(f"Only once {listing(others)}.")
+    if " to run" not in pays_back(dossier).beside:  # else it is said there
+        parts.append(_to_run(dossier.investment))
+    parts.append(_say_end(dossier, launch))
+    label = f"Decide on {weekday(launch.start)}"
+    return b.Fact(label, "Whether it goes live.", _joined(parts), "plan")
 
 
 def _say_end(dossier: Dossier, launch: Phase) -> str:
     """Say that the model in use ends before another one is live; empty where it doesn't."""
-    ends = [way.ends for way in dossier.ways if way.state == "running"]
-    first = min((end for end in ends if end is not None), default=None)
-    if first is None or first > launch.end:
+    ends = [
+        way.ends
+        for way in dossier.ways
+        if way.state == "running" and way.ends is not None
+    ]
+    if not ends or min(ends) > launch.end:
         return ""
     return (
-        f"The model in use ends on {day(first)}, before a tuned one is live "
+        f"The model in use ends on {day(min(ends))}, before a tuned one is live "
         f"({day(launch.end)}): name what answers in between."
     )
 
 
 def next_decision(dossier: Dossier) -> b.Fact | None:
     """The next decision, and the result that would stop it; None without a plan."""
-    return next(_decisions(dossier), None)
+    for decision in _decisions(dossier):
+        return decision
+    return None
 
 
 def _money_condition(dossier: Dossier) -> str:
@@ -324,11 +380,7 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     """Say which question the work up to the next decision will settle."""
     decision = find_decision(plan)
     if decision.id == "pilot":
-        agreed = _money_condition(dossier)
-        shown = f"{_aim(dossier, steps)}{f', and {agreed}' if agreed else ''}"
-        return (
-            f"Go on with tuning if {shown}. Stop if not.{_going_on(dossier.investment)}"
-        )
+        return _after_pilot(dossier, steps)
     if decision.id == "deployment":
         return "Send all calls to the tuned model, or go back."
     first, *_ = steps
@@ -344,11 +396,20 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
         )
     if any(step.option == "roll_out" for step in steps):
         return "Whether the tuned model goes live."
-    planned = _ids(plan)
+    planned = {phase.id for phase in plan.phases}
     tried = [step for step in steps if f"{_TRIED}{step.option}" in planned]
     if not tried:
         return "Whether the answer still holds."
     return _decision_after_tries(dossier, steps, tried)
+
+
+def _after_pilot(dossier: Dossier, steps: Sequence[Step]) -> str:
+    """Say what a pilot has to show for tuning to go on, and what going on takes."""
+    shown = _aim(dossier, steps)
+    agreed = _money_condition(dossier)
+    if agreed:
+        shown += f", and {agreed}"
+    return f"Go on with tuning if {shown}. Stop if not.{_going_on(dossier.investment)}"
 
 
 def _decision_after_tries(
@@ -390,10 +451,6 @@ def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
     return aims[-1]
 
 
-def _ids(plan: Plan) -> set[str]:
-    return {phase.id for phase in plan.phases}
-
-
 def _going_on(money: InvestmentResult | Unknown) -> str:
     """Say what is spent from the pilot to going live; empty where that is unknown."""
     if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
@@ -409,55 +466,55 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
     return f"From then on it takes {dollars(money.ask_usd.run_month)} {every} to run."
 
 
-# Whether it pays back.
-
-
 # What would change it.
 
 
 def _changes(dossier: Dossier) -> str:
     """The facts that would turn the answer, and the answer then: a sentence for each."""
-    then = _then(dossier)
-    if not then:
+    turns = _turns_by_answer(dossier)
+    if not turns:
         return _unchanged(dossier)
     says = [
         f"It becomes {_explained(answer)} {conditions}."
-        for answer, conditions in _turned(then, dossier).items()
+        for answer, conditions in _turned(turns, dossier).items()
     ]
-    if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
+    reachable = {*turns, dossier.verdict.answer}
+    if "pilot" not in reachable and "yes" not in reachable:
         says.append("No single fact that was checked leads to tuning.")
     return " ".join(says)
 
 
 def turns_facts(dossier: Dossier) -> b.Facts:
-    """The same as a row for each answer, with its conditions; no row where nothing alone turns it."""
-    then = _then(dossier)
+    """A row for each other answer with its conditions; no row where nothing alone turns it."""
+    turned = _turned(_turns_by_answer(dossier), dossier)
     return b.facts(
         (capital(ANSWER_WORDS[answer]), sentence(conditions))
-        for answer, conditions in _turned(then, dossier).items()
+        for answer, conditions in turned.items()
     )
 
 
-def _then(dossier: Dossier) -> dict[TuningAnswer, list[Turn]]:
-    """The changes that turn the answer, by the answer then."""
-    then: dict[TuningAnswer, list[Turn]] = {}
+def _turns_by_answer(dossier: Dossier) -> dict[TuningAnswer, list[Turn]]:
+    """The changes that turn the answer, by the answer that follows."""
+    turns: dict[TuningAnswer, list[Turn]] = {}
     for turn in dossier.verdict.turns:
-        then.setdefault(turn.answer, []).append(turn)
-    if then and _is_target_lacking(dossier):
-        then.setdefault("no", [])  # a target that is stated and met leads there
-    return then
+        turns.setdefault(turn.answer, []).append(turn)
+    if turns and _is_target_lacking(dossier):
+        turns.setdefault("no", [])  # a target that is stated and met leads there
+    return turns
 
 
 def _turned(
-    then: Mapping[TuningAnswer, Sequence[Turn]], dossier: Dossier
+    turns: Mapping[TuningAnswer, Sequence[Turn]], dossier: Dossier
 ) -> dict[TuningAnswer, str]:
     """The conditions of each other answer as a clause with *if*, those nearest to tuning on top."""
+    nearest_first = sorted(turns, key=lambda answer: _NEARNESS[answer], reverse=True)
     clauses: dict[TuningAnswer, str] = {}
-    for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
-        conditions = _conditions(then[answer], dossier)
+    for answer in nearest_first:
+        conditions = _clauses(turns[answer], dossier)
         if answer == "no" and _is_target_lacking(dossier):
-            conditions = ", or if ".join(filter(None, [conditions, _BY_TARGET]))
-        clauses[answer] = f"if {conditions}{_still_fails(then[answer], dossier)}"
+            conditions.append(_BY_TARGET)
+        condition = ", or if ".join(conditions)
+        clauses[answer] = f"if {condition}{_still_fails(turns[answer], dossier)}"
     return clauses
 
 
@@ -486,8 +543,7 @@ def _explained(answer: TuningAnswer) -> str:
 
 def _is_target_lacking(dossier: Dossier) -> bool:
     """Whether the next step is to state a target."""
-    advice = dossier.recommendation
-    return not isinstance(advice, Unknown) and advice.steps[0].option == "target"
+    return _first_option(dossier) == "target"
 
 
 _BY_TARGET = "a target is stated that what runs today meets"
@@ -498,26 +554,25 @@ def _still_fails(turns: Sequence[Turn], dossier: Dossier) -> str:
     """The fault that the money keeps where facts that aren't about it lead to tuning."""
     fails = still_fails(dossier)
     about_money = any(turn.path.startswith("economics.") for turn in turns)
-    leads = {turn.answer for turn in turns} & {"pilot", "yes"}
-    if not fails or about_money or not leads:
-        return ""
-    return f", though tuning {fails}"
+    leads_to_tuning = any(turn.answer in ("pilot", "yes") for turn in turns)
+    if fails and leads_to_tuning and not about_money:
+        return f", though tuning {fails}"
+    return ""
 
 
-def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """Clauses joined by *or*. Answers that turn the verdict alike are joined, the longest list last."""
-    alike: dict[str, list[Turn]] = {}
-    clauses: dict[str, None] = {}
+def _clauses(turns: Sequence[Turn], dossier: Dossier) -> list[str]:
+    """Each condition once. Answers that turn the verdict alike are joined, the longest list last."""
+    figures: list[str] = []
+    answers: dict[str, list[Turn]] = {}  # by what the answer turns out to be
     for turn in turns:
         if _question(turn, dossier):
-            alike.setdefault(turn.to, []).append(turn)
-        else:
-            clauses[_figure_clause(turn, dossier)] = None
-    answers = [
-        _answer_clause(same, dossier) for same in sorted(alike.values(), key=len)
-    ]
-    clauses |= dict.fromkeys(answers)
-    return ", or if ".join(clauses)
+            answers.setdefault(turn.to, []).append(turn)
+            continue
+        clause = _figure_clause(turn, dossier)
+        if clause not in figures:  # a figure may have several paths in the file
+            figures.append(clause)
+    fewest_first = sorted(answers.values(), key=len)
+    return [*figures, *(_answer_clause(similar, dossier) for similar in fewest_first)]
 
 
 def _question(turn: Turn, dossier: Dossier) -> str:
@@ -531,26 +586,29 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 
 def _answer_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """That one of some answers turns out to be another one; of many the titles are named."""
+    """Say that one of some answers turns out to be another one; of many the titles are named."""
     if len(turns) > _MOST_ASKED:
         return _group_clause(turns, dossier)
     questions = [f"“{_question(turn, dossier)}”" for turn in turns]
-    return f"the answer to {listing(questions, 'or')}{_TURNS_OUT}{turns[0].to}"
+    first, *_ = turns  # all turn out to be the same
+    return f"the answer to {listing(questions, 'or')} turns out to be {first.to}"
 
 
 def _group_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """That one of many answers turns out to be another one, by what the answers are about.
+    """Say that one of many answers turns out to be another one, by what the answers are about.
 
     A title alone, as *few-shot examples*, doesn't say what a yes or a no to it means. So each
     group says it once: a check of prompting that wasn't done, a reason that doesn't hold.
     """
+    first, *_ = turns  # all turn out to be the same
     groups: dict[str, list[str]] = {}
     for turn in turns:
         groups.setdefault(_group(turn, dossier), []).append(turn.what)
-    return ", or if ".join(
-        f"{_GROUP_WORDS[group]} ({listing(titles, 'or')}) {_TURNED[group, turns[0].to]}"
-        for group, titles in groups.items()
-    )
+    clauses = []
+    for group, titles in groups.items():
+        named = listing(titles, "or")
+        clauses.append(f"{_GROUP_WORDS[group]} ({named}) {_TURNED[group, first.to]}")
+    return ", or if ".join(clauses)
 
 
 def _group(turn: Turn, dossier: Dossier) -> str:
@@ -578,59 +636,62 @@ _TURNED = {
 }
 
 
-_TURNS_OUT = " turns out to be "
-
-
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
 
 
 def _figure_clause(turn: Turn, dossier: Dossier) -> str:
     """A figure or a way as a clause that a reader can check."""
-    kinds = {kind.path: target for target, kind in TARGETS.items()}
     if turn.path == "ways":
-        ways, are, _ = turn.what.rpartition(" are tried")
-        if are:
-            return f"{ways} are tried and aren’t enough"
-        return (
-            f"{turn.what.removesuffix(' is tried in vain')} is tried and isn’t enough"
-        )
-    if turn.path not in kinds or turn.to == "measured":
-        return turn.what
-    target = kinds[turn.path]
+        return _tried_clause(turn)
+    for target, words in TARGETS.items():
+        if turn.path == words.path and turn.to != "measured":
+            return _target_clause(turn, dossier, target)
+    return turn.what
+
+
+def _tried_clause(turn: Turn) -> str:
+    """Say that ways are tried and aren't enough, as one or as several of them."""
+    ways, several_are, _ = turn.what.rpartition(" are tried")
+    if several_are:
+        return f"{ways} are tried and aren’t enough"
+    way = turn.what.removesuffix(" is tried in vain")
+    return f"{way} is tried and isn’t enough"
+
+
+def _target_clause(turn: Turn, dossier: Dossier, target: TargetId) -> str:
+    """Say that a measurement shows another state of a target, and which others stay missed."""
+    against = _against(dossier, target)
+    measurement = "a new measurement" if against else "a measurement"
+    goes = "meets" if turn.to == "met" else "misses"
+    clause = (
+        f"{measurement} shows that what runs today {goes} the target for "
+        f"{TARGETS[target].name}{against}"
+    )
     missed = [
-        kind.name
-        for name, kind in TARGETS.items()
+        words.name
+        for name, words in TARGETS.items()
         if name != target and dossier.targets[name].state == "missed"
     ]
-    goes = "meets" if turn.to == "met" else "misses"
-    if missed and turn.to == "met":
-        verb = "is" if len(missed) == 1 else "are"
-        still = f", so that only {listing(missed)} {verb} missed"
-    else:
-        still = ""
-    against = _against(dossier, target)
-    again = "a new measurement" if against else "a measurement"
-    says = f"{again} shows that what runs today {goes} the target for "
-    return f"{says}{TARGETS[target].name}{against}{still}"
+    if turn.to != "met" or not missed:
+        return clause
+    verb = "is" if len(missed) == 1 else "are"
+    return f"{clause}, so that only {listing(missed)} {verb} missed"
 
 
 def _against(dossier: Dossier, target: TargetId) -> str:
     """The limit and today's figure in brackets; empty where one of them is unknown."""
-    today = next((way for way in dossier.ways if way.state == "running"), None)
-    if today is None:
-        return ""
-    return table.limit_and_figure(dossier, today, target)
+    for way in dossier.ways:
+        if way.state == "running":
+            return table.limit_and_figure(dossier, way, target)
+    return ""
 
 
 def _unchanged(dossier: Dossier) -> str:
     """Say what would change the answer, for a case in which no single fact does."""
     if _is_target_lacking(dossier):
-        return (
-            f"It becomes {_explained('no')} if {_BY_TARGET}. "
-            "Nothing else alone changes it."
-        )
-    advice = dossier.recommendation
-    settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
+        becomes = f"It becomes {_explained('no')} if {_BY_TARGET}."
+        return f"{becomes} Nothing else alone changes it."
+    settles = _first_option(dossier) == "settle"
     says = _NOTHING_ALONE
     if settles:
         says = "It depends on which side of the contradiction is right."
@@ -639,7 +700,16 @@ def _unchanged(dossier: Dossier) -> str:
         return says
     gates = {gate.id: gate.state for gate in dossier.verdict.gates}
     too_little = dossier.verdict.rule == "refused" and gates.get("investment") == "no"
-    return f"{says} {_must_bring(money)}" if settles or too_little else says
+    if settles or too_little:  # then an amount of money decides
+        return f"{says} {_must_bring(money)}"
+    return says
+
+
+def _first_option(dossier: Dossier) -> str:
+    """The option of the first step; empty without a recommendation."""
+    for step in _steps(dossier):
+        return step.option
+    return ""
 
 
 _NOTHING_ALONE = (
@@ -667,12 +737,14 @@ def _grounds(dossier: Dossier) -> str:
     if nothing_answered(dossier):
         return grounds_text(dossier)
     basis = dossier.verdict.basis
-    said = basis.stated + basis.assumed
-    parts = [f"{several(said, 'answer')} by the team"] if said else []
-    if basis.measured:
-        parts.append(several(basis.measured, "measurement"))
-        return f"It rests on {listing(parts)}."
-    return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
+    parts = []
+    by_team = basis.stated + basis.assumed
+    if by_team:
+        parts.append(f"{several(by_team, 'answer')} by the team")
+    if not basis.measured:
+        return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
+    parts.append(several(basis.measured, "measurement"))
+    return f"It rests on {listing(parts)}."
 
 
 # What stands beside the facts.
@@ -690,18 +762,18 @@ def changes_since(difference: Difference) -> Changes:
     was = ANSWER_WORDS[difference.answer_before]
     now = ANSWER_WORDS[difference.answer_after]
     if was == now:
-        moved = f"the answer stays “{now}”"
+        says = f"Compared with the base, the answer stays “{now}”."
     else:
-        moved = f"the answer was “{was}” and is “{now}”"
-    named = [
-        f"{change.title} ({change.before} → {change.after})"
-        for change in difference.answers
-    ]
-    shown = named[:_MOST_NAMED]
-    if len(named) > _MOST_NAMED:
-        shown.append(f"{few(len(named) - _MOST_NAMED)} more")
-    other = f" Answers that changed: {listing(shown)}." if named else ""
-    says = f"Compared with the base, {moved}.{other}"
+        says = f"Compared with the base, the answer was “{was}” and is “{now}”."
+    if difference.answers:
+        named = [
+            f"{change.title} ({change.before} → {change.after})"
+            for change in difference.answers[:_MOST_NAMED]
+        ]
+        left_out = len(difference.answers) - _MOST_NAMED
+        if left_out > 0:
+            named.append(f"{few(left_out)} more")
+        says += f" Answers that changed: {listing(named)}."
     return Changes(says, what_changed(difference).blocks)
 
 
@@ -714,55 +786,59 @@ def require(answer: TuningAnswer, required: TuningAnswer) -> str:
 
 
 def warning(dossier: Dossier) -> list[str]:
-    """The challenges, the most severe first.
+    """The challenges, the heaviest first.
 
     Where the first step settles the heaviest one, that one is left out, as the step says it.
     """
-    advice = dossier.recommendation
-    settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
     heaviest = say_heaviest(dossier)
-    says = {
+    severities = {
         cut(item.says, _LONGEST_CLASH): item.severity for item in dossier.challenges
     }
-    first = [heaviest] if heaviest else []
-    ordered = [*first, *(text for text in says if text != heaviest)]
-    shown = [
-        f"{b.SEVERITIES[says[text]][0]}: {text}"
-        for text in (ordered[1:] if settles else ordered)
-    ]
-    left = len(shown) - _MOST_CLASHES
-    if left > 0:
-        shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more under “{FIT}”")]
+    texts = [text for text in severities if text != heaviest]
+    if heaviest and _first_option(dossier) != "settle":
+        texts.insert(0, heaviest)
+    shown = []
+    for text in texts[:_MOST_CLASHES]:
+        name, _ = b.SEVERITIES[severities[text]]
+        shown.append(f"{name}: {text}")
+    left_out = len(texts) - _MOST_CLASHES
+    if left_out > 0:
+        shown.append(sentence(f"{few(left_out)} more under “{FIT}”"))
     return shown
 
 
 def say_heaviest(dossier: Dossier) -> str:
-    """The most important contradiction: the one about the stated money, if there is one."""
+    """The first contradiction, one about the stated money before others; empty for none."""
     claims = [item for item in dossier.challenges if item.severity == "contradiction"]
     money = dossier.investment
     if not isinstance(money, Unknown) and money.contradicted:
-        of_money = [item for item in claims if any(map(_is_economic, item.between))]
-        claims = of_money or claims
-    return cut(claims[0].says, _LONGEST_CLASH) if claims else ""
-
-
-def _is_economic(path: str) -> bool:
-    return path.startswith("economics.monthly")
+        of_money = [
+            item
+            for item in claims
+            if any(path.startswith("economics.monthly") for path in item.between)
+        ]
+        claims = [*of_money, *claims]
+    if not claims:
+        return ""
+    heaviest, *_ = claims
+    return cut(heaviest.says, _LONGEST_CLASH)
 
 
 def ways(dossier: Dossier) -> tuple[b.Block, ...]:
     """The ways against the targets, the meaning of its words, and why some should be tried."""
     shown = table.first_table(dossier, wide=True)
     says = [*_meanings(dossier, shown), *_reasons_to_try(dossier)]
-    return (shown, b.Prose(" ".join(says), "small")) if says else (shown,)
+    if not says:
+        return (shown,)
+    return shown, b.Prose(" ".join(says), "small")
 
 
 def _meanings(dossier: Dossier, shown: b.Table) -> Iterator[str]:
     """Explain the words that the cells of a table use for quality and chances."""
-    used = {str(cell) for row in shown.rows for cell in row}
-    if any("." in str(cell) for cell in _quality_cells(shown)):
+    if any("." in str(cell) for cell in _quality_cells(shown)):  # a figure
         yield "Quality is the share of answers that are right, with its 95% interval in brackets."
-    payback = pays_back(dossier).value.lower()
+    used = {str(cell) for row in shown.rows for cell in row}
+    payback = pays_back(dossier).value.lower()  # it may explain a word already
     named = [
         f"{word} is {share}"
         for word, share in CHANCES.items()
@@ -775,46 +851,45 @@ def _meanings(dossier: Dossier, shown: b.Table) -> Iterator[str]:
 
 
 def _quality_cells(shown: b.Table) -> list[str | b.Cell]:
-    """What the table says of quality, without the target; [] without its column."""
-    places = [n for n, column in enumerate(shown.head) if column.title == "quality"]
-    return [row[place] for row in shown.rows[1:] for place in places]
+    """The cells of the column on quality, without the target in the first row; [] without it."""
+    for place, column in enumerate(shown.head):
+        if column.title == "quality":
+            return [row[place] for row in shown.rows[1:]]
+    return []
 
 
 def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
     """Why each step that tries an untuned way is recommended."""
-    advice = dossier.recommendation
-    steps = () if isinstance(advice, Unknown) else advice.steps
-    tried = [
+    known_or_tuned = {
         way.id for way in dossier.ways if way.state != "untried" or way.kind == "tuning"
-    ]
-    for step in steps:
-        if step.way and step.way not in tried:
-            yield f"{capital(step.title)}: {step.because[:1].lower()}{step.because[1:]}"
+    }
+    for step in _steps(dossier):
+        if step.way and step.way not in known_or_tuned:
+            because = f"{step.because[:1].lower()}{step.because[1:]}"
+            yield f"{capital(step.title)}: {because}"
 
 
 def sign(dossier: Dossier) -> b.Facts:
     """The owner, the approver and the review; a missing one is left blank to fill in."""
     decision = dossier.decision or CaseDecision()
-    if decision.signed is None:
-        signed = ""
-    else:
-        signed = f"{decision.signed.by}, {day(decision.signed.on)}"
     ask = "" if isinstance(dossier.ask, Unknown) else amount(dossier.ask)
-    review = "" if decision.review_on is None else day(decision.review_on)
-    return b.facts(
-        (
-            ("Owner", decision.owner or ""),
-            ("Approver", decision.approver or ""),
-            ("Amount", ask),
-            ("Signed, on", signed),
-            (
-                "Review on",
-                review,
-                "" if review else f"proposed: {day(review_day(dossier))}",
-            ),
-        ),
-        "sign",
+    signed = ""
+    if decision.signed is not None:
+        signed = f"{decision.signed.by}, {day(decision.signed.on)}"
+    if decision.review_on is None:
+        review = ""
+        proposed = f"proposed: {day(review_day(dossier))}"
+    else:
+        review = day(decision.review_on)
+        proposed = ""
+    rows = (
+        ("Owner", decision.owner or ""),
+        ("Approver", decision.approver or ""),
+        ("Amount", ask),
+        ("Signed, on", signed),
+        ("Review on", review, proposed),
     )
+    return b.facts(rows, "sign")
 
 
 def folds(dossier: Dossier) -> Iterator[b.Fold]:
@@ -829,11 +904,9 @@ def folds(dossier: Dossier) -> Iterator[b.Fold]:
 
 def _costs(plan: Plan) -> b.Table:
     """The steps up to the decision, each with its last day and its work."""
-    decision = find_decision(plan)
-    asked = plan.phases[: plan.phases.index(decision) + 1]
     rows = [
         (capital(phase.title), day(phase.end), work_text(phase.hours, phase.usd))
-        for phase in asked
+        for phase in _up_to_decision(plan)
     ]
     return b.table("Up to the decision", "Step | @Until | It takes", rows, quiet=True)
 

@@ -10,13 +10,15 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tuneworthy.framework.load import case_fields
-from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
     ChallengeResult,
+    Computed,
     Dossier,
     Duration,
     InvestmentResult,
+    ServingResult,
     Simulation,
 )
 from tuneworthy.model.framework import Framework
@@ -53,6 +55,7 @@ from tuneworthy.words import (
     usd_range,
 )
 
+# paths of the case file
 _SAVINGS = "economics.monthly.api_savings_usd"
 _RUNNING = "economics.monthly.ongoing_usd"
 _TITLE = "What it costs and what it brings"
@@ -66,29 +69,34 @@ def break_even_clauses(dossier: Dossier) -> list[str]:
     if isinstance(money, Unknown):
         return [f"unknown: {money.ask}"]
     point = money.break_even_months.point
-    table = money.by_table.break_even_months
     if isinstance(point, Unknown):
         return [f"unknown: {point.ask}"]
-    theirs = "with the running costs of the framework's own table"
+    clauses = [*_stated_clauses(money, point), _drawn_text(money)]
+    return [clause for clause in clauses if clause]
+
+
+def _stated_clauses(money: InvestmentResult, point: Duration) -> list[str]:
+    """Break-even by the stated figures, and with the running costs of the framework's table."""
     back = _back(money, point)
     if money.contradicted:
+        doubt = "another figure contradicts them"
         if money.capped:
             doubt = "they exceed the bill"
-        else:
-            doubt = "another figure contradicts them"
-        parts = [f"{back} by the stated figures, but {doubt}"]
-    elif money.assumed:
-        parts = [f"{back} ({assumed_text(money)})"]
-    elif point == table == "never":
-        parts = [f"never, by the stated figures and {theirs}"]
-    else:
-        parts = [f"{back} by the stated figures"]
-        parts += [] if isinstance(table, Unknown) else [f"{duration(table)} {theirs}"]
-    drawn = _drawn_text(money)
-    return [*parts, drawn] if drawn else parts
+        return [f"{back} by the stated figures, but {doubt}"]
+    if money.assumed:
+        return [f"{back} ({assumed_text(money)})"]
+    stated = f"{back} by the stated figures"
+    by_table = money.by_table.break_even_months
+    with_table = "with the running costs of the framework's own table"
+    if isinstance(by_table, Unknown):
+        return [stated]
+    if point == "never" and by_table == "never":
+        return [f"never, by the stated figures and {with_table}"]
+    return [stated, f"{duration(by_table)} {with_table}"]
 
 
 def _back(money: InvestmentResult, months: Duration) -> str:
+    """The months until it is repaid; a job is repaid once it has run, or never."""
     if not money.one_off or isinstance(months, str | Unknown):
         return duration(months)
     if isinstance(months, Range):
@@ -124,24 +132,29 @@ def _drawn_text(money: InvestmentResult) -> str:
     back = money.break_even_months
     if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown) or money.one_off:
         return ""
-    certain = drawn.p_works == 1
-    if duration(back.p50) == duration(back.point) and (certain or back.p50 == "never"):
+    always_works = drawn.p_works == 1
+    same_as_stated = duration(back.p50) == duration(back.point)
+    # where tuning may fail, its chance is news even beside equal months
+    if same_as_stated and (always_works or back.p50 == "never"):
         return ""
     how = "month by month"
     if money.capped:
         how = f"capped at the bill, which leaves {dollars(money.possible_saving_usd)} to save today"
-    if certain:
+    if always_works:
         return f"{how}: {_spread(back)}"
     works = f"as it does in {share(drawn.p_works)} of the simulated runs"
     return f"{how}: {_spread(back)} if it works, {works}"
 
 
 def _spread(back: BreakEven) -> str:
-    low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
-    shorter = low.removesuffix(" months") if high.endswith(" months") else low
+    """The middle of the simulated months, with their 80% range where they differ."""
+    low = duration(back.p10)
+    high = duration(back.p90)
     if low == high:
-        return middle
-    return f"{middle} (80% range {shorter} to {high})"
+        return duration(back.p50)
+    if high.endswith(" months"):  # the unit is written once
+        low = low.removesuffix(" months")
+    return f"{duration(back.p50)} (80% range {low} to {high})"
 
 
 def assumed_text(money: InvestmentResult) -> str:
@@ -155,7 +168,8 @@ def assumed_text(money: InvestmentResult) -> str:
     return listing(parts)
 
 
-_BILL = ("economics", "today.usd_per_month")
+# beginnings of the paths that a challenge names
+_ABOUT_BILL = ("economics", "today.usd_per_month")
 _ABOUT_MONEY = ("factors.cost_optimization", "factors.low_volume")
 _ANSWERS = ("factors", "signals", "ceiling")
 
@@ -169,44 +183,51 @@ def returns(framework: Framework) -> b.Section | None:
     name = plain(framework.name)
     saved = f"{usd_range(span.low, span.high)} per month at scale, as the {name} framework has it"
     rows = [("savings on calls", "yes", saved)]
-    rows += [
-        (what, *said.partition(": ")[::2]) for what, said in costs.returns.also.items()
+    for what, says in costs.returns.also.items():
+        countable, _, meaning = says.partition(": ")  # as in "no: fewer complaints"
+        rows.append((what, countable, meaning))
+    parts: list[b.Parts] = [
+        b.table(
+            "Benefits of tuning",
+            "Benefit | Can be counted | What it is",
+            rows,
+            quiet=True,
+        )
     ]
-    table = b.table(
-        "Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True
-    )
-    more = costs.ongoing_also and sentence(
-        f"and to keep it running, {costs.ongoing_also}"
-    )
-    return b.section("returns", "What it may bring, by kind", table, more)
+    if costs.ongoing_also:
+        parts.append(sentence(f"and to keep it running, {costs.ongoing_also}"))
+    return b.section("returns", "What it may bring, by kind", parts)
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     """The document on money alone."""
-    more = returns(framework) if framework and not dossier.one_off else None
+    objections = doubts(dossier)
     clashes = [
-        each.says for each in doubts(dossier) if each.severity == "contradiction"
+        f"! {claim.says}" for claim in objections if claim.severity == "contradiction"
     ]
-    if clashes:
-        first = b.section("clashes", "", *(f"! {says}" for says in clashes))
-    else:
-        first = None
-    document = about(dossier, first, investment(dossier), unfit(doubts(dossier)), more)
+    first = b.section("clashes", "", *clashes) if clashes else None
+    more = None
+    if framework is not None and not dossier.one_off:  # its table is per month
+        more = returns(framework)
+    document = about(dossier, first, investment(dossier), unfit(objections), more)
     back = pays_back(dossier)
     return replace(document, lead=f"{back.label} {back.value}")
 
 
 def doubts(dossier: Dossier) -> list[ChallengeResult]:
-    """Challenges about money. Where one names answers, these decide: few tokens alone aren't money."""
+    """Challenges about money."""
+    return [claim for claim in dossier.challenges if _is_about_money(claim.between)]
 
-    def about_money(paths: Sequence[str]) -> bool:
-        answers = [path for path in paths if path.startswith(_ANSWERS)]
-        starts = _ABOUT_MONEY if answers else _BILL
-        return any(path.startswith(starts) for path in answers or paths)
 
-    return [
-        challenge for challenge in dossier.challenges if about_money(challenge.between)
-    ]
+def _is_about_money(paths: Sequence[str]) -> bool:
+    """Whether a challenge with these paths is about money.
+
+    Where it names answers, these decide: a bill that contradicts another answer isn't about money.
+    """
+    answers = [path for path in paths if path.startswith(_ANSWERS)]
+    if answers:
+        return any(path.startswith(_ABOUT_MONEY) for path in answers)
+    return any(path.startswith(_ABOUT_BILL) for path in paths)
 
 
 def investment(dossier: Dossier) -> b.Section:
@@ -215,24 +236,13 @@ def investment(dossier: Dossier) -> b.Section:
     if isinstance(money, Unknown):
         todo = b.Todo(money.ask, "The money can’t be worked out yet.")
         return b.section("money", _TITLE, todo)
-    clashes = len(doubts(dossier))
-    many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
-    amounts = [money.upfront_usd, money.monthly_net_usd]
-    amounts += [] if money.one_off else [money.by_table.ongoing_usd]
-    if isinstance(money.break_even_months.point, Unknown):
-        missing = ""
-    else:
-        missing = asks(*amounts)
-    names = listing([label(path) for path in money.assumed])
     return b.section(
         "money",
         _TITLE,
         b.facts([*ask_facts(dossier), *_facts(money)]),
-        sentence(f"{many}fit with the rest: see what doesn’t fit together")
-        if clashes
-        else "",
-        missing and b.Todo(missing, "An amount isn’t known."),
-        names and f"Not stated: {names}. {sentence(assumed_text(money))}",
+        _clashes_text(len(doubts(dossier))),
+        _missing_amounts(money),
+        _assumed_amounts(money),
         _worked(_STEPS_TITLE, money.steps, "calculation"),
         b.fold("What the costs are made of", _items(money), id="costs")
         if money.items
@@ -242,26 +252,59 @@ def investment(dossier: Dossier) -> b.Section:
     )
 
 
+def _clashes_text(clashes: int) -> str:
+    """Say how many challenges are about money; empty for none."""
+    if not clashes:
+        return ""
+    does = "doesn’t" if clashes == 1 else "don’t"
+    return sentence(
+        f"{several(clashes, 'statement')} about money {does} fit with the rest: see what "
+        "doesn’t fit together"
+    )
+
+
+def _missing_amounts(money: InvestmentResult) -> b.Todo | None:
+    """The amounts that nobody knows beside a known payback; None where all are known."""
+    if isinstance(money.break_even_months.point, Unknown):
+        return None  # the payback itself says what is missing
+    amounts = [money.upfront_usd, money.monthly_net_usd]
+    if not money.one_off:
+        amounts.append(money.by_table.ongoing_usd)
+    missing = asks(*amounts)
+    return b.Todo(missing, "An amount isn’t known.") if missing else None
+
+
+def _assumed_amounts(money: InvestmentResult) -> str:
+    """The amounts that nobody stated, and their source; empty for none."""
+    if not money.assumed:
+        return ""
+    names = listing([label(path) for path in money.assumed])
+    return f"Not stated: {names}. {sentence(assumed_text(money))}"
+
+
 def _items(money: InvestmentResult) -> b.Table:
     """The table of costs, line by line."""
     rows: list[tuple[str, ...]] = []
     for (_, in_sum), group in groupby(
         money.items, lambda item: (item.when, item.in_sum)
     ):
-        lines = [*group]
-        amounts = [item.usd for item in lines]
-        texts = parts_text(amounts) if in_sum else [*map(dollars, amounts)]
-        for item, text in zip(lines, texts, strict=True):
-            rows.append((item.when, item.what, text, _ask(item.usd) or item.source))
+        items = list(group)
+        amounts = [item.usd for item in items]
+        # lines of a sum are rounded so that they add up to it
+        texts = parts_text(amounts) if in_sum else [dollars(usd) for usd in amounts]
+        for item, text in zip(items, texts, strict=True):
+            source = item.source
+            if isinstance(item.usd, Unknown):
+                source = sentence(item.usd.ask) or source
+            rows.append((item.when, item.what, text, source))
     return b.table("Costs, line by line", "When | For | #USD | Known from", rows)
 
 
-def _ask(value: Number) -> str:
-    return sentence(value.ask) if isinstance(value, Unknown) else ""
-
-
-def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Parts:
-    return steps and b.fold(title, b.bullets(steps, ordered=True), id=id)
+def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Fold | None:
+    """The steps of a calculation, folded; None without any."""
+    if not steps:
+        return None
+    return b.fold(title, b.bullets(steps, ordered=True), id=id)
 
 
 def ask_facts(dossier: Dossier) -> Iterator[b.Fact]:
@@ -276,16 +319,14 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
     """The costs of tuning in their order. Every page shows these same figures."""
     ask = money.ask_usd
     if isinstance(money.upfront_usd, Unknown):
-        yield b.Fact(
-            "Up front", sentence(NOT_KNOWN), sentence(money.upfront_usd.ask), "money"
-        )
-    elif not isinstance(ask.pilot, Unknown):
-        note = "after a pilot, up to the first version"
-        yield b.Fact("To build it", dollars(ask.build), note, "money")
-    if not isinstance(money.upfront_usd, Unknown):
-        yield b.Fact(
-            "Up front", dollars(money.upfront_usd), "once, pilot and all", "money"
-        )
+        missing = sentence(money.upfront_usd.ask)
+        yield b.Fact("Up front", sentence(NOT_KNOWN), missing, "money")
+    else:
+        if not isinstance(ask.pilot, Unknown):
+            note = "after a pilot, up to the first version"
+            yield b.Fact("To build it", dollars(ask.build), note, "money")
+        upfront = dollars(money.upfront_usd)
+        yield b.Fact("Up front", upfront, "once, pilot and all", "money")
     run = "To run the job" if money.one_off else "Each month, to run it"
     yield b.Fact(run, dollars(ask.run_month), "", "money")
 
@@ -325,92 +366,123 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
 
 def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
     """The amount that is left and the month it pays back, by each way to compute it."""
-    word, net = left(money.monthly_net_usd)
     back = money.break_even_months
-    stated = "" if money.assumed else "by the stated figures"
+    stated = "by the stated figures"
     if money.contradicted:
         stated = "by the stated figures, which are contradicted"
+    elif money.assumed:
+        stated = ""
+    word, net = left(money.monthly_net_usd)
     after = f"after running costs, {stated}".removesuffix(", ")
-    beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
+    worked = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     paid = _back(money, back.point)
     yield b.Fact(
-        "Pays back (break-even)", paid, stated, source=beside, id="back-stated"
+        "Pays back (break-even)", paid, stated, source=worked, id="back-stated"
     )
     if money.capped:
-        if money.scenarios:
-            likely = money.scenarios[1].first_month_usd
-            beside = "after running costs, with the saving capped at the bill"
-            yield b.Fact("Net at most", usd(likely), beside)
-        if money.one_off:
-            beside = ""
-        else:
-            beside = "month by month, with each saving capped at its bill"
-        yield b.Fact("Pays back, capped at the bill", _back(money, back.p50), beside)
+        yield from _capped_facts(money)
     table = money.by_table
-    if (
-        not isinstance(table.break_even_months, Unknown)
-        and _RUNNING not in money.assumed
-    ):
+    # stated running costs that are the table's own would give the same result again
+    is_own = _RUNNING in money.assumed
+    if not is_own and not isinstance(table.break_even_months, Unknown):
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} per month"
         if money.capped:
             beside += ", and the stated saving"
-        theirs = duration(table.break_even_months)
-        yield b.Fact("Pays back, by the table", theirs, beside, id="back-table")
+        by_table = duration(table.break_even_months)
+        yield b.Fact("Pays back, by the table", by_table, beside, id="back-table")
+
+
+def _capped_facts(money: InvestmentResult) -> Iterator[b.Fact]:
+    """The amount that is left and the payback, where no more than the bill can be saved."""
+    for scenario in money.scenarios:
+        if scenario.name == "likely":
+            beside = "after running costs, with the saving capped at the bill"
+            yield b.Fact("Net at most", usd(scenario.first_month_usd), beside)
+    beside = (
+        "" if money.one_off else "month by month, with each saving capped at its bill"
+    )
+    paid = _back(money, money.break_even_months.p50)
+    yield b.Fact("Pays back, capped at the bill", paid, beside)
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
     """The saving by traffic and prices, with the ways to serve."""
     computed = money.computed
-    a_month = money.a_month
     if isinstance(computed, Unknown):
         yield b.Todo(computed.ask, "This wasn’t worked out.")
         return
-    saving = computed.savings_usd_per_month
-    month = computed.pays_from_month
-    volume = computed.pays_from_requests_per_month
-    best = computed.best_untuned
-    cheapest = "none that may be used has a price" if best == "none" else best
     facts = [
-        ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),
-        (
-            "Tuning would save",
-            dollars(saving),
-            f"{a_month.strip()} by traffic and prices".strip(),
-        ),
+        fact for fact in _computed_facts(money, computed) if fact.value != NOT_KNOWN
     ]
-    if volume:  # else no running cost has to come back
-        back = _requests(volume, f" requests{a_month}")
-        facts.append(("Running costs come back from", back, ""))
-    facts += [] if money.one_off else [("That volume comes", _month(month), "")]
-    known_facts = [row for row in facts if row[1] != NOT_KNOWN]
-    yield known_facts and b.facts(known_facts)
-    open_ = (saving, volume) if money.one_off else (saving, volume, month)
-    if missing := asks(*(n for n in open_ if not isinstance(n, str))):
+    if facts:
+        yield b.facts(facts)
+    missing = _missing_of_computed(money, computed)
+    if missing:
         yield b.Todo(
             missing, "What tuning would save by traffic and prices isn’t known."
         )
-    for title, ways in (
-        ("Ways to serve the traffic, the cheapest first", computed.servings),
-        ("Models that you don’t list and nobody ran on your cases", computed.rivals),
-    ):
-        rows = [
-            (
-                serving_name(way.model, way.how) + (" (tuned)" if way.tuned else ""),
-                dollars(way.usd_per_month),
-                way.admissible,
-                sentence(way.why) if way.why else "",
-            )
-            for way in ways
-        ]
-        heads = (
-            f"Way to serve the traffic | #Bill, USD{a_month} | ?May be used | Because"
-        )
-        yield rows and b.fold(title, b.table(title, heads, rows, quiet=True))
+    yield _serving_fold(
+        "Ways to serve the traffic, the cheapest first", computed.servings, money
+    )
+    yield _serving_fold(
+        "Models that you don’t list and nobody ran on your cases",
+        computed.rivals,
+        money,
+    )
     yield _worked("How that was worked out", computed.steps)
 
 
+def _computed_facts(money: InvestmentResult, computed: Computed) -> Iterator[b.Fact]:
+    """The cheapest way, the saving, and the volume from which running costs come back."""
+    best = computed.best_untuned
+    cheapest = "none that may be used has a price" if best == "none" else best
+    yield b.Fact(
+        "Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN
+    )
+    saving = dollars(computed.savings_usd_per_month)
+    by = f"{money.a_month.strip()} by traffic and prices".strip()
+    yield b.Fact("Tuning would save", saving, by)
+    volume = computed.pays_from_requests_per_month
+    if volume:  # else no running cost has to come back
+        requests = _requests(volume, f" requests{money.a_month}")
+        yield b.Fact("Running costs come back from", requests)
+    if not money.one_off:
+        yield b.Fact("That volume comes", _month(computed.pays_from_month))
+
+
+def _missing_of_computed(money: InvestmentResult, computed: Computed) -> str:
+    """What would make the computed saving known; empty where it is."""
+    amounts: list[Duration] = [
+        computed.savings_usd_per_month,
+        computed.pays_from_requests_per_month,
+    ]
+    if not money.one_off:
+        amounts.append(computed.pays_from_month)
+    return asks(*(amount for amount in amounts if not isinstance(amount, str)))
+
+
+def _serving_fold(
+    title: str, ways: Sequence[ServingResult], money: InvestmentResult
+) -> b.Fold | None:
+    """A table of ways to serve the traffic, folded; None without any."""
+    if not ways:
+        return None
+    rows = []
+    for way in ways:
+        name = serving_name(way.model, way.how)
+        if way.tuned:
+            name += " (tuned)"
+        bill = dollars(way.usd_per_month)
+        rows.append((name, bill, way.admissible, sentence(way.why) if way.why else ""))
+    titles = (
+        f"Way to serve the traffic | #Bill, USD{money.a_month} | ?May be used | Because"
+    )
+    return b.fold(title, b.table(title, titles, rows, quiet=True))
+
+
 def _requests(value: Duration, unit: str) -> str:
+    """A volume of requests in words; a word for a volume is always *never*."""
     if isinstance(value, str):
         return "no volume"
     if isinstance(value, Range) and value.high == "open":
@@ -439,89 +511,112 @@ def _simulated(
     if isinstance(drawn, Unknown):
         yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
         return
-    certain = _certain(drawn)
-    over = "" if money.one_off else f" over {drawn.horizon_months} months"
-    yield (
-        f"Every amount is given as one number, so{over} there is one result and "
-        "no spread. Real amounts spread: give them as ranges."
-        if certain
-        else f"The money was worked out {count(drawn.draws)} times{over}, each time "
-        "with what is uncertain drawn by chance."
-    )
-    chances = tuple(_chances(drawn, money))
+    yield _how_drawn(drawn, money)
+    chances = list(_chances(drawn, money))
     yield b.facts(chances)
     yield from _scenarios(money)
-    if not money.one_off:
-        named = {fact.id: fact.label for fact in (*_facts(money), *chances)}
-        picture = charts.fan(money, drawn, named)
+    if not money.one_off:  # a job has no months
+        labels_by_id = {fact.id: fact.label for fact in (*_facts(money), *chances)}
+        picture = charts.fan(money, drawn, labels_by_id)
         yield captioned(picture, _curve(drawn), title=_fan_title(money, drawn))
-    titles = "Amount | #Worth at its low end | #Worth at its high end"
-    title = "What each amount alone does to the result"
-    cells = "{input} | {low_usd:usd} | {high_usd:usd}"
-    ends = b.records(title, titles, cells, drawn.tornado)
+    yield from _swings(drawn, money)
+    yield from _worths(money)
+    if drawn.assumes:
+        assumptions = b.bullets(sentence(text) for text in drawn.assumes)
+        yield b.fold(_GIVEN, assumptions, id="given")
+
+
+def _how_drawn(drawn: Simulation, money: InvestmentResult) -> str:
+    """Say how often the money was worked out, over which time."""
+    over = "" if money.one_off else f" over {drawn.horizon_months} months"
+    if _certain(drawn):
+        return (
+            f"Every amount is given as one number, so{over} there is one result and "
+            "no spread. Real amounts spread: give them as ranges."
+        )
+    return (
+        f"The money was worked out {count(drawn.draws)} times{over}, each time "
+        "with what is uncertain drawn by chance."
+    )
+
+
+def _swings(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Parts]:
+    """The effect of each uncertain amount alone, as a sentence and a picture."""
     says = (
         f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, with the "
         "odds of failure. Each amount is moved alone from there."
     )
-    if not certain:
+    if not _certain(drawn):
         says += f" The average over all runs is {dollars(money.gain_usd)}."
     yield says
-    yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
-    rows = [row for row in money.worth if row.usd > 0]
-    worth = "What finding out is worth before you decide"
-    table = b.records(
-        worth, "What | #Worth up to", "{what} | {usd:usd}", rows, quiet=True
+    ends = b.records(
+        "What each amount alone does to the result",
+        "Amount | #Worth at its low end | #Worth at its high end",
+        "{input} | {low_usd:usd} | {high_usd:usd}",
+        drawn.tornado,
     )
-    yield rows and b.fold(worth, table)
-    if len(rows) < len(money.worth):
+    yield captioned(charts.tornado(drawn, _input_links(money, drawn)), ends)
+
+
+def _worths(money: InvestmentResult) -> Iterator[b.Parts]:
+    """What it is worth to find something out, folded."""
+    rows = [row for row in money.worth if row.usd > 0]
+    if rows:
+        title = "What finding out is worth before you decide"
+        cells = "{what} | {usd:usd}"
+        table = b.records(title, "What | #Worth up to", cells, rows, quiet=True)
+        yield b.fold(title, table)
+    if len(rows) < len(money.worth):  # something isn't worth finding out
         yield cases_note(money)
-    if drawn.assumes:
-        assumptions = b.bullets(map(sentence, drawn.assumes))
-        yield b.fold(_GIVEN, assumptions, id="given")
 
 
 def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
     """The finding that the picture of the money shows, as its title."""
     back = money.break_even_months.p50
     within = f"in {drawn.horizon_months} months"
-    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"
     if drawn.p_works == 0 or back == "never" or isinstance(back, Unknown):
         return f"Not repaid {within}, even if it works"
-    if_so = "" if drawn.p_works == 1 else " if it works"
-    repaid = f"Repaid after {duration(back)}{if_so}"
-    if drawn.p_never >= OFTEN:
-        return f"{repaid}. {capital(late)}"
-    return repaid
+    repaid = f"Repaid after {duration(back)}"
+    if drawn.p_works < 1:
+        repaid += " if it works"
+    if drawn.p_never < OFTEN:
+        return repaid
+    never = share(drawn.p_never)
+    return (
+        f"{repaid}. {capital(f'{never} of the simulated runs aren’t repaid {within}')}"
+    )
 
 
-def _inputs(
+def _input_links(
     money: InvestmentResult, drawn: Simulation
-) -> Iterator[tuple[str, list[charts.Destination]]]:
-    """Each varied amount with its source: on the page its lever, if it has one."""
+) -> dict[str, list[charts.Destination]]:
+    """The source of each varied amount, by its name; before it the amount's lever, if it has one."""
     paths = {
         label(path): path for path in case_fields() if path.startswith("economics")
     }
-    worked = charts.Destination(_STEPS_TITLE, "#calculation")
-    assumptions = charts.Destination(_GIVEN, "#given")
-    bill = charts.Destination("The bill today", "#bill")
-    if isinstance(money.bill_usd, Unknown):
-        bill = worked
-    for name in (swing.input for swing in drawn.tornado):
-        path = paths.get(name, "")
-        if ".assumptions." in path:
-            known = assumptions
-        elif ".traffic." in path:
-            known = bill
-        else:
-            known = worked
-        first: list[charts.Destination] = []
+    links: dict[str, list[charts.Destination]] = {}
+    for swing in drawn.tornado:
+        path = paths.get(swing.input, "")
+        links[swing.input] = [_source_of_input(path, money)]
         if path in LEVERS:
-            first.append(charts.Destination(name, f"#{path}"))
-        yield name, [*first, known]
+            lever = charts.Destination(swing.input, f"#{path}")
+            links[swing.input].insert(0, lever)
+    return links
+
+
+def _source_of_input(path: str, money: InvestmentResult) -> charts.Destination:
+    """The place of a report that says where an amount is from."""
+    if ".assumptions." in path:
+        return charts.Destination(_GIVEN, "#given")
+    if ".traffic." in path and not isinstance(money.bill_usd, Unknown):
+        return charts.Destination("The bill today", "#bill")
+    return charts.Destination(_STEPS_TITLE, "#calculation")
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
-    """The table of scenarios."""
+    """The table of scenarios; nothing without any."""
+    if not money.scenarios:
+        return
     rows = [
         (
             scenario.name,
@@ -534,59 +629,60 @@ def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
     ]
     first = "Left of the job" if money.one_off else "Left of the first month"
     titles = f"If it works | #Up front | #{first} | Pays back | #Worth"
-    if rows:
-        yield b.table("With every amount at its worse or better end", titles, rows)
-        if not money.one_off:
-            yield (
-                "Later months differ from the first: traffic grows, prices fall, models end and "
-                "are tuned again, as far as that is known or assumed."
-            )
+    yield b.table("With every amount at its worse or better end", titles, rows)
+    if not money.one_off:
+        yield (
+            "Later months differ from the first: traffic grows, prices fall, models end and "
+            "are tuned again, as far as that is known or assumed."
+        )
 
 
 def _certain(drawn: Simulation) -> bool:
+    """Whether all simulated runs have the same result."""
     return drawn.npv_usd.p10 == drawn.npv_usd.p90
 
 
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     """The chances that the simulation gives: that it works, pays back and is worth it."""
+    if drawn.p_works < 1:
+        works = share(drawn.p_works)
+        yield b.Fact("Tuning works", works, "of the simulated runs, by the assumptions")
+    if money.one_off:
+        yield from _worth_facts(drawn, money)
+        return
+    spread = _spread(money.break_even_months)
+    yield b.Fact("Pays back if it works", spread, "month by month", id="back-possible")
+    yield from _worth_facts(drawn, money)
+    waiting = drawn.cost_of_waiting_usd
+    if isinstance(waiting, float) and waiting < 0:
+        yield b.Fact("Each month of waiting gains", usd(-waiting))
+    else:
+        yield b.Fact("Each month of waiting costs", dollars(waiting))
+
+
+def _worth_facts(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
+    """What tuning is worth in the simulated runs; where they differ, in how many it pays back."""
     months = drawn.horizon_months
     worth = drawn.npv_usd
-    back = money.break_even_months
-    if drawn.p_works < 1:
-        yield b.Fact(
-            "Tuning works",
-            share(drawn.p_works),
-            "of the simulated runs, by the assumptions",
-        )
-    if not money.one_off:
-        yield b.Fact(
-            "Pays back if it works", _spread(back), "month by month", id="back-possible"
-        )
     over = "" if money.one_off else f" over {months} months"
-    net = f"Worth{over} (net present value)"
+    label_of_worth = f"Worth{over} (net present value)"
     if _certain(drawn):
-        yield b.Fact(net, usd(worth.p50))
-    else:
-        if back.p10 != back.p90:
-            within = ranged(money.p_within_6_months, share)
-            yield b.Fact("In time if it works", within, "of the simulated runs")
-        late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
-        yield b.Fact(late, share(drawn.p_never), "of all simulated runs")
-        most = f"{usd(worth.p10)} to {usd(worth.p90)}"
-        middle = usd(worth.p50)
-        ends = f"(80% range {most}, median {middle})"
-        yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)
-    if not money.one_off:
-        waiting = drawn.cost_of_waiting_usd
-        if isinstance(waiting, float) and waiting < 0:
-            yield b.Fact("Each month of waiting gains", usd(-waiting))
-        else:
-            yield b.Fact("Each month of waiting costs", dollars(waiting))
+        yield b.Fact(label_of_worth, usd(worth.p50))
+        return
+    back = money.break_even_months
+    if back.p10 != back.p90:
+        within = ranged(money.p_within_6_months, share)
+        yield b.Fact("In time if it works", within, "of the simulated runs")
+    late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
+    yield b.Fact(late, share(drawn.p_never), "of all simulated runs")
+    ends = f"{usd(worth.p10)} to {usd(worth.p90)}"
+    beside = f"(80% range {ends}, median {usd(worth.p50)})"
+    yield b.Fact(label_of_worth, f"{dollars(money.gain_usd)} on average", beside)
 
 
 def _curve(drawn: Simulation) -> b.Table:
     """The table of the curve, about twelve of its months."""
-    every = max(1, len(drawn.curve) // 12)
+    every = max(1, len(drawn.curve) // 12)  # a short curve shows each month
     last = len(drawn.curve) - 1
     months = [
         month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last
@@ -601,12 +697,14 @@ def _curve(drawn: Simulation) -> b.Table:
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
     """The amounts that other inputs change; unchanged ones are left out."""
-    then, now = (
-        {fact.label: fact.value for fact in facts(each)} for each in (before, after)
-    )
-    names = dict.fromkeys([*then, *now])
-    pairs = [(name, then.get(name, _NO_ROW), now.get(name, _NO_ROW)) for name in names]
-    rows = [row for row in pairs if row[1] != row[2]]
+    then = {fact.label: fact.value for fact in facts(before)}
+    now = {fact.label: fact.value for fact in facts(after)}
+    rows = []
+    for name in {**then, **now}:
+        was = then.get(name, _NO_ROW)
+        becomes = now.get(name, _NO_ROW)
+        if was != becomes:
+            rows.append((name, was, becomes))
     titles = "What | As the case says | With these numbers"
     return b.table("What these numbers would change", titles, rows)
 
@@ -625,11 +723,13 @@ LEVERS = {
 unless its ends are fixed."""
 
 _BEYOND = 4.0  # a lever goes up to so many times the stated value
-_STEPS = 200.0
-_BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
+_STEPS = 200.0  # of a lever from end to end; a mouse can't hit more
+_BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")  # "0 to 10", "40-80", "4% - 8%"
 
 
 class Lever(NamedTuple):
+    """A slider for an amount of the case, and a field for its exact value."""
+
     id: str  #: Of the question that asks for it.
     title: str
     question: str
@@ -653,44 +753,47 @@ def grouped(levers: Sequence[Lever]) -> tuple[tuple[str, tuple[Lever, ...]], ...
 def lever(ask: Ask, text: str | None = None) -> Lever:
     """A lever for a question about an amount; ``text`` is a user's value for it."""
     own = LEVERS[ask.id]
-    unit = own.unit
-    per_cent = own.unit == "%"
-    stated = _as_per_cent(ask.value, per_cent=per_cent)
+    stated = _as_per_cent(ask.value) if own.unit == "%" else ask.value
     numbers = _numbers(stated)
-    most = own.most
     least = min([0.0, *numbers])
+    most = own.most
     if numbers and max(numbers) > 0 and not own.fixed:
         most = _rounded_up(_BEYOND * max(numbers))
     most = max([most, *numbers])
+    step = 1.0 if own.unit == "months" else _rounded_up((most - least) / _STEPS)
     shown = stated if text is None else text
-    moved = _numbers(shown)
-    if len(moved) != 2 and moved:
-        at = moved[len(moved) // 2]
-    else:
-        at = sum(moved) / max(len(moved), 1)
-    step = _rounded_up((most - least) / _STEPS) if unit != "months" else 1.0
+    at = _lever_place(_numbers(shown))
     return Lever(
         id=ask.id,
         title=ask.title[:1].upper() + ask.title[1:],
         question=ask.question,
         group=own.group,
-        unit=unit,
+        unit=own.unit,
         text=shown,
         stated=stated,
         at=min(max(at, least), most),
-        least=math.floor(least / step) * step,
+        least=math.floor(least / step) * step,  # a browser counts its steps from here
         most=most,
         step=step,
     )
 
 
-def _as_per_cent(value: str, *, per_cent: bool) -> str:
-    """A value as it was given, with shares in percent."""
-    if not per_cent or not value:
+def _lever_place(numbers: Sequence[float]) -> float:
+    """The place of a lever for a value: the middle of a range, the likely one of three; 0 for none."""
+    if not numbers:
+        return 0.0
+    if len(numbers) == 2:
+        return sum(numbers) / 2
+    return numbers[len(numbers) // 2]
+
+
+def _as_per_cent(value: str) -> str:
+    """A share, or a range of shares, in percent; empty for an unknown value."""
+    if not value:
         return value
-    return " to ".join(
-        f"{round(100 * number, 6):g}%" for number in map(float, value.split(" to "))
-    )
+    shares = [float(part) for part in value.split(" to ")]
+    # multiplied by 100, a float such as 0.07 gets digits that nobody wrote
+    return " to ".join(f"{round(100 * share, 6):g}%" for share in shares)
 
 
 def _numbers(text: str) -> list[float]:
@@ -706,4 +809,8 @@ def _numbers(text: str) -> list[float]:
 def _rounded_up(number: float) -> float:
     """The next number of the form 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(number))
-    return next(k * power for k in (1, 2, 5, 10) if k * power >= number * (1 - 1e-9))
+    almost = number * (1 - 1e-9)  # a rounding error above a step isn't above it
+    for digit in (1, 2, 5):
+        if digit * power >= almost:
+            return digit * power
+    return 10 * power

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import inf
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tuneworthy.answers.facts import ends
 from tuneworthy.model.base import Range, Unknown
@@ -19,31 +19,44 @@ from tuneworthy.words import capital, count, listing, sentence, share, usd
 
 def pays_back(dossier: Dossier) -> b.Fact:
     """How likely it is, and when it has repaid itself; beside it, what that is made of."""
-    return b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
+    payback = _pays_back(dossier)
+    return b.Fact("Does tuning pay back?", payback.answer, payback.amounts, "money")
 
 
-def _pays_back(dossier: Dossier) -> tuple[str, str]:
+class _Payback(NamedTuple):
+    """Whether tuning pays back."""
+
+    answer: str
+    amounts: str  #: What the answer is made of, in sentences.
+
+
+def _pays_back(dossier: Dossier) -> _Payback:
     """Whether it pays back: a short answer, and the amounts behind it."""
     money = dossier.investment
     if isinstance(money, Unknown):
-        return "Not known.", sentence(f"to find out: {money.ask}")
+        return _Payback("Not known.", sentence(f"to find out: {money.ask}"))
     point = money.break_even_months.point
     if isinstance(point, Unknown):
-        return "Not known.", sentence(f"to find out: {point.ask}") + _refusal(dossier)
+        ask = sentence(f"to find out: {point.ask}")
+        return _Payback("Not known.", f"{ask}{_refusal(dossier)}")
     drawn = money.simulation
     if isinstance(drawn, Unknown):
-        return _pays_as_stated(money), _amounts(dossier, money)
+        return _Payback(_pays_as_stated(money), _amounts(dossier, money))
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
+        answer = f"No, even if it works: {_never(money, drawn)}."
         amounts = f"{_amounts(dossier, money, never=True)} {_at_best(money, drawn)}"
-        return f"No, even if it works: {_never(money, drawn)}.", amounts.rstrip()
+        return _Payback(answer, amounts.rstrip())
     if dossier.verdict.rule == "met":
-        spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
-        return "No, there is no gap to pay for: every target is met without it.", spent
+        answer = "No, there is no gap to pay for: every target is met without it."
+        upfront = dollars(money.upfront_usd)
+        return _Payback(answer, f"Fine-tuning would take {upfront} up front.")
     odds = ""
     if _fault(dossier) == "late" and drawn.p_works < 1:
+        # the answer says only that it is late
         odds = f"That it works is {_lower(_odds(dossier, drawn))}."
-    beside = (odds, _closeness(money), _amounts(dossier, money), _say_rival(money))
-    return _repaid(dossier, money, drawn), " ".join(filter(None, beside))
+    parts = (odds, _closeness(money), _amounts(dossier, money), _say_rival(money))
+    amounts = " ".join(part for part in parts if part)
+    return _Payback(_repaid(dossier, money, drawn), amounts)
 
 
 def _fault(dossier: Dossier) -> Literal["never", "late", ""]:
@@ -53,15 +66,16 @@ def _fault(dossier: Dossier) -> Literal["never", "late", ""]:
         return ""
     drawn = money.simulation
     if isinstance(drawn, Unknown):
-        never = money.break_even_months.point == "never"
-        late = money.justified == "no"
+        is_never = money.break_even_months.point == "never"
+        is_late = money.justified == "no"
     else:
-        never = _is_hardly_repaid(dossier, money, drawn)
-        late = _is_late(money) and not isinstance(money.limit_months, Unknown)
-        late = late and not money.one_off
-    if never:
+        is_never = _is_hardly_repaid(dossier, money, drawn)
+        # a job has no month after which it is late
+        has_limit = not money.one_off and not isinstance(money.limit_months, Unknown)
+        is_late = has_limit and _is_late(money)
+    if is_never:
         return "never"
-    return "late" if late else ""
+    return "late" if is_late else ""
 
 
 def _is_hardly_repaid(
@@ -70,8 +84,8 @@ def _is_hardly_repaid(
     """Whether it was tried in vain, or isn't repaid in most of the runs in which it works."""
     if drawn.p_works == 0:
         return _was_tuned(dossier)
-    most = not money.one_off and money.break_even_months.p50 == "never"
-    return most or _is_never_repaid(money, drawn)
+    mostly_never = not money.one_off and money.break_even_months.p50 == "never"
+    return mostly_never or _is_never_repaid(money, drawn)
 
 
 def _was_tuned(dossier: Dossier) -> bool:
@@ -85,11 +99,10 @@ def _lower(text: str) -> str:
 
 def _refusal(dossier: Dossier) -> str:
     """Why the rules say no although nobody knows when it is repaid; empty where they don't."""
-    gates = {gate.id: gate for gate in dossier.verdict.gates}
-    rule = gates.get("investment")
-    if rule is None or rule.state != "no":
-        return ""
-    return f" The rules say no without it: {rule.why}."
+    for gate in dossier.verdict.gates:
+        if gate.id == "investment" and gate.state == "no":
+            return f" The rules say no without it: {gate.why}."
+    return ""
 
 
 def _never(money: InvestmentResult, drawn: Simulation) -> str:
@@ -100,15 +113,15 @@ def _never(money: InvestmentResult, drawn: Simulation) -> str:
         within = f"within {drawn.horizon_months} months of going live"
     if money.contradicted:
         within += " at what is paid today"
-    repaid = min(1.0, (1 - drawn.p_never) / drawn.p_works)
-    if drawn.draws == 1:
+    if drawn.draws == 1:  # every amount is known exactly
         return f"it isn’t repaid {within}"
     if drawn.p_never == 1:
         return f"none of {count(drawn.draws)} simulated runs repays it {within}"
+    # of the runs in which it works; rounding may take the ratio above 1
+    repaid = min(1.0, (1 - drawn.p_never) / drawn.p_works)
+    many = f"only {share(repaid)}"
     if repaid < _ONE_IN_A_HUNDRED:
         many = "fewer than 1 in 100"
-    else:
-        many = f"only {share(repaid)}"
     return f"{many} of those simulated runs repay it {within}"
 
 
@@ -122,14 +135,16 @@ def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
     amounts does, and would take the answer for a mistake.
     """
     point = money.break_even_months.point
-    soonest, _ = (inf, inf) if isinstance(point, str | Unknown) else ends(point)
-    if money.one_off or money.capped or soonest > drawn.horizon_months:
+    if money.one_off or money.capped or isinstance(point, str | Unknown):
+        return ""
+    soonest, _ = ends(point)
+    if soonest > drawn.horizon_months:
         return ""
     return f"Only with every range at its best is it repaid, after {duration(soonest)}."
 
 
 def _say_rival(money: InvestmentResult) -> str:
-    """That a model nobody ran may take the saving; its bill is said where objections are."""
+    """Say that a model nobody ran may take the saving; its bill is among the objections."""
     if not money.but:
         return ""
     if money.one_off or isinstance(money.limit_months, Unknown):
@@ -143,12 +158,9 @@ _CLOSE = 0.05  #: Of what it has to bring: nearer than that, the limit hangs on 
 
 
 def still_fails(dossier: Dossier) -> str:
-    """The fault of the payback that stays whatever turns the answer; empty where it may change.
-
-    Where no gap is left to pay for, a new one may have another payback.
-    """
+    """The fault of the payback that stays whatever turns the answer; empty where it may change."""
     if dossier.verdict.rule == "met":
-        return ""
+        return ""  # there is no gap to pay for, and a new one may have another payback
     return _FAULTS[_fault(dossier)]
 
 
@@ -167,9 +179,8 @@ def _closeness(money: InvestmentResult) -> str:
         return ""
     least, most = ends(bring)
     low, high = ends(brings)
-    if least != most or low != high or least <= 0:
-        return ""
-    if abs(low / least - 1) > _CLOSE:
+    is_exact = least == most and low == high  # a range hides a few dollars
+    if not is_exact or least <= 0 or abs(low / least - 1) > _CLOSE:
         return ""
     return (
         f"A few dollars decide: more than {dollars(bring)} per month is needed, "
@@ -182,14 +193,18 @@ def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
     soonest = money.break_even_months.p10
     if isinstance(soonest, Unknown):
         return False
-    return soonest == "never" or ends(soonest)[0] > drawn.horizon_months
+    if isinstance(soonest, str):  # never
+        return True
+    months, _ = ends(soonest)
+    return months > drawn.horizon_months
 
 
 def _best_tuning(dossier: Dossier) -> WayResult | None:
-    """The kind of tuning with the highest chance; None where none is left."""
-    return next(
-        (way for way in dossier.ways if way.kind == "tuning" and way.chances), None
-    )
+    """The kind of tuning with the highest chance, which comes first; None where none is left."""
+    for way in dossier.ways:
+        if way.kind == "tuning" and way.chances:
+            return way
+    return None
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
@@ -197,7 +212,8 @@ def _pays_as_stated(money: InvestmentResult) -> str:
     point = money.break_even_months.point
     if point == "never":
         return "No, never: each month costs more than it brings."
-    word = {"yes": "Yes", "no": "Too late", "unknown": "Perhaps"}[money.justified]
+    words = {"yes": "Yes", "no": "Too late", "unknown": "Perhaps"}
+    word = words[money.justified]
     return (
         f"{word}: {duration(point)} after going live, by the amounts that are stated."
     )
@@ -207,32 +223,30 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
     """How likely it is repaid, and when; against the limit where it is late."""
     if drawn.p_works == 0 and _was_tuned(dossier):
         return "No: it was tried, and it doesn’t work."
-    odds = _odds(dossier, drawn)
-    if_so = "It" if drawn.p_works == 1 else "If it works, it"
+    always_works = drawn.p_works == 1
+    if_so = "It" if always_works else "If it works, it"
     if money.one_off:
-        return f"{odds}. {if_so} is repaid with the job."
+        return f"{_odds(dossier, drawn)}. {if_so} is repaid with the job."
     back = money.break_even_months
     if back.p50 == "never":
         return f"Hardly. {if_so} isn’t repaid in most of the simulated runs."
+    when = f"is repaid {duration(back.p50)} after going live"
     low = duration(back.p10)
     high = duration(back.p90)
-    when = f"is repaid {duration(back.p50)} after going live"
     if low != high:
         when += f" (80% range: {low.removesuffix(' months')} to {high})"
     if not _is_late(money) or isinstance(money.limit_months, Unknown):
-        return f"{odds}. {if_so} {when}."
+        return f"{_odds(dossier, drawn)}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
     # a stated saving above the bill leaves the rule on money open, and this counts the bill
     late = "Too late by today’s bill" if money.contradicted else "Too late"
-    if drawn.p_works == 1:
+    if always_works:
         return f"{late}. It {when}, and {limit}."
     return f"{late}: if it works, it {when}, and {limit}."
 
 
 def _odds(dossier: Dossier, drawn: Simulation) -> str:
     """How likely tuning works, in a word and its number; by the targets where there are any."""
-    why = next((text for text in drawn.assumes if text.endswith(_OF_FAILURE)), "")
-    assumed = why.removesuffix(_OF_FAILURE)
     if drawn.p_works == 1:
         return "Yes" if _was_tuned(dossier) else "Yes, assuming that it works"
     best = _best_tuning(dossier)
@@ -241,8 +255,9 @@ def _odds(dossier: Dossier, drawn: Simulation) -> str:
         chance = CHANCES[best.chance_word]
         return f"{capital(best.chance_word)} ({chance} chance that it meets {meets})"
     word = capital(chance_word(drawn.p_works))
-    if assumed:
-        return f"{word} ({assumed})"
+    for assumption in drawn.assumes:
+        if assumption.endswith(_OF_FAILURE):
+            return f"{word} ({assumption.removesuffix(_OF_FAILURE)})"
     return f"{word} ({share(drawn.p_works)} chance by the stated figures)"
 
 
@@ -263,22 +278,26 @@ def _is_late(money: InvestmentResult) -> bool:
 
 
 def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) -> str:
-    """Say what it takes up front, and what is left each month to repay that."""
+    """Say what it takes up front, and what is left each month to repay that.
+
+    ``never`` means that it isn't repaid even as traffic grows, so growth isn't worth a word.
+    """
     every = "of the job" if money.one_off else "per month"
-    says = f"It takes {dollars(money.upfront_usd)} up front{_pilot_part(dossier)}"
-    run = f"{dollars(money.ask_usd.run_month)} {every}"
-    _, high = ends(money.monthly_net_usd)
+    upfront = f"It takes {dollars(money.upfront_usd)} up front{_pilot_part(dossier)}"
+    run = f"{dollars(money.ask_usd.run_month)} {every} to run"
     if money.capped:
         most = f"{dollars(money.possible_saving_usd)} {every}"
-        more = "" if never else _grown(money)
-        little = f"Today at most {most} can be saved on calls{more}."
-        return f"{says} and {run} to run. {little}"
+        growth = "" if never else _grown(money)
+        return (
+            f"{upfront} and {run}. Today at most {most} can be saved on calls{growth}."
+        )
+    _, high = ends(money.monthly_net_usd)
     if high > 0:
-        return f"{says}, then {_leaves(money, every)}."
+        return f"{upfront}, then {_leaves(money, every)}."
     brings = ""
     if not isinstance(money.brings_usd, Unknown):
-        brings = f" ({_gain(money)})"
-    return f"{says} and {run} to run, which is more than it brings{brings}."
+        brings = f" ({_gain(money, money.brings_usd)})"
+    return f"{upfront} and {run}, which is more than it brings{brings}."
 
 
 def _pilot_part(dossier: Dossier) -> str:
@@ -287,11 +306,9 @@ def _pilot_part(dossier: Dossier) -> str:
     if dossier.verdict.answer != "pilot" or isinstance(money, Unknown):
         return ""
     pilot = money.ask_usd.pilot
-    return (
-        ""
-        if isinstance(pilot, Unknown)
-        else f" ({dollars(pilot)} of it in the cost above)"
-    )
+    if isinstance(pilot, Unknown):
+        return ""
+    return f" ({dollars(pilot)} of it in the cost above)"
 
 
 def _leaves(money: InvestmentResult, every: str) -> str:
@@ -303,17 +320,16 @@ def _leaves(money: InvestmentResult, every: str) -> str:
         left = f"leaves {dollars(money.monthly_net_usd)} {every}"
     if isinstance(money.brings_usd, Unknown):
         return left
-    return f"{left} ({_gain(money)}, less {dollars(money.ask_usd.run_month)} to run)"
+    run = dollars(money.ask_usd.run_month)
+    return f"{left} ({_gain(money, money.brings_usd)}, less {run} to run)"
 
 
-def _gain(money: InvestmentResult) -> str:
+def _gain(money: InvestmentResult, brings: float | Range) -> str:
     """The stated gain by its lines: saved on calls, and for better answers."""
-    if isinstance(money.brings_usd, Unknown):
-        return ""
-    low, high = ends(money.brings_usd)
-    better_low, better_high = (
-        (0.0, 0.0) if isinstance(money.gained_usd, Unknown) else ends(money.gained_usd)
-    )
+    low, high = ends(brings)
+    better_low = better_high = 0.0
+    if not isinstance(money.gained_usd, Unknown):
+        better_low, better_high = ends(money.gained_usd)
     lines = []
     if high > better_high:
         saved = Range.between(low - better_low, high - better_high)
@@ -325,22 +341,21 @@ def _gain(money: InvestmentResult) -> str:
 
 
 def _grown(money: InvestmentResult) -> str:
-    """That more than today's bill can be saved only as traffic grows; empty without growth."""
+    """Say that more than today's bill can be saved only as traffic grows; empty without growth."""
     if isinstance(money.growth_per_month, Unknown):
         return ""
     low, high = ends(money.growth_per_month)
     if high <= 0:
         return ""
-    grows = share(high) if low == high else f"{share(low)} to {share(high)}"
-    return f", more only at the stated growth of {grows} a month"
+    growth = share(high) if low == high else f"{share(low)} to {share(high)}"
+    return f", more only at the stated growth of {growth} a month"
 
 
 def rival_text(dossier: Dossier) -> str:
     """The bill of the strongest rival, in a sentence; empty where no price is known."""
-    return " ".join(
-        f"{fact.label}: {fact.value} {fact.beside}".rstrip()
-        for fact in rival_facts(dossier)
-    )
+    for fact in rival_facts(dossier):  # there is one at most
+        return f"{fact.label}: {fact.value} {fact.beside}".rstrip()
+    return ""
 
 
 def rival_facts(dossier: Dossier) -> Iterator[b.Fact]:
@@ -355,19 +370,18 @@ def rival_facts(dossier: Dossier) -> Iterator[b.Fact]:
     if money.but:
         yield b.Fact("Untried rival", sentence(money.but), "", "money")
         return
-    computed = money.computed
-    untuned = [each for each in computed.servings if not each.tuned]
-    able = [each for each in (*untuned, *computed.rivals) if each.admissible != "no"]
-    priced = [each for each in able if not isinstance(each.usd_per_month, Unknown)]
-    if not priced:
+    running = {way.model for way in dossier.ways if way.state == "running"}
+    # the case's own ways first, and the cheapest first among these
+    for way in (*money.computed.servings, *money.computed.rivals):
+        is_able = not way.tuned and way.admissible != "no"
+        if not is_able or isinstance(way.usd_per_month, Unknown):
+            continue
+        if way.model not in running:  # the table of ways says what runs today
+            bill = f"{dollars(way.usd_per_month)}{money.a_month}"
+            says = f"{way.model} at {bill} for the same calls."
+            why = "" if way.admissible == "yes" else sentence(way.why)
+            yield b.Fact("Strongest rival, untuned", says, why, "money")
         return
-    rival, *_ = priced
-    if rival.model in {way.model for way in dossier.ways if way.state == "running"}:
-        return  # the table of ways says what runs today
-    bill = f"{dollars(rival.usd_per_month)}{money.a_month}"
-    says = f"{rival.model} at {bill} for the same calls."
-    why = "" if rival.admissible == "yes" else sentence(rival.why)
-    yield b.Fact("Strongest rival, untuned", says, why, "money")
 
 
 OFTEN = 0.05  #: Of the simulated runs: what is worth a title.

@@ -16,6 +16,7 @@ from tuneworthy.model.dossier import (
     Phase,
     Plan,
 )
+from tuneworthy.model.ways import WayResult
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -37,7 +38,6 @@ _PARTS = named("plan_parts")
 
 _THERE = named("there")
 
-_NOT_PRICED = "not priced"
 _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 """Subjects of a plan that money and tuning don't concern."""
 
@@ -45,24 +45,27 @@ _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 def document(dossier: Dossier, case_path: str = "") -> b.Document:
     """The document of the plan; ``case_path`` is the case as the user named it, for the commands."""
     plan = dossier.plan
-    expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
-    more = unfit(expected, "Optimistic expectations", "expected")
-    says = "no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}."
-    return about(
-        dossier, section(dossier, case_path), more, says=says, beside=headline(dossier)
-    )
+    if isinstance(plan, Unknown):
+        says = "no plan yet."
+        expected = None
+    else:
+        says = f"{AIMS[plan.aim]}."
+        expected = unfit(
+            expectations(dossier, plan), "Optimistic expectations", "expected"
+        )
+    parts = (section(dossier, case_path), expected)
+    return about(dossier, *parts, says=says, beside=headline(dossier))
 
 
 def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
     """The push-backs about the plan: all of them for tuning, else those about its steps."""
+    pushbacks = [claim for claim in dossier.challenges if claim.severity == "pushback"]
+    if plan.aim == "tune":
+        return pushbacks
     return [
         claim
-        for claim in dossier.challenges
-        if claim.severity == "pushback"
-        and (
-            plan.aim == "tune"
-            or all(path.startswith(_BEFORE_TUNING) for path in claim.between)
-        )
+        for claim in pushbacks
+        if all(path.startswith(_BEFORE_TUNING) for path in claim.between)
     ]
 
 
@@ -74,19 +77,18 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         return b.section("plan", "The plan", todo)
     phases = _phases(plan)
     calendar = captioned(charts.gantt(plan), phases, table_is="open")
-    return b.section(
-        "plan",
-        "The plan",
+    steps_title = "What is done in each phase, and when it is done"
+    parts: list[b.Parts] = [
         sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"),
         b.facts(_facts(dossier, plan)),
         calendar or phases,
         _spending(plan, phases),
-        b.fold(
-            "What is done in each phase, and when it is done", _steps(plan, case_path)
-        ),
-        plan.notes
-        and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
-    )
+        b.fold(steps_title, _steps(plan, case_path)),
+    ]
+    if plan.notes:
+        notes = b.bullets(sentence(note) for note in plan.notes)
+        parts.append(b.part("What the plan rests on", notes))
+    return b.section("plan", "The plan", parts)
 
 
 def _spending(plan: Plan, phases: b.Table) -> b.Picture | None:
@@ -94,11 +96,16 @@ def _spending(plan: Plan, phases: b.Table) -> b.Picture | None:
     drawing = charts.spending(plan)
     if drawing is None:
         return None
-    decides = [row for row in drawing.rows if "decides" in row]
-    title = f"{decides[0]['says']} up to the next decision"
-    drawn = {row["part"] for row in drawing.rows}
-    but = () if "later" in drawn else ("band",)
-    return captioned(drawing, phases, table_is="elsewhere", title=title, but=but)
+    up_to_decisions = [row["says"] for row in drawing.rows if "decides" in row]
+    next_decision, *_ = up_to_decisions
+    has_later = any(row["part"] == "later" for row in drawing.rows)
+    return captioned(
+        drawing,
+        phases,
+        table_is="elsewhere",
+        title=f"{next_decision} up to the next decision",
+        but=() if has_later else ("band",),
+    )
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -107,31 +114,46 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
         yield "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
     if plan.aim == "tune":
         yield from _approach(dossier)
-    if len(plan.parts) > 1:
+    if len(plan.parts) > 1:  # a single part is all of it
         for part, total in plan.parts.items():
             work = work_text(total.hours, total.usd)
             yield part_title(plan, part), f"until {day(total.end)},", work
-    last = max((phase.end for phase in plan.phases), default=plan.start)
-    until = f"until {day(last)}, {weeks(plan.weeks)} weeks,"
+    last_day = max((phase.end for phase in plan.phases), default=plan.start)
+    until = f"until {day(last_day)}, {weeks(plan.weeks)} weeks,"
     yield "In all", until, work_text(plan.hours, plan.usd)
 
 
 def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
-    """The kind of tuning that the judgement names, and its data."""
-    advice = dossier.recommendation
-    named = () if isinstance(advice, Unknown) else [step.way for step in advice.steps]
-    kinds = ("tuning", "tuned")
-    way = next(
-        (way for way in dossier.ways if way.id in named and way.kind in kinds), None
-    )
-    fits = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
+    """The kind of tuning that the judgement names, and its data; nothing where it names none."""
+    way = _advised_tuning(dossier)
     if way is None:
         return
-    own = next((fit for fit in fits if fit.approach == way.id), None)
-    goal = f"for {plain(own.goal)} ({own.priority})" if own else ""
+    own = _fit_of(way, dossier)
+    goal = "" if own is None else f"for {plain(own.goal)} ({own.priority})"
     yield "Approach", way.title, goal
-    if own and way.kind == "tuning":
+    if own is not None and way.kind == "tuning":  # a tuned model has its data
         yield "Data", need_text(own), f"({_THERE[own.feasible]})"
+
+
+def _advised_tuning(dossier: Dossier) -> WayResult | None:
+    """The first kind of tuning, or tuned model, among the steps of the recommendation."""
+    if isinstance(dossier.recommendation, Unknown):
+        return None
+    advised = [step.way for step in dossier.recommendation.steps]
+    for way in dossier.ways:
+        if way.id in advised and way.kind in ("tuning", "tuned"):
+            return way
+    return None
+
+
+def _fit_of(way: WayResult, dossier: Dossier) -> ApproachResult | None:
+    """The goal that a kind of tuning fits, the primary one first; None for none."""
+    if isinstance(dossier.approaches, Unknown):
+        return None
+    for fit in dossier.approaches:
+        if fit.approach == way.id:
+            return fit
+    return None
 
 
 def ask_text(ask: AskNow) -> str:
@@ -147,13 +169,12 @@ def need_text(approach: ApproachResult) -> str:
 def work_text(hours: Range, money: Range) -> str:
     """Hours, and their cost where it is known."""
     work = f"{hours_text(hours.low, hours.high)} of work"
-    cost = _cost(money)
-    return work if cost == _NOT_PRICED else f"{work}, {cost}"
+    return work if _is_unpriced(money) else f"{work}, {dollars(money)}"
 
 
-def _cost(value: Range, text: str = "") -> str:
-    unpriced = value.high == "open" and value.low == 0
-    return _NOT_PRICED if unpriced else text or dollars(value)
+def _is_unpriced(usd: Range) -> bool:
+    """Whether nobody knows anything of an amount: from nothing to any."""
+    return usd.low == 0 and usd.high == "open"
 
 
 def part_title(plan: Plan, part: Part) -> str:
@@ -161,7 +182,7 @@ def part_title(plan: Plan, part: Part) -> str:
     return _PARTS[part] if plan.aim == "tune" else "Steps"
 
 
-def _takes(phase: Phase) -> bool:
+def _takes_work(phase: Phase) -> bool:
     return phase.hours.high != 0 or phase.usd.high != 0
 
 
@@ -173,50 +194,71 @@ def _numbers(plan: Plan) -> dict[str, int]:
 def _phases(plan: Plan) -> b.Table:
     """The table of phases."""
     numbers = _numbers(plan)
-    cost = dict[str, str]()
-    for part in dict.fromkeys(phase.part for phase in plan.phases):
-        own = [phase for phase in plan.phases if phase.part == part]
-        cost |= zip(
-            (phase.id for phase in own), parts_text([p.usd for p in own]), strict=True
-        )
-    rows = (
-        (
+    costs = _costs(plan)
+    rows = []
+    for phase in plan.phases:
+        work = "none stated"
+        cost = ""
+        if _takes_work(phase):
+            work = hours_text(phase.hours.low, phase.hours.high)
+            cost = "not priced" if _is_unpriced(phase.usd) else costs[phase.id]
+        # a phase that this plan leaves out needn't be waited for
+        after = [str(numbers[name]) for name in phase.needs if name in numbers]
+        row = (
             f"{numbers[phase.id]} {phase.title}",
             day(phase.start),
             day(phase.end),
-            hours_text(phase.hours.low, phase.hours.high)
-            if _takes(phase)
-            else "none stated",
-            _cost(phase.usd, cost[phase.id]) if _takes(phase) else "",
-            ", ".join(str(numbers[name]) for name in phase.needs if name in numbers),
+            work,
+            cost,
+            ", ".join(after),
         )
-        for phase in plan.phases
-    )
+        rows.append(row)
     return b.table(
         "Phases of the plan", "Phase | @From | @To | Work | Cost | After", rows
     )
 
 
-_COMMAND = re.compile(r"tuneworthy [^`)]+")
+def _costs(plan: Plan) -> dict[str, str]:
+    """The cost of each phase by its id, rounded so that those of a part add up to its sum."""
+    parts: dict[Part, list[Phase]] = {}
+    for phase in plan.phases:
+        parts.setdefault(phase.part, []).append(phase)
+    costs: dict[str, str] = {}
+    for phases in parts.values():
+        texts = parts_text([phase.usd for phase in phases])
+        for phase, text in zip(phases, texts, strict=True):
+            costs[phase.id] = text
+    return costs
+
+
+_COMMAND = re.compile(r"tuneworthy [^`)]+")  #: Up to the sign that ends it in a step.
 
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
     """The tasks of each phase, folded, with when it is done."""
     numbers = _numbers(plan)
-    of = argument(case_path) if case_path else "CASE"
+    case = argument(case_path) if case_path else "CASE"
     for part in plan.parts:
         folds = [
-            b.fold(
-                f"{numbers[phase.id]} {phase.title}",
-                phase.steps
-                and b.bullets(
-                    sentence(_COMMAND.sub(lambda m: m[0].replace("CASE", of), step))
-                    for step in phase.steps
-                ),
-                sentence(f"done when {phase.done_when}"),
-                id=f"phase-{phase.id}",
-            )
+            _phase_fold(phase, numbers[phase.id], case)
             for phase in plan.phases
             if phase.part == part
         ]
-        yield b.part(part_title(plan, part), folds) if len(plan.parts) > 1 else folds
+        if len(plan.parts) == 1:  # it needs no title of its own
+            yield folds
+        else:
+            yield b.part(part_title(plan, part), folds)
+
+
+def _phase_fold(phase: Phase, number: int, case: str) -> b.Fold:
+    """The tasks of a phase, with the case in their commands, and when it is done."""
+
+    def name_case(command: re.Match[str]) -> str:
+        return command[0].replace("CASE", case)
+
+    parts: list[b.Parts] = []
+    if phase.steps:
+        tasks = [sentence(_COMMAND.sub(name_case, step)) for step in phase.steps]
+        parts.append(b.bullets(tasks))
+    parts.append(sentence(f"done when {phase.done_when}"))
+    return b.fold(f"{number} {phase.title}", parts, id=f"phase-{phase.id}")

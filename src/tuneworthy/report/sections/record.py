@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from tuneworthy import __version__
-from tuneworthy.answers.facts import TARGETS
+from tuneworthy.answers.facts import TARGETS, TargetKind
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import MONTHS_PER_QUARTER, State, Unknown
 from tuneworthy.model.case import CaseDecision
@@ -18,6 +18,7 @@ from tuneworthy.model.dossier import (
     Dossier,
     FactorResult,
     SignalResult,
+    TreeStep,
     Verdict,
 )
 from tuneworthy.model.framework import (
@@ -30,8 +31,8 @@ from tuneworthy.model.framework import (
     Span,
 )
 from tuneworthy.money.worth import worth_text
+from tuneworthy.plan.section import find_decision
 from tuneworthy.report import blocks as b
-from tuneworthy.report.charts import decided_in
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
@@ -89,8 +90,6 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
     }
     titles = ("Asked", "?Answer", "From", "Weight", "Note")
     for caption, group in groups.items():
-        if not group:
-            continue
         rows = []
         for name, result in group.items():
             below = result.ask if questions else ""
@@ -98,7 +97,8 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
             source = source_words(result.state, result.source)
             weight = str(getattr(result, "weight", ""))  # only a reason has one
             rows.append((asked, result.state, source, weight, result.note))
-        yield _filled_table(caption, titles, rows, may_lack=("Weight", "Note"))
+        if rows:
+            yield _filled_table(caption, titles, rows, may_lack=("Weight", "Note"))
 
 
 def _filled_table(
@@ -109,14 +109,18 @@ def _filled_table(
     may_lack: Collection[str],
     quiet: bool = False,
 ) -> b.Table:
-    """A table without those columns of ``may_lack`` that are empty; it needs at least one row."""
-    kept_titles = []
-    kept_columns = []
-    for title, column in zip(titles, zip(*rows, strict=True), strict=True):
-        if title not in may_lack or any(column):
-            kept_titles.append(title)
-            kept_columns.append(column)
-    return b.table(caption, kept_titles, zip(*kept_columns, strict=True), quiet=quiet)
+    """A table without those columns of ``may_lack`` that are empty."""
+    kept = [
+        place
+        for place, title in enumerate(titles)
+        if title not in may_lack or any(row[place] for row in rows)
+    ]
+    return b.table(
+        caption,
+        [titles[place] for place in kept],
+        [[row[place] for place in kept] for row in rows],
+        quiet=quiet,
+    )
 
 
 def attempts(dossier: Dossier) -> b.Section | None:
@@ -127,13 +131,13 @@ def attempts(dossier: Dossier) -> b.Section | None:
         "What the team tried, in order, and what the count would have said after each."
     )
     rows = [
-        (s.name, s.change, s.result, OUTCOME_WORDS[s.outcome]) for s in dossier.stages
+        (stage.name, stage.change, stage.result, OUTCOME_WORDS[stage.outcome])
+        for stage in dossier.stages
     ]
-    now = ""
+    now = OUTCOME_WORDS[dossier.verdict.outcome]
     if dossier.ceiling.reached == "yes":
-        now = "ceiling reached: "
-    whole = now + OUTCOME_WORDS[dossier.verdict.outcome]
-    rows.append(("All checks, as answered now", "", "", whole))
+        now = f"ceiling reached: {now}"
+    rows.append(("All checks, as answered now", "", "", now))
     titles = ("Attempt", "What was changed", "What came of it", "The count then")
     caption = "Attempts and the count after each"
     table = _filled_table(caption, titles, rows, may_lack=titles, quiet=True)
@@ -147,41 +151,44 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     tree = dossier.rules.tree
     score = dossier.rules.score
     difference = dossier.rules.difference
-    rows = []
-    for step in tree.path:
-        values = [
-            f"{_WORDS.get(name, plain(name))}: {value_text(value)}"
-            for name, value in step.value.items()
-        ]
-        ask = _condition_words(step.ask)
-        question = b.Cell(sentence(f"{ask}?"), ", ".join(values))
-        rows.append((question, step.answer, OUTCOME_WORDS[step.outcome]))
-    decided = tree.outcome == "undecided" or any(
-        step.answer == "yes" for step in tree.path
-    )
-    if decided:
+    # where no question is answered yes, the rules end with a verdict of their own
+    ends_by_step = any(step.answer == "yes" for step in tree.path)
+    if tree.outcome == "undecided" or ends_by_step:
         last = "the last step does"
     else:
         last = f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
+    parts: list[b.Parts] = [
+        f"The verdict follows from the {plain(dossier.framework.name)} framework by fixed rules. "
+        "No model decided anything. The first question that is answered yes decides. If "
+        f"none is, {last}."
+    ]
+    if tree.path:
+        rows = [_step_row(step) for step in tree.path]
+        titles = "Asked in this order | ?Answer | If yes"
+        title = "The questions of the decision tree"
+        parts.append(b.table(title, titles, rows, quiet=True))
+    parts.append(f"By this count: {OUTCOME_WORDS[tree.outcome]}.")
     counted = ""
     if framework is not None:
         weights = framework.scoring.weights
         counted = ", each counted once" if weights == "shown" else ", by their weights"
-    titles = "Asked in this order | ?Answer | If yes"
-    return b.section(
-        "rules",
-        "How the rules decided",
-        f"The verdict follows from the {plain(dossier.framework.name)} framework by fixed rules. "
-        "No model decided anything. The first question that is answered yes decides. If "
-        f"none is, {last}.",
-        b.table("The questions of the decision tree", titles, rows, quiet=True)
-        if rows
-        else "",
-        f"By this count: {OUTCOME_WORDS[tree.outcome]}.",
+    parts.append(
         f"Reasons for less reasons against{counted}: the difference, "
         f"{value_text(difference.value)}. Divided by {number(score.denominator)} that is the "
-        f"score, {value_text(score.value)}.",
+        f"score, {value_text(score.value)}."
     )
+    return b.section("rules", "How the rules decided", parts)
+
+
+def _step_row(step: TreeStep) -> tuple[b.Cell, str, str]:
+    """A step of the tree: its question with the numbers it asks about, its answer, its outcome."""
+    values = [
+        f"{_WORDS.get(name, plain(name))}: {value_text(value)}"
+        for name, value in step.value.items()
+    ]
+    ask = _condition_words(step.ask)
+    question = b.Cell(sentence(f"{ask}?"), ", ".join(values))
+    return question, step.answer, OUTCOME_WORDS[step.outcome]
 
 
 _WORDS = named("counts")
@@ -192,6 +199,7 @@ _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
 
 def _condition_words(condition: str) -> str:
     """A condition of the tree in words, such as *the score is at least 0.5*."""
+    # "checks" stands in a condition as the word that people read
     names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
     # the longest first, so that no name is replaced inside another
     for name in sorted(names, key=len, reverse=True):
@@ -236,43 +244,41 @@ def review_day(dossier: Dossier) -> date:
     plan = dossier.plan
     if isinstance(plan, Unknown):
         return quarter
-    decided = decided_in(plan).end
+    decided = find_decision(plan).end
     return decided if decided > quarter - _SOON else quarter
 
 
 def record(dossier: Dossier) -> b.Document:
     """The decision record: the decision, its reasons, and the day to review it."""
     verdict = dossier.verdict
+    framework = dossier.framework
     decided = dossier.decision or CaseDecision()
     review = day(decided.review_on or review_day(dossier))
-    flips = [f"{what}: {outcome}" for what, outcome in flip_lines(dossier)]
+    status = (
+        f"Date: {day(dossier.as_of)}",
+        f"Status: {decision_text(dossier) or 'proposed'}",
+        f"Framework: {plain(framework.name)} ({framework.digest[:_SHOWN_OF_DIGEST]})",
+        f"Case: {dossier.case.digest[:_SHOWN_OF_DIGEST]}",
+    )
+    context = (
+        f"Ceiling: {ceiling_text(dossier)}",
+        f"Reasons for: {reasons_text(dossier, 'indicator')}",
+        f"Reasons against: {reasons_text(dossier, 'anti_indicator')}",
+    )
+    decision = (
+        f"{sentence(ANSWER_WORDS[verdict.answer])} {finality(dossier)}",
+        verdict.now,
+    )
+    turns = [
+        f"If {turn_text(turn)}: {ANSWER_WORDS[turn.answer]}" for turn in verdict.turns
+    ]
+    flips = [f"{flip.change}: {flip.outcome}" for flip in flip_lines(dossier)]
     sections: dict[str, b.Parts] = {
-        "Status": b.bullets(
-            (
-                f"Date: {day(dossier.as_of)}",
-                f"Status: {decision_text(dossier) or 'proposed'}",
-                f"Framework: {plain(dossier.framework.name)} ({dossier.framework.digest[:12]})",
-                f"Case: {dossier.case.digest[:12]}",
-            )
-        ),
-        "Context": b.bullets(
-            (
-                f"Ceiling: {ceiling_text(dossier)}",
-                f"Reasons for: {reasons_text(dossier, 'indicator')}",
-                f"Reasons against: {reasons_text(dossier, 'anti_indicator')}",
-            )
-        ),
-        "Decision": (
-            f"{sentence(ANSWER_WORDS[verdict.answer])} {finality(dossier)}",
-            verdict.now,
-        ),
+        "Status": b.bullets(status),
+        "Context": b.bullets(context),
+        "Decision": decision,
         "Evidence": b.bullets(_evidence(dossier)),
-        "What would turn the answer": b.bullets(
-            f"If {turn_text(turn)}: {ANSWER_WORDS[turn.answer]}"
-            for turn in verdict.turns
-        )
-        if verdict.turns
-        else NOTHING_TURNS,
+        "What would turn the answer": b.bullets(turns) if turns else NOTHING_TURNS,
         "What would change the count": b.bullets(flips) if flips else no_flip(dossier),
         "Review": f"On {review}, or as soon as one of the answers above changes.",
     }
@@ -281,6 +287,9 @@ def record(dossier: Dossier) -> b.Document:
         headline(dossier),
         [b.section(title.lower(), title, parts) for title, parts in sections.items()],
     )
+
+
+_SHOWN_OF_DIGEST = 12  #: Characters, enough to tell two apart.
 
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
@@ -295,9 +304,11 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
     if not isinstance(dossier.precedents, Unknown):
         yield f"Others: {others_text(dossier.precedents)}"
-    yield from (sentence(item.says) for item in dossier.verdict.caveats)
+    for caveat in dossier.verdict.caveats:
+        yield sentence(caveat.says)
     for claim in dossier.challenges:
-        yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
+        name, _ = b.SEVERITIES[claim.severity]
+        yield f"{name}: {claim.says}"
 
 
 def explain_case(
@@ -331,29 +342,37 @@ def explanation(
 ) -> b.Document:
     """Explain everything with this id or title; ``otherwise`` are verdicts for other answers."""
     matches = _matches(framework, name)
-    says = ""
-    sections = list[b.Section | None]()
-    for key, subject in matches:
-        title = f"{subject.title} ({key}), {subject.kind}"
-        here = [] if dossier is None else _texts_here(dossier, key, subject.kind)
-        rows = [("Here", text) for text in here]
-        rows += subject.rows
-        shown = [(label, text) for label, text in rows if text]
-        # the first one is the headline of the document, and needs no title of its own
-        sections.append(b.section("about", title if says else "", b.facts(shown)))
-        if not says:
-            says = title
+    headline, *other_titles = [
+        f"{subject.title} ({key}), {subject.kind}" for key, subject in matches
+    ]
+    # the first title is the headline of the document
+    titles = ["", *other_titles]
+    sections: list[b.Section | None] = []
+    for title, (key, subject) in zip(titles, matches, strict=True):
+        rows: list[tuple[str, str]] = []
+        if dossier is not None:
+            here = _texts_here(dossier, key, subject.kind)
+            rows += [("Here", text) for text in here]
+        rows += [(label, text) for label, text in subject.rows if text]
+        sections.append(b.section("about", title, b.facts(rows)))
     if dossier is not None:
-        now = dossier.verdict.outcome
-        then = list[tuple[str, str]]()
-        for to, verdict in otherwise:
-            stays = "the same" if verdict == now else "it would be"
-            then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
-        claims = _claims_about(matches, dossier)
-        sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]
+        rows = _otherwise_rows(otherwise, dossier.verdict.outcome)
+        sections.append(b.section("otherwise", "", b.facts(rows)))
+        sections.append(unfit(_claims_about(matches, dossier)))
     return b.Document(
-        "", says, [section for section in sections if section is not None]
+        "", headline, [section for section in sections if section is not None]
     )
+
+
+def _otherwise_rows(
+    otherwise: Sequence[tuple[str, Verdict]], now: Verdict
+) -> list[tuple[str, str]]:
+    """The verdict by the count for each other answer, compared with today's."""
+    rows = []
+    for to, verdict in otherwise:
+        stays = "the same" if verdict == now else "it would be"
+        rows.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
+    return rows
 
 
 def explanation_dict(
@@ -391,8 +410,12 @@ def _matches(framework: Framework, name: str) -> list[tuple[str, Subject]]:
     """The things with this id or title; a CaseError where there are none."""
     matches = named_subjects(framework, name)
     if not matches:
-        every = list(subjects(framework))
-        fix = did_you_mean(name, [n for n, _ in every] + [s.title for _, s in every])
+        ids = []
+        titles = []
+        for key, subject in subjects(framework):
+            ids.append(key)
+            titles.append(subject.title)
+        fix = did_you_mean(name, [*ids, *titles])
         raise CaseError(f'"{name}" is nothing that can be explained', fix=fix)
     return matches
 
@@ -405,21 +428,24 @@ def _claims_about(
     return [
         claim
         for claim in dossier.challenges
-        if any(names & {*path.split(".")} for path in claim.between)
+        if any(names.intersection(path.split(".")) for path in claim.between)
     ]
 
 
 def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:
     """The things with this id or path of the case file first, then those with this title."""
     room, _, last = name.rpartition(".")
-    called = last.casefold().replace("_", " ")
-    matches = [
-        (key, subject)
-        for key, subject in subjects(framework)
-        if called in (key.replace("_", " "), subject.title.casefold())
-        and (not room or subject.kind in _ROOMS.get(room, ()))
-    ]
-    return sorted(matches, key=lambda pair: pair[0] != last)
+    wanted = last.casefold().replace("_", " ")
+    by_id = []
+    by_title = []
+    for key, subject in subjects(framework):
+        if room and subject.kind not in _ROOMS.get(room, ()):
+            continue
+        if key == last:
+            by_id.append((key, subject))
+        elif wanted in (key.replace("_", " "), subject.title.casefold()):
+            by_title.append((key, subject))
+    return [*by_id, *by_title]
 
 
 _ROOMS = {
@@ -434,52 +460,31 @@ _ROOMS = {
 
 def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
     """Everything that can be explained, by its id."""
-    rooms: dict[str, Mapping[str, Criterion]] = {
+    questions: dict[str, Mapping[str, Criterion]] = {
         "a reason for fine-tuning": framework.indicators,
         "a reason against fine-tuning": framework.anti_indicators,
         "a check of the ceiling test": framework.ceiling,
         "a sign of a ceiling": framework.signals,
     }
-    for kind, room in rooms.items():
-        for name, criterion in room.items():
-            yield name, Subject(criterion.title, kind, _asked(framework, criterion))
+    for kind, criteria in questions.items():
+        for name, criterion in criteria.items():
+            rows = _asked(framework, criterion)
+            yield name, Subject(criterion.title, kind, rows)
     for target, words in TARGETS.items():
-        met = re.sub(r"\$?{}( s\b)?", "the limit", words.met)
-        rows = [
-            ("Met when", met),
-            ("To state it", words.state),
-            ("To measure it", words.measure),
-        ]
-        yield target, Subject(words.name, "a target", rows)
-    ways = framework.approaches
+        yield target, Subject(words.name, "a target", _target_rows(words))
     for name, goal in framework.goals.items():
+        approach = framework.approaches[goal.approach]
         rows = [
             ("Need", goal.need),
-            ("Approach", f"{ways[goal.approach].title} ({goal.approach})"),
+            ("Approach", f"{approach.title} ({goal.approach})"),
             ("Source", goal.source),
         ]
         yield name, Subject(goal.title, "a goal", rows)
-    for name, way in ways.items():
-        served = [
-            goal.title for goal in framework.goals.values() if goal.approach == name
-        ]
-        most = "or more" if way.data.high == "open" else f"to {count(way.data.high)}"
-        need = f"{count(way.data.low)} {most} {plain(way.data.unit)}"
-        rows = [("Serves", listing(served)), ("Data", need), ("Compute", way.compute)]
-        rows += _figures(way, way.weeks)
-        yield name, Subject(way.title, "an approach", rows)
+    for name, approach in framework.approaches.items():
+        rows = _approach_rows(framework, name, approach)
+        yield name, Subject(approach.title, "an approach", rows)
     for name, option in framework.options.items():
-        parts = "; ".join(
-            f"{plain(part)}: {says}" for part, says in option.kinds.items()
-        )
-        rows = [
-            ("Helps when", option.helps_when),
-            ("Not when", option.not_when),
-            ("Parts", parts),
-        ]
-        rows += _figures(option, option.weeks, option.effort_hours)
-        rows.append(("Source", option.source))
-        yield name, Subject(option.title, "an option", rows)
+        yield name, Subject(option.title, "an option", _option_rows(option))
     for rule, departure in framework.judgement.items():
         dated = f", {day(departure.dated)}" if departure.dated else ""
         rows = [("Says", departure.says), ("Source", f"{departure.source}{dated}")]
@@ -492,20 +497,60 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
         yield challenge.id, Subject(plain(challenge.id), "a challenge", rows)
 
 
-def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
+def _target_rows(words: TargetKind) -> list[tuple[str, str]]:
+    """When a target is met, and how to state and to measure it."""
+    # the sentence has a place for the figure, which no case has stated here
+    met = re.sub(r"\$?{}( s\b)?", "the limit", words.met)
+    return [
+        ("Met when", met),
+        ("To state it", words.state),
+        ("To measure it", words.measure),
+    ]
+
+
+def _approach_rows(
+    framework: Framework, name: str, approach: ApproachRule
+) -> list[tuple[str, str]]:
+    """The goals that an approach serves, and what it takes."""
+    serves = [goal.title for goal in framework.goals.values() if goal.approach == name]
+    data = approach.data
+    most = "or more" if data.high == "open" else f"to {count(data.high)}"
+    need = f"{count(data.low)} {most} {plain(data.unit)}"
+    return [
+        ("Serves", listing(serves)),
+        ("Data", need),
+        ("Compute", approach.compute),
+        *_figures(approach, approach.weeks),
+    ]
+
+
+def _option_rows(option: OptionRule) -> list[tuple[str, str]]:
+    """When an option helps and when it doesn't, and what it takes."""
+    kinds = [f"{plain(kind)}: {says}" for kind, says in option.kinds.items()]
+    return [
+        ("Helps when", option.helps_when),
+        ("Not when", option.not_when),
+        ("Parts", "; ".join(kinds)),
+        *_figures(option, option.weeks, option.effort_hours),
+        ("Source", option.source),
+    ]
+
+
+def _asked(framework: Framework, asked: Criterion) -> list[tuple[str, str]]:
     """A question of the framework with all that it says about it."""
     texts = [
         ("Asks", asked.ask),
-        ("Yes means", getattr(asked, "means", "")),
+        ("Yes means", getattr(asked, "means", "")),  # a check has no such text
         ("Why", asked.why),
         ("Example", asked.example),
         ("To get it", getattr(asked, "settle", "")),
     ]
     rows = [(label, framework.filled(text, asked)) for label, text in texts]
     if isinstance(asked, Factor):
-        counted = framework.scoring.weights == "counted"
-        beside = "" if counted else " (shown only, as every reason counts once)"
-        rows.append(("Weight", f"{asked.weight}{beside}"))
+        weight = str(asked.weight)
+        if framework.scoring.weights != "counted":
+            weight += " (shown only, as every reason counts once)"
+        rows.append(("Weight", weight))
     if isinstance(asked, Check | Factor):
         rows.append(("To answer", f"about {several(asked.minutes, 'minute')}"))
     return rows
@@ -515,25 +560,22 @@ def _figures(
     rule: ApproachRule | OptionRule, weeks: Span | None, hours: Span | None = None
 ) -> Rows:
     """The usual effect on the targets, and the effort that it takes."""
-    moves = []
+    effects = []
     if rule.errors is not None:
-        low = share(rule.errors.low)
-        high = share(rule.errors.high)
-        moves.append(
-            f"takes away {low} to {high} of the errors, {share(rule.errors.likely)} likely"
-        )
+        ends = f"{share(rule.errors.low)} to {share(rule.errors.high)}"
+        likely = share(rule.errors.likely)
+        effects.append(f"takes away {ends} of the errors, {likely} likely")
     for target, move in rule.moves.items():
-        moves.append(
-            f"{TARGETS[target].name} ×{number(move.low)} to ×{number(move.high)}"
-        )
-    yield "Usually", "; ".join(moves)
-    spans = [(hours, "hours"), (weeks, "weeks")]
-    takes = [
-        f"{number(s.low)} to {number(s.high)} {unit}"
-        for s, unit in spans
-        if s is not None
-    ]
-    yield "Takes", "; ".join([*takes, f"risk: {rule.risk}"])
+        factors = f"×{number(move.low)} to ×{number(move.high)}"
+        effects.append(f"{TARGETS[target].name} {factors}")
+    yield "Usually", "; ".join(effects)
+    takes = []
+    if hours is not None:
+        takes.append(f"{number(hours.low)} to {number(hours.high)} hours")
+    if weeks is not None:
+        takes.append(f"{number(weeks.low)} to {number(weeks.high)} weeks")
+    takes.append(f"risk: {rule.risk}")
+    yield "Takes", "; ".join(takes)
 
 
 def _texts_here(dossier: Dossier, name: str, kind: str) -> list[str]:
@@ -544,18 +586,22 @@ def _texts_here(dossier: Dossier, name: str, kind: str) -> list[str]:
     elif kind in ("a goal", "an approach"):
         texts = _goals_here(dossier, name)
     elif kind == "an option":
-        ways = [way for way in dossier.ways if name in (way.id, way.option)]
         texts = [
             f"{way.title}: {way.chance_word or way.state}. {way.because}"
-            for way in ways
+            for way in dossier.ways
+            if name in (way.id, way.option)
         ]
     elif kind == "a challenge":
-        claims = [claim for claim in dossier.challenges if claim.id == name]
-        texts = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
-    elif kind != "a rule of the judgement":
+        texts = [
+            f"{claim.says} To settle: {claim.settle}"
+            for claim in dossier.challenges
+            if claim.id == name
+        ]
+    elif kind == "a rule of the judgement":
+        if dossier.verdict.rule == name:
+            texts = [dossier.verdict.because]
+    else:
         texts = [_answer_here(dossier, name, kind)]
-    elif dossier.verdict.rule == name:
-        texts = [dossier.verdict.because]
     return texts or [_NOT_HERE[kind]]
 
 
@@ -605,61 +651,85 @@ def groups(
     dossier: Dossier, framework: Framework, stated: Mapping[str, State]
 ) -> Iterator[dict[str, Any]]:
     """Every question by kind, with the number that hold; ``stated`` are the file's answers by path."""
-    checks = dossier.ceiling.checks
-    factors = dossier.factors
-    signals = dossier.signals
-    limit = "Has prompting been taken to its limit?"
-    signs = "Signs that prompting has reached its limit"
-    reasons = framework.indicators
-    against = framework.anti_indicators
-    kinds = (
-        _QuestionGroup("limit", limit, "ceiling", framework.ceiling, checks),
-        _QuestionGroup("for", "Reasons for fine-tuning", "factors", reasons, factors),
-        _QuestionGroup("against", "Reasons against it", "factors", against, factors),
-        _QuestionGroup("signs", signs, "signals", framework.signals, signals),
-    )
-    for kind in kinds:
-        if not kind.criteria:
+    for group in _question_groups(dossier, framework):
+        if not group.criteria:
             continue
         questions = []
-        for key, criterion in kind.criteria.items():
-            path = f"{kind.room}.{key}"
-            result = kind.results[key]
+        states = []
+        for key, criterion in group.criteria.items():
+            result = group.results[key]
+            path = f"{group.room}.{key}"
             questions.append(_field(path, criterion, result, framework, stated))
-        states = [kind.results[key].state for key in kind.criteria]
+            states.append(result.state)
         says = f"{states.count('yes')} of {len(states)} yes"
         unknown = states.count("unknown")
         if unknown:
             says += f", {unknown} open"
         yield {
-            "id": kind.id,
-            "title": kind.title,
+            "id": group.id,
+            "title": group.title,
             "says": says,
             "questions": questions,
         }
 
 
+def _question_groups(
+    dossier: Dossier, framework: Framework
+) -> tuple[_QuestionGroup, ...]:
+    """The four kinds of questions, in the order in which a page shows them."""
+    return (
+        _QuestionGroup(
+            "limit",
+            "Has prompting been taken to its limit?",
+            "ceiling",
+            framework.ceiling,
+            dossier.ceiling.checks,
+        ),
+        _QuestionGroup(
+            "for",
+            "Reasons for fine-tuning",
+            "factors",
+            framework.indicators,
+            dossier.factors,
+        ),
+        _QuestionGroup(
+            "against",
+            "Reasons against it",
+            "factors",
+            framework.anti_indicators,
+            dossier.factors,
+        ),
+        _QuestionGroup(
+            "signs",
+            "Signs that prompting has reached its limit",
+            "signals",
+            framework.signals,
+            dossier.signals,
+        ),
+    )
+
+
 def _field(
-    key: str,
-    asks: Criterion,
+    path: str,
+    criterion: Criterion,
     result: _Result,
     framework: Framework,
     stated: Mapping[str, State],
 ) -> dict[str, str]:
     """A question with the case file's answer, and the answer that counts where they differ."""
-    reasons = (asks.why, getattr(asks, "means", ""))
+    reasons = (criterion.why, getattr(criterion, "means", ""))
+    why = [sentence(framework.filled(text, criterion)) for text in reasons if text]
+    answer = stated.get(path, "unknown")
     counts = ""
-    answer = stated.get(key, "unknown")
     if result.source != "stated" and result.state != answer:
-        counts = f"counts as {result.state}, from {source_words(result.state, result.source)}"
+        source = source_words(result.state, result.source)
+        counts = f"counts as {result.state}, from {source}"
     return {
-        "key": key,
+        "key": path,
         "title": result.title,
         "ask": result.ask,
-        "why": " ".join(
-            sentence(framework.filled(text, asks)) for text in reasons if text
-        ),
-        "example": framework.filled(asks.example, asks),
+        "why": " ".join(why),
+        "example": framework.filled(criterion.example, criterion),
         "stated": answer,
         "counts": counts,
         "note": result.note,
@@ -684,7 +754,8 @@ def next_question(dossier: Dossier) -> dict[str, str] | None:
     """The open answer that removes most doubt for its time; None when none can change anything."""
     if not dossier.next_questions:
         return None
-    first = dossier.next_questions[0]
-    worth = f"The most worthwhile for its time: {worth_text(first)}{first.minutes} min to find out."
+    first, *_ = dossier.next_questions
+    minutes = f"{first.minutes} min to find out."
+    worth = f"The most worthwhile for its time: {worth_text(first)}{minutes}"
     room = "ceiling" if first.factor in dossier.ceiling.checks else "factors"
     return {"key": f"{room}.{first.factor}", "ask": first.ask, "worth": worth}

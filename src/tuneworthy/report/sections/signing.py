@@ -41,16 +41,14 @@ def stop_rule_signed(dossier: Dossier) -> str:
 def sheet(dossier: Dossier, case_digest: str) -> b.Facts:
     """All lines that a signature covers."""
     many = len(contradictions(dossier))
+    digest = f"SHA-256 {case_digest[:_SHOWN_OF_DIGEST]}…"
     rows = [
         ("Answer", headline(dossier)),
         ("Ask", ask_signed(dossier), capital(memo.cost(dossier).beside)),
         ("Stop rule", stop_rule_signed(dossier) or "none: there is no plan"),
         ("Open contradictions", several(many, "contradiction") if many else "none"),
         ("As of", day(dossier.as_of)),
-        (
-            "Case file",
-            f"SHA-256 {case_digest[:_SHOWN_OF_DIGEST]}…, kept whole beside the signature",
-        ),
+        ("Case file", f"{digest}, kept whole beside the signature"),
     ]
     return b.facts(rows)
 
@@ -79,31 +77,29 @@ def hold_signature(dossier: Dossier) -> Signed | None:
     if decision is None or decision.signed is None:
         return None
     signed = decision.signed
-    who = f"{capital(ANSWER_WORDS[signed.answer])}, signed by {signed.by} on {day(signed.on)}"
-    differs = list(_differences(dossier, signed))
+    answer = capital(ANSWER_WORDS[signed.answer])
+    who = f"{answer}, signed by {signed.by} on {day(signed.on)}"
+    differs = _differences(dossier, signed)
     if differs:
         return Signed("differs", f"{who}. Today {listing(differs)}.")
     if decision.review_on is None:
         return Signed("holds", f"{who}. It holds.")
+    review = day(decision.review_on)
     if decision.review_on <= dossier.as_of:
-        return Signed(
-            "due",
-            f"{who}. It holds, and its review was due on {day(decision.review_on)}.",
-        )
-    return Signed(
-        "holds", f"{who}. It holds. Its review is on {day(decision.review_on)}."
-    )
+        return Signed("due", f"{who}. It holds, and its review was due on {review}.")
+    return Signed("holds", f"{who}. It holds. Its review is on {review}.")
 
 
 def _differences(dossier: Dossier, signed: Signature) -> list[str]:
     """Name the differences between the signed answer and today's; [] for none."""
     differs = []
     if dossier.verdict.answer != signed.answer:
-        word, _ = split_headline(dossier)
-        differs.append(f"the answer is “{word.removesuffix('.')}”")
+        answer = split_headline(dossier).answer.removesuffix(".")
+        differs.append(f"the answer is “{answer}”")
     if signed.ask and signed.ask != ask_signed(dossier):
         differs.append("the ask is another one")
     many = len(contradictions(dossier))
+    # a signature by hand has no digest, and didn't count contradictions
     if signed.case_digest and many > signed.contradictions:
         differs.append(
             f"{counted(many, 'contradiction')} are open, not {signed.contradictions}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import (
+    ChallengeResult,
     Dossier,
     FactorResult,
     Severity,
@@ -37,7 +38,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.plan import ask_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.ways import first_table
-from tuneworthy.verdict.headline import ANSWER_WORDS, BY_AN_ASSISTANT, OUTCOME_WORDS
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import (
     capital,
     counted,
@@ -59,39 +60,43 @@ def reasons(dossier: Dossier) -> b.Facts:
     groups: dict[str, Sequence[FactorResult | SignalResult]] = {
         "For it": [factor for factor in factors if factor.kind == "indicator"],
         "Against it": [factor for factor in factors if factor.kind == "anti_indicator"],
-        "Signs of a ceiling": [*dossier.signals.values()],
+        "Signs of a ceiling": list(dossier.signals.values()),
     }
     rows = [("Prompting’s ceiling", sentence(ceiling_text(dossier)))]
     for label, group in groups.items():
-        held = [reason for reason in group if reason.state == "yes"]
-        noted = (f"{r.title} ({r.note})" if r.note else r.title for r in held)
-        unanswered = sum(reason.state == "unknown" for reason in group)
-        still = ""
-        if unanswered > 0:
-            still = f"; {few(unanswered)} open"
-        rows.append((label, sentence((listing(list(noted)) or "nothing") + still)))
+        noted = [
+            f"{reason.title} ({reason.note})" if reason.note else reason.title
+            for reason in group
+            if reason.state == "yes"
+        ]
+        text = listing(noted) or "nothing"
+        unanswered = [reason for reason in group if reason.state == "unknown"]
+        if unanswered:
+            text += f"; {few(len(unanswered))} open"
+        rows.append((label, sentence(text)))
     return b.facts(rows)
 
 
 def why(dossier: Dossier) -> b.Section:
     """The reasons, the caveats, and the conditions that have to be settled first."""
-    confirm = confirm_text(dossier)
-    noted = keep_in_mind(dossier)
     titles = "Reason | Answer | Known from | Weight"
     cells = "{title} | {state} | {source} | {weight}"
     table = b.records("Reasons", titles, cells, dossier.factors.values())
     drawing = charts.reasons(dossier.factors, dossier.verdict.basis.turning)
-    return b.section(
-        "why",
-        "Why",
-        reasons(dossier),
-        b.facts([("Signs that are only stated", sentence(confirm))])
-        if confirm
-        else None,
-        captioned(drawing, table, table_is="elsewhere"),
-        noted and b.part("Keep in mind", b.bullets(noted)),
-        gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
-    )
+    parts: list[b.Parts] = [reasons(dossier)]
+    confirm = confirm_text(dossier)
+    if confirm:
+        parts.append(b.facts([("Signs that are only stated", sentence(confirm))]))
+    parts.append(captioned(drawing, table, table_is="elsewhere"))
+    caveats = keep_in_mind(dossier)
+    if caveats:
+        parts.append(b.part("Keep in mind", b.bullets(caveats)))
+    if dossier.verdict.answer in (
+        "pilot",
+        "yes",
+    ):  # no other answer leads to going live
+        parts.append(gates(dossier))
+    return b.section("why", "Why", parts)
 
 
 def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
@@ -99,8 +104,7 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
 
     A report folds it, which keeps it off the paper.
     """
-    rows = [("Count", count_text(dossier))]
-    rows.append(("Strength", strength_text(dossier)))
+    rows = [("Count", count_text(dossier)), ("Strength", strength_text(dossier))]
     if not isinstance(dossier.precedents, Unknown):
         rows.append(("Record", record_text(dossier.precedents)))
         rows.append(("Others", others_text(dossier.precedents)))
@@ -118,31 +122,31 @@ def keep_in_mind(dossier: Dossier) -> list[str]:
 
 def change(dossier: Dossier, questions: int | None = None) -> b.Section:
     """The smallest changes that turn the verdict, and at most ``questions`` open questions."""
-    pairs = flip_lines(dossier)
-    rows = ((capital(what), sentence(then)) for what, then in pairs)
-    caption = "The fewest answers that would turn the count"
+    parts: list[b.Parts] = [turns_table(dossier) or NOTHING_TURNS]
     names = [title(name, dossier) for name in dossier.verdict.basis.turning]
-    return b.section(
-        "change",
-        "What would change it",
-        turns_table(dossier) or NOTHING_TURNS,
-        f"One of these alone would change the answer: {listing(names)}."
-        if names
-        else "",
-        b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
-        _questions(dossier, questions) if dossier.next_questions else None,
-    )
+    if names:
+        parts.append(f"One of these alone would change the answer: {listing(names)}.")
+    flips = flip_lines(dossier)
+    if flips:
+        rows = [(capital(flip.change), sentence(flip.outcome)) for flip in flips]
+        caption = "The fewest answers that would turn the count"
+        parts.append(b.table(caption, "If | The count is", rows))
+    else:
+        parts.append(no_flip(dossier))
+    if dossier.next_questions:
+        parts.append(_questions(dossier, questions))
+    return b.section("change", "What would change it", parts)
 
 
 def turns_table(dossier: Dossier) -> b.Table | None:
     """Single changes that turn the answer; None for none."""
+    if not dossier.verdict.turns:
+        return None
     rows = [
         (capital(turn_text(turn)), capital(ANSWER_WORDS[turn.answer]))
         for turn in dossier.verdict.turns
     ]
-    if rows:
-        return b.table("What turns the answer by itself", "If | The answer is", rows)
-    return None
+    return b.table("What turns the answer by itself", "If | The answer is", rows)
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
@@ -151,34 +155,33 @@ def _questions(dossier: Dossier, most: int | None) -> b.Part:
     worths = [
         0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions
     ]
-    titles = "Question | #Takes"
-    priced = any(worths)
-    if priced:
-        titles = "Question | #Worth up to | #Takes"
+    has_worth = any(worth > 0 for worth in worths)
     rows: list[list[str | b.Cell]] = []
     for question, worth in zip(questions, worths, strict=True):
-        row: list[str | b.Cell] = [
-            b.Cell(question.ask, title(question.factor, dossier))
-        ]
-        if priced:
-            row.append(usd(worth))
-        row.append(f"{question.minutes} min")
-        rows.append(row)
-    more = len(dossier.next_questions) - len(questions)
+        asked = b.Cell(question.ask, title(question.factor, dossier))
+        minutes = f"{question.minutes} min"
+        rows.append([asked, usd(worth), minutes] if has_worth else [asked, minutes])
+    titles = "Question | #Worth up to | #Takes" if has_worth else "Question | #Takes"
+    left_out = len(dossier.next_questions) - len(questions)
     return b.part(
         "What to find out next, the most worthwhile first",
         b.table("Open questions, the most worthwhile first", titles, rows, quiet=True),
-        f"And {few(more)} more." if more else "",
+        f"And {few(left_out)} more." if left_out else "",
     )
 
 
 def fit(dossier: Dossier) -> b.Section:
     """The section of challenges, the most severe first."""
-    ranks = list(b.SEVERITIES)
-    ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    if not ordered:
+    claims = _by_severity(dossier)
+    if not claims:
         return b.section("fit", FIT, "Nothing was found.")
-    return b.section("fit", FIT, sentence(tally(ordered)), b.Claims(tuple(ordered)))
+    return b.section("fit", FIT, sentence(tally(claims)), b.Claims(tuple(claims)))
+
+
+def _by_severity(dossier: Dossier) -> list[ChallengeResult]:
+    """The challenges, the most severe first."""
+    ranks = list(b.SEVERITIES)
+    return sorted(dossier.challenges, key=lambda claim: ranks.index(claim.severity))
 
 
 def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Document:
@@ -192,9 +195,8 @@ def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Do
         *_clashes(dossier, where, objections),
         checklist_line(dossier),
     ]
-    answer = ANSWER_WORDS[dossier.verdict.answer]
-    topics = "options | money | plan | why | others | papers | history"
     name = cut(dossier.case.name, _LONGEST_NAME)
+    topics = "options | money | plan | why | others | papers | history"
     return b.Document(
         "",
         headline(dossier),
@@ -207,7 +209,7 @@ def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Do
             f"More: tuneworthy show {where} {topics}",
         ),
         look=_LOOKS.get(dossier.verdict.answer, "strong"),
-        word=capital(answer),
+        word=capital(ANSWER_WORDS[dossier.verdict.answer]),
         lead=dossier.verdict.now.replace("CASE", where),
         badge=badge(dossier),
     )
@@ -225,23 +227,23 @@ def badge(dossier: Dossier) -> str:
 def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
     """Lines with the grounds of the answer, the facts that turn it, the ask, and the next question."""
     yield f"{grounds_text(dossier)} {turns_sentence(dossier)}"
-    if asked := _ask_line(dossier):
-        yield asked
+    if not isinstance(dossier.ask, Unknown):
+        ask = dossier.ask
+        yield f"Ask now, up to “{ask.until}”: {ask_text(ask)}."
     if dossier.next_questions and _asks_on(dossier):
-        first = dossier.next_questions[0]
+        first, *_ = dossier.next_questions
         command = f"tuneworthy answer {where} {first.factor}=yes (or no)"
         yield f"Answer next: {first.ask} {command}"
-    # imported here, because other cases don't need the words of labs
     if dossier.pilot is not None:
+        # imported here, because other cases don't need the words of labs
         from tuneworthy.report.sections.lab_pilot import card_text
 
         yield f"Pilot: {card_text(dossier.pilot)}"
-    if unconfirmed_text(dossier):
-        waiting = next(
-            c.says for c in dossier.verdict.caveats if c.id == BY_AN_ASSISTANT
-        )
-        many, _, _ = waiting.partition(":")
-        yield f"! {sentence(many)} Confirm: tuneworthy answer {where} --confirm"
+    unconfirmed = unconfirmed_text(dossier)
+    if unconfirmed:
+        how_many, _, _ = unconfirmed.partition(":")  # the answers follow the colon
+        command = f"tuneworthy answer {where} --confirm"
+        yield f"! {sentence(how_many)} Confirm: {command}"
 
 
 def _asks_on(dossier: Dossier) -> bool:
@@ -260,29 +262,25 @@ def turns_sentence(dossier: Dossier) -> str:
     return f"It turns if {listing(turns, 'or if')}."
 
 
-_FIRST_TURNS = 2
-
-
-def _ask_line(dossier: Dossier) -> str:
-    """The ask in a line: all that is spent up to the next decision; empty without a plan."""
-    if isinstance(dossier.ask, Unknown):
-        return ""
-    return f"Ask now, up to “{dossier.ask.until}”: {ask_text(dossier.ask)}."
+_FIRST_TURNS = 2  #: Facts that turn the answer, in the sentence about them.
 
 
 def _clashes(dossier: Dossier, where: str, most: int) -> Iterator[str]:
     """The most severe challenges, and where to settle them."""
-    ranks = list(b.SEVERITIES)
-    ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    for claim in ordered[:most]:
+    claims = _by_severity(dossier)
+    if not claims:
+        return
+    for claim in claims[:most]:
         yield f"{_MARKS[claim.severity]} {say_in_short(claim.says)}"
-    if ordered:
-        rest = ordered[most:]
+    rest = claims[most:]
+    if rest:
+        heaviest, *_ = rest
+        what = "more" if most else "objections"
+        more = f"{capital(few(len(rest)))} {what}, and what settles them"
+    else:
+        heaviest, *_ = claims
         more = "What settles it"
-        if rest:
-            beside = " more" if most else " objections"
-            more = f"{capital(few(len(rest)))}{beside}, and what settles them"
-        yield f"{_MARKS[(rest or ordered)[0].severity]} {more}: tuneworthy show {where} why"
+    yield f"{_MARKS[heaviest.severity]} {more}: tuneworthy show {where} why"
 
 
 _MARKS: Mapping[Severity, str] = {"contradiction": "!", "doubt": "?", "pushback": "?"}
@@ -294,14 +292,15 @@ _LONGEST_CLASH = 180  # characters
 
 def say_in_short(text: str) -> str:
     """The first sentences or clauses of a statement, as many as fit in a line or two."""
-    for end in (". ", "; "):
+    if len(text) <= _LONGEST_CLASH:
+        return text
+    for end in (". ", "; "):  # whole sentences if any fits, else clauses
         parts = text.split(end)
-        many = len(parts)
-        while many > 1 and len(end.join(parts[:many])) > _LONGEST_CLASH:
-            many -= 1
-        short = end.join(parts[:many])
-        if len(short) <= _LONGEST_CLASH:
-            return short if many == len(parts) else f"{short}."
+        while len(parts) > 1:
+            parts.pop()
+            short = end.join(parts)
+            if len(short) <= _LONGEST_CLASH:
+                return f"{short}."
     return cut(text, _LONGEST_CLASH)
 
 
@@ -309,9 +308,11 @@ def checklist_line(dossier: Dossier) -> str:
     """The lesson's checklist in one line."""
     counts = dossier.counts
     kinds = [factor.kind for factor in dossier.factors.values()]
-    of_for = f"{counts.indicators} of {kinds.count('indicator')} for"
-    of_against = f"{counts.anti_indicators} of {kinds.count('anti_indicator')} against"
+    reasons_for = f"{counts.indicators} of {kinds.count('indicator')} for"
+    against = f"{counts.anti_indicators} of {kinds.count('anti_indicator')} against"
     score = value_text(dossier.rules.score.value)
     outcome = OUTCOME_WORDS[dossier.verdict.outcome]
     name = plain(dossier.framework.name)
-    return f"The {name}’s checklist: {of_for}, {of_against}, score {score}: {outcome}."
+    return (
+        f"The {name}’s checklist: {reasons_for}, {against}, score {score}: {outcome}."
+    )

@@ -93,11 +93,13 @@ _MAY_HELP = ("likely", "possible", "unknown")
 def advised_ways(dossier: Dossier) -> list[WayResult]:
     """Untried ways of the recommendation, then the others that may help."""
     untried = {way.id: way for way in dossier.ways if way.state == "untried"}
-    named = [untried[step.way] for step in _advised(dossier) if step.way in untried]
-    return [*named, *(way for way in to_try(dossier.ways) if way not in named)]
+    advised = [untried[step.way] for step in _steps(dossier) if step.way in untried]
+    others = [way for way in to_try(dossier.ways) if way not in advised]
+    return [*advised, *others]
 
 
-def _advised(dossier: Dossier) -> tuple[Step, ...]:
+def _steps(dossier: Dossier) -> tuple[Step, ...]:
+    """The steps of the recommendation; () without one."""
     if isinstance(dossier.recommendation, Unknown):
         return ()
     return dossier.recommendation.steps
@@ -109,12 +111,16 @@ def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
 
 
 def figure_text(figure: AnyFigure, write: Callable[[float], str], unit: str) -> str:
-    """A figure, with its interval if it has one."""
+    """A figure, with its interval if it has one whose ends read differently."""
     if isinstance(figure, Unknown):
         return "–"
-    says = f"{write(figure.value)}{unit}"
-    low, high = map(write, figure.interval or (figure.value, figure.value))
-    return says if low == high else f"{says} ({low}–{high})"
+    text = f"{write(figure.value)}{unit}"
+    if figure.interval is None:
+        return text
+    low, high = figure.interval
+    if write(low) == write(high):
+        return text
+    return f"{text} ({write(low)}–{write(high)})"
 
 
 _CHANCES: dict[ChanceWord, str] = {
@@ -129,18 +135,17 @@ def _cells(way: WayResult) -> list[str]:
     """The figures of a way; for an untried one, the chance for each missed target."""
     cells = []
     for column in _FIGURES:
-        text = figure_text(way.figures[column.figure], column.write, column.unit)
-        if text == "–" and column.target in way.chances:
-            text = _CHANCES[way.chances[column.target]]
-        cells.append(text)
+        figure = way.figures[column.figure]
+        if isinstance(figure, Unknown) and column.target in way.chances:
+            cells.append(_CHANCES[way.chances[column.target]])
+        else:
+            cells.append(figure_text(figure, column.write, column.unit))
     private = way.figures["private"]
     if isinstance(private, Unknown):
-        kept = "–"
-    elif private.value:
-        kept = "ok"
+        cells.append("–")
     else:
-        kept = "no"
-    return [*cells, kept]
+        cells.append("ok" if private.value else "no")
+    return cells
 
 
 def _from(way: WayResult) -> str:
@@ -151,12 +156,12 @@ def _from(way: WayResult) -> str:
 
 def _rests_on(way: WayResult) -> str:
     """The grade of a way's figures, and the cases that it rests on."""
-    right = way.figures["quality"]
-    if not isinstance(right, Unknown):
-        grade = _grade_text(right)
-        if isinstance(right.cases, Unknown):
+    quality_figure = way.figures["quality"]
+    if not isinstance(quality_figure, Unknown):  # it decides, so its grade goes first
+        grade = _grade_text(quality_figure)
+        if isinstance(quality_figure.cases, Unknown):
             return grade
-        return f"{grade}, {count(right.cases)} cases"
+        return f"{grade}, {count(quality_figure.cases)} cases"
     if way.state == "untried":
         return f"untried{_hours(way.to_try.hours)}"
     for figure in way.figures.values():
@@ -171,15 +176,24 @@ def _grade_text(figure: Figure) -> str:
 
 
 def _linked_from(way: WayResult) -> b.Cell:
-    """The same, with a link to the page that shows its source."""
-    figures = [
-        figure for figure in way.figures.values() if not isinstance(figure, Unknown)
-    ]
-    if way.state == "untried" or not figures:
-        return b.Cell(_from(way), page="options")
-    right = way.figures["quality"]
-    first = figures[0] if isinstance(right, Unknown) else right
-    return b.Cell(_from(way), page=_SHOWN_ON[first.grade])
+    """Say what a way's figures rest on, with a link to the page of the case that shows it."""
+    page = "options"  # where untried ways are, and ways without a figure
+    if way.state != "untried":
+        figure = _main_figure(way)
+        if figure is not None:
+            page = _SHOWN_ON[figure.grade]
+    return b.Cell(_from(way), page=page)
+
+
+def _main_figure(way: WayResult) -> Figure | None:
+    """The quality of a way if it is known, else its first known figure; None without any."""
+    quality_figure = way.figures["quality"]
+    if not isinstance(quality_figure, Unknown):
+        return quality_figure
+    for figure in way.figures.values():
+        if not isinstance(figure, Unknown):
+            return figure
+    return None
 
 
 _SHOWN_ON: Mapping[FigureGrade, str] = {
@@ -206,15 +220,16 @@ def _hours(hours: Number) -> str:
 
 
 def _wanted(dossier: Dossier) -> list[str]:
-    """The row of the targets."""
+    """The cells of the targets above those of the ways: a limit for each figure, or a dash."""
     cells = []
     for column in _FIGURES:
         limit = dossier.targets[column.target].limit
         if isinstance(limit, Unknown | Range):
             cells.append("–")
-            continue
-        bound = "at least " if column.target == "quality" else ""
-        cells.append(f"{bound}{column.write(limit)}{column.unit}")
+        else:
+            # only more quality is better: the other limits bound from above
+            bound = "at least " if column.target == "quality" else ""
+            cells.append(f"{bound}{column.write(limit)}{column.unit}")
     private = dossier.targets["privacy"].limit
     cells.append("–" if isinstance(private, Unknown) else "inside")
     cells.append("")  # the column "from" stays empty, because a target has no source
@@ -225,14 +240,13 @@ def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
     """A target's limit and the figure of a way, as `` (0.95 wanted, 0.88 now)``; empty if not known."""
     limit = dossier.targets[target].limit
     for column in _FIGURES:
-        if column.target != target:
-            continue
-        figure = way.figures[column.figure]
-        if isinstance(limit, float | int) and not isinstance(figure, Unknown):
-            most = f"{column.write(limit)}{column.unit}"
-            now = f"{column.write(figure.value)}{column.unit}"
-            return f" ({most} wanted, {now} now)"
-    return ""
+        if column.target == target:
+            figure = way.figures[column.figure]
+            if isinstance(limit, float | int) and not isinstance(figure, Unknown):
+                wanted = f"{column.write(limit)}{column.unit}"
+                now = f"{column.write(figure.value)}{column.unit}"
+                return f" ({wanted} wanted, {now} now)"
+    return ""  # privacy has no figure
 
 
 def first_rows(dossier: Dossier) -> list[WayResult]:
@@ -240,8 +254,9 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
 
     It shows only the best kind of tuning.
     """
-    advised = [step.way for step in _advised(dossier)]
+    advised = [step.way for step in _steps(dossier)]
     tuning = _best_tuning(dossier.ways)
+    # two rows stay free for ways to try
     shown = known_ways(dossier.ways)[: MOST_ROWS - 2]
     most = MOST_ROWS
     if tuning is not None and tuning.id not in advised:
@@ -267,44 +282,46 @@ def _best_tuning(ways: Sequence[WayResult]) -> WayResult | None:
 
 
 def _is_enough(way: WayResult) -> bool:
-    return bool(way.admissible) and set(way.admissible.values()) == {"met"}
+    """Whether a way meets every target; not where no target is stated."""
+    states = way.admissible.values()
+    return bool(states) and all(state == "met" for state in states)
 
 
 def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
-    """The ways against the targets, as on the first screen; ``wide`` has room for every word."""
-    decisive = _decisive(dossier)
+    """The ways against the targets, as on the first screen.
+
+    ``wide`` is for a page: it has room for every word, and draws figures in their cells.
+    """
     shown = first_rows(dossier)
-    rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
-    says: Callable[[WayResult], str | b.Cell] = _from_in_short
+    write_source: Callable[[WayResult], str | b.Cell]
     if wide:
-        says = _linked_from
+        write_source = _linked_from
     elif columns() >= WIDEST:
-        says = _from
-    rows += [[_title_in_short(way), *_cells(way), says(way)] for way in shown]
-    places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
-    month = "" if dossier.one_off else "per month"
-    speed = "speed (p95)" if wide else "p95"
-    titles = [
-        "way" if wide else "",
-        "#quality",
-        f"#{speed}",
-        f"#{month or 'bill'}",
-        "private",
-        "from",
-    ]
+        write_source = _from
+    else:
+        write_source = _from_in_short
+    rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
+    rows += [[_title_in_short(way), *_cells(way), write_source(way)] for way in shown]
+    titles = _first_titles(dossier, wide=wide)
     if wide:
         kept = _telling_columns(rows)
         titles = [titles[place] for place in kept]
         drawn = _drawn_cells(dossier, shown, rows)
         rows = [[row[place] for place in kept] for row in drawn]
-    caption = "Ways against the targets"
-    return b.table(
-        caption,
-        " | ".join(titles),
-        rows,
-        quiet=True,
-        chosen=places[0] if places else None,
-    )
+    decisive = _decisive(dossier)
+    chosen = None
+    for place, way in enumerate(shown, start=1):  # the targets are row 0
+        if way.id == decisive:
+            chosen = place
+    return b.table("Ways against the targets", titles, rows, quiet=True, chosen=chosen)
+
+
+def _first_titles(dossier: Dossier, *, wide: bool) -> list[str]:
+    """The heads of the columns; a terminal has room for short ones."""
+    bill = "bill" if dossier.one_off else "per month"
+    if wide:
+        return ["way", "#quality", "#speed (p95)", f"#{bill}", "private", "from"]
+    return ["", "#quality", "#p95", f"#{bill}", "private", "from"]
 
 
 def _drawn_cells(
@@ -314,27 +331,30 @@ def _drawn_cells(
 
     The first row holds the targets. Each other row is the way at the same place in ``shown``.
     """
-    drawn = [list(row) for row in rows]
+    wanted_row, *way_rows = [list(row) for row in rows]
     for place, column in enumerate(_FIGURES, start=1):
         limit = dossier.targets[column.target].limit
         wanted = float(limit) if isinstance(limit, float | int) else None
+        if wanted is not None:
+            page = _ASKED_ON[column.target]
+            wanted_row[place] = b.Cell(str(wanted_row[place]), page=page)
         figures = [way.figures[column.figure] for way in shown]
         axis = _Axis.find(column.figure, figures, wanted)
-        if wanted is not None:
-            drawn[0][place] = b.Cell(
-                str(drawn[0][place]), page=_ASKED_ON[column.target]
-            )
-        for row, way, figure in zip(drawn[1:], shown, figures, strict=True):
-            if isinstance(figure, Unknown):
-                continue
-            state = way.admissible.get(column.target, "unknown")
-            glyph = None if axis is None else axis.draw(figure, state, wanted)
-            source = _SHOWN_ON[figure.grade]
-            if figure.grade == "stated" and way.state == "running":
-                source = f"interview?ask=today.{column.figure}"
-            row[place] = b.Cell(str(row[place]), glyph=glyph, page=source)
-    _draw_work(drawn[1:], shown)
-    return drawn
+        for row, way, figure in zip(way_rows, shown, figures, strict=True):
+            if not isinstance(figure, Unknown):
+                state = way.admissible.get(column.target, "unknown")
+                glyph = None if axis is None else axis.draw(figure, state, wanted)
+                page = _page_of(figure, way, column)
+                row[place] = b.Cell(str(row[place]), glyph=glyph, page=page)
+    _draw_work(way_rows, shown)
+    return [wanted_row, *way_rows]
+
+
+def _page_of(figure: Figure, way: WayResult, column: _FigureColumn) -> str:
+    """The page of the case that shows where a figure is from, or where it can be changed."""
+    if figure.grade == "stated" and way.state == "running":
+        return f"interview?ask=today.{column.figure}"
+    return _SHOWN_ON[figure.grade]
 
 
 def _draw_work(rows: Sequence[list[str | b.Cell]], shown: Sequence[WayResult]) -> None:
@@ -343,21 +363,21 @@ def _draw_work(rows: Sequence[list[str | b.Cell]], shown: Sequence[WayResult]) -
     Where nothing was measured these are the only figures. Ways without an upper end of their hours
     aren't drawn, and none is where there is nothing to compare.
     """
-    hours = {
-        way.id: ends(way.to_try.hours)
-        for way in shown
-        if way.state == "untried" and not isinstance(way.to_try.hours, Unknown)
-    }
-    drawn = {name: both for name, both in hours.items() if math.isfinite(both[1])}
-    if len(drawn) < _FEWEST:
+    hours: dict[str, tuple[float, float]] = {}
+    for way in shown:
+        if way.state == "untried" and not isinstance(way.to_try.hours, Unknown):
+            low, high = ends(way.to_try.hours)
+            if math.isfinite(high):
+                hours[way.id] = (low, high)
+    longest = max((high for _, high in hours.values()), default=0.0)
+    if len(hours) < _FEWEST or longest <= 0:
         return
-    axis = _Axis(0.0, max(high for _, high in drawn.values()) * _MARGIN, "bar")
-    if axis.high <= 0:
-        return
+    axis = _Axis(0.0, longest * _MARGIN, "bar")
     for row, way in zip(rows, shown, strict=True):
         last = row[-1]
-        if way.id in drawn and isinstance(last, b.Cell):
-            row[-1] = replace(last, glyph=axis.draw_work(*drawn[way.id]))
+        if way.id in hours and isinstance(last, b.Cell):
+            low, high = hours[way.id]
+            row[-1] = replace(last, glyph=axis.draw_work(low, high))
 
 
 class _Axis(NamedTuple):
@@ -395,19 +415,28 @@ class _Axis(NamedTuple):
         """Place a figure with its interval and the target on the axis."""
         low, high = figure.interval or (figure.value, figure.value)
         return b.Glyph(
-            self._place(figure.value),
-            self._place(low),
-            self._place(high),
-            None if wanted is None else self._place(wanted),
-            state,
-            self.shape,
-            figure.grade in _COUNTED,
+            at=self._place(figure.value),
+            low=self._place(low),
+            high=self._place(high),
+            limit=None if wanted is None else self._place(wanted),
+            state=state,
+            shape=self.shape,
+            counted=figure.grade in _COUNTED,
         )
 
     def draw_work(self, low: float, high: float) -> b.Glyph:
         """Place a range of hours on the axis, as a bar to its middle."""
-        ends_at = (self._place(low), self._place(high))
-        return b.Glyph(sum(ends_at) / 2, *ends_at, None, "work", "bar", counted=True)
+        low_at = self._place(low)
+        high_at = self._place(high)
+        return b.Glyph(
+            at=(low_at + high_at) / 2,
+            low=low_at,
+            high=high_at,
+            limit=None,
+            state="work",
+            shape="bar",
+            counted=True,
+        )
 
     def _place(self, value: float) -> float:
         """The place of a value in percent of the axis; a value beyond the axis lies at its end."""
@@ -423,15 +452,12 @@ _COUNTED = ("held_out", "measured", "computed")
 
 def _telling_columns(rows: Sequence[Sequence[str | b.Cell]]) -> list[int]:
     """Places of columns with a known figure; privacy counts only where it is a target."""
-    wanted = rows[0]
+    wanted, *_ = rows
     private = len(wanted) - 2  # the last but one, before what figures rest on
     places = []
     for place in range(len(wanted)):
-        if place == private:
-            tells = wanted[place] != "–"
-        else:
-            tells = any(row[place] != "–" for row in rows)
-        if tells:
+        compared = [wanted] if place == private else rows
+        if any(row[place] != "–" for row in compared):
             places.append(place)
     return places
 
@@ -441,21 +467,23 @@ _LONGEST_TITLE = 34  # characters
 
 def _title_in_short(way: WayResult) -> str:
     """The title with only the name of a model, without its provider."""
-    _, colon, name = way.model.partition(":")
-    title = way.title.replace(way.model, name) if colon and name else way.title
+    title = way.title
+    _, _, name = way.model.partition(":")
+    if name:
+        title = title.replace(way.model, name)
     return cut(title, _LONGEST_TITLE)
 
 
 def _from_in_short(way: WayResult) -> str:
-    """The same in fewer words, for a narrow terminal."""
+    """Say what the figures of a way rest on, in few words for a narrow terminal."""
     return _rests_on(way).removesuffix(" cases")
 
 
 def _decisive(dossier: Dossier) -> str:
     """The way of the first step; empty for none."""
-    if isinstance(dossier.recommendation, Unknown):
-        return ""
-    return dossier.recommendation.steps[0].way
+    for step in _steps(dossier):
+        return step.way
+    return ""
 
 
 def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
@@ -464,23 +492,24 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     known = known_ways(ways)
     trying = [way for way in advised_ways(dossier) if way.kind != "tuning"]
     tunings = [way for way in ways if way.kind == "tuning"]
-    rest = [way for way in ways if way not in (*known, *trying, *tunings)]
-    around = b.fold if folded else b.part
     advice = dossier.recommendation
-    more = capital(
-        f"{several(len(rest), 'other way')}, and why they aren’t advised here"
-    )
-    return b.section(
-        "ways",
-        _TITLE,
-        b.Todo(advice.ask, "No recommendation was worked out.")
-        if isinstance(advice, Unknown)
-        else b.Prose(advice.says, "lead"),
+    if isinstance(advice, Unknown):
+        first: b.Block = b.Todo(advice.ask, "No recommendation was worked out.")
+    else:
+        first = b.Prose(advice.says, "lead")
+    parts: list[b.Parts] = [
+        first,
         _known_part(dossier, known),
         _trying_table("What could be tried, the best first", trying),
         _trying_table("Ways of tuning", tunings),
-        around(more, _because_table("Other ways", rest)) if rest else None,
-    )
+    ]
+    rest = [way for way in ways if way not in (*known, *trying, *tunings)]
+    if rest:
+        other_ways = capital(several(len(rest), "other way"))
+        title = f"{other_ways}, and why they aren’t advised here"
+        table = _because_table("Other ways", rest)
+        parts.append(b.fold(title, table) if folded else b.part(title, table))
+    return b.section("ways", _TITLE, parts)
 
 
 def _known_part(dossier: Dossier, ways: Sequence[WayResult]) -> b.Block:
@@ -506,21 +535,29 @@ def _meets(way: WayResult) -> str:
         return ""
     if _is_enough(way):
         return "meets every target"
-    words = []
-    for state in ("missed", "unknown"):
-        names = [
-            TARGETS[target].name
-            for target, its in way.admissible.items()
-            if its == state
-        ]
-        word = "not known" if state == "unknown" else state
-        if names:
-            words.append(f"{listing(names)} {word}")
-    return "; ".join(words)
+    parts = []
+    missed = _targets_in(way, "missed")
+    if missed:
+        parts.append(f"{listing(missed)} missed")
+    unknown = _targets_in(way, "unknown")
+    if unknown:
+        parts.append(f"{listing(unknown)} not known")
+    return "; ".join(parts)
+
+
+def _targets_in(way: WayResult, state: TargetState) -> list[str]:
+    """The names of the targets that are in a state for a way."""
+    return [
+        TARGETS[target].name
+        for target, its_state in way.admissible.items()
+        if its_state == state
+    ]
 
 
 def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
     """The table of ways to try; None without any."""
+    if not ways:
+        return None
     rows = [
         (
             b.Cell(way.title, id=f"way-{way.id}"),
@@ -530,9 +567,7 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
         )
         for way in ways
     ]
-    if rows:
-        return b.table(caption, "Way | Enough? | #Work | Because", rows)
-    return None
+    return b.table(caption, "Way | Enough? | #Work | Because", rows)
 
 
 def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
@@ -545,14 +580,14 @@ def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
 
 def _state_text(way: WayResult) -> str:
     """The state of a way; for an untried one, the targets that it is unlikely to meet."""
-    short = [
+    unlikely = [
         TARGETS[target].name
-        for target, word in way.chances.items()
-        if word == "unlikely"
+        for target, chance in way.chances.items()
+        if chance == "unlikely"
     ]
-    if way.state != "untried" or not short:
-        return plain(way.state)
-    return f"untried, unlikely to meet {listing(short)}"
+    if way.state == "untried" and unlikely:
+        return f"untried, unlikely to meet {listing(unlikely)}"
+    return plain(way.state)
 
 
 def approaches(dossier: Dossier) -> b.Section:
@@ -563,13 +598,18 @@ def approaches(dossier: Dossier) -> b.Section:
         return b.section("how", title, b.Todo(goals.ask, "No goal is named."))
     rows = []
     for fit in goals:
-        missing = 0 if isinstance(fit.missing, Unknown) else fit.missing
-        lacking = f"{count(missing)} more needed" if missing > 0 else ""
         offers = f"offered by {listing(fit.offered_by)}" if fit.offered_by else ""
-        goal = b.Cell(plain(fit.goal), f"priority {fit.priority}")
-        way = b.Cell(fit.title, offers, aside=True)
-        possible = b.Cell(fit.feasible, lacking)
-        rows.append((goal, way, need_text(fit), fit.compute, possible))
+        lacking = ""
+        if not isinstance(fit.missing, Unknown) and fit.missing > 0:
+            lacking = f"{count(fit.missing)} more needed"
+        row = (
+            b.Cell(plain(fit.goal), f"priority {fit.priority}"),
+            b.Cell(fit.title, offers, aside=True),
+            need_text(fit),
+            fit.compute,
+            b.Cell(fit.feasible, lacking),
+        )
+        rows.append(row)
     titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
     return b.section(
         "how", title, b.table("The goals, the first one first", titles, rows)
@@ -584,32 +624,36 @@ def document(
     case_path: str = "",
     more: bool = False,
 ) -> b.Document:
-    """Every way; ``offers`` adds models and the services that take new work."""
+    """Every way; ``offers`` adds models and the services that take new work.
+
+    ``more`` says how to see these.
+    """
     trying = advised_ways(dossier)
-    command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
-    split = any(way.id == "decomposition" for way in trying)
+    sections: list[b.Section | None] = [section(dossier)]
+    if any(way.id == "decomposition" for way in trying):
+        sections.append(_split(framework))
+    if offers is not None:
+        sections.append(_models(framework, offers, dossier))
+        sections.append(_offers(framework, offers, dossier.as_of))
     known = several(len(known_ways(dossier.ways)), "way")
     says = f"{known} known, {few(len(trying)) if trying else 'none'} to try."
-    after = [f"Models, services and every way: {command} --all"] if more else []
-    return about(
-        dossier,
-        section(dossier),
-        _split(framework) if split else None,
-        _models(framework, offers, dossier) if offers else None,
-        _offers(framework, offers, dossier.as_of) if offers else None,
-        says=says,
-        after=after,
-    )
+    after = []
+    if more:
+        case = argument(case_path) if case_path else "CASE"
+        command = f"tuneworthy show {case} options --all"
+        after.append(f"Models, services and every way: {command}")
+    return about(dossier, *sections, says=says, after=after)
 
 
 def _split(framework: Framework) -> b.Section | None:
-    """How to split the task, where splitting may help."""
+    """How to split the task, where splitting may help; None where the framework doesn't say."""
     kinds = framework.options["decomposition"].kinds
-    steps = (f"{plain(step)}: {what}" for step, what in kinds.items())
+    if not kinds:
+        return None
+    steps = [f"{plain(step)}: {what}" for step, what in kinds.items()]
     says = "Score every step by itself, and work on the weakest."
-    title = "How a split would look"
     parts = (b.bullets(steps, ordered=True), says)
-    return b.section("split", title, parts, detail=True) if kinds else None
+    return b.section("split", "How a split would look", parts, detail=True)
 
 
 def _models(
@@ -619,27 +663,31 @@ def _models(
     models = framework.models
     if models is None:
         return None
-    goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
-    needs = {approach.goal for approach in goals}
-    for answers in (dossier.signals, dossier.factors):
-        needs |= {name for name, answer in answers.items() if answer.state == "yes"}
-    rows = (
-        (
-            b.Cell(
-                name, end_text(offers.model(models.ids.get(name, "")), dossier.as_of)
-            ),
-            strength,
-            listing([plain(s) for s in models.suits.get(name, ()) if s in needs]),
-        )
-        for name, strength in models.strengths.items()
-    )
-    caption = "Models and what they are said to be good at"
+    needs = _needs(dossier)
+    rows = []
+    for name, strength in models.strengths.items():
+        end = end_text(offers.model(models.ids.get(name, "")), dossier.as_of)
+        suits = [plain(s) for s in models.suits.get(name, ()) if s in needs]
+        rows.append((b.Cell(name, end), strength, listing(suits)))
     table = b.table(
-        caption, "Model | Said to be strong in | Needed here", rows, quiet=True
+        "Models and what they are said to be good at",
+        "Model | Said to be strong in | Needed here",
+        rows,
+        quiet=True,
     )
     says = f"{models.says} Dated {as_day(models.dated)}."
     measure = f"Measure instead. {models.measure}"
     return b.section("models", "Which model", says, table, measure)
+
+
+def _needs(dossier: Dossier) -> set[str]:
+    """The ids of the case's goals, and of its signs and reasons that hold."""
+    needs: set[str] = set()
+    if not isinstance(dossier.approaches, Unknown):
+        needs |= {approach.goal for approach in dossier.approaches}
+    for answers in (dossier.signals, dossier.factors):
+        needs |= {name for name, answer in answers.items() if answer.state == "yes"}
+    return needs
 
 
 _OFFERS_SAY = (
@@ -652,24 +700,21 @@ def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
     """The section on services that still tune."""
     known = framework.approaches
     rows = []
+    pages = []
     for service in facts.services:
-        named = [known[name].title for name in service.approaches if name in known]
-        until = service.until
-        if until is None:
-            ends = ""
-        else:
-            ends = f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
-        says = f"{service.says} Read on {as_day(service.dated)}.".strip()
+        kinds = [known[name].title for name in service.approaches if name in known]
+        takes_new = str(service.open_to_new)
+        if service.until is not None:
+            ends = "ended" if service.until <= day else "ends"
+            takes_new += f"; {ends} on {as_day(service.until)}"
         offer = b.Cell(service.service, plain(service.kind))
-        rows.append(
-            (offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says)
-        )
+        says = f"{service.says} Read on {as_day(service.dated)}.".strip()
+        rows.append((offer, listing(kinds) or "unknown", takes_new, says))
+        pages += [
+            (service.service, b.Cell(str(page), href=str(page)))
+            for page in service.sources
+        ]
     titles = "Service | Kinds of tuning its pages name | Takes new work | What they say"
-    pages = (
-        (service.service, b.Cell(str(page), href=str(page)))
-        for service in facts.services
-        for page in service.sources
-    )
     return b.section(
         "offers",
         "Who still tunes",
