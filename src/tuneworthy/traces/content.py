@@ -779,12 +779,10 @@ class Content:
 
     def parquet(self, path: str) -> Iterator[Batch]:
         """Traces in a Parquet file. Only the columns that the format uses are read."""
-        with parquet(path, self.limits) as rows:
-            _, first = next(rows(SkippedRecords(""), None), ([], TableRows((), ())))
-            kind = self._table_kind([*first[:_TRIED]], "Parquet")
-            yield from packed(
-                self.traces(rows(self.tally, kind), kind), self.limits, self.tally
-            )
+        with parquet(path, self.limits) as file:
+            kind = self._table_kind([*file.first_rows()[:_TRIED]], "Parquet")
+            batches = self.traces(file.rows(self.tally, kind), kind)
+            yield from packed(batches, self.limits, self.tally)
 
     def table(
         self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"
