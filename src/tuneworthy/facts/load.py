@@ -13,7 +13,13 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from tuneworthy.errors import FrameworkError, InputError
-from tuneworthy.facts.records import FactsFile, KnownFacts, ModelFact, ServiceFact
+from tuneworthy.facts.records import (
+    FactsFile,
+    KnownFacts,
+    ModelFact,
+    OutsideFact,
+    ServiceFact,
+)
 from tuneworthy.model.case import Case, Model
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.syntax.document import Error, ParsedFile, build, parse
@@ -56,7 +62,8 @@ def facts_on(day: date | None = None) -> KnownFacts:
 
 def own_facts() -> tuple[OwnFacts, ...]:
     """The user's own facts, by their files."""
-    return tuple(source for read in _readers if (source := read()) is not None)
+    sources = [read() for read in _readers]
+    return tuple(source for source in sources if source is not None)
 
 
 @lru_cache(maxsize=64)
@@ -66,10 +73,13 @@ def _known_on(day: date | None, own: tuple[OwnFacts, ...]) -> KnownFacts:
 
 @lru_cache(maxsize=8)
 def _joined(own: tuple[OwnFacts, ...]) -> FactsFile:
+    """All facts together. The name of the user's file is that of an error, as ours are tested."""
     every = shipped_facts()
+    name = "facts"
     for source in own:
         every = every.joined(read_facts(source.text, source.name, InputError))
-    _check_entries(every, "facts" if not own else own[-1].name)
+        name = source.name
+    _check_entries(every, name)
     return every
 
 
@@ -93,7 +103,7 @@ def read_facts(text: str, name: str, error: Error) -> FactsFile:
 
 def _check_entries(every: FactsFile, name: str) -> None:
     """Check that each entry has a unique name in its list, and replaces only an older entry."""
-    groups = (
+    groups: tuple[tuple[OutsideFact, ...], ...] = (
         every.models,
         every.services,
         every.limits,
@@ -105,22 +115,22 @@ def _check_entries(every: FactsFile, name: str) -> None:
         for fact in group:
             if fact.entry in days:
                 what = f'has the entry "{fact.entry}" twice'
-                raise InputError(
-                    what, where=name, fix="give the later one another name"
-                )
-            if (
-                fact.replaces is not None
-                and days.get(fact.replaces, date.max) > fact.dated
-            ):
-                what = f'has the entry "{fact.entry}" in place of "{fact.replaces}"'
+                fix = "give the later one another name"
+                raise InputError(what, where=name, fix=fix)
+            # An entry that isn't above this one is as wrong as one that is newer.
+            replaced_day = date.max
+            if fact.replaces is not None:
+                replaced_day = days.get(fact.replaces, date.max)
+            if fact.replaces is not None and replaced_day > fact.dated:
+                place = f'has the entry "{fact.entry}" in place of "{fact.replaces}"'
+                what = f"{place}, which is not an older entry"
                 fix = "name an earlier entry of the same list, or leave replaces out"
-                raise InputError(
-                    f"{what}, which is not an older entry", where=name, fix=fix
-                )
+                raise InputError(what, where=name, fix=fix)
             days[fact.entry] = fact.dated
 
 
 FRESH_DAYS = 30
+"""Days for which a look-up is fresh: hosts usually give notice of a month or more."""
 WARN_DAYS = 180
 """Days before its end from which a base gets a warning: a tuned model has to last some months."""
 
@@ -157,13 +167,22 @@ def logged_end(name: str, as_of: date | None) -> date | None:
     facts = facts_on(as_of)
     fact = facts.model(name.replace("/", ":", 1))
     if fact is None and ":" not in name:
-        ending = f":{name.rpartition('/')[2]}"
-        listed = [each for entry in facts.models for each in entry.models]
-        alike = [each for each in listed if each.endswith(ending)]
-        by_maker = [each for each in alike if each.partition(":")[0] not in RESELLERS]
-        whole = next(iter(by_maker or alike), "")
-        fact = facts.model(whole)
+        fact = facts.model(_with_provider(name, facts))
     return None if fact is None else fact.end
+
+
+def _with_provider(name: str, facts: KnownFacts) -> str:
+    """A model's name as the catalogue has it, at its maker if that is listed; empty without one."""
+    ending = f":{name.rpartition('/')[2]}"
+    at_reseller = ""
+    for fact in facts.models:
+        for listed in fact.models:
+            if not listed.endswith(ending):
+                continue
+            if listed.partition(":")[0] not in RESELLERS:
+                return listed
+            at_reseller = at_reseller or listed
+    return at_reseller
 
 
 def end_day(model: Model, as_of: date | None) -> date | None:
@@ -173,24 +192,22 @@ def end_day(model: Model, as_of: date | None) -> date | None:
 
 def serves_until(case: Case, as_of: date | None) -> date | None:
     """The day from which the tuned model is no longer served; None where it is unknown."""
-    tuned = (model for model in case.models if model.kind == "tuned")
-    days = (case.tuning.until, *(end_day(model, as_of) for model in tuned))
-    return min(filter(None, days), default=None)
+    tuned = [model for model in case.models if model.kind == "tuned"]
+    days = [case.tuning.until, *(end_day(model, as_of) for model in tuned)]
+    return min((day for day in days if day is not None), default=None)
 
 
 def base_problem(name: str, service: ServiceFact | None, day: date) -> str:
     """Why no new job of a service tunes a model on a day; empty where one may."""
     model = facts_on(day).model(name)
-    gone = model and model.untunable_from
-    if model and gone and gone <= day:
-        how = (
-            "takes no new tuning jobs since"
-            if model.train_until
-            else "was switched off on"
-        )
-        return f"{name.partition(':')[2]} {how} {day_text(gone)}{model.unsure}"
-    if service and (gone := service.until) and gone <= day:
-        since = f"{day_text(gone)}{service.unsure}"
+    if model is not None and model.untunable_from and model.untunable_from <= day:
+        verb = "was switched off on"
+        if model.train_until:
+            verb = "takes no new tuning jobs since"
+        alone = name.partition(":")[2]  # the name without the provider
+        return f"{alone} {verb} {day_text(model.untunable_from)}{model.unsure}"
+    if service is not None and service.until and service.until <= day:
+        since = f"{day_text(service.until)}{service.unsure}"
         return f"{service.service} takes no new jobs since {since}"
     return ""
 
@@ -201,12 +218,16 @@ def untunable(case: Case, as_of: date) -> str:
     A model whose quality is known was tuned already, and one at an address of its own is the
     team's.
     """
-    problems = [
-        base_problem(model.id, facts_on(as_of).tuner(model.id), as_of)
-        for model in case.models
-        if model.kind == "tuned" and model.base_url is None and model.quality is None
-    ]
-    return problems[0] if problems and all(problems) else ""
+    first_problem = ""
+    for model in case.models:
+        is_own = model.base_url is not None
+        if model.kind != "tuned" or is_own or model.quality is not None:
+            continue
+        problem = base_problem(model.id, facts_on(as_of).tuner(model.id), as_of)
+        if not problem:
+            return ""
+        first_problem = first_problem or problem
+    return first_problem
 
 
 def age_text(as_of: date) -> str:
@@ -234,8 +255,7 @@ def end_text(fact: ModelFact | None, as_of: date) -> str:
         verb = "ends on or after"
     else:
         verb = "ends on"
+    text = f"{verb} {day_text(fact.ends)}{fact.unsure}"
     if fact.successors:
-        then = f". Its successor: {listing(fact.successors, 'or')}"
-    else:
-        then = ""
-    return f"{verb} {day_text(fact.ends)}{fact.unsure}{then}"
+        return f"{text}. Its successor: {listing(fact.successors, 'or')}"
+    return text

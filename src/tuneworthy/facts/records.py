@@ -51,7 +51,7 @@ class OutsideFact(FileRecord):
 
     @property
     def unsure(self) -> str:
-        """What stands behind it where it isn't confirmed; else nothing."""
+        """The words behind it where it isn't confirmed; empty where it is."""
         return "" if self.confirmed == "yes" else UNCONFIRMED
 
     @field_validator("sources")
@@ -132,15 +132,16 @@ class _Offer(FileRecord):
     says: Text = ""
 
     def covers(self, names: Collection[str], parameters_b: float | None) -> bool:
-        """Whether the offer is for a model, by one of its names or its size."""
+        """Whether the offer is for a model, by one of its names or its billions of parameters."""
         if self.models:
             return any(name in self.models for name in names)
         if self.from_b is None and self.up_to_b is None:
             return True
         if parameters_b is None:
             return False
-        above = self.from_b is None or parameters_b > self.from_b
-        return above and (self.up_to_b is None or parameters_b <= self.up_to_b)
+        is_large_enough = self.from_b is None or parameters_b > self.from_b
+        is_small_enough = self.up_to_b is None or parameters_b <= self.up_to_b
+        return is_large_enough and is_small_enough
 
 
 class TrainingOffer(_Offer):
@@ -250,9 +251,8 @@ class Assumption(OutsideFact):
     @model_validator(mode="after")
     def _ordered(self) -> Assumption:
         if not self.low <= self.likely <= self.high:
-            raise wrong(
-                "has ends that cross", "write low, likely and high in this order"
-            )
+            fix = "write low, likely and high in this order"
+            raise wrong("has ends that cross", fix)
         return self
 
 
@@ -314,9 +314,9 @@ class FactsFile(FileRecord):
 
 def _entries_until(entries: Sequence[F], until: date) -> tuple[F, ...]:
     """Entries up to a day, without those that a later one of them replaces."""
-    there = [entry for entry in entries if entry.dated <= until]
-    gone = {entry.replaces for entry in there}
-    return tuple(entry for entry in there if entry.entry not in gone)
+    known = [entry for entry in entries if entry.dated <= until]
+    replaced = {entry.replaces for entry in known}
+    return tuple(entry for entry in known if entry.entry not in replaced)
 
 
 class KnownFacts:
@@ -339,22 +339,18 @@ class KnownFacts:
 
     @cached_property
     def dated(self) -> date:
-        """The newest day of any look-up: the age of the catalogue."""
-        groups: tuple[Iterable[OutsideFact], ...] = (
-            self.models,
-            self.services,
-            self.limits,
-        )
-        return max((fact.dated for group in groups for fact in group), default=date.min)
+        """The newest day of any look-up of a model, a service or a limit: the catalogue's age."""
+        facts: list[OutsideFact] = [*self.models, *self.services, *self.limits]
+        return max((fact.dated for fact in facts), default=date.min)
 
     @cached_property
     def _by_name(self) -> dict[str, ModelFact]:
         """The newest entry for each name; of two of one day, the later one in the list."""
-        return {
-            name: fact
-            for fact in sorted(self.models, key=lambda fact: fact.dated)
-            for name in fact.models
-        }
+        newest: dict[str, ModelFact] = {}
+        for fact in sorted(self.models, key=lambda fact: fact.dated):
+            for name in fact.models:
+                newest[name] = fact
+        return newest
 
     def model(self, name: str, base_url: str | None = None) -> ModelFact | None:
         """The facts about a model by its name; for a tuned one, about its base.
@@ -364,7 +360,8 @@ class KnownFacts:
         if base_url is not None:
             return None
         name = name.replace(":ft:", ":")
-        while name.count(":"):
+        # A tuned model's name goes on behind its base's, as openai:base:team:tuned.
+        while ":" in name:
             fact = self._by_name.get(name) or self._by_name.get(_SNAPSHOT.sub("", name))
             if fact is not None:
                 return fact
@@ -378,15 +375,17 @@ class KnownFacts:
 
     def service(self, name: str) -> ServiceFact | None:
         """A service by its name, in its last entry; None for an unknown one."""
-        return next(
-            (fact for fact in reversed(self.services) if fact.service == name), None
-        )
+        for fact in reversed(self.services):
+            if fact.service == name:
+                return fact
+        return None
 
     def limits_of(self, target: str) -> LimitsFact | None:
         """The limits of a target, in its last entry; None for an unknown one."""
-        return next(
-            (fact for fact in reversed(self.limits) if target in fact.targets), None
-        )
+        for fact in reversed(self.limits):
+            if target in fact.targets:
+                return fact
+        return None
 
     def offered(
         self, approaches: Iterable[str], day: date, *, inside: bool
@@ -395,17 +394,17 @@ class KnownFacts:
 
         With ``inside``, programs that a team can run itself.
         """
-        able = [
-            service
-            for service in self.services
-            if service.open_to_new == "yes"
-            and (service.until is None or day < service.until)
-            and (service.kind == "self_hosted" or not inside)
-        ]
-        return {
-            name: tuple(s.service for s in able if name in s.approaches)
-            for name in approaches
-        }
+        open_services: list[ServiceFact] = []
+        for service in self.services:
+            has_ended = service.until is not None and day >= service.until
+            is_usable = service.kind == "self_hosted" or not inside
+            if service.open_to_new == "yes" and not has_ended and is_usable:
+                open_services.append(service)
+        offered: dict[str, Strings] = {}
+        for approach in approaches:
+            able = [s.service for s in open_services if approach in s.approaches]
+            offered[approach] = tuple(able)
+        return offered
 
     def unread(self, model: str, media: Iterable[str]) -> Strings:
         """The media among some that a model is known not to read; () where nobody looked."""
@@ -417,26 +416,28 @@ class KnownFacts:
     def live_bases(
         self, names: Iterable[str], day: date, *, for_days: int = 0
     ) -> Strings:
-        """The models that can be tuned on a day and ``for_days`` after it."""
+        """The models that can be tuned on a day and ``for_days`` after it; unknown ones may be."""
+        # as a number, which has no end as a date has
         last = day.toordinal() + for_days
-        live = []
+        live: list[str] = []
         for name in names:
             fact = self.model(name)
-            gone = None if fact is None else fact.untunable_from
-            if gone is None or gone.toordinal() > last:
+            untunable_from = None if fact is None else fact.untunable_from
+            if untunable_from is None or untunable_from.toordinal() > last:
                 live.append(name)
         return tuple(live)
 
     def tuner(self, model: str) -> ServiceFact | None:
         """The service that tunes a model at its own address, by the provider before its name."""
         host = model.partition(":")[0]
-        hosted = [
-            service
-            for service in self.services
-            if service.host == host and service.kind == "hosted"
-        ]
-        # two services may share a host while only one of them is open
-        return max(hosted, key=lambda each: each.open_to_new != "no", default=None)
+        closed = None
+        for service in self.services:
+            if service.host == host and service.kind == "hosted":
+                # two services may share a host while only one of them is open
+                if service.open_to_new != "no":
+                    return service
+                closed = closed or service
+        return closed
 
     def training_price(self, model: str, method: Method) -> TrainingPrice | None:
         """The price of the service that tunes a model for an adapter; None where no page says it.
@@ -447,23 +448,21 @@ class KnownFacts:
         if service is None:
             return None
         names, size = self._names_and_size(model)
-        prices = [
-            TrainingPrice.from_offer(service, offer)
-            for offer in service.trains
-            if offer.method == method
-            and offer.weights == "lora"
-            and offer.usd_per_mtok is not None
-            and offer.covers(names, size)
-        ]
+        prices: list[TrainingPrice] = []
+        for offer in service.trains:
+            is_asked = offer.method == method and offer.weights == "lora"
+            has_price = offer.usd_per_mtok is not None
+            if is_asked and has_price and offer.covers(names, size):
+                prices.append(TrainingPrice.from_offer(service, offer))
         return min(prices, key=lambda price: price.low, default=None)
 
     def served(self, service: ServiceFact, model: str) -> tuple[ServingOffer, ...]:
         """The ways in which a service serves models tuned on this one, those by the token first."""
         names, size = self._names_and_size(model)
-        offers = [
-            o for o in service.serves if o.trial != "yes" and o.covers(names, size)
-        ]
-        return tuple(sorted(offers, key=lambda offer: offer.by != "tokens"))
+        offers = [offer for offer in service.serves if offer.covers(names, size)]
+        real = [offer for offer in offers if offer.trial != "yes"]
+        # False comes before True
+        return tuple(sorted(real, key=lambda offer: offer.by != "tokens"))
 
     def _names_and_size(self, model: str) -> tuple[set[str], float | None]:
         """Every name of a model, and its billions of parameters where they are known."""
@@ -475,18 +474,17 @@ class KnownFacts:
 
 def price_of_fact(fact: ModelFact, day: date) -> Price | None:
     """The price of an untuned model on a day; None where the catalogue lacks it."""
-    rates = [
-        price for price in fact.prices if price.from_ is None or price.from_ <= day
-    ]
+    # A price without a day holds from the beginning.
+    rates = [rate for rate in fact.prices if (rate.from_ or date.min) <= day]
     if not rates:
         return None
-    rate = max(rates, key=lambda price: price.from_ or date.min)
+    newest = max(rates, key=lambda rate: rate.from_ or date.min)
     return Price(
-        input=rate.input,
-        output=rate.output,
-        cached_input=rate.cached_input,
-        batch_input=rate.batch_input,
-        batch_output=rate.batch_output,
+        input=newest.input,
+        output=newest.output,
+        cached_input=newest.cached_input,
+        batch_input=newest.batch_input,
+        batch_output=newest.batch_output,
         context_tokens=fact.window,
         catalogue=f"the catalogue of {fact.dated}",
     )

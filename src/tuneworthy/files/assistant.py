@@ -61,8 +61,11 @@ def changed_values(before: Case, after: Case) -> dict[str, str]:
     """The values in which two cases differ, as the later case has them; empty for what it lacks."""
     old = stated_values(before)
     new = stated_values(after)
-    paths = dict.fromkeys([*new, *old])
-    return {path: new.get(path, "") for path in paths if new.get(path) != old.get(path)}
+    changed = {path: value for path, value in new.items() if old.get(path) != value}
+    for path in old:
+        if path not in new:
+            changed[path] = ""
+    return changed
 
 
 def keep_assistant_answers(
@@ -71,6 +74,12 @@ def keep_assistant_answers(
     """Write down what an assistant is about to change, by the key that it answers.
 
     This is written before the case file: if it fails, the case file holds none of these values.
+
+    Args:
+        case: The case, still as it was.
+        changed: The new values, by path.
+        quotes: The person's words for each answer, by its key.
+        digest: SHA-256 of the case file that the answers come into.
     """
     values: dict[str, dict[str, str]] = {key: {} for key in quotes}
     for path, value in changed.items():
@@ -79,18 +88,18 @@ def keep_assistant_answers(
         nearest = max(keys or quotes, key=len)
         values[nearest][path] = value
     now = datetime.now(UTC)
-    answers = [
-        AuthoredAnswer(
-            at=now,
-            by="assistant",
-            key=key,
-            quote=quotes[key],
-            digest=digest,
-            values=changed_there,
-        )
-        for key, changed_there in values.items()
-        if changed_there
-    ]
+    answers: list[AuthoredAnswer] = []
+    for key, own_values in values.items():
+        if own_values:
+            answer = AuthoredAnswer(
+                at=now,
+                by="assistant",
+                key=key,
+                quote=quotes[key],
+                digest=digest,
+                values=own_values,
+            )
+            answers.append(answer)
     _append(case, answers)
 
 
@@ -107,32 +116,38 @@ def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
 
     Each lists only the values that are still as the assistant wrote them.
     """
-    newest: dict[str, AuthoredAnswer] = {}
-    for answer in read_authored(case):
-        if answer.by == "assistant":
-            newest |= dict.fromkeys(answer.values, answer)
-        else:
-            newest = {
-                path: kept
-                for path, kept in newest.items()
-                if not overlaps(path, answer.key)
-            }
+    newest = _newest_unconfirmed(case)
     if not newest:
         return ()
     now = stated_values(case)
     # a row that a person inserts moves an assistant's row and confirms nothing
-    anywhere = {
-        (_shape(path), value) for path, value in now.items() if _shape(path) != path
-    }
+    in_lists = {(_shape(path), v) for path, v in now.items() if _shape(path) != path}
     waiting: dict[str, AuthoredAnswer] = {}
     for path, answer in newest.items():
         value = answer.values[path]
-        if now.get(path, "") == value or (value and (_shape(path), value) in anywhere):
-            values = {path: value}
-            if answer.key in waiting:
-                values = {**waiting[answer.key].values, **values}
-            waiting[answer.key] = answer.model_copy(update={"values": values})
+        was_moved = value != "" and (_shape(path), value) in in_lists
+        if now.get(path, "") != value and not was_moved:
+            continue  # a person changed it, so it is theirs
+        earlier = waiting.get(answer.key)
+        values = {} if earlier is None else earlier.values
+        waiting[answer.key] = answer.model_copy(
+            update={"values": {**values, path: value}}
+        )
     return tuple(waiting.values())
+
+
+def _newest_unconfirmed(case: Case) -> dict[str, AuthoredAnswer]:
+    """The last answer of an assistant that wrote each value, by path, without confirmed ones."""
+    newest: dict[str, AuthoredAnswer] = {}
+    for answer in read_authored(case):
+        if answer.by == "assistant":
+            for path in answer.values:
+                newest[path] = answer
+        else:
+            confirmed = [path for path in newest if overlaps(path, answer.key)]
+            for path in confirmed:
+                del newest[path]
+    return newest
 
 
 def _shape(path: str) -> str:
@@ -143,11 +158,11 @@ def _shape(path: str) -> str:
 def read_authored(case: Case) -> tuple[AuthoredAnswer, ...]:
     """Every record that was written down, the oldest first; a line that can't be read is left out."""
     path = _file(case)
-    answers: list[AuthoredAnswer] = []
     if path is None or not os.path.lexists(path):
         return ()
+    answers: list[AuthoredAnswer] = []
     for line in read_text(path, CASES_LIMIT).split("\n"):
-        with suppress(ValidationError):
+        with suppress(ValidationError):  # half a line that a crash left
             answers.append(AuthoredAnswer.model_validate_json(line))
     return tuple(answers)
 

@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,8 +32,8 @@ from tuneworthy.syntax.edit import K, Value, edit
 
 CASE_FILE = "case.yaml"
 PROMPT_ENDINGS = frozenset({".md", ".markdown", ".jinja", ".jinja2", ".j2", ".txt"})
-MOST_PROMPTS = 200
-MOST_COUNTED = 64 * MIB
+MOST_PROMPTS = 200  #: Files of an entry that are looked at.
+MOST_COUNTED = 64 * MIB  #: Bytes of files that are read at each decision.
 
 
 def case_path(source: str | Path) -> Path:
@@ -63,7 +62,8 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
 def read_with_digest(source: str | Path) -> Written:
     """Read a case together with the digest of the text it was read from."""
     path = case_path(source)
-    if path.parent == Path(source) and not os.path.lexists(path):
+    is_folder = path.parent == Path(source)
+    if is_folder and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {argument(path.parent)}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
     text = read_text(path, CASE_LIMIT)
@@ -114,50 +114,57 @@ def missing_entries(case: Case) -> dict[str, str]:
 
     Empty for a case without a folder.
     """
-    return {
-        name: value
-        for name, value in _entries(case)
-        if not _find_files(case, name, value)
-    }
+    entries = _entries(case)
+    return {name: v for name, v in entries if not _find_files(case, name, v)}
 
 
 def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     """The files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
     for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
-        for root in _find_files(case, name, value) if entry in entries else ():
-            every = partial(matching, "**/*") if entry == "documents" else Path.iterdir
-            within = islice(every(root), MOST_PROMPTS) if root.is_dir() else (root,)
-            own = (path for path in within if path == root or not path.is_symlink())
-            yield from ((entry, path) for path in own if path.is_file())
+        if entry not in entries:
+            continue
+        for root in _find_files(case, name, value):
+            if root.is_dir():
+                # Only documents may be in folders of their own.
+                inside = (
+                    matching("**/*", root) if entry == "documents" else root.iterdir()
+                )
+                # What was named may be a link; one inside a folder may lead out.
+                paths = [p for p in islice(inside, MOST_PROMPTS) if not p.is_symlink()]
+            else:
+                paths = [root]
+            for path in paths:
+                if path.is_file():
+                    yield entry, path
 
 
 def training_texts(case: Case) -> Iterator[str]:
     """The texts of the training files; none where they are too large to count at each decision."""
-    named = (
-        (name, value)
-        for name, value in _entries(case)
-        if name.startswith("data.training")
-    )
-    own = (_find_files(case, name, value) for name, value in named)
-    files = [path for paths in own for path in paths if path.suffix == ".jsonl"]
+    files: list[Path] = []
+    for name, value in _entries(case):
+        if name.startswith("data.training"):
+            paths = _find_files(case, name, value)
+            files += [path for path in paths if path.suffix == ".jsonl"]
     if sum(path.stat().st_size for path in files) <= MOST_COUNTED:
-        yield from (read_text(path, MOST_COUNTED) for path in files)
+        for path in files:
+            yield read_text(path, MOST_COUNTED)
 
 
 def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
     """The files that a path or a pattern finds; each of the first 200 has to lie inside the folder."""
     assert case.folder is not None  # only called with one
-    if not any(sign in pattern for sign in "*?["):
+    is_pattern = any(sign in pattern for sign in "*?[")
+    if not is_pattern:
         path = beside(case, name, pattern)
-        return [path] if path and os.path.exists(path) else []  # noqa: PTH110  # never raises
+        exists = path is not None and os.path.exists(path)  # noqa: PTH110  # never raises
+        return [path] if path is not None and exists else []
     try:
         paths = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
     except (OSError, ValueError):
+        what = f"{name} is not a pattern"
         fix = "write a pattern such as logs/*.jsonl"
-        raise CaseError(
-            f"{name} is not a pattern", where=case.where("data"), fix=fix
-        ) from None
+        raise CaseError(what, where=case.where("data"), fix=fix) from None
     _refuse_outside(case, paths, name)
     return paths
 
@@ -166,23 +173,29 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
     """The files that ``data`` names, each with the name of its entry; none without a case folder."""
     if case.folder is None:
         return
-    for listed in ("traces", "training"):
-        for number, path in enumerate(getattr(case.data, listed), start=1):
-            yield f"data.{listed}[{number}]", path
-    single = (
-        "trace_map",
-        "evaluation",
-        "prompts",
-        "glossary",
-        "voice",
-        "output_schema",
-        "tools",
-    )
-    for name in (*single, "documents", "examples", "preference_pairs"):
-        named: str | Holding | None = getattr(case.data, name)
-        path = named.path if isinstance(named, Holding) else named
+    for entry in ("traces", "training"):
+        for number, path in enumerate(getattr(case.data, entry), start=1):
+            yield f"data.{entry}[{number}]", path
+    for entry in _SINGLE_ENTRIES:
+        stated: str | Holding | None = getattr(case.data, entry)
+        path = stated.path if isinstance(stated, Holding) else stated
         if path is not None:
-            yield f"data.{name}", path
+            yield f"data.{entry}", path
+
+
+_SINGLE_ENTRIES = (
+    "trace_map",
+    "evaluation",
+    "prompts",
+    "glossary",
+    "voice",
+    "output_schema",
+    "tools",
+    "documents",
+    "examples",
+    "preference_pairs",
+)
+"""Entries of ``data`` that name one file or folder."""
 
 
 def beside(case: Case, name: str, value: str | None) -> Path | None:
@@ -199,19 +212,17 @@ def _refuse_outside(case: Case, paths: Iterable[Path], name: str) -> None:
     assert case.folder is not None  # only called with one
     try:
         folder = case.folder.resolve()
-        inside = all(path.resolve().is_relative_to(folder) for path in paths)
-    except (OSError, ValueError, RuntimeError):
-        inside = False
-    if not inside:
-        steps = re.findall(r"[^.\[\]]+", name)
-        places = [read_place(step) for step in steps]
-        keys = [
-            step if at is None else at - 1
-            for step, at in zip(steps, places, strict=True)
-        ]
-        where = case.where(*keys)
-        fix = "keep data inside the folder"
-        raise CaseError(f"{name} leads out of the case folder", where=where, fix=fix)
+        if all(path.resolve().is_relative_to(folder) for path in paths):
+            return
+    except (OSError, ValueError, RuntimeError):  # such as links in a circle
+        pass
+    # as in data.traces[2], whose place counts from 1
+    keys: list[str | int] = []
+    for step in re.findall(r"[^.\[\]]+", name):
+        place = read_place(step)
+        keys.append(step if place is None else place - 1)
+    what = f"{name} leads out of the case folder"
+    raise CaseError(what, where=case.where(*keys), fix="keep data inside the folder")
 
 
 # Answers written into a user's own YAML: comments, order and everything else stay.
@@ -228,11 +239,11 @@ def write_answers(
     the file has changed since it had the ``read_digest``.
     """
 
-    def changed(text: str, path: Path) -> str:
+    def with_answers(text: str, path: Path) -> str:
         case_from_text(text, path)  # what isn't a case is refused before it is touched
         return edit(text, answers, str(path))
 
-    return rewrite(source, changed, read_digest=read_digest)
+    return rewrite(source, with_answers, read_digest=read_digest)
 
 
 def rewrite(
@@ -252,16 +263,16 @@ def rewrite(
         raw = read_raw(path, CASE_LIMIT)
         text = raw.removeprefix(BOM)
         if read_digest is not None and text_digest(text) != read_digest:
+            what = "was changed by somebody else meanwhile"
             fix = "look at it again, then answer"
-            raise ConflictError(
-                "was changed by somebody else meanwhile", where=path, fix=fix
-            )
+            raise ConflictError(what, where=path, fix=fix)
         changed = change(text, path)
         case = case_from_text(changed, path)
         if check is not None:
             check(case)
         if changed != text:
-            write_over(path, raw[: len(raw) - len(text)] + changed)
+            mark = BOM if raw.startswith(BOM) else ""
+            write_over(path, mark + changed)
     return Written(case, changed, text_digest(changed), text)
 
 

@@ -30,16 +30,16 @@ from tuneworthy.words import listing, number, small_usd
 
 PROJECT_FILE = "tuneworthy.yaml"
 _OWN_FILE = "put it into your own file, ~/.config/tuneworthy/config.yaml"
-_MOST_MODELS = 50
+_MOST_MODELS = 50  #: Of a configuration.
 
 
 def _host(text: str) -> str:
+    """Check a host that a configuration lists."""
     try:
         return read_host(text)
     except CaseError:
-        raise wrong(
-            f'holds "{text[:80]}", which is not a host', "write llm.example.com"
-        ) from None
+        what = f'holds "{text[:80]}", which is not a host'
+        raise wrong(what, "write llm.example.com") from None
 
 
 def _model(value: Any) -> Any:
@@ -144,9 +144,9 @@ def find_upwards(name: str, folder: Path) -> Path | None:
     place = start
     while True:
         path = os.path.join(place, name)  # noqa: PTH118  # see above
-        if os.path.lexists(path) and (
-            place == start or not _is_everybodys(Path(place))
-        ):
+        # The folder itself was named by the user, so its files are meant.
+        exists = os.path.lexists(path)
+        if exists and (place == start or not _is_everybodys(Path(place))):
             return Path(path)
         above = os.path.dirname(place)  # noqa: PTH120  # see above
         if above == place:
@@ -155,10 +155,12 @@ def find_upwards(name: str, folder: Path) -> Path | None:
 
 
 def _is_everybodys(folder: Path) -> bool:
+    """Whether everybody may write into a folder, as its mode says; unreadable ones count, too."""
     try:
         mode = folder.stat().st_mode
     except OSError:
         return True
+    # The sticky bit marks folders that are shared on purpose, as /tmp is.
     return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
@@ -175,8 +177,9 @@ def _read(path: Path, kind: type[C]) -> C:
     return config
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # a list of cases reads the same file for each of them
 def _built(text: str, name: str, kind: type[C]) -> C:
+    """Read the text of a configuration; an empty file states nothing."""
     parsed = parse(text, name, InputError)
     data = {} if parsed.data is None else parsed.data
     config: C = build(kind, ParsedFile(data, parsed.name, parsed.lines), InputError)
@@ -192,8 +195,9 @@ class _Place(NamedTuple):
 
 def _places(folder: Path) -> list[_Place]:
     """The configurations that count for a case, in the order in which they are asked."""
-    places = []
-    if (path := find_project_file(folder)) is not None:
+    places: list[_Place] = []
+    path = find_project_file(folder)
+    if path is not None:
         shown = os.path.relpath(path, folder)
         places.append(_Place(_read(path, ProjectConfig), shown))
     own = config_path()
@@ -212,26 +216,28 @@ def with_defaults(case: Case) -> Case:
     used: list[DefaultValue] = []
     for place in _places(case.folder):
         rate = place.config.hourly_rate_usd
-        models = place.config.models
         if rate is not None and case.economics.hourly_rate_usd is None:
             economics = case.economics.model_copy(update={"hourly_rate_usd": rate})
             case = case.model_copy(update={"economics": economics})
-            text = number(rate.low)
-            if rate.high > rate.low:
-                text += f"-{number(rate.high)}"
-            used.append(_default("economics.hourly_rate_usd", text, place))
-        if models and not case.models:
-            whole = tuple(Model(id=m) if isinstance(m, str) else m for m in models)
-            case = case.model_copy(update={"models": whole})
-            names = listing([model.id for model in whole])
-            used.append(_default("models", names, place))
-    if used:
-        return case.with_origin(replace(case.origin, defaults=tuple(used)))
-    return case
+            path = "economics.hourly_rate_usd"
+            used.append(DefaultValue(path=path, value=_range(rate), file=place.file))
+        # A project names its models by their ids alone.
+        ids_or_models = place.config.models
+        if ids_or_models and not case.models:
+            models = [Model(id=m) if isinstance(m, str) else m for m in ids_or_models]
+            case = case.model_copy(update={"models": tuple(models)})
+            names = listing([model.id for model in models])
+            used.append(DefaultValue(path="models", value=names, file=place.file))
+    if not used:
+        return case
+    return case.with_origin(replace(case.origin, defaults=tuple(used)))
 
 
-def _default(path: str, value: str, place: _Place) -> DefaultValue:
-    return DefaultValue(path=path, value=value, file=place.file)
+def _range(rate: Quantity) -> str:
+    """A quantity as a case file has it: 80, or 80-120."""
+    if rate.high > rate.low:
+        return f"{number(rate.low)}-{number(rate.high)}"
+    return number(rate.low)
 
 
 def describe_defaults(path: Path) -> str:
@@ -243,9 +249,10 @@ def describe_defaults(path: Path) -> str:
 
 def defaults_text(folder: Path) -> str:
     """The texts of the files that supply a case's defaults; they tell whether a default changed."""
-    paths = [find_project_file(folder), config_path()]
-    there = (path for path in paths if path is not None and os.path.lexists(path))
-    return "\n".join(f"{path}\n{read_text(path, MIB, InputError)}" for path in there)
+    paths = (find_project_file(folder), config_path())
+    existing = [path for path in paths if path is not None and os.path.lexists(path)]
+    texts = [f"{path}\n{read_text(path, MIB, InputError)}" for path in existing]
+    return "\n".join(texts)
 
 
 class DefaultBudget(NamedTuple):
@@ -272,10 +279,9 @@ def find_budget(folder: Path) -> DefaultBudget:
         else:
             project = config.budget_usd
             project_file = file
-    if own is None and project is None:
-        return DefaultBudget(0.0, "")
     if own is None:
-        assert project is not None  # one of them is named
+        if project is None:
+            return DefaultBudget(0.0, "")
         amount = small_usd(project)
         fix = f"add --budget {number(project)} to spend it"
         return DefaultBudget(0.0, f"{project_file} names a budget of {amount}: {fix}")

@@ -26,8 +26,8 @@ Error = Callable[..., InputError]
 
 BOM = "\ufeff"
 
-#: The folder of computed results; it holds nothing of the user's own.
 OWN_FOLDER = ".tuneworthy"
+"""The folder of computed results; it holds nothing of the user's own."""
 
 _GITIGNORE = """\
 # By Tuneworthy. Texts of your users, answers of models and training rows stay out of git; what a
@@ -52,13 +52,12 @@ _GITIGNORE = """\
 
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it; a new ``.tuneworthy`` gets a file that git ignores it by."""
-    above = (folder, *folder.parents)
-    own = next((place for place in above if place.name == OWN_FOLDER), None)
-    is_new = own is not None and not os.path.lexists(own)
+    own = [place for place in (folder, *folder.parents) if place.name == OWN_FOLDER]
+    new = [place for place in own if not os.path.lexists(place)]
     folder.mkdir(parents=True, exist_ok=True)
-    if own is not None and is_new:
+    for place in new:
         with suppress(OSError):  # the file only helps git users
-            (own / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
+            (place / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
 
 
 def read_text(path: Path, limit: int, error: Error = CaseError) -> str:
@@ -77,22 +76,20 @@ def read_raw(path: Path, limit: int, error: Error = CaseError) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as caught:
         line = data[: caught.start].count(b"\n") + 1
-        raise error(
-            "is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8"
-        ) from None
+        where = f"{path}:{line}"
+        raise error("is not UTF-8", where=where, fix="save it as UTF-8") from None
 
 
 def read_bytes(path: Path, limit: int, error: Error = CaseError) -> bytes:
     """Read the bytes of a plain file; refuse anything, such as a pipe, that could keep us waiting."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
-        )
+        descriptor = os.open(path, flags)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise error("is not a file", where=path, fix="name a plain file")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                data = file.read(limit + 1)
+                data = file.read(limit + 1)  # one more shows that it is too large
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as caught:
@@ -118,10 +115,11 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
     with writing(path):
         if not force:
             refuse_existing(path, "use --force to replace it")
-        elif os.path.lexists(path) and not path.is_symlink() and not path.is_file():
-            raise OutputError(
-                "is not a plain file", where=path, fix="name another file"
-            )
+        # A link is replaced itself, whatever it leads to.
+        is_replaceable = path.is_symlink() or path.is_file()
+        if os.path.lexists(path) and not is_replaceable:
+            fix = "name another file"
+            raise OutputError("is not a plain file", where=path, fix=fix)
         make_folder(path.parent)
         _replace(path, text)
 
@@ -147,15 +145,23 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as problem:
-        number = getattr(problem, "errno", None)
-        # for a folder, the error of the first file says why
-        if isinstance(problem, shutil.Error):
-            number = int(re.findall(r"Errno (\d{1,4})", f"{problem} Errno 5")[0])
-        message = getattr(problem, "strerror", "")
-        reason = message or (os.strerror(number) if number else "not a usable name")
+        number = _error_number(problem)
+        reason = getattr(problem, "strerror", "")
+        if not reason:
+            reason = os.strerror(number) if number else "not a usable name"
         if number in (errno.ENOSPC, errno.EDQUOT):
             fix = "make room"
         raise OutputError(f"can't be written ({reason})", where=path, fix=fix) from None
+
+
+def _error_number(problem: Exception) -> int | None:
+    """The system's number of an error; None for one that isn't the system's."""
+    if isinstance(problem, shutil.Error):
+        # For a folder, only its text has the numbers, and the first file says why.
+        numbers = re.findall(r"Errno (\d{1,4})", str(problem))
+        return int(numbers[0]) if numbers else errno.EIO
+    number: int | None = getattr(problem, "errno", None)
+    return number
 
 
 @contextmanager
@@ -167,13 +173,14 @@ def made_whole(folder: Path) -> Iterator[Path]:
     """
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        name = tempfile.mkdtemp(
-            dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part"
-        )
-    place = Path(name)
+        # A name may have 255 bytes, and ours is longer than the folder's.
+        prefix = f".{folder.name[:40]}."
+        part = tempfile.mkdtemp(dir=folder.parent, prefix=prefix, suffix=".part")
+    place = Path(part)
     try:
         yield place
         with writing(folder):
+            # ``mkdtemp`` lets only the user in; a new folder has the usual rights.
             place.chmod(0o777 & ~_umask())
             refuse_existing(folder, "move it away")
             place.rename(folder)
@@ -203,17 +210,19 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
 
 def _replace(path: Path, text: str | bytes) -> None:
     """Put ``text`` at ``path`` in one step; a file that was there passes its mode on."""
-    mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"
-    )
+    mode = 0o666 & ~_umask()  # the usual rights of a new file
+    if path.is_file():
+        mode = stat.S_IMODE(path.stat().st_mode)
+    prefix = f".{path.name[:40]}."  # a name may have 255 bytes
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text if isinstance(text, bytes) else text.encode("utf-8"))
             file.flush()
+            # Else a loss of power could leave an empty file under the new name.
             os.fsync(file.fileno())
-        temporary.chmod(mode if mode is not None else 0o666 & ~_umask())
+        temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink()
@@ -221,6 +230,7 @@ def _replace(path: Path, text: str | bytes) -> None:
 
 
 def _umask() -> int:
+    """The rights that new files don't get. The system tells them only when they are set."""
     current = os.umask(0)
     os.umask(current)
     return current
@@ -247,27 +257,31 @@ def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
     """
     whole = Path(pattern)
     places: Iterable[str] = [whole.anchor or str(within or "")]
-    parts = whole.parts[1:] if whole.anchor else whole.parts
-    for part, following in zip(parts, (*parts[1:], None), strict=True):
-        if part != _ANY_DEPTH or following != _ANY_DEPTH:
-            places = _next(places, part, last=following is None)
+    parts = list(whole.parts[1:] if whole.anchor else whole.parts)
+    for number, part in enumerate(parts):
+        rest = parts[number + 1 :]
+        # Two signs for any number of folders mean the same as one.
+        if part == _ANY_DEPTH and rest[:1] == [_ANY_DEPTH]:
+            continue
+        places = _next(places, part, last=not rest)
     return map(Path, places)
 
 
 def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
     """The entries that fit the next part of a pattern, in all folders that fit the parts before."""
     seen: set[tuple[int, int]] = set()
-    waiting = [place for place in places if _new(place, seen)]
-    if not _SIGNS.search(part):
-        joined = (os.path.join(place, part) for place in waiting)  # noqa: PTH118  # as it was given
+    folders = [place for place in places if _new(place, seen)]
+    if part == _ANY_DEPTH:
+        yield from _anywhere(folders, seen, last=last)
+    elif not _SIGNS.search(part):
+        joined = (os.path.join(place, part) for place in folders)  # noqa: PTH118  # as it was given
         yield from filter(os.path.lexists, joined)
-    elif part != _ANY_DEPTH:
-        for place in waiting:
-            for entry in _entries(place, hidden=part.startswith(".")):
-                if fnmatch.fnmatch(entry.name, part) and (last or entry.is_dir()):
-                    yield _path(place, entry)
     else:
-        yield from _anywhere(waiting, seen, last=last)
+        for folder in folders:
+            for entry in _entries(folder, hidden=part.startswith(".")):
+                # Before the last part, only folders lead on.
+                if fnmatch.fnmatch(entry.name, part) and (last or entry.is_dir()):
+                    yield _path(folder, entry)
 
 
 def _anywhere(
@@ -279,10 +293,9 @@ def _anywhere(
         yield place
         for entry in _entries(place):
             path = _path(place, entry)
-            below = entry.is_dir(follow_symlinks=False)
             if last and not os.path.isdir(path):  # noqa: PTH112  # never raises
                 yield path
-            if below and _new(path, seen):
+            if entry.is_dir(follow_symlinks=False) and _new(path, seen):
                 waiting.append(path)
 
 
@@ -302,20 +315,22 @@ def _path(place: str, entry: os.DirEntry[str]) -> str:
 
 
 def _new(place: str, seen: set[tuple[int, int]]) -> bool:
-    """Whether this folder wasn't seen before, under whatever name."""
+    """Whether this folder wasn't seen before, under whatever name; it is now."""
     try:
         status = os.stat(place or ".")  # noqa: PTH116  # as above
     except OSError:
         return False
-    before = len(seen)
-    seen.add((status.st_dev, status.st_ino))
-    return len(seen) > before
+    device_and_file = (status.st_dev, status.st_ino)
+    if device_and_file in seen:
+        return False
+    seen.add(device_and_file)
+    return True
 
 
 # One writer at a time -----------------------------------------------------------------------------
 
-MOST_WAIT_S = 10.0
-_STEP_S = 0.005
+MOST_WAIT_S = 10.0  #: Seconds until a second writer gives up.
+_STEP_S = 0.005  #: Seconds between two tries; writing a case file takes about as long.
 
 
 @contextmanager
@@ -329,19 +344,21 @@ def alone(path: Path) -> Iterator[None]:
     the lock for ``MOST_WAIT_S``.
     """
     until = time.monotonic() + MOST_WAIT_S
-    with ExitStack() as held:
-        while not _holds_lock(path, held):
+    with ExitStack() as lock:
+        while not _holds_lock(path, lock):
             if time.monotonic() > until:
+                what = "is being written by somebody else"
                 fix = "try again when the other program is done"
-                raise CaseError(
-                    "is being written by somebody else", where=path, fix=fix
-                )
+                raise CaseError(what, where=path, fix=fix)
             time.sleep(_STEP_S)
         yield
 
 
-def _holds_lock(path: Path, held: ExitStack) -> bool:
-    """Whether we hold the lock of the file that stands there now, or no lock can be had there."""
+def _holds_lock(path: Path, lock: ExitStack) -> bool:
+    """Try to lock the file that stands there now; ``lock`` gives it free again.
+
+    True where we hold the lock, and where no lock can be had; False where somebody else holds it.
+    """
     if sys.platform == "win32":
         return True
     import fcntl  # not on every system
@@ -352,12 +369,14 @@ def _holds_lock(path: Path, held: ExitStack) -> bool:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ours = os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError as caught:
-        # otherwise files can't be locked there
-        ours = not isinstance(caught, BlockingIOError)
-    if ours:
-        held.callback(os.close, descriptor)
+        # It may have been replaced before we got the lock of the old one.
+        is_ours = os.path.samestat(os.fstat(descriptor), path.stat())
+    except BlockingIOError:  # somebody else holds it
+        is_ours = False
+    except OSError:  # files can't be locked there
+        is_ours = True
+    if is_ours:
+        lock.callback(os.close, descriptor)
     else:
         os.close(descriptor)
-    return ours
+    return is_ours

@@ -21,11 +21,11 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, matching, read_bytes, read_text
 from tuneworthy.model.case import Case
 
-MOST_FILES = 20_000
+MOST_FILES = 20_000  #: Documents of a case.
 MOST_BYTES = 32 * MIB  #: Of one file.
 MOST_CHARACTERS = 64 * MIB  #: Of all texts together.
 PDF_S = 60  #: Seconds that reading one PDF may take.
-_PDF_MEMORY = 1536 * MIB
+_PDF_MEMORY = 1536 * MIB  #: That reading one PDF may take.
 
 
 class TeamDocument(NamedTuple):
@@ -41,36 +41,41 @@ def read_documents(
     """Read the documents in a folder or a file, by name, and count the files of other kinds there."""
     root = beside(case, where, named)
     if root is None:
-        raise CaseError(
-            "has no folder", where=case.name, fix="keep the case in a folder"
-        )
+        fix = "keep the case in a folder"
+        raise CaseError("has no folder", where=case.name, fix=fix)
     if not os.path.lexists(root):
         raise CaseError("does not exist", where=root, fix="check the path")
-    entries = islice(
-        matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES
-    )
-    files = sorted(path for path in entries if path == root or path.is_file())
+    files = _files_below(root)
     usable = [path for path in files if path.suffix.casefold() in _READERS]
-    if not usable or len(usable) > MOST_FILES:
-        if usable:
-            what = f"holds more than {MOST_FILES:,} documents"
-        else:
-            what = "holds no document"
-        raise CaseError(what, where=root, fix=f"name a folder with some: {_KINDS}")
-    documents = []
-    left = MOST_CHARACTERS
+    fix = f"name a folder with some: {_KINDS}"
+    if not usable:
+        raise CaseError("holds no document", where=root, fix=fix)
+    if len(usable) > MOST_FILES:
+        what = f"holds more than {MOST_FILES:,} documents"
+        raise CaseError(what, where=root, fix=fix)
+    documents: list[TeamDocument] = []
+    characters = 0
     for path in usable:
+        # Refuses a link that leads out of the case folder.
         beside(case, where, str(path.relative_to(case.folder or path)))
         text = _READERS[path.suffix.casefold()](path)
-        left -= len(text)
-        if left < 0:
-            what = (
-                f"holds more than {MOST_CHARACTERS // MIB} million characters of text"
-            )
+        characters += len(text)
+        if characters > MOST_CHARACTERS:
+            millions = MOST_CHARACTERS // MIB
+            what = f"holds more than {millions} million characters of text"
             raise CaseError(what, where=root, fix="name a part of them")
         name = path.name if path == root else path.relative_to(root).as_posix()
         documents.append(TeamDocument(name, text))
     return tuple(documents), len(files) - len(usable)
+
+
+def _files_below(root: Path) -> list[Path]:
+    """The files below a folder, by name; a file itself."""
+    if not root.is_dir():
+        return [root]
+    # Files of other kinds count too, and a folder may hold any number of them.
+    entries = islice(matching("**/*", root), 10 * MOST_FILES)
+    return sorted(path for path in entries if path.is_file())
 
 
 def _plain(path: Path) -> str:
@@ -78,9 +83,11 @@ def _plain(path: Path) -> str:
 
 
 _UNSEEN = ("script", "style", "template", "!--")
+"""Elements whose content isn't shown, and the beginning of a comment."""
 _BLOCK = re.compile(
-    "/?(h[1-6r]|p|div|pre|table|section|article|[uo]l|(br|d[dlt]|li|t[dhr]))"
+    "/?(?:h[1-6r]|p|div|pre|table|section|article|[uo]l|(?P<line>br|d[dlt]|li|t[dhr]))"
 )
+"""A tag that begins or ends a block; ``line`` for one that only breaks the line."""
 _TAG = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|!--")
 
 
@@ -91,7 +98,7 @@ def html_text(source: str) -> str:
     """
     first, *parts = source.split("<")
     visible = [first]
-    unseen = ""
+    unseen = ""  # the element or comment that we are in, if it isn't shown
     for part in parts:
         tag, _, rest = part.partition(">")
         match = _TAG.match(tag)
@@ -127,12 +134,12 @@ def _break_before(name: str) -> str:
     block = _BLOCK.fullmatch(name)
     if block is None:
         return ""
-    if block[2]:  # a row, an item or a line break
+    if block["line"]:
         return "\n"
-    heading = re.fullmatch("h([1-6])", name)
+    heading = re.fullmatch("h(?P<level>[1-6])", name)
     if heading is None:
         return "\n\n"
-    signs = "#" * int(heading[1])
+    signs = "#" * int(heading["level"])
     return f"\n\n{signs} "
 
 
@@ -159,12 +166,9 @@ for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
 def _pdf(path: Path) -> str:
     """The text of a PDF, page by page; empty for scanned pages."""
     data = read_bytes(path, MOST_BYTES)
+    limits = {"MEMORY": _PDF_MEMORY, "SECONDS": PDF_S, "MOST": MOST_CHARACTERS}
     code = _PDF
-    for name, most in (
-        ("MEMORY", _PDF_MEMORY),
-        ("SECONDS", PDF_S),
-        ("MOST", MOST_CHARACTERS),
-    ):
+    for name, most in limits.items():
         code = re.sub(rf"\b{name}\b", str(most), code)
     what = "can't be read as a PDF"
     fix = "save its text beside it, and take it out"
@@ -176,9 +180,10 @@ def _pdf(path: Path) -> str:
             timeout=PDF_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as caught:
-        if isinstance(caught, subprocess.TimeoutExpired):
-            what = f"took more than {PDF_S} s to read"
+    except subprocess.TimeoutExpired:
+        what = f"took more than {PDF_S} s to read"
+        raise CaseError(what, where=path, fix=fix) from None
+    except OSError:
         raise CaseError(what, where=path, fix=fix) from None
     if b"No module named 'pypdf'" in done.stderr:
         what = "is a PDF, which needs pypdf"
@@ -188,9 +193,17 @@ def _pdf(path: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+def _html(path: Path) -> str:
+    return html_text(_plain(path))
+
+
 _READERS: dict[str, Callable[[Path], str]] = {
-    **dict.fromkeys((".md", ".markdown", ".txt"), _plain),
-    **dict.fromkeys((".html", ".htm"), lambda path: html_text(_plain(path))),
+    ".md": _plain,
+    ".markdown": _plain,
+    ".txt": _plain,
+    ".html": _html,
+    ".htm": _html,
     ".pdf": _pdf,
 }
+"""By the ending of a file, the function that reads its text."""
 _KINDS = ", ".join(_READERS)

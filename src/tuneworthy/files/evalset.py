@@ -30,24 +30,29 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
     """Read the cases of an evaluation set, in the order of the file; it may be a spreadsheet's CSV."""
     if path.suffix.casefold() in {".csv", ".tsv"}:
         return read_csv(path)
-    lines = _objects(path, strict_json, '{"id": …, "input": …}')
+    objects = _objects(path, strict_json, '{"id": …, "input": …}')
+    cases = ((line, _built(path, line, data)) for line, data in objects)
     fix = 'write a case a line: {"id": "1", "input": "…", "reference": "…"}'
-    return _different(path, ((n, _built(path, n, data)) for n, data in lines), fix)
+    return _different(path, cases, fix)
 
 
 def _objects(
     path: Path, decode: Callable[[str], Any], form: str
 ) -> Iterator[tuple[int, Any]]:
-    """The object of each line that isn't empty, with the number of the line."""
-    lines = enumerate(read_text(path, EVALSET_LIMIT).split("\n"), start=1)
-    for number, line in ((number, line) for number, line in lines if line.strip()):
+    """The object of each line that isn't empty, with the number of the line.
+
+    ``form`` is an object as it should be, for errors.
+    """
+    lines = read_text(path, EVALSET_LIMIT).split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         where = f"{path}:{number}"
         try:
             data = decode(line)
         except (ValueError, RecursionError):
-            raise CaseError(
-                "is not JSON", where=where, fix="write one object a line"
-            ) from None
+            fix = "write one object a line"
+            raise CaseError("is not JSON", where=where, fix=fix) from None
         if not isinstance(data, dict):
             raise CaseError("is not an object", where=where, fix=f"write {form}")
         yield number, data
@@ -66,18 +71,21 @@ _SAME = {
 
 def _ours(names: Iterable[str]) -> dict[str, str]:
     """Match other tools' field names to our names, where the file doesn't use our name itself."""
-    there = {
-        "_".join(name.strip().casefold().replace("-", " ").split()): name
-        for name in names
-    }
+    by_plain_name = {_plain_name(name): name for name in names}
     renamed: dict[str, str] = {}
-    for ours, others in _SAME.items():
-        theirs = next((there[name] for name in others.split() if name in there), None)
-        if ours not in there and theirs is not None:
-            renamed[theirs] = ours
-    if "messages" in there:
-        renamed = {theirs: ours for theirs, ours in renamed.items() if ours != "input"}
+    for ours, usual in _SAME.items():
+        # Messages say what is asked, and then another field is no second input.
+        if ours in by_plain_name or (ours == "input" and "messages" in by_plain_name):
+            continue
+        theirs = [by_plain_name[n] for n in usual.split() if n in by_plain_name]
+        if theirs:
+            renamed[theirs[0]] = ours
     return renamed
+
+
+def _plain_name(name: str) -> str:
+    """A field's name in small letters with low lines: ``Expected-Output`` is ``expected_output``."""
+    return "_".join(name.strip().casefold().replace("-", " ").split())
 
 
 def _with_our_names(data: dict[str, Any]) -> dict[str, Any]:
@@ -87,18 +95,25 @@ def _with_our_names(data: dict[str, Any]) -> dict[str, Any]:
     contexts = data.get("contexts")
     if isinstance(contexts, str):
         contexts = [contexts]
-    if isinstance(contexts, list) and any(isinstance(each, str) for each in contexts):
-        data["contexts"] = [
-            {"id": str(n), "text": each} if isinstance(each, str) else each
-            for n, each in enumerate(contexts, start=1)
-        ]
+    if isinstance(contexts, list):
+        passages = enumerate(contexts, start=1)
+        data["contexts"] = [_passage(number, each) for number, each in passages]
     return data
 
 
+def _passage(number: int, passage: Any) -> Any:
+    """A passage that is a plain text, with its number as its id; any other as it is."""
+    if isinstance(passage, str):
+        return {"id": str(number), "text": passage}
+    return passage
+
+
 def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
+    """A case from the object on a line. A number may be its id, and true or false may not."""
     data = _with_our_names(data)
-    if isinstance(data.get("id"), int | float) and not isinstance(data["id"], bool):
-        data["id"] = str(data["id"])
+    id_ = data.get("id")
+    if isinstance(id_, int | float) and not isinstance(id_, bool):
+        data["id"] = str(id_)
     return build(EvalCase, ParsedFile(data, str(path), {(): line}))
 
 
@@ -123,14 +138,14 @@ def strict_json(text: str) -> Any:
     Raises a ``ValueError`` for these and for text that isn't JSON, and a ``RecursionError`` for
     text that is nested too deeply.
     """
-    return json.loads(
-        text, parse_constant=_parse_finite_number, parse_float=_parse_finite_number
-    )
+    finite = _parse_finite_number
+    return json.loads(text, parse_constant=finite, parse_float=finite)
 
 
 def _parse_finite_number(text: str) -> float:
     """Read a number that can be written again; an infinite number couldn't."""
-    if not math.isfinite(number := float(text)):
+    number = float(text)
+    if not math.isfinite(number):
         raise ValueError(f"{text} is not JSON")
     return number
 
@@ -168,10 +183,10 @@ def split_of(case: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Spl
     """
     if case.split is not None:
         return case.split
-    digest = hashlib.sha256(
-        f"{seed} {case.cluster}".encode("utf-8", "surrogatepass")
-    ).digest()
-    drawn = int.from_bytes(digest[:8], "big") / 2**64
+    # A text from JSON may hold half a character, which UTF-8 refuses without this word.
+    name = f"{seed} {case.cluster}".encode("utf-8", "surrogatepass")
+    # The first eight bytes of a hash are a whole number that is uniform below 2 to the 64.
+    drawn = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") / 2**64
     return "report" if drawn < report_share else "select"
 
 
@@ -180,15 +195,22 @@ def parted(
 ) -> tuple[tuple[EvalCase, ...], tuple[EvalCase, ...]]:
     """Split cases into those to select on and those to report on; no conversation is in both.
 
-    If any case of a conversation says which part it belongs to, the whole conversation goes there.
+    If any case of a conversation says which part it belongs to, the whole conversation goes there;
+    the first such case counts.
     """
-    marked = {
-        case.cluster: case.split for case in reversed(cases) if case.split is not None
-    }
-    sides: dict[Split, list[EvalCase]] = {"select": [], "report": []}
+    stated: dict[str, Split] = {}
     for case in cases:
-        sides[marked.get(case.cluster) or split_of(case, seed=seed)].append(case)
-    return tuple(sides["select"]), tuple(sides["report"])
+        if case.split is not None:
+            stated.setdefault(case.cluster, case.split)
+    select: list[EvalCase] = []
+    report: list[EvalCase] = []
+    for case in cases:
+        split = stated.get(case.cluster) or split_of(case, seed=seed)
+        if split == "select":
+            select.append(case)
+        else:
+            report.append(case)
+    return tuple(select), tuple(report)
 
 
 # Evaluation sets as CSV, for a spreadsheet.
@@ -211,17 +233,18 @@ def csv_text(cases: Iterable[EvalCase]) -> str:
     writer.writerow((*TEXTS, *JSONS))
     for case in cases:
         row = case_values(case)
-        if not isinstance(row.get("reference", ""), str) or row.get("reference") == "":
+        reference = row.get("reference")
+        # An empty text stands as JSON, too: an empty cell means that there is none.
+        if "reference" in row and (not isinstance(reference, str) or not reference):
             row["reference_json"] = row.pop("reference")
-        texts = [guarded(str(row.get(name, ""))) for name in TEXTS]
-        jsons = [
-            guarded(_json_on_a_line(row[name])) if name in row else "" for name in JSONS
-        ]
-        writer.writerow([*texts, *jsons])
+        texts = [str(row.get(name, "")) for name in TEXTS]
+        jsons = [_json_on_a_line(row[n]) if n in row else "" for n in JSONS]
+        writer.writerow([guarded(cell) for cell in (*texts, *jsons)])
     return out.getvalue()
 
 
 def guarded(text: str) -> str:
+    """A text that no spreadsheet runs as a formula: one that looks like it gets an apostrophe."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
@@ -244,30 +267,28 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
     names, rows = _table(path)
     renamed = _ours(names)
     names = [renamed.get(name, name) for name in names]
-    if not {"input", "messages"} & set(names):
+    if "input" not in names and "messages" not in names:
+        fix = "write input, reference"
         if names:
             fix = did_you_mean(names[0], (*TEXTS, *JSONS))
-        else:
-            fix = "write input, reference"
-        columns = ", ".join(names)[:120]
-        raise CaseError(
-            f"has no input: its columns are {columns}", where=f"{path}:1", fix=fix
-        )
-    cases = (
-        (line, _case(names, row, number, f"{path}:{line}"))
-        for number, (line, row) in enumerate(rows, start=1)
-    )
+        what = f"has no input: its columns are {', '.join(names)[:120]}"
+        raise CaseError(what, where=f"{path}:1", fix=fix)
+    numbered = enumerate(rows, start=1)
+    cases = ((ln, _case(names, row, n, f"{path}:{ln}")) for n, (ln, row) in numbered)
     return _different(path, cases, "write a row for each case")
 
 
 def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The names in the heading of a CSV, and its rows, each with the line that it ends on."""
     text = read_text(path, EVALSET_LIMIT)
-    csv.field_size_limit(EVALSET_LIMIT)
-    head, *_ = text.split("\n", 1)
-    sign = max(",;\t", key=head.count)
+    csv.field_size_limit(EVALSET_LIMIT)  # a cell may be as large as the file
+    first_line = text.partition("\n")[0]
+    sign = max(",;\t", key=first_line.count)
     rows = _filled_rows(text, sign, path)
-    _, heading = next(rows, (0, [""]))
+    first = next(rows, None)
+    if first is None:
+        return [""], rows
+    _, heading = first
     return [name.strip().lower() for name in heading], rows
 
 
@@ -287,29 +308,37 @@ def _filled_rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[s
 def _case(
     names: Sequence[str], row: Sequence[str], number: int, where: str
 ) -> EvalCase:
-    """Read one row of a CSV as a case."""
-    if len(row) > len(names):
-        raise CaseError(
-            "has more cells than the heading", where=where, fix="quote its commas"
-        )
-    cells = {
-        name: _drop_formula_guard(cell)
-        for name, cell in zip(names, row, strict=False)
-        if name in TEXTS or name in JSONS
-    }
-    data = {
-        n: _value(n, cell, where) if n in JSONS else cell
-        for n, cell in cells.items()
-        if cell
-    }
+    """Read one row of a CSV as a case; ``number`` is its id where it has none."""
+    _refuse_more_cells(names, row, where)
+    cells = _cells_by_name(names, row)
+    data: dict[str, Any] = {}
+    for name, cell in cells.items():
+        if cell and name in JSONS:
+            data[name] = _value(name, cell, where)
+        elif cell and name in TEXTS:
+            data[name] = cell
     if "reference_json" in data:
         data["reference"] = data.pop("reference_json")
     if not data.get("messages"):
+        # an empty one, so that the error says that it is missing
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
     case = build(EvalCase, ParsedFile(data, where))
     case_values(case, where)  # the error for what can't be written again names its line
     return case
+
+
+def _refuse_more_cells(names: Sequence[str], row: Sequence[str], where: str) -> None:
+    """Refuse a row that is longer than the heading: a comma in a text parted it."""
+    if len(row) > len(names):
+        what = "has more cells than the heading"
+        raise CaseError(what, where=where, fix="quote its commas")
+
+
+def _cells_by_name(names: Sequence[str], row: Sequence[str]) -> dict[str, str]:
+    """The texts in a row by column. A row may be shorter than the heading."""
+    pairs = zip(names, row, strict=False)
+    return {name: _drop_formula_guard(cell) for name, cell in pairs}
 
 
 def _value(name: str, cell: str, where: str) -> Any:
@@ -349,8 +378,6 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
     A missing cell is empty. A JSON value that isn't a text is written as JSON.
 
-    A cell that is missing is empty; a value of JSON that is no text is written as JSON.
-
     Raises:
         CaseError: If a line can't be read.
     """
@@ -360,18 +387,8 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         return
     names, rows = _table(path)
     for line, row in rows:
-        if len(row) > len(names):
-            fix = "quote its commas"
-            raise CaseError(
-                "has more cells than the heading", where=f"{path}:{line}", fix=fix
-            )
-        yield (
-            line,
-            {
-                name: _drop_formula_guard(cell)
-                for name, cell in zip(names, row, strict=False)
-            },
-        )
+        _refuse_more_cells(names, row, f"{path}:{line}")
+        yield line, _cells_by_name(names, row)
 
 
 def _cell_text(value: Any) -> str:
@@ -400,31 +417,42 @@ def read_examples(path: Path) -> tuple[EvalCase, ...]:
 
 def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:
     """Read one line as an example; None where its answer isn't text."""
-    for asked, answered in _PAIRS:
-        if "reference" not in data and asked in data and answered in data:
-            data = {"input": data[asked], "reference": data[answered]}
-    if "reference" not in data and isinstance(data.get("messages"), list):
-        data = _turns(data["messages"], f"{path}:{line}")
-        if not data:
+    example = data
+    if "reference" not in data:
+        example = _pair_in(data) or data
+    if "reference" not in example and isinstance(data.get("messages"), list):
+        example = _turns(data["messages"], f"{path}:{line}")
+        if not example:
             return None
-    return _built(path, line, {"id": f"line {line}", **data})
+    return _built(path, line, {"id": f"line {line}", **example})
+
+
+def _pair_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked and what is answered, under any of the usual names for both; {} without these."""
+    for question, answer in _PAIRS:
+        if question in data and answer in data:
+            return {"input": data[question], "reference": data[answer]}
+    return {}
 
 
 def _turns(messages: list[Any], where: str) -> dict[str, Any]:
     """Split a conversation into what is asked and what is answered; empty where that isn't text."""
-    if not all(
-        isinstance(m, dict) and isinstance(m.get("role"), str) for m in messages
-    ):
-        fix = 'write {"role": "user", "content": "…"}'
-        raise CaseError("has a message without a role", where=where, fix=fix)
-    texts = [m for m in messages if isinstance(m.get("content"), str)]
-    both = ("user", "assistant")
-    before = [
-        {"role": m["role"], "content": m["content"]}
-        for m in texts[:-1]
-        if m["role"] in both
-    ]
-    asked = any(m["role"] == "user" for m in before)
-    if not asked or texts[-1] is not messages[-1] or texts[-1]["role"] != "assistant":
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            what = "has a message without a role"
+            fix = 'write {"role": "user", "content": "…"}'
+            raise CaseError(what, where=where, fix=fix)
+    if not messages:
         return {}
-    return {"messages": before, "reference": texts[-1]["content"]}
+    *before, answer = messages
+    if answer["role"] != "assistant" or not isinstance(answer.get("content"), str):
+        return {}
+    turns: list[dict[str, str]] = []
+    for message in before:
+        # A system prompt and the outputs of tools are no part of what is asked.
+        is_text = isinstance(message.get("content"), str)
+        if is_text and message["role"] in ("user", "assistant"):
+            turns.append({"role": message["role"], "content": message["content"]})
+    if not any(turn["role"] == "user" for turn in turns):
+        return {}
+    return {"messages": turns, "reference": answer["content"]}

@@ -31,14 +31,15 @@ from tuneworthy.syntax.document import ParsedFile, build, parse
 
 AVOID = "avoid.txt"  #: File of a voice folder with phrases the brand never uses, one a line.
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
-_MOST_FILES = 1000
-_MOST_STEPS = 8  # prompts before the last one of a chain
+_MOST_FILES = 1000  #: Samples of a voice folder.
+_MOST_STEPS = 8  #: Prompts before the last one of a chain.
 _MOST_TERMS = 10_000
 # bytes of all terms, or of avoid.txt; more would take minutes to prepare
-_MOST_WORDS = 20_000
-_WORDS_BYTES = 400_000
-_VOICE_BYTES = 8 * MIB
-_WORD_BYTES = 200  # of one word or phrase: every letter takes room among the patterns
+_MOST_WORDS = 20_000  #: Words and phrases of all terms, or of avoid.txt,
+_WORDS_BYTES = 400_000  #: and their bytes; more would take minutes to prepare.
+_VOICE_BYTES = 8 * MIB  #: Of all samples of a voice.
+_WORD_BYTES = 200
+"""Bytes of one word or phrase, as every letter takes room among the patterns."""
 
 
 class _Terms(Record):
@@ -66,48 +67,49 @@ def _existing_file(case: Case, entry: str) -> Path | None:
 
 
 def _glossary(case: Case) -> tuple[Term, ...] | None:
-    """Read the terms: a list of them, or a list under the key ``terms``."""
+    """Read the terms of a case, and refuse words that can't all be searched for; None for no file."""
     path = _existing_file(case, "glossary")
     if path is None:
         return None
-    document = parse(read_text(path, MIB), str(path))
-    listed = document.data
-    lines = document.lines
-    if isinstance(listed, dict) and set(listed) == {"terms"}:
-        listed = listed["terms"]
-    else:
-        lines = {("terms", *key): line for key, line in lines.items()}
-    if not isinstance(listed, list):
-        fix = "write a list of {term: …, forbidden: […]}"
-        raise CaseError("is not a list of terms", where=path, fix=fix)
-    if len(listed) > _MOST_TERMS:
-        raise CaseError(
-            f"holds more than {_MOST_TERMS:,} terms", where=path, fix="split it"
-        )
-    whole = ParsedFile({"terms": listed}, str(path), lines)
-    terms = build(_Terms, whole).terms
-    words = list[str]()
+    document = _listed_terms(parse(read_text(path, MIB), str(path)), path)
+    terms = build(_Terms, document).terms
+    words: list[str] = []
     for n, term in enumerate(terms):
-        own = (term.term, *term.forbidden, *term.due_when)
-        _short(own, whole.where(("terms", n)))
-        words += own
-    _few(words, path)
+        own_words = (term.term, *term.forbidden, *term.due_when)
+        _refuse_long(own_words, document.where(("terms", n)))
+        words += own_words
+    _refuse_many(words, path)
     return terms
 
 
-def _short(words: Iterable[str], where: str) -> None:
+def _listed_terms(document: ParsedFile, path: Path) -> ParsedFile:
+    """The list of terms under the key ``terms``; a file may also be the list itself."""
+    terms = document.data
+    lines = document.lines
+    if isinstance(terms, dict) and set(terms) == {"terms"}:
+        terms = terms["terms"]
+    else:
+        lines = {("terms", *key): line for key, line in lines.items()}
+    if not isinstance(terms, list):
+        fix = "write a list of {term: …, forbidden: […]}"
+        raise CaseError("is not a list of terms", where=path, fix=fix)
+    if len(terms) > _MOST_TERMS:
+        what = f"holds more than {_MOST_TERMS:,} terms"
+        raise CaseError(what, where=path, fix="split it")
+    return ParsedFile({"terms": terms}, str(path), lines)
+
+
+def _refuse_long(words: Iterable[str], where: str) -> None:
     """Refuse a word or phrase that is too long to be searched for."""
     if any(len(as_bytes(word)) > _WORD_BYTES for word in words):
         what = f"holds a word or phrase of more than {_WORD_BYTES} bytes"
         raise CaseError(what, where=where, fix="shorten it, or leave it out")
 
 
-def _few(words: Sequence[str], path: Path) -> None:
+def _refuse_many(words: Sequence[str], path: Path) -> None:
     """Refuse a list with more words or phrases than can be searched for together."""
-    if (
-        len(words) > _MOST_WORDS
-        or sum(len(as_bytes(word)) for word in words) > _WORDS_BYTES
-    ):
+    size = sum(len(as_bytes(word)) for word in words)
+    if len(words) > _MOST_WORDS or size > _WORDS_BYTES:
         what = f"holds more than {_MOST_WORDS:,} words and phrases, or {_WORDS_BYTES:,} bytes of them"
         raise CaseError(what, where=path, fix="keep those that matter most")
 
@@ -117,44 +119,45 @@ def _voice(case: Case) -> VoiceSamples | None:
     folder = _existing_file(case, "voice")
     if folder is None:
         return None
-    if not folder.is_dir():
+    if not folder.is_dir():  # a single sample
         return VoiceSamples(samples=(read_text(folder, MIB),))
     avoid = folder / AVOID
-    samples = []
-    left = _VOICE_BYTES
+    samples: list[str] = []
+    size = 0
     for path in _list_text_files(folder):
+        # Refuses a link that leads out of the case folder.
         beside(case, "data.voice", str(path.relative_to(case.folder or folder)))
-        if path != avoid and (text := read_text(path, MIB)).strip():
+        text = "" if path == avoid else read_text(path, MIB)
+        if text.strip():
             samples.append(text)
-            left -= len(text)
-        if left < 0:
+            size += len(text)
+        if size > _VOICE_BYTES:
             what = f"holds more than {_VOICE_BYTES // MIB} MiB of text"
             raise CaseError(what, where=folder, fix="keep the samples that sound best")
-    return VoiceSamples(
-        samples=tuple(samples),
-        avoid=_read_phrases_to_avoid(avoid) if avoid.is_file() else (),
-    )
+    phrases = _read_phrases_to_avoid(avoid) if avoid.is_file() else ()
+    return VoiceSamples(samples=tuple(samples), avoid=phrases)
 
 
 def _read_phrases_to_avoid(path: Path) -> Strings:
     """Read the phrases to avoid, one a line; a phrase that stands there twice counts once."""
-    phrases = [line.strip() for line in read_text(path, MIB).splitlines()]
-    for number, phrase in enumerate(phrases, start=1):
-        _short((phrase,), f"{path}:{number}")
-    distinct = tuple(dict.fromkeys(filter(None, phrases)))
-    _few(distinct, path)
-    return distinct
+    phrases: list[str] = []
+    known: set[str] = set()
+    for number, line in enumerate(read_text(path, MIB).splitlines(), start=1):
+        phrase = line.strip()
+        _refuse_long((phrase,), f"{path}:{number}")
+        if phrase and phrase not in known:
+            known.add(phrase)
+            phrases.append(phrase)
+    _refuse_many(phrases, path)
+    return tuple(phrases)
 
 
 def _list_text_files(folder: Path) -> list[Path]:
     """The text files of a folder, by name."""
     try:
-        kept = (
-            p
-            for p in folder.iterdir()
-            if p.suffix.casefold() in _TEXT_ENDINGS and p.is_file()
-        )
-        files = list(islice(kept, _MOST_FILES + 1))
+        texts = (p for p in folder.iterdir() if p.suffix.casefold() in _TEXT_ENDINGS)
+        # One more shows that there are too many.
+        files = list(islice((p for p in texts if p.is_file()), _MOST_FILES + 1))
     except OSError:
         raise CaseError("can't be read", where=folder, fix="check the path") from None
     if len(files) > _MOST_FILES:
@@ -172,10 +175,9 @@ def _schema(case: Case) -> dict[str, Any] | None:
     try:
         schema = json.loads(text)
     except json.JSONDecodeError as caught:
+        what = f"isn't JSON: {caught.msg}"
         where = f"{path}:{caught.lineno}"
-        raise CaseError(
-            f"isn't JSON: {caught.msg}", where=where, fix="fix the file"
-        ) from None
+        raise CaseError(what, where=where, fix="fix the file") from None
     except (RecursionError, ValueError):
         raise CaseError("is nested too deeply", where=path, fix="flatten it") from None
     if not isinstance(schema, dict):
@@ -185,12 +187,20 @@ def _schema(case: Case) -> dict[str, Any] | None:
 
 # Prompt variants: front matter and two templates a file.
 
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_PART = re.compile(r"^#[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_FRONT = re.compile(
+    r"\A---[ \t]*\n(?P<lines>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
+)
+"""Settings at the beginning of a file, between two lines of hyphens."""
+_PART = re.compile(
+    r"^#[ \t]+(?P<name>system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
+"""The heading of a template."""
 _VARIABLE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
-_OTHER = re.compile(r"\{[%#]|\{\{")
-#: The variables that a template may name.
+_OTHER = re.compile(
+    r"\{[%#]|\{\{"
+)  #: The beginning of whatever else a template language has.
 VARIABLES = ("input", "contexts", "examples", "previous")
+"""The variables that a template may name."""
 
 
 def names(variant: PromptVariant) -> frozenset[str]:
@@ -221,8 +231,9 @@ def _variants(case: Case) -> Iterator[tuple[PromptVariant, Path]]:
         yield prompt_from(read_text(path, MIB), path), path
     for path in search_files(case):
         for variant in read_search(path):
-            for text in (variant.system, variant.user):
-                _check(text, path, 0)
+            # These templates stand on no line of their file.
+            _check(variant.system, path, 0)
+            _check(variant.user, path, 0)
             yield variant, path
 
 
@@ -235,11 +246,10 @@ def prompt_wordings(case: Case) -> tuple[PromptWording, ...]:
         variants = read_prompts(case)
     except CaseError:
         return ()
-    wordings = []
+    wordings: list[PromptWording] = []
     for variant in variants:
-        pieces = tuple(
-            " ".join(piece.split()) for piece in _pieces(variant.system)[::2]
-        )
+        texts = _pieces(variant.system)[::2]  # every second is a variable's name
+        pieces = tuple(" ".join(text.split()) for text in texts)
         if any(pieces) and variant.after is None:
             wordings.append(PromptWording(variant.name, pieces))
     return tuple(wordings)
@@ -250,11 +260,12 @@ def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> St
     before: list[str] = []
     while variant.after is not None:
         if variant.after not in prompts or len(before) == _MOST_STEPS:
-            what = f'prompt "{variant.name[:60]}" goes on from "{variant.after[:60]}", which '
-            what += "goes on without an end" if before else "isn't there"
-            raise CaseError(
-                what, where="data.prompts", fix="name a prompt that comes before it"
-            )
+            # A chain that is broken or leads in a circle.
+            end = "goes on without an end" if before else "isn't there"
+            goes_on = f'goes on from "{variant.after[:60]}", which {end}'
+            what = f'prompt "{variant.name[:60]}" {goes_on}'
+            fix = "name a prompt that comes before it"
+            raise CaseError(what, where="data.prompts", fix=fix)
         variant = prompts[variant.after]
         before.insert(0, variant.name)
     return tuple(before)
@@ -263,34 +274,41 @@ def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> St
 def prompt_from(text: str, path: Path) -> PromptVariant:
     """Read a prompt from its text; a text without ``# system`` and ``# user`` is a system prompt."""
     text = text.replace("\r\n", "\n")
-    head = _FRONT.match(text)
-    if head is None and text.startswith("---\n"):
+    front = _FRONT.match(text)
+    if front is None and text.startswith("---\n"):
+        what = "has front matter without an end"
         fix = "end it with a line of three hyphens"
-        raise CaseError("has front matter without an end", where=f"{path}:1", fix=fix)
+        raise CaseError(what, where=f"{path}:1", fix=fix)
     # a line more before it, so that errors name the line of the file
-    document = parse(f"\n{head[1]}" if head else "", str(path))
-    front = {} if document.data is None else document.data
-    if not isinstance(front, dict):
-        what = "has front matter that is not a mapping"
-        raise CaseError(what, where=f"{path}:2", fix="write name: …")
-    for name in ("system", "user"):
-        if name in front:
-            fix = f"write it in the body, under # {name}"
-            line = document.lines.get((name,), 2)
-            raise CaseError(
-                f"gives {name} in its front matter", where=f"{path}:{line}", fix=fix
-            )
-    body = text[head.end() :] if head else text
+    settings = parse(f"\n{front['lines']}" if front else "", str(path))
+    stated = _stated_settings(settings, path)
+    body = text[front.end() :] if front else text
     _check(body, path, text.count("\n") - body.count("\n"))
-    data = {"name": path.stem, **front, **_split_by_heading(body, path)}
-    variant = build(PromptVariant, ParsedFile(data, str(path), document.lines))
-    if ("previous" in names(variant)) != (variant.after is not None):
+    data = {"name": path.stem, **stated, **_split_by_heading(body, path)}
+    variant = build(PromptVariant, ParsedFile(data, str(path), settings.lines))
+    used = names(variant)
+    if ("previous" in used) != (variant.after is not None):
         fix = "write after: NAME in its front matter, and {{ previous }} where its answer belongs"
         raise CaseError("is only half of a chain", where=path, fix=fix)
-    if names(variant).isdisjoint(("input", "previous")):
+    if used.isdisjoint(("input", "previous")):
         fix = "put {{ input }} where the case's input belongs"
         raise CaseError("never shows the input", where=path, fix=fix)
     return variant
+
+
+def _stated_settings(settings: ParsedFile, path: Path) -> dict[str, Any]:
+    """The settings in the front matter, which holds no template; {} for an empty one."""
+    stated = {} if settings.data is None else settings.data
+    if not isinstance(stated, dict):
+        what = "has front matter that is not a mapping"
+        raise CaseError(what, where=f"{path}:2", fix="write name: …")
+    for name in ("system", "user"):
+        if name in stated:
+            what = f"gives {name} in its front matter"
+            where = f"{path}:{settings.lines.get((name,), 2)}"
+            fix = f"write it in the body, under # {name}"
+            raise CaseError(what, where=where, fix=fix)
+    return stated
 
 
 def prompt_text(variant: PromptVariant) -> str:
@@ -299,13 +317,14 @@ def prompt_text(variant: PromptVariant) -> str:
     Two kinds of templates are read back differently: one with a line that is a heading of such a
     file, and one with blanks at its ends.
     """
-    meta = variant.model_dump(
+    settings = variant.model_dump(
         mode="json", by_alias=True, exclude={"system", "user"}, exclude_defaults=True
     )
-    head = "\n".join(
-        f"{key}: {json.dumps(item, ensure_ascii=False)}" for key, item in meta.items()
-    )
-    return f"---\n{head}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
+    lines: list[str] = []
+    for key, value in settings.items():
+        lines.append(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+    front = "\n".join(lines)
+    return f"---\n{front}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
 
 
 def _split_by_heading(body: str, path: Path) -> dict[str, str]:
@@ -313,37 +332,35 @@ def _split_by_heading(body: str, path: Path) -> dict[str, str]:
     heads = list(_PART.finditer(body))
     if not heads:
         return {"system": body.strip()}
-    names_once = {head[1].lower() for head in heads}
     before = body[: heads[0].start()].strip()
-    if len(names_once) < len(heads) or before:
+    parts: dict[str, str] = {}
+    ends = [*(head.start() for head in heads[1:]), len(body)]
+    for head, end in zip(heads, ends, strict=True):
+        parts[head["name"].lower()] = body[head.end() : end].strip()
+    if len(parts) < len(heads) or before:
         what = "has text that belongs to no part, or a part twice"
         fix = "write one part under # system and one under # user, and nothing before them"
         raise CaseError(what, where=path, fix=fix)
-    ends = [*(head.start() for head in heads[1:]), len(body)]
-    return {
-        head[1].lower(): body[head.end() : end].strip()
-        for head, end in zip(heads, ends, strict=True)
-    }
+    return parts
 
 
-def _check(body: str, path: Path, above: int) -> None:
-    """Refuse anything but the three variables: a template is text from a stranger and no program."""
-    listed = ", ".join(f"{{{{ {name} }}}}" for name in VARIABLES)
-    for number, line in enumerate(body.split("\n"), start=above + 1):
-        other = sorted(set(_VARIABLE.findall(line)) - set(VARIABLES))
-        if other or _OTHER.search(_VARIABLE.sub("", line)):
-            if other:
-                what = f'uses "{other[0][:40]}"'
-            else:
-                what = "uses more of a template language"
-            raise CaseError(what, where=f"{path}:{number}", fix=f"use {listed} alone")
+def _check(body: str, path: Path, lines_above: int) -> None:
+    """Refuse anything but the variables: a template is text from a stranger and no program."""
+    for number, line in enumerate(body.split("\n"), start=lines_above + 1):
+        others = sorted(set(_VARIABLE.findall(line)) - set(VARIABLES))
+        if others:
+            what = f'uses "{others[0][:40]}"'
+        elif _OTHER.search(_VARIABLE.sub("", line)):
+            what = "uses more of a template language"
+        else:
+            continue
+        ours = ", ".join(f"{{{{ {name} }}}}" for name in VARIABLES)
+        raise CaseError(what, where=f"{path}:{number}", fix=f"use {ours} alone")
 
 
 def filled(template: str, values: dict[str, str]) -> str:
     """Put values into a template; the values are never searched for variables in turn."""
     pieces = list(_pieces(template))
-    if len(pieces) == 1:
-        return template
     for place in range(1, len(pieces), 2):  # every second is a variable's name
         pieces[place] = values.get(pieces[place], "")
     return "".join(pieces)

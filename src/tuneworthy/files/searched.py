@@ -19,23 +19,26 @@ from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.model.case import PromptVariant
 from tuneworthy.syntax.document import ParsedFile, build
 
-_LIMIT = 16 * MIB
-_MOST = 100  # prompts of one file
+_LIMIT = 16 * MIB  #: Bytes of a file.
+_MOST = 100  #: Prompts of one file.
 _CONTEXTS = frozenset({"context", "contexts", "passages", "documents"})
-_DOUBLE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
-_SINGLE = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
+"""Names of a variable for passages; any other is the input."""
+_DOUBLE = re.compile(
+    r"\{\{-?\s*(?P<name>\w+)\s*-?\}\}"
+)  #: A variable as ``{{ name }}``.
+_SINGLE = re.compile(r"(?<!\{)\{(?P<name>\w+)\}(?!\})")  #: A variable as ``{name}``.
 
 Messages = Sequence[Mapping[str, Any]]
 
 
 class FoundPrompt(NamedTuple):
-    """A prompt as a tool keeps it: with the tool's name for it, its templates and their variables."""
+    """A prompt as a tool keeps it, with its templates."""
 
-    name: str
+    name: str  #: The tool's own; empty where it gives none.
     system: str
     user: str
     by: str  #: The tool whose search wrote it; empty where nobody says that one did.
-    variables: re.Pattern[str] = _DOUBLE  #: How it writes them.
+    variables: re.Pattern[str] = _DOUBLE  #: How it writes its variables.
 
 
 def read_search(path: Path) -> tuple[PromptVariant, ...]:
@@ -43,44 +46,51 @@ def read_search(path: Path) -> tuple[PromptVariant, ...]:
 
     Raises CaseError for a prompt of theirs that can't be run as one request.
     """
-    data: Any = None
-    with suppress(ValueError, RecursionError):  # then it is no file of theirs
+    try:
         data = json.loads(read_text(path, _LIMIT))
+    except (ValueError, RecursionError):  # then it is no file of theirs
+        return ()
     try:
         prompts = list(_prompts_in(data, path))[:_MOST]
     except (TypeError, KeyError, AttributeError):
         what = "looks like the result of a search, and its prompts can't be read"
-        raise CaseError(
-            what, where=path, fix="save it anew, or write the prompt as a .md"
-        ) from None
-    distinct = {(each.system, each.user): each for each in reversed(prompts)}
-    kept = list(reversed(distinct.values()))
-    return tuple(
-        _variant(each, path.stem if len(kept) == 1 else f"{path.stem} {number}", path)
-        for number, each in enumerate(kept, start=1)
-    )
+        fix = "save it anew, or write the prompt as a .md"
+        raise CaseError(what, where=path, fix=fix) from None
+    different = _without_repeats(prompts)
+    variants: list[PromptVariant] = []
+    for number, prompt in enumerate(different, start=1):
+        name = path.stem if len(different) == 1 else f"{path.stem} {number}"
+        variants.append(_variant(prompt, name, path))
+    return tuple(variants)
+
+
+def _without_repeats(prompts: Sequence[FoundPrompt]) -> list[FoundPrompt]:
+    """Prompts with different texts, each where it stands last: a tool adds its result at the end."""
+    kept: list[FoundPrompt] = []
+    for prompt in prompts:
+        kept = [k for k in kept if (k.system, k.user) != (prompt.system, prompt.user)]
+        kept.append(prompt)
+    return kept
 
 
 def _prompts_in(data: Any, path: Path) -> Iterator[FoundPrompt]:
     """Find the prompts in a tool's file by the first reader that understands it."""
-    if isinstance(data, list):
+    if isinstance(data, list):  # only MLflow writes lists
         for item in data:
-            yield from _mlflow(item) if isinstance(item, dict) else ()
+            if isinstance(item, dict):
+                yield from _mlflow(item)
         return
     if not isinstance(data, dict):
         return
     for read in _READERS:
         prompts = list(read(data))
+        if read is _dspy and len(prompts) > 1:
+            what = f"is a program of {len(prompts)} steps, and an arm is one request"
+            fix = "save one step of it, or write a chain of prompts"
+            raise CaseError(what, where=path, fix=fix)
         if prompts:
-            break
-    else:
-        return
-    if read is _dspy and len(prompts) > 1:
-        what = f"is a program of {len(prompts)} steps, and an arm is one request"
-        raise CaseError(
-            what, where=path, fix="save one step of it, or write a chain of prompts"
-        )
-    yield from prompts
+            yield from prompts
+            return
 
 
 # One reader a tool. Each gives nothing for what isn't its own.
@@ -88,14 +98,16 @@ def _prompts_in(data: Any, path: Path) -> Iterator[FoundPrompt]:
 
 def _dspy(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     """Read the predictors of a saved program: their signature's instructions, and demonstrations."""
-    for name, state in {"": data, **data}.items():
-        signature = state.get("signature") if isinstance(state, dict) else None
-        if isinstance(signature, dict) and isinstance(
-            signature.get("instructions"), str
-        ):
-            shown = [_demonstration(demo) for demo in state.get("demos") or ()]
-            parts = [signature["instructions"].strip(), *shown]
-            yield FoundPrompt(name, "\n\n".join(parts), "", "DSPy")
+    # A program of one step may be the predictor itself.
+    for name, predictor in {"": data, **data}.items():
+        signature = predictor.get("signature") if isinstance(predictor, dict) else None
+        if not isinstance(signature, dict):
+            continue
+        instructions = signature.get("instructions")
+        if isinstance(instructions, str):
+            examples = [_demonstration(demo) for demo in predictor.get("demos") or ()]
+            system = "\n\n".join([instructions.strip(), *examples])
+            yield FoundPrompt(name, system, "", "DSPy")
 
 
 def _demonstration(demo: Mapping[str, Any]) -> str:
@@ -108,39 +120,44 @@ def _mlflow(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     """Read a prompt version, or the result of an optimization with the prompts that it found."""
     results = data.get("optimized_prompts")
     if results is None and "optimizer_name" in data:
+        # the result of an older version, with one prompt or only its template
         results = [data.get("prompt") or {"template": data.get("optimized_prompt")}]
-    searched = "MLflow" if results is not None else ""
+    by = "" if results is None else "MLflow"
     for version in [data] if results is None else results:
         template = version.get("template")
-        if isinstance(template, str | list) and (searched or "version" in version):
+        # Without a search, only a version of a prompt is one of MLflow's.
+        if isinstance(template, str | list) and (by or "version" in version):
             system, user = _split_template(template)
-            yield FoundPrompt(str(version.get("name", "")), system, user, searched)
+            yield FoundPrompt(str(version.get("name", "")), system, user, by)
 
 
 def _opik(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
-    """Read the result of an optimizer: one prompt, as messages or as its system and user text."""
+    """Read the result of an optimizer: one prompt or a bundle of them by name."""
     if "optimizer" not in data or "prompt" not in data:
         return
     prompt = data["prompt"]
+    prompts = [prompt]
     if isinstance(prompt, dict) and not {"system", "user", "messages"} & set(prompt):
-        prompts = list(prompt.values())  # a bundle, by name
-    else:
-        prompts = [prompt]
+        prompts = list(prompt.values())  # a bundle
     for each in prompts:
-        messages = each
-        if isinstance(each, dict):
-            texts = {role: each.get(role) for role in ("system", "user")}
-            own = [
-                {"role": role, "content": text} for role, text in texts.items() if text
-            ]
-            messages = each.get("messages") or own
+        messages = _opik_messages(each) if isinstance(each, dict) else each
         system, user = _split_template(messages)
         yield FoundPrompt("", system, user, "Opik", _SINGLE)
+
+
+def _opik_messages(prompt: Mapping[str, Any]) -> Messages:
+    """The messages of a prompt, which may be its system and user text alone."""
+    if prompt.get("messages"):
+        messages: Messages = prompt["messages"]
+        return messages
+    roles = [role for role in ("system", "user") if prompt.get(role)]
+    return [{"role": role, "content": prompt[role]} for role in roles]
 
 
 def _promptfoo(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     """Read the prompts of a test; these are the test's own prompts and not results of a search."""
     results = data.get("results")
+    # Versions keep them in the results, or beside these.
     places = [results, data] if isinstance(results, dict) else [data]
     for place in places:
         head = (place.get("table") or {}).get("head") or {}
@@ -175,20 +192,27 @@ def _split_template(template: str | Messages) -> tuple[str, str]:
     if isinstance(template, str):
         has_variable = _DOUBLE.search(template) or _SINGLE.search(template)
         return ("", template) if has_variable else (template, "")
-    turns = [(str(message["role"]), _text(message["content"])) for message in template]
-    system = [text for role, text in turns if role in ("system", "developer")]
-    talk = [(role, text) for role, text in turns if role not in ("system", "developer")]
+    system: list[str] = []
+    turns: list[tuple[str, str]] = []
+    for message in template:
+        role = str(message["role"])
+        text = _text(message["content"])
+        if role in ("system", "developer"):
+            system.append(text)
+        else:
+            turns.append((role, text))
     user = ""
-    if talk:
-        last_role, last_text = talk[-1]
+    if turns:
+        last_role, last_text = turns[-1]
         if last_role == "user":
             user = last_text
-            talk.pop()
-    examples = [f"{role.capitalize()}: {text}" for role, text in talk]
+            turns.pop()
+    examples = [f"{role.capitalize()}: {text}" for role, text in turns]
     return "\n\n".join([*system, *examples]), user
 
 
 def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
+    """The text of a message, without pictures and other parts."""
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content if part.get("type") == "text")
@@ -196,27 +220,22 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 
 def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
     """Put our variables in the place of a tool's own."""
-    names = dict.fromkeys(prompt.variables.findall(prompt.user))
-    # a text in single braces may be JSON that is asked for
-    if prompt.variables is _DOUBLE:
-        names |= dict.fromkeys(prompt.variables.findall(prompt.system))
+    names = _variable_names(prompt)
     contexts = [each for each in names if each in _CONTEXTS]
     inputs = [each for each in names if each not in _CONTEXTS]
     if len(inputs) > 1 or len(contexts) > 1:
-        what = f"puts in {', '.join(list(names)[:4])}, and a case has one input"
-        raise CaseError(
-            what, where=path, fix="write it as a .md with {{ input }} in their place"
-        )
-    ours = dict.fromkeys(inputs, "{{ input }}") | dict.fromkeys(
-        contexts, "{{ contexts }}"
-    )
+        what = f"puts in {', '.join(names[:4])}, and a case has one input"
+        fix = "write it as a .md with {{ input }} in their place"
+        raise CaseError(what, where=path, fix=fix)
+    ours = dict.fromkeys(inputs, "{{ input }}")
+    ours |= dict.fromkeys(contexts, "{{ contexts }}")
 
-    def put_in(match: re.Match[str]) -> str:
-        return ours.get(match[1], match[0])
+    def our_variable(match: re.Match[str]) -> str:
+        return ours.get(match["name"], match[0])
 
-    user = prompt.variables.sub(put_in, prompt.user)
-    system = prompt.variables.sub(put_in, prompt.system)
-    if not inputs:
+    user = prompt.variables.sub(our_variable, prompt.user)
+    system = prompt.variables.sub(our_variable, prompt.system)
+    if not inputs:  # a tool such as DSPy adds the input itself
         user = f"{user}\n\n{{{{ input }}}}".strip()
     data = {
         "name": name,
@@ -225,3 +244,16 @@ def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
         "searched_by": prompt.by,
     }
     return build(PromptVariant, ParsedFile(data, str(path), {}))
+
+
+def _variable_names(prompt: FoundPrompt) -> list[str]:
+    """The names of a prompt's variables, each once."""
+    used = prompt.variables.findall(prompt.user)
+    # In a system text, single braces may be JSON that is asked for.
+    if prompt.variables is _DOUBLE:
+        used += prompt.variables.findall(prompt.system)
+    names: list[str] = []
+    for name in used:
+        if name not in names:
+            names.append(name)
+    return names

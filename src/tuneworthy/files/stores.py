@@ -91,25 +91,27 @@ class JsonLines(NamedTuple, Generic[R]):
         """
         if not os.path.lexists(self.path):
             return ()
-        lines = enumerate(whole_lines(read_text(self.path, self.limit)), start=1)
-        return tuple(
-            self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip()
-        )
+        records: list[R] = []
+        lines = whole_lines(read_text(self.path, self.limit))
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                records.append(self._record_of(line, f"{self.path}:{number}"))
+        return tuple(records)
 
     def read_whole(self, limit: int = MIB) -> R | None:
         """Read the only record of a file, whatever lines it takes; None where there is no file."""
         if not os.path.lexists(self.path):
             return None
-        return self._one(read_text(self.path, limit), str(self.path))
+        return self._record_of(read_text(self.path, limit), str(self.path))
 
-    def _one(self, text: str, where: str) -> R:
+    def _record_of(self, text: str, where: str) -> R:
         """Read one record; one with a seal is refused if it was edited after it was written."""
+        comes = "brought"  # what has no seal of ours is not known to be made here
         sealed = _SEALED.fullmatch(text.rstrip("\r\n"))
-        comes = "brought"
         if sealed is not None:
             # the seal is the last field of the object, and covers what is before it
-            body, digest = sealed.group(1, 2)
-            comes = origin(body, digest)
+            body = sealed["body"]
+            comes = origin(body, sealed["seal"])
             text = f"{body}}}"
         if comes == "edited":
             what = "was edited after it was written, so it says nothing"
@@ -117,9 +119,8 @@ class JsonLines(NamedTuple, Generic[R]):
         try:
             record = self.record.model_validate_json(text)
         except (ValueError, RecursionError):  # pydantic's own is a ValueError
-            raise CaseError(
-                f"is not valid {self.name}", where=where, fix=self.fix
-            ) from None
+            what = f"is not valid {self.name}"
+            raise CaseError(what, where=where, fix=self.fix) from None
         if comes == "brought" and "brought" in self.record.model_fields:
             return record.model_copy(update={"brought": True})
         return record
@@ -137,16 +138,18 @@ class JsonLines(NamedTuple, Generic[R]):
             append_line(self.path, lines.encode("utf-8"), sync=sync)
 
 
-_SEALED = re.compile(r'(\{.*?),\s*"seal": ?"((?:[0-9a-f]{64}){1,2})"\s*\}', re.DOTALL)
+_SEALED = re.compile(
+    r'(?P<body>\{.*?),\s*"seal": ?"(?P<seal>(?:[0-9a-f]{64}){1,2})"\s*\}', re.DOTALL
+)
+"""A record whose last field is its seal, of one or two SHA-256."""
 
 
 def _sealed_json(text: str) -> str:
-    """Write a record as JSON with its seal as the last field; over several lines where it has any."""
-    body = text[:-1].rstrip()
-    gap = "\n  " if "\n" in body else ""
-    end = "\n}" if gap else "}"
-    colon = ": " if gap else ":"
-    return f'{body},{gap}"seal"{colon}"{seal(body)}"{end}'
+    """Write a record as JSON with its seal as the last field, in the form that the record has."""
+    body = text[:-1].rstrip()  # without the brace at the end
+    if "\n" in body:
+        return f'{body},\n  "seal": "{seal(body)}"\n}}'
+    return f'{body},"seal":"{seal(body)}"}}'
 
 
 class KeptFile(NamedTuple, Generic[R]):
@@ -161,13 +164,14 @@ class KeptFile(NamedTuple, Generic[R]):
 
     def __call__(self, case: Case) -> R | None:
         path = _path_in_store(case, self.file)
-        module, record = self.kind.split(".")
         if path is None or not os.path.lexists(path):
             return None
-        of: type[R] = getattr(import_module(f"tuneworthy.model.{module}"), record)
-        return JsonLines(
-            path, of, self.name, self.fix.format(argument(case.folder))
-        ).read_whole()
+        module, class_name = self.kind.split(".")
+        record: type[R] = getattr(
+            import_module(f"tuneworthy.model.{module}"), class_name
+        )
+        fix = self.fix.format(argument(case.folder))
+        return JsonLines(path, record, self.name, fix).read_whole()
 
     def write(self, case: Case, record: R, *, force: bool = True) -> None:
         """Write the record; without ``force`` only where there is no file yet."""
@@ -176,11 +180,13 @@ class KeptFile(NamedTuple, Generic[R]):
         write_new(_place(case, self.file), f"{text}\n", force=force)
 
     def same_as(self, plan: R, before: R | None) -> bool:
-        """Whether a plan is the one of before, but for when it was written."""
-        written = {"written_on", "after_results", "brought"}
-        names = written & {*type(plan).model_fields}
-        when = {name: getattr(plan, name) for name in names}
-        return before is not None and before.model_copy(update=when) == plan
+        """Whether a plan is the one of before, but for when it was written and where."""
+        if before is None:
+            return False
+        own = {*type(plan).model_fields}
+        names = {"written_on", "after_results", "brought"} & own
+        unlike = {name: getattr(plan, name) for name in names}
+        return before.model_copy(update=unlike) == plan
 
 
 def whole_lines(text: str) -> list[str]:
@@ -198,16 +204,18 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
     The file is made if it isn't there. Without ``sync`` nobody waits until the line is on the disk,
     so a loss of power can lose it; nothing else can.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     if path.is_symlink():
         raise OSError(errno.ELOOP, "it is a link")
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    # Windows knows neither of these flags.
+    flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o666)
     try:
         left = memoryview(_line_end(descriptor) + line)
         # a disk that is nearly full takes a part, and refuses only the next one
         while left:
-            left = left[os.write(descriptor, left) :]
+            written = os.write(descriptor, left)
+            left = left[written:]
         if sync:
             os.fsync(descriptor)
     finally:
@@ -217,20 +225,21 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
 def _line_end(descriptor: int) -> bytes:
     """The text that has to come before a new line; half a line at the end of the file is cut off."""
     size = os.fstat(descriptor).st_size
-    if not size or os.pread(descriptor, 1, size - 1) == b"\n":
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
         return b""
     data = os.pread(descriptor, size, 0)
-    end = data.rfind(b"\n") + 1
-    last = data[end:]
-    if _is_whole(last):
+    last_begins = data.rfind(b"\n") + 1
+    last = data[last_begins:]
+    if _is_whole(last):  # an editor left out the last line feed
         return b"\n"
-    if last[:2] not in (b"{", b'{"'):  # as every line of ours begins
+    if not last.startswith(b'{"') and last != b"{":  # as every line of ours begins
         raise OSError(errno.EINVAL, "its last line is not one of ours")
-    os.ftruncate(descriptor, end)
+    os.ftruncate(descriptor, last_begins)
     return b""
 
 
 def _is_whole(line: str | bytes) -> bool:
+    """Whether a line is a whole object, and not cut off."""
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):  # text that isn't UTF-8 too
@@ -256,11 +265,9 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
     runs = () if path is None else _evidence(path).read()
     for number, run in enumerate(runs, start=1):
         if run.schema_ != _SCHEMA:
-            raise CaseError(
-                "is evidence of another version",
-                where=f"{path}:{number}",
-                fix="update tuneworthy, or move the file away and measure again",
-            )
+            what = "is evidence of another version"
+            fix = "update tuneworthy, or move the file away and measure again"
+            raise CaseError(what, where=f"{path}:{number}", fix=fix)
     return runs
 
 
@@ -289,17 +296,20 @@ def _mark_pictures_brought(run: Measured) -> Measured:
 
 
 def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
-    """The fields that are worked out when a run is read: where it was made, and its files today."""
-    about: dict[str, Any] = {}
-    changed = tuple(file.path for file in run.files if _has_file_changed(case, file))
-    gone = tuple(file.path for file in run.files if _is_gone(case, file, run))
+    """The fields that are worked out when a run is read: where it was made, and its files today.
+
+    A field that says nothing is left out.
+    """
+    fields: dict[str, Any] = {}
+    changed = [file.path for file in run.files if _has_file_changed(case, file)]
+    gone = [file.path for file in run.files if _is_gone(case, file, run)]
     if run.brought or run.brought_answers:
-        about["brought"] = True
+        fields["brought"] = True
     if changed:
-        about["changed"] = changed
+        fields["changed"] = tuple(changed)
     if gone:
-        about["gone"] = gone
-    return about
+        fields["gone"] = tuple(gone)
+    return fields
 
 
 def _is_gone(case: Case, was: MeasuredFile, run: Measured) -> bool:
@@ -314,22 +324,23 @@ def _is_gone(case: Case, was: MeasuredFile, run: Measured) -> bool:
 
 
 def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
-    """The present state of the files of some entries of ``data``, for what is measured on them."""
-    files = []
+    """The present state of the files of some entries of ``data``, by their paths."""
+    files: list[MeasuredFile] = []
     for entry, path in files_of(case, *entries):
         status = path.stat()
-        relative = path.relative_to(case.folder or "").as_posix()
-        state: dict[str, Any] = {
-            "size": status.st_size,
-            "modified_ns": status.st_mtime_ns,
-        }
-        digest = _digest(path, **state)
-        files.append(MeasuredFile(entry=entry, path=relative, digest=digest, **state))
+        file = MeasuredFile(
+            entry=entry,
+            path=path.relative_to(case.folder or "").as_posix(),
+            digest=_digest(path, status.st_size, status.st_mtime_ns),
+            size=status.st_size,
+            modified_ns=status.st_mtime_ns,
+        )
+        files.append(file)
     return tuple(sorted(files, key=lambda file: file.path))
 
 
 @lru_cache(maxsize=4096)
-def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # another file by it
+def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # a later state is another entry of the cache
     """The SHA-256 of a file; empty where the file is too large to be read at each decision."""
     if size > MOST_COUNTED:
         return ""
@@ -339,18 +350,19 @@ def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # 
 
 def _has_file_changed(case: Case, was: MeasuredFile) -> bool:
     """Whether a file is there and has changed; for the evaluation set the one named today counts."""
-    named = case.data.evaluation if was.entry == "evaluation" else was.path
-    path = beside(case, f"data.{was.entry}", named)
+    path_now = case.data.evaluation if was.entry == "evaluation" else was.path
+    path = beside(case, f"data.{was.entry}", path_now)
     if path is None or not path.is_file():
         return False  # what is named and isn't there is told elsewhere; logs may go with time
-    with suppress(OSError):
-        size = (now := path.stat()).st_size
-        modified = now.st_mtime_ns
-        untouched = (size, modified) == (was.size, was.modified_ns)
-        return not untouched and (
-            size != was.size or _digest(path, size, modified) != was.digest
-        )
-    return False
+    try:
+        status = path.stat()
+        if status.st_size != was.size:
+            return True
+        if status.st_mtime_ns == was.modified_ns:
+            return False  # nobody touched it, so it needn't be read
+        return _digest(path, status.st_size, status.st_mtime_ns) != was.digest
+    except OSError:
+        return False
 
 
 def append_evidence(
@@ -405,9 +417,11 @@ def read_versions(case: Case) -> tuple[Version, ...]:
     A line that a crash cut off is left out: the history is a help and no evidence.
     """
     path = _path_in_store(case, HISTORY)
-    versions = list[Version]()
-    there = path is not None and os.path.lexists(path)
-    for line in read_text(path, 2 * _MOST).split("\n") if path and there else ():
+    if path is None or not os.path.lexists(path):
+        return ()
+    versions: list[Version] = []
+    # The file grows above its limit before the oldest versions go.
+    for line in read_text(path, 2 * _MOST).split("\n"):
         with suppress(ValidationError):
             versions.append(Version.model_validate_json(line))
     return tuple(versions)
@@ -418,19 +432,23 @@ def add_versions(case: Case, versions: Sequence[Version]) -> None:
     path = _path_in_store(case, HISTORY)
     if path is None:
         return
-    JsonLines(path, Version, "version", "take the line out").append(
-        *versions, sync=False
-    )
+    lines = JsonLines(path, Version, "version", "take the line out")
+    lines.append(*versions, sync=False)
     with writing(path, fix="check it"):
         if path.stat().st_size > _MOST:
             write_over(path, _newest(path))
 
 
 def _newest(path: Path) -> str:
-    """The newest lines that fill half of the space allowed; the last line stays whatever its size."""
+    """The newest lines that fill half of the space allowed; the last line stays whatever its size.
+
+    With only half of it used, the next removal comes much later.
+    """
     newest: list[str] = []
+    size = 0
     for line in reversed(path.read_text("utf-8").splitlines(keepends=True)):
-        if newest and sum(map(len, newest)) + len(line) > _MOST // 2:
+        size += len(line)
+        if newest and size > _MOST // 2:
             break
         newest.append(line)
     return "".join(reversed(newest))
@@ -462,9 +480,8 @@ def _labels(path: Path) -> JsonLines[Label]:
 
 def append_label(case: Case, labeller: str, label: Label) -> None:
     """Add a label; earlier labels of the same item stay in the file."""
-    _labels(_place(case, f"labels/{labeller}.jsonl")).append(
-        label, exclude_defaults=True
-    )
+    labels = _labels(_place(case, f"labels/{labeller}.jsonl"))
+    labels.append(label, exclude_defaults=True)
 
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
@@ -475,17 +492,15 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
         return {}
     paths = sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
     if len(paths) > MOST_LABELLERS:
-        fix = "keep those that count"
-        raise CaseError(
-            f"holds more than {MOST_LABELLERS} files", where=folder, fix=fix
-        )
+        what = f"holds more than {MOST_LABELLERS} files"
+        raise CaseError(what, where=folder, fix="keep those that count")
+    labels: dict[str, tuple[Label, ...]] = {}
     for path in paths:
+        # Refuses a link that leads out of the case folder.
         beside(case, name, f"{name}/{path.name}")
-    return {
-        path.stem: _labels(path).read()
-        for path in paths
-        if _LABELLER.fullmatch(path.stem)
-    }
+        if _LABELLER.fullmatch(path.stem):
+            labels[path.stem] = _labels(path).read()
+    return labels
 
 
 def label_tasks(case: Case, record: type[R]) -> JsonLines[R]:
@@ -570,9 +585,8 @@ def write_training(
 
 
 def _example_lines(examples: Iterable[TrainingExample]) -> str:
-    return "".join(
-        f"{example.model_dump_json(exclude_defaults=True)}\n" for example in examples
-    )
+    lines = [each.model_dump_json(exclude_defaults=True) for each in examples]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def read_disliked(case: Case) -> tuple[TrainingExample, ...]:
@@ -619,15 +633,21 @@ written_pilot: KeptFile[PilotPlan] = KeptFile(
 
 
 def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPlan:
-    """Write a plan, or return the plan that is there for the same pilot; compare ``write_plan``."""
+    """Write a plan, or return the plan that is there for the same pilot; compare ``write_plan``.
+
+    With ``again`` it replaces a plan that was written for another pilot.
+    """
     before = written_pilot(case)
-    if before is not None and written_pilot.same_as(plan, before):
-        return before
-    if before is not None and not again:
-        what = "holds the plan of another pilot: other data, cases, base or settings"
-        fix = "use --resume to go on with that one, or --new-plan to begin another"
-        raise CaseError(what, where=str(_place(case, written_pilot.file)), fix=fix)
     if before is not None:
+        if written_pilot.same_as(plan, before):
+            return before
+        if not again:
+            what = (
+                "holds the plan of another pilot: other data, cases, base or settings"
+            )
+            fix = "use --resume to go on with that one, or --new-plan to begin another"
+            raise CaseError(what, where=str(_place(case, written_pilot.file)), fix=fix)
+        # Whoever plans anew may have seen results, and the report says so.
         plan = plan.model_copy(update={"after_results": True})
     written_pilot.write(case, plan, force=again)
     return plan
@@ -685,14 +705,12 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
     With ``again`` it replaces a plan that was written for something else.
     """
     before = written_plan(case)
-    if before is not None and (before.inputs, before.margin) == (
-        plan.inputs,
-        plan.margin,
-    ):
-        return before
-    if before is not None and not again:
-        raise another_plan(case)
     if before is not None:
+        if before.inputs == plan.inputs and before.margin == plan.margin:
+            return before
+        if not again:
+            raise another_plan(case)
+        # Whoever plans anew may have seen results, and the report says so.
         plan = plan.model_copy(update={"after_results": True})
     written_plan.write(case, plan, force=again)
     return plan
@@ -729,9 +747,8 @@ def rubric_path(case: Case, name: str) -> Path:
     if _RUBRIC.fullmatch(name):
         path = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics/{name}.md")
     if path is None or not path.is_file():
-        raise InputError(
-            "there is no such rubric", where="rubric", fix="choose one that is listed"
-        )
+        fix = "choose one that is listed"
+        raise InputError("there is no such rubric", where="rubric", fix=fix)
     return path
 
 
@@ -742,31 +759,31 @@ def read_rubrics(case: Case) -> dict[str, str]:
     folder = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics")
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
-    names = sorted(
-        path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem)
-    )
-    texts = (read_text(rubric_path(case, name), MIB).strip() for name in names)
-    pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
-    # otherwise the file was changed
-    return {name: text for name, text in pairs if digest_of(text) == name}
+    names = [path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem)]
+    rubrics: dict[str, str] = {}
+    for name in sorted(names)[:MOST_RUBRICS]:
+        text = read_text(rubric_path(case, name), MIB).strip()
+        # Labs name the rubric by its text, so a file that was changed is no rubric.
+        if digest_of(text) == name:
+            rubrics[name] = text
+    return rubrics
 
 
 def keep_rubric(case: Case, text: str) -> str:
     """Keep a rubric and return its name; the same text has the same name, so it is kept once."""
     from tuneworthy.model.evalset import digest_of
 
-    rubric = "\n".join(text.split("\r\n")).strip()
+    rubric = text.replace("\r\n", "\n").strip()
     if not rubric:
-        raise InputError(
-            "a rubric says what a good output is", where="rubric", fix="write it down"
-        )
+        what = "a rubric says what a good output is"
+        raise InputError(what, where="rubric", fix="write it down")
     name = digest_of(rubric)
     rubrics = read_rubrics(case)
-    if name not in rubrics and len(rubrics) >= MOST_RUBRICS:
+    if name in rubrics:
+        return name
+    if len(rubrics) >= MOST_RUBRICS:
+        what = f"there are {MOST_RUBRICS} rubrics already"
         fix = "take one of the existing ones"
-        raise InputError(
-            f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix
-        )
-    if name not in rubrics:
-        write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
+        raise InputError(what, where="rubric", fix=fix)
+    write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
     return name

@@ -93,12 +93,17 @@ def _cases_with_winner(index: PrecedentIndex) -> list[Precedent]:
 def _record(
     cases: Sequence[Precedent], of: str, rules: Rules
 ) -> tuple[RuleOnCases, ...]:
-    """How often each rule was right about published cases, with an interval over clusters."""
+    """How often each rule was right about published cases, with an interval over clusters.
+
+    Cases from one paper or company aren't independent, so they are one cluster.
+    """
     clusters = [case.cluster for case in cases]
-    answers = [(rule_says(rules, case.yes), tuning_won(case)) for case in cases]
-    rows = []
+    verdicts = [rule_says(rules, case.yes) for case in cases]
+    wins = [tuning_won(case) for case in cases]
+    rows: list[RuleOnCases] = []
     for rule in _RULES:
-        right = sum(says[rule] == won for says, won in answers)
+        pairs = zip(verdicts, wins, strict=True)
+        right = [says[rule] == won for says, won in pairs].count(True)
         low, high = wilson_by_cluster(right, clusters)
         rows.append(
             RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high)

@@ -34,6 +34,7 @@ from tuneworthy.model.precedents import (
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
+    Tried,
 )
 from tuneworthy.precedents.record import record_for_goal, tuning_won
 from tuneworthy.stats.intervals import wilson_by_cluster
@@ -58,7 +59,8 @@ ARMS: dict[str, str] = {
 # What a task is about.
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
-_STEM = 6  # letters by which two other words are the same
+_STEM = 6  #: Letters by which two other words are the same.
+_SHORTEST_BEGINNING = 3  #: Letters before a ``*`` in the vocabulary.
 
 
 def described(
@@ -69,15 +71,17 @@ def described(
     The vocabulary leads from words to subjects. A word in it that ends with ``*`` stands for all
     words that begin so.
     """
-    subjects = set[str]()
-    others = set[str]()
+    subjects: set[str] = set()
+    others: set[str] = set()
     for whole in _WORD.findall(text.lower()):
         for word in {whole, *whole.split("-")}:
-            forms = [word, *(f"{word[:end]}*" for end in range(3, len(word) + 1))]
-            matches = [vocabulary[form] for form in forms if form in vocabulary]
-            if matches:
-                subjects.update(*matches)
-            elif word.isalpha() and len(word) > 3:
+            lengths = range(_SHORTEST_BEGINNING, len(word) + 1)
+            forms = [word, *(f"{word[:length]}*" for length in lengths)]
+            known = [form for form in forms if form in vocabulary]
+            for form in known:
+                subjects.update(vocabulary[form])
+            # Shorter words and numbers say little of what a text is about.
+            if not known and word.isalpha() and len(word) > 3:
                 others.add(word[:_STEM])
     return frozenset(subjects), frozenset(others)
 
@@ -110,12 +114,13 @@ def known_answers(
     index: PrecedentIndex, states: Mapping[str, State]
 ) -> dict[str, Known]:
     """A case's known answers to questions of the published cases, in the order of ids."""
-    answers = _count_features(index).answers
-    return {
-        name: state
-        for name, state in sorted(states.items())
-        if state != "unknown" and (answers[name, "yes"] or answers[name, "no"])
-    }
+    counts = _count_features(index).answers
+    known: dict[str, Known] = {}
+    for name, state in sorted(states.items()):
+        is_asked = counts[name, "yes"] or counts[name, "no"]
+        if state != "unknown" and is_asked:
+            known[name] = state
+    return known
 
 
 def likeness(
@@ -131,43 +136,62 @@ def likeness(
     With ``about``, only those with a common subject. Among equal ones, cases whose figures were
     read come before recalled ones, then the newer, then by id; never by their order in the index.
     """
-    counts = _count_features(index)
-    total = len(index.cases)
-    subjects, words = described(text, index.vocabulary)
-    subject_bits = {name: _surprise(counts.subjects[name], total) for name in subjects}
-    word_bits = {word: _surprise(counts.words[word], total) / 2 for word in words}
-    goal_bits = {}
-    for goal in goals:
-        bits_of_goal = _surprise(counts.goals[goal], total, len(GOALS))
-        # further goals count half
-        goal_bits[goal] = bits_of_goal if goal == goals[0] else bits_of_goal / 2
-    answer_bits: dict[str, dict[str, float]] = {}
-    for name, mine in known_answers(index, states).items():
-        yes = counts.answers[name, "yes"]
-        no = counts.answers[name, "no"]
-        bits = {"yes": _surprise(yes, yes + no, 2), "no": _surprise(no, yes + no, 2)}
-        differing = -sum(bits.values()) / 2
-        answer_bits[name] = {
-            state: bits[state] if state == mine else differing for state in bits
-        }
-    similar = []
+    bits = _bits_by_feature(index, text, states, goals)
+    similar: list[SimilarCase] = []
     for case in index.cases:
-        shared = {
-            name: subject_bits[name] for name in case.subjects if name in subject_bits
-        }
+        shared = {s: bits.subjects[s] for s in case.subjects if s in bits.subjects}
         if about and not shared:
             continue
-        answers = {
-            name: answer_bits[name][state]
-            for name, state in case.answers.items()
-            if name in answer_bits
-        }
-        terms = [*shared.values(), goal_bits.get(case.shown["goal"], 0)]
-        terms += [word_bits[word] for word in case.words if word in word_bits]
-        terms += [bits / len(answers) for bits in answers.values()]
+        answers: dict[str, float] = {}
+        for name, state in case.answers.items():
+            if name in bits.answers:
+                answers[name] = bits.answers[name][state]
+        terms = [*shared.values(), bits.goals.get(case.shown["goal"], 0)]
+        terms += [bits.words[word] for word in case.words if word in bits.words]
+        # the mean, so that all answers together count about as much as one word
+        terms += [of_answer / len(answers) for of_answer in answers.values()]
         # rounded, so that equals are equal whatever the order of summing
         similar.append(SimilarCase(case, round(math.fsum(terms), 9), shared, answers))
     return sorted(similar, key=_order)
+
+
+class _FeatureBits(NamedTuple):
+    """The bits that each feature of the present case counts where a published case has it, too."""
+
+    subjects: Mapping[str, float]
+    words: Mapping[str, float]
+    goals: Mapping[str, float]
+    answers: Mapping[str, Mapping[State, float]]
+    """By question and the published case's answer; below zero for another answer."""
+
+
+def _bits_by_feature(
+    index: PrecedentIndex, text: str, states: Mapping[str, State], goals: Sequence[str]
+) -> _FeatureBits:
+    """The bits of the features of a case with this description, these answers and these goals."""
+    counts = _count_features(index)
+    total = len(index.cases)
+    subjects, words = described(text, index.vocabulary)
+    of_subjects = {name: _surprise(counts.subjects[name], total) for name in subjects}
+    # words are shared by chance more often than subjects
+    of_words = {word: _surprise(counts.words[word], total) / 2 for word in words}
+    of_goals: dict[str, float] = {}
+    for goal in goals:
+        of_goal = _surprise(counts.goals[goal], total, len(GOALS))
+        # further goals count half
+        of_goals[goal] = of_goal if goal == goals[0] else of_goal / 2
+    of_answers: dict[str, Mapping[State, float]] = {}
+    for name, own in known_answers(index, states).items():
+        yes = counts.answers[name, "yes"]
+        no = counts.answers[name, "no"]
+        of_yes = _surprise(yes, yes + no, 2)
+        of_no = _surprise(no, yes + no, 2)
+        differing = -(of_yes + of_no) / 2
+        if own == "yes":
+            of_answers[name] = {"yes": of_yes, "no": differing}
+        else:
+            of_answers[name] = {"yes": differing, "no": of_no}
+    return _FeatureBits(of_subjects, of_words, of_goals, of_answers)
 
 
 class _FeatureCounts(NamedTuple):
@@ -214,15 +238,15 @@ def nearest(
 ) -> tuple[SimilarCase, ...]:
     """At most five cases that are similar enough, two of each cluster; there may be none."""
     neighbours: list[SimilarCase] = []
-    clusters: Counter[str] = Counter()
+    of_cluster: Counter[str] = Counter()
     for similar in likeness(index, text, states, goals, about=True):
-        if (
-            similar.bits >= LIKE
-            and clusters[similar.case.cluster] < PER_CLUSTER
-            and len(neighbours) < NEAREST
-        ):
-            clusters[similar.case.cluster] += 1
+        cluster = similar.case.cluster
+        is_alike = similar.bits >= LIKE
+        if is_alike and of_cluster[cluster] < PER_CLUSTER:
+            of_cluster[cluster] += 1
             neighbours.append(similar)
+        if len(neighbours) == NEAREST:
+            break
     return tuple(neighbours)
 
 
@@ -277,29 +301,32 @@ def precedents(
     """
     threshold = framework.threshold("published_cases")
     least = max(1, math.ceil(LEAST_CASES if threshold is None else threshold))
-    states: dict[str, State] = {
-        name: answer.value for name, answer in case.factors.items()
-    }
-    states |= {name: assessment.state(name) for name in framework.factors}
+    states: dict[str, State] = {}
+    for name, answer in case.factors.items():
+        states[name] = answer.value
+    for name in framework.factors:  # which a signal may have answered
+        states[name] = assessment.state(name)
     answers = known_answers(index, states)
     text = f"{case.name}. {case.description}"
     titles = {name: factor.title for name, factor in framework.factors.items()}
     similar = nearest(index, text, answers, case.goals)
+    neighbours = tuple(
+        _neighbour(near, case.goals, answers, titles) for near in similar
+    )
+    primary_goal = case.goals[0] if case.goals else ""
+    base_rate: BaseRate | Unknown = Unknown(ask="name the goals, the primary one first")
+    if primary_goal:
+        base_rate = goal_rate(index, primary_goal, least)
+    rates: list[BaseRate] = []
+    for key, rate in index.rates.items():
+        if key.startswith(("kind", "year")) and rate.n >= least:
+            rates.append(rate)
     return PrecedentsResult(
-        nearest=tuple(_neighbour(near, case.goals, answers, titles) for near in similar)
-        or _NONE_ALIKE,
-        base_rate=goal_rate(index, case.goals[0], least)
-        if case.goals
-        else Unknown(ask="name the goals, the primary one first"),
+        nearest=neighbours or _NONE_ALIKE,
+        base_rate=base_rate,
         every_rate=index.rates[""],
-        rates=tuple(
-            rate
-            for key, rate in index.rates.items()
-            if key.startswith(("kind", "year")) and rate.n >= least
-        ),
-        record=record_for_goal(
-            index, case.goals[0] if case.goals else "", rules, least
-        ),
+        rates=tuple(rates),
+        record=record_for_goal(index, primary_goal, rules, least),
     )
 
 
@@ -309,13 +336,12 @@ def precedents(
 def goal_rate(index: PrecedentIndex, goal: str, least: int) -> BaseRate | Unknown:
     """The rate of a goal; unknown for too few cases."""
     rate = index.rates.get(f"goal={goal}")
-    of = f"published cases of {plain(goal)}"
-    n = rate.n if rate else 0
-    if rate and n >= least:
+    if rate is not None and rate.n >= least:
         return rate
-    return Unknown(
-        ask=f"find {few(least - n)} more {of}: there are {few(n)}, and a rate takes {few(least)}"
-    )
+    n = 0 if rate is None else rate.n
+    of = f"published cases of {plain(goal)}"
+    there_are = f"there are {few(n)}, and a rate takes {few(least)}"
+    return Unknown(ask=f"find {few(least - n)} more {of}: {there_are}")
 
 
 def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
@@ -324,7 +350,7 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
     if not untied:
         return None
     clusters = [case.cluster for case in untied]
-    won = sum(map(tuning_won, untied))
+    won = len([case for case in untied if tuning_won(case)])
     low, high = wilson_by_cluster(won, clusters)
     return BaseRate(
         of=of,
@@ -341,10 +367,13 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
 def counted_cases(rate: BaseRate) -> list[Precedent]:
     """The shipped cases in a rate; [] for a rate that isn't from this index."""
     index = shipped_index()
-    key = next((key for key, other in index.rates.items() if other == rate), "=")
-    part, _, value = key.partition("=")
-    untied = (case for case in index.cases if case.shown["winner"] != "tie")
-    return [case for case in untied if str(case.shown.get(part)) == value]
+    keys = [key for key, other in index.rates.items() if other == rate]
+    if not keys:
+        return []
+    # as goal=voice
+    field, _, value = keys[0].partition("=")
+    untied = [case for case in index.cases if case.shown["winner"] != "tie"]
+    return [case for case in untied if str(case.shown.get(field)) == value]
 
 
 def rate_text(rate: BaseRate | Unknown) -> str:
@@ -370,48 +399,55 @@ def _neighbour(
     fields = dict(similar.case.shown)
     if not fields["year"]:
         fields["year"] = Unknown(ask="see its source")
-    answered = _heaviest(similar.answers)
+    bits = similar.answers
+    answered = _heaviest(bits)
     return Neighbour(
         **fields,
         likeness_bits=similar.bits,
         subjects=tuple(_heaviest(similar.subjects)),
         same_goal=fields["goal"] in goals,
-        shared={name: answers[name] for name in answered if similar.answers[name] > 0},
-        differs={name: answers[name] for name in answered if similar.answers[name] < 0},
+        shared={name: answers[name] for name in answered if bits[name] > 0},
+        differs={name: answers[name] for name in answered if bits[name] < 0},
         why=_why(similar, goals, titles),
     )
 
 
 def _heaviest(bits: Mapping[str, float]) -> list[str]:
+    """Names by the bits that they count, for or against; of equal ones by name."""
     return sorted(bits, key=lambda name: (-abs(bits[name]), name))
 
 
 def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) -> str:
     """Why a case is similar, and in what it differs."""
     goal = similar.case.shown["goal"]
-    answers = similar.case.answers
     parts = [f"both about {listing(_heaviest(similar.subjects))}"]
     if goal in goals:
         which = "same goal" if goal == goals[0] else "a goal of both"
         parts.append(f"{which} ({plain(goal)})")
     elif goals and goal != "unknown":
         parts.append(f"another goal ({plain(goal)})")
-    for opening, sign in (("same answers", 1), ("other answers there", -1)):
-        names = [
-            name
-            for name in _heaviest(similar.answers)
-            if sign * similar.answers[name] > 0
-        ]
-        if names:
-            shared = [
-                f"{titles.get(name, plain(name))} {answers[name]}" for name in names
-            ]
-            if len(shared) > MOST_SHARED:
-                shared[MOST_SHARED - 1 :] = [
-                    f"{few(len(shared) - MOST_SHARED + 1)} more"
-                ]
-            parts.append(f"{opening}: {listing(shared)}")
+    answered = _heaviest(similar.answers)
+    same = [name for name in answered if similar.answers[name] > 0]
+    other = [name for name in answered if similar.answers[name] < 0]
+    if same:
+        parts.append(f"same answers: {_answers_text(same, similar.case, titles)}")
+    if other:
+        there = _answers_text(other, similar.case, titles)
+        parts.append(f"other answers there: {there}")
     return ". ".join(map(capital, parts))
+
+
+def _answers_text(
+    names: Sequence[str], case: Precedent, titles: Mapping[str, str]
+) -> str:
+    """A published case's answers to some questions; of many, the last ones are only counted."""
+    shown = names
+    if len(names) > MOST_SHARED:
+        shown = names[: MOST_SHARED - 1]
+    texts = [f"{titles.get(name, plain(name))} {case.answers[name]}" for name in shown]
+    if len(shown) < len(names):
+        texts.append(f"{few(len(names) - len(shown))} more")
+    return listing(texts)
 
 
 def won_text(near: Neighbour) -> str:
@@ -422,28 +458,36 @@ def won_text(near: Neighbour) -> str:
 
 def kind_text(near: Neighbour) -> str:
     """Goal, year and kind, with a note if the figures are from memory."""
-    goal = "goal unknown" if near.goal == "unknown" else plain(near.goal)
-    year = "" if isinstance(near.year, Unknown) else str(near.year)
-    kind = "" if near.kind == "unknown" else near.kind
+    texts = ["goal unknown" if near.goal == "unknown" else plain(near.goal)]
+    if not isinstance(near.year, Unknown):
+        texts.append(str(near.year))
+    if near.kind != "unknown":
+        texts.append(near.kind)
     if near.source_status == "recalled":
-        recalled = "figures recalled from memory"
-    else:
-        recalled = ""
-    return ", ".join(text for text in (goal, year, kind, recalled) if text)
+        texts.append("figures recalled from memory")
+    return ", ".join(text for text in texts if text)
 
 
 def tried_text(near: Neighbour) -> str:
     """The ways tried with their results, in one paragraph; a repeated one is named once."""
     metrics = {arm.metric for arm in near.tried if arm.value and arm.metric}
-    first: dict[str, str] = {}
+    name_of_result: dict[str, str] = {}
     for arm in near.tried:
-        many = arm.train_examples
-        if many.isdecimal() and len(many) < 12:
-            many = f"{int(many):,} examples"
-        who = ", ".join(text for text in (arm.approach, arm.model, many) if text)
-        what = f" ({who})" if who else ""
+        result = _how_tried(arm)
         if len(metrics) > 1 and arm.value and arm.metric:
-            what += f", {arm.metric}"
-        first.setdefault(f"{what}: {arm.value or 'no figure'}", ARM_WORDS[arm.arm])
-    text = "; ".join(f"{arm}{what}" for what, arm in first.items())
+            result += f", {arm.metric}"
+        result += f": {arm.value or 'no figure'}"
+        name_of_result.setdefault(result, ARM_WORDS[arm.arm])
+    text = "; ".join(f"{name}{result}" for result, name in name_of_result.items())
+    # One metric for all is said once, before them.
     return f"by {metrics.pop()}: {text}" if len(metrics) == 1 else text
+
+
+def _how_tried(arm: Tried) -> str:
+    """How a way was tried, in brackets: its approach, its model and its examples; else empty."""
+    examples = arm.train_examples
+    # A source may say it in words, and a number with more digits is none of examples.
+    if examples.isdecimal() and len(examples) < 12:
+        examples = f"{int(examples):,} examples"
+    known = [text for text in (arm.approach, arm.model, examples) if text]
+    return f" ({', '.join(known)})" if known else ""

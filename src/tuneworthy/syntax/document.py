@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -31,7 +31,8 @@ PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+"""A character that YAML doesn't allow, or the mark of the byte order."""
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})  #: YAML's words for no value.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,22 @@ class ParsedFile:
 
 def parse(text: str, name: str, error: Error = CaseError) -> ParsedFile:
     """Parse one YAML document, None for an empty text; an ``error`` if it isn't plain data."""
-    if match := _FORBIDDEN.search(text):
-        what = f"holds a character that YAML doesn't allow (U+{ord(match[0]):04X})"
-        line = text.count("\n", 0, match.start()) + 1
-        raise error(
-            what,
-            where=f"{name}:{line}",
-            fix="remove it, or save the file as UTF-8 text",
-        )
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden is not None:
+        what = f"holds a character that YAML doesn't allow (U+{ord(forbidden[0]):04X})"
+        line = text.count("\n", 0, forbidden.start()) + 1
+        fix = "remove it, or save the file as UTF-8 text"
+        raise error(what, where=f"{name}:{line}", fix=fix)
     reader = _Reader(text, name, error)
     try:
         data = reader.read()
     except yaml.YAMLError as caught:
         mark = getattr(caught, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
         problem = getattr(caught, "problem", None) or getattr(caught, "reason", None)
-        raise error(
-            f"is not YAML: {problem or 'it can not be parsed'}",
-            where=f"{name}:{mark.line + 1}" if mark else name,
-            fix="check indentation, quotes and colons",
-        ) from None
+        what = f"is not YAML: {problem or 'it can not be parsed'}"
+        fix = "check indentation, quotes and colons"
+        raise error(what, where=where, fix=fix) from None
     except (RecursionError, ValueError, UnicodeError):
         raise error("is not YAML", where=name, fix="check its syntax") from None
     return ParsedFile(data, name, reader.lines)
@@ -98,26 +96,38 @@ class _Reader:
         return root
 
     def _wrong(self, event: Any, what: str, fix: str) -> InputError:
-        return self.error(
-            what, where=f"{self.name}:{event.start_mark.line + 1}", fix=fix
-        )
+        """The error for the line on which an event begins."""
+        where = f"{self.name}:{event.start_mark.line + 1}"
+        return self.error(what, where=where, fix=fix)
 
     def _value(self, event: Any, path: Path) -> Any:
-        """Read a value with its line from the YAML events."""
+        """Read a value, and note the lines of what is inside it."""
         self._refuse(event, path)
-        if isinstance(event, yaml.ScalarEvent):
-            if not event.style and event.value in _NOTHING:
-                return None
-            return event.value
         if isinstance(event, yaml.SequenceStartEvent):
-            items: list[Any] = []
-            while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
-                place = (*path, len(items))
-                self.lines[place] = item.start_mark.line + 1
-                items.append(self._value(item, place))
-            return items
+            return self._items(path)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        # In quotes, these words are texts.
+        is_nothing = not event.style and event.value in _NOTHING
+        return None if is_nothing else event.value
+
+    def _items(self, path: Path) -> list[Any]:
+        """Read the items of a list up to its end."""
+        items: list[Any] = []
+        for event in self.events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            place = (*path, len(items))
+            self.lines[place] = event.start_mark.line + 1
+            items.append(self._value(event, place))
+        return items
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        """Read the keys and values of a mapping up to its end."""
         mapping: dict[str, Any] = {}
-        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+        for key in self.events:
+            if isinstance(key, yaml.MappingEndEvent):
+                break
             self._refuse(key, path)
             self._refuse_key(key, mapping)
             place = (*path, key.value)
@@ -127,29 +137,27 @@ class _Reader:
 
     def _refuse(self, event: Any, path: Path) -> None:
         """Refuse YAML that isn't plain data: aliases, anchors, tags, and nesting that is too deep."""
+        if isinstance(event, yaml.AliasEvent):
+            what = f'alias "*{event.anchor}" is not supported'
+            raise self._wrong(event, what, "repeat the value")
         if event.anchor is not None:
-            alias = isinstance(event, yaml.AliasEvent)
-            what = f'alias "*{event.anchor}"' if alias else f'anchor "&{event.anchor}"'
-            raise self._wrong(event, f"{what} is not supported", "repeat the value")
-        if event.tag is not None and event.tag != "!":
-            raise self._wrong(
-                event, f'tag "{event.tag}" is not supported', "write the plain value"
-            )
+            what = f'anchor "&{event.anchor}" is not supported'
+            raise self._wrong(event, what, "repeat the value")
+        if event.tag is not None and event.tag != "!":  # a lone ! only means a text
+            what = f'tag "{event.tag}" is not supported'
+            raise self._wrong(event, what, "write the plain value")
         if len(path) >= MAX_DEPTH and not isinstance(event, yaml.ScalarEvent):
-            raise self._wrong(
-                event, f"is nested deeper than {MAX_DEPTH} levels", "flatten it"
-            )
+            what = f"is nested deeper than {MAX_DEPTH} levels"
+            raise self._wrong(event, what, "flatten it")
 
     def _refuse_key(self, key: Any, mapping: dict[str, Any]) -> None:
         """Refuse a key that isn't plain text, stands there twice, or merges."""
         if not isinstance(key, yaml.ScalarEvent):
-            raise self._wrong(
-                key, "a key has to be plain text", "write the key as a word"
-            )
+            what = "a key has to be plain text"
+            raise self._wrong(key, what, "write the key as a word")
         if key.value in mapping:
-            raise self._wrong(
-                key, f'key "{key.value}" appears twice', "keep one of them"
-            )
+            what = f'key "{key.value}" appears twice'
+            raise self._wrong(key, what, "keep one of them")
         if not key.style and key.value == "<<":
             raise self._wrong(key, "merge keys are not supported", "repeat the values")
 
@@ -170,8 +178,9 @@ _FIXES: dict[str, tuple[str, str]] = {
     "dict_type": ("is not a mapping", "write keys and values"),
 }
 
-_SHOWN_KEYS = 4  # keys shown of a mapping that isn't there
-_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
+_SHOWN_KEYS = 4  #: Keys shown of a mapping that isn't there.
+_SHOWN_WORDS = 12  #: Known words that are shown where none is close to an unknown one.
+_PERCENT = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
@@ -186,17 +195,21 @@ def plain_values(text: str, name: str, error: Error = InputError) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         data = yaml.load(text, Loader=loader)  # noqa: S506  # it builds plain values alone
-        if _nodes(data, {}) <= _MOST_NODES:
-            return data
+        nodes = _nodes(data, {})
     except (yaml.YAMLError, ValueError, RecursionError):
         raise error("isn't YAML", where=name, fix="export it again, whole") from None
-    raise error(
-        "repeats too much of itself", where=name, fix="write it without aliases"
-    )
+    # Aliases of aliases make a short text stand for any number of values.
+    if nodes > _MOST_NODES:
+        what = "repeats too much of itself"
+        raise error(what, where=name, fix="write it without aliases")
+    return data
 
 
 def _nodes(value: Any, known: dict[int, int]) -> int:
-    """The number of values inside a value; one that contains itself has too many."""
+    """The number of values inside a value; one that contains itself has too many.
+
+    ``known`` holds the numbers of collections by their identity, as an alias is the same object.
+    """
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
@@ -213,81 +226,93 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
         return kind.model_validate(document.data)
     except ValidationError as caught:
         findings = _findings(caught, document, error)
-        more = len({_path(finding["loc"], document.data) for finding in findings}) - 1
-        what, where, fix = _explain(findings[0], document)
-        if more:
-            fix += f" ({more} more to fix after this)"
-        raise error(what, where=where, fix=fix) from None
     except RecursionError:
-        raise error(
-            "is nested too deeply", where=document.name, fix="flatten it"
-        ) from None
+        what = "is nested too deeply"
+        raise error(what, where=document.name, fix="flatten it") from None
+    # Where a value may be of several types, pydantic has a finding for each of them.
+    places = {_path(finding["loc"], document.data) for finding in findings}
+    fault = _explain(findings[0], document)
+    fix = fault.fix
+    if len(places) > 1:
+        fix += f" ({len(places) - 1} more to fix after this)"
+    raise error(fault.what, where=fault.where, fix=fix)
 
 
 def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> list[Any]:
     """The faults that pydantic found."""
     try:
         return list(caught.errors(include_url=False, include_context=True))
-    except (
-        UnicodeEncodeError
-    ):  # half a character, which only a mapping from Python can hold
+    # half a character, which only a mapping from Python can hold
+    except UnicodeEncodeError:
+        what = "holds text that is not Unicode"
         fix = "write whole characters"
-        raise error(
-            "holds text that is not Unicode", where=document.name, fix=fix
-        ) from None
+        raise error(what, where=document.name, fix=fix) from None
 
 
 def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """The fix for an unknown word: the likeliest known one, or all when they are few."""
-    close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
-    if close:
-        return f'Did you mean "{close[0]}"?'
-    listed = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-    return f"Known here: {listed}" if known else ""
+    """The fix for an unknown word: the likeliest known one, else the first few known ones."""
+    for close in get_close_matches(word.casefold(), known, n=1, cutoff=0.6):
+        return f'Did you mean "{close}"?'
+    if not known:
+        return ""
+    more = ", …" if len(known) > _SHOWN_WORDS else ""
+    return f"Known here: {', '.join(known[:_SHOWN_WORDS])}{more}"
 
 
-def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
-    """Turn one of pydantic's findings into the fault, its place, and the fix."""
+class _Fault(NamedTuple):
+    """A fault in words, as an error says it."""
+
+    what: str
+    where: str
+    fix: str
+
+
+def _explain(finding: Any, document: ParsedFile) -> _Fault:
+    """Turn one of pydantic's findings into words."""
     kind = finding["type"]
     context = finding.get("ctx", {})
     path = _path(finding["loc"], document.data)
+    if kind == "unknown_key":
+        return _explain_unknown_key(path, context, document)
     if kind == "missing":
         path = (*path, finding["loc"][-1])
-    label = _label(path)
-    if kind == "unknown_key":
-        key = context["key"]
-        fix = did_you_mean(key, context["known"])
-        if context["empty"] and "Did you mean" not in fix:
-            fix = "A text with a comma in it goes in quotes"
-        if not path and key.strip("$") in ("schema", "schema_version", "version"):
-            fix = "Tuneworthy reads one version of it: leave the key out, or update Tuneworthy"
-        what = f'"{short_text(key)}" is not a key of {label or "this file"}'
-        return what, document.where((*path, key)), fix
     what, fix = _words(kind, finding, context)
     if kind == "no_mapping" and not path:
         what = "is not a mapping of keys and values"
         fix = "start with name: …"
-    return f"{label or 'the file'} {what}", document.where(path), fix
+    whose = _label(path) or "the file"
+    return _Fault(f"{whose} {what}", document.where(path), fix)
+
+
+def _explain_unknown_key(path: Path, context: Any, document: ParsedFile) -> _Fault:
+    """The fault of a key that the mapping at a path doesn't know."""
+    key = context["key"]
+    fix = did_you_mean(key, context["known"])
+    if context["empty"] and "Did you mean" not in fix:
+        # in braces, the part of a text behind a comma is a key without a value
+        fix = "A text with a comma in it goes in quotes"
+    if not path and key.strip("$") in ("schema", "schema_version", "version"):
+        fix = "Tuneworthy reads one version of it: leave the key out, or update Tuneworthy"
+    what = f'"{short_text(key)}" is not a key of {_label(path) or "this file"}'
+    return _Fault(what, document.where((*path, key)), fix)
 
 
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     """The fault of a value and its fix, in our own words."""
     value = finding.get("input")
-    message = str(finding["msg"])
     picture = f'is "{short_text(value)}"'
     if kind == "missing":
         return _FIXES[kind]
     if kind in _FIXES:
         what, fix = _FIXES[kind]
-        return f"{picture}, which {what}", (
-            "number" in fix and _intended_number(value)
-        ) or fix
+        intended = _intended_number(value) if "number" in fix else ""
+        return f"{picture}, which {what}", intended or fix
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
         if len(context["known"]) > _SHOWN_KEYS:
             keys.append("…")
         return f"{picture}, which is not a mapping", f"write {{{', '.join(keys)}}}"
-    if kind == "fix":
+    if kind == "fix":  # a check of ours, which words it itself
         return str(context["what"]), str(context["fix"])
     if kind == "greater_than_equal":
         return f"is {short_text(value)}", f"use {context['ge']:g} or more"
@@ -299,14 +324,16 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
         "state": "use yes, no or unknown",
         "literal_error": f"use {context.get('expected', 'one of the listed words')}",
     }
+    message = str(finding["msg"])  # pydantic's own words, which are a sentence
     return picture, fixes.get(kind, message[:1].lower() + message[1:])
 
 
 def _intended_number(value: Any) -> str:
     """How to write a number that was meant as a share or with separated thousands; "" for others."""
     text = value.strip() if isinstance(value, str) else ""
-    if match := _PERCENT.fullmatch(text):
-        return f"write {float(match[1]) / 100:g}"
+    percent = _PERCENT.fullmatch(text)
+    if percent is not None:
+        return f"write {float(percent['number']) / 100:g}"
     if _THOUSANDS.fullmatch(text):
         return f"write {text.replace(',', '')}"
     return ""
@@ -314,23 +341,22 @@ def _intended_number(value: Any) -> str:
 
 def _path(loc: Path, data: Any) -> Path:
     """The part of pydantic's location that is in the data. It also names the types it tried."""
-    path = list[str | int]()
-    here = data
+    path: list[str | int] = []
+    value = data
     for step in loc:
-        in_list = (
-            isinstance(here, list | tuple)
-            and isinstance(step, int)
-            and step < len(here)
-        )
-        if in_list or (isinstance(here, Mapping) and step in here):
+        if isinstance(value, list | tuple):
+            exists = isinstance(step, int) and step < len(value)
+        else:
+            exists = isinstance(value, Mapping) and step in value
+        if exists:
             path.append(step)
-            here = here[step]
+            value = value[step]
     return tuple(path)
 
 
 def _label(path: Path) -> str:
-    parts = (
-        f"[{step + 1}]" if isinstance(step, int) else f".{short_text(step)}"
-        for step in path
-    )
-    return "".join(parts).removeprefix(".")
+    """A path as people write it: ``models[2].price``; empty for the whole file."""
+    label = ""
+    for step in path:
+        label += f"[{step + 1}]" if isinstance(step, int) else f".{short_text(step)}"
+    return label.removeprefix(".")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -22,7 +21,7 @@ Keys = tuple[str | int, ...]
 K = TypeVar("K", bound=Keys)
 """The type of a mapping's keys: paths without places in lists are paths, too."""
 
-_STEP = 2  # columns that a line below its key is further in
+_STEP = 2  #: Columns that a line below its key is further in.
 _LINE_BREAK = re.compile(r"[\r\n]")
 
 
@@ -49,83 +48,94 @@ def edit(
     data = parse(text, name, error).data
     changed = text
     for keys, value in answers.items():
-        for place, part in _put_data(data, keys, value, name, error):
-            changed = _put_text(changed, place, part)
+        for change in _put_data(data, keys, value, name, error):
+            changed = _put_text(changed, change.keys, change.value)
     try:
-        same = parse(changed, name, error).data == data
+        is_same = parse(changed, name, error).data == data
     except InputError:
-        same = False
-    if not same:
-        raise error(
-            "can't be changed without changing more", where=name, fix="edit it by hand"
-        )
+        is_same = False
+    if not is_same:
+        what = "can't be changed without changing more"
+        raise error(what, where=name, fix="edit it by hand")
     return changed
+
+
+class _Change(NamedTuple):
+    """A value that the text gets at a path."""
+
+    keys: Keys
+    value: Value
 
 
 def _put_data(
     data: Any, keys: Keys, value: Value, name: str, error: Error
-) -> list[tuple[Keys, Value]]:
+) -> list[_Change]:
     """Put a value into plain data, and return the places in the text that change."""
-    here = _above(data, keys, name, error)
-    there = _below(here, keys[-1])
-    replaces = isinstance(value, WholeValue)
-    if isinstance(there, dict) and isinstance(value, str) and not replaces:
-        there["value"] = value
-        return [((*keys, "value"), value)]
-    if (
-        isinstance(there, dict)
-        and isinstance(value, Mapping)
-        and set(there) <= set(value)  # no key is lost
-    ):
-        moved = {key: part for key, part in value.items() if there.get(key) != part}
-        there.update(moved)
-        return [((*keys, key), part) for key, part in moved.items()]
-    if there is not None and there == _plain(value):
+    collection = _above(data, keys, name, error)
+    old = _below(collection, keys[-1])
+    if isinstance(old, dict) and isinstance(value, Mapping) and set(old) <= set(value):
+        # No key is lost, so only the parts that differ are written.
+        parts = {key: part for key, part in value.items() if old.get(key) != part}
+        old.update(parts)
+        return [_Change((*keys, key), part) for key, part in parts.items()]
+    is_plain = isinstance(value, str) and not isinstance(value, WholeValue)
+    if isinstance(old, dict) and is_plain:
+        old["value"] = value
+        return [_Change((*keys, "value"), value)]
+    if old is not None and old == _plain(value):
         return []
-    _set_item(here, keys[-1], _plain(value))
-    return [(keys, value)]
+    _set_item(collection, keys[-1], _plain(value))
+    return [_Change(keys, value)]
 
 
 def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
     """The mapping or list for the last step of a path, made if it doesn't exist."""
-    here = data
+    collection = data
     for position, key in enumerate(keys):
-        path = ".".join(
-            str(step + 1) if isinstance(step, int) else step for step in keys[:position]
-        )
-        if isinstance(key, int) and not isinstance(here, list):
-            raise error(
-                f"{path} is not a list", where=name, fix="write it as a list first"
-            )
-        if isinstance(key, str) and not isinstance(here, dict):
-            raise error(
-                f"{path} is not a mapping",
-                where=name,
-                fix="write its keys below it first",
-            )
-        if isinstance(key, int) and key > len(here):
-            what = f"{path} has no place {key + 1}; it has {len(here)}"
-            raise error(what, where=name, fix="add one after another")
-        if position < len(keys) - 1:
-            below = _below(here, key)
-            if below is None:
-                below = [] if isinstance(keys[position + 1], int) else {}
-                _set_item(here, key, below)
-            here = below
-    return here
+        _refuse_step(collection, keys[:position], key, name, error)
+        if position == len(keys) - 1:
+            break
+        below = _below(collection, key)
+        if below is None:
+            below = [] if isinstance(keys[position + 1], int) else {}
+            _set_item(collection, key, below)
+        collection = below
+    return collection
 
 
-def _below(here: Any, key: str | int) -> Any:
+def _refuse_step(
+    collection: Any, above: Keys, key: str | int, name: str, error: Error
+) -> None:
+    """Refuse a step that the collection at the path ``above`` can't take."""
+    # People count the places of a list from 1.
+    steps = [str(step + 1) if isinstance(step, int) else step for step in above]
+    path = ".".join(steps)
+    if isinstance(key, str):
+        if not isinstance(collection, dict):
+            what = f"{path} is not a mapping"
+            raise error(what, where=name, fix="write its keys below it first")
+        return
+    if not isinstance(collection, list):
+        what = f"{path} is not a list"
+        raise error(what, where=name, fix="write it as a list first")
+    if key > len(collection):
+        what = f"{path} has no place {key + 1}; it has {len(collection)}"
+        raise error(what, where=name, fix="add one after another")
+
+
+def _below(collection: Any, key: str | int) -> Any:
+    """The value at a key or a place; None where there is none yet."""
     if isinstance(key, int):
-        return here[key] if key < len(here) else None
-    return here.get(key)
+        return collection[key] if key < len(collection) else None
+    return collection.get(key)
 
 
-def _set_item(here: Any, key: str | int, value: Any) -> None:
-    if isinstance(key, int) and key == len(here):
-        here.append(value)
+def _set_item(collection: Any, key: str | int, value: Any) -> None:
+    """Set the value at a key or a place; the place after the last one appends."""
+    if isinstance(key, int) and key == len(collection):
+        collection.append(value)
     else:
-        here[key] = value
+        collection[key] = value
 
 
 def _plain(value: Value) -> Any:
@@ -140,76 +150,95 @@ def _plain(value: Value) -> Any:
 def _put_text(text: str, keys: Keys, value: Value) -> str:
     """The text with a value at an existing path, or with the new path."""
     node: Any = yaml.compose(text, Loader=PARSER)
-    if node is None:
+    if node is None:  # an empty file, or one of comments, which stay behind it
         return f" {_flow(keys, value)}{text}"
-    after_key = 0
-    depth = 0
-    for key in keys:
-        child = _child(node, key)
+    after_key: int | None = None
+    rest = keys
+    while rest:
+        child = _child(node, rest[0])
         if child is None:
             break
-        after_key, node = child
-        depth += 1
-    rest = keys[depth:]  # the steps that don't exist yet
+        node = child.node
+        after_key = child.after_key
+        rest = rest[1:]
     if not rest:
         return _replace(text, node, after_key, _flow((), value))
-    if not isinstance(node, yaml.ScalarNode):
-        return _insert(text, node, rest, value)
-    return _cut(text, node, f" {_flow(rest, value)}")  # an empty value
+    if isinstance(node, yaml.ScalarNode):  # an empty value, which holds no path yet
+        return _cut(text, node, f" {_flow(rest, value)}")
+    return _insert(text, node, rest, value)
 
 
-def _child(node: Any, key: str | int) -> tuple[int, Any] | None:
-    """A value in a collection, and the place where its key ends: 0 for an item of a list."""
+class _Child(NamedTuple):
+    """A value in a collection."""
+
+    node: Any
+    after_key: int | None  #: The place where its key ends; None for an item of a list.
+
+
+def _child(node: Any, key: str | int) -> _Child | None:
+    """The value at a key or a place of a collection; None without one."""
     if isinstance(node, yaml.SequenceNode):
         if isinstance(key, int) and key < len(node.value):
-            return (0, node.value[key])
-        return None
-    if isinstance(node, yaml.ScalarNode):
-        return None
-    return next(((k.end_mark.index, v) for k, v in node.value if k.value == key), None)
+            return _Child(node.value[key], None)
+    elif isinstance(node, yaml.MappingNode):
+        for key_node, value_node in node.value:
+            if key_node.value == key:
+                return _Child(value_node, key_node.end_mark.index)
+    return None
 
 
 def _children(node: Any) -> list[Any]:
+    """The values in a mapping or a list."""
     if isinstance(node, yaml.MappingNode):
         return [value for _, value in node.value]
     return list(node.value)
 
 
 def _is_block_scalar(node: Any) -> bool:
+    """Whether a value is a text on lines of its own, behind ``|`` or ``>``."""
     return isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
 
 
 def _end(node: Any) -> int:
     """The place after a value's last character. A block scalar's last line break isn't included."""
-    if isinstance(node, yaml.ScalarNode):
-        return int(node.end_mark.index) - _is_block_scalar(node)
-    if node.flow_style:
-        return int(node.end_mark.index)
+    own_end = int(node.end_mark.index)
+    if _is_block_scalar(node):
+        return own_end - 1
+    if isinstance(node, yaml.ScalarNode) or node.flow_style:
+        return own_end
+    # The parser says that a block ends where the next thing begins, behind blanks and comments.
     return max(map(_end, _children(node)), default=node.start_mark.index)
 
 
 def _cut(text: str, node: Any, instead: str) -> str:
+    """The text with something else instead of a value."""
     start = node.start_mark.index
+    # A block scalar goes with its last line break.
     end = node.end_mark.index if isinstance(node, yaml.ScalarNode) else _end(node)
     return text[:start] + instead + text[end:]
 
 
-def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
-    """The text with an existing value replaced."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style or not after_key:
-        if node.start_mark.index == node.end_mark.index:
-            shown = f" {shown}"  # an empty value begins right after its key's colon
-        if _is_block_scalar(node):
-            shown += _line_end(text)  # which ends with the line break that is cut
-        return _cut(text, node, shown)
-    # a value that stood on lines of its own moves behind its key
-    colon = text.index(":", after_key) + 1
-    between = text[colon : node.start_mark.index].rstrip()
-    return f"{text[:colon]} {shown}{between}{text[_end(node) :]}"
+def _replace(text: str, node: Any, after_key: int | None, written: str) -> str:
+    """The text with an existing value replaced by another, which is written on one line.
+
+    ``after_key`` is where the value's key ends; None for an item of a list.
+    """
+    is_block = not isinstance(node, yaml.ScalarNode) and not node.flow_style
+    if is_block and after_key is not None:
+        # It stood on lines of its own and moves behind its key; what is between, such as a
+        # comment, stays.
+        colon = text.index(":", after_key) + 1
+        between = text[colon : node.start_mark.index].rstrip()
+        return f"{text[:colon]} {written}{between}{text[_end(node) :]}"
+    if node.start_mark.index == node.end_mark.index:
+        written = f" {written}"  # an empty value begins right after its key's colon
+    if _is_block_scalar(node):
+        written += _line_end(text)  # which ends with the line break that is cut
+    return _cut(text, node, written)
 
 
 def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
-    """The text with a new key or item after the last one."""
+    """The text with a new key or item after the last one of a collection."""
     if node.flow_style:
         # after the last value, or after the opening bracket
         opening = node.start_mark.index + 1
@@ -217,6 +246,7 @@ def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
         comma = ", " if node.value else ""
         inside = _flow(rest, value)[1:-1]  # without brackets of its own
         return f"{text[:end]}{comma}{inside}{text[end:]}"
+    # A comment may follow the last value on its line.
     line_end = _LINE_BREAK.search(text, _end(node))
     end = len(text) if line_end is None else line_end.start()
     lines = ["", *_lines_of_path(rest, value, node.start_mark.column)]
@@ -224,20 +254,21 @@ def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
 
 
 def _lines_of_path(keys: Keys, value: Value, column: int) -> list[str]:
-    """The lines of a path, with the value in the last one."""
+    """The lines of a path from a column on, with the value in the last one."""
     key, *rest = keys
     margin = " " * column
-    below = [_flow((), value)]
     if rest:
         below = _lines_of_path(tuple(rest), value, column + _STEP)
+    else:
+        below = [_flow((), value)]
+    first, *others = below
     if isinstance(key, int):
         # an item stands on the line of its dash
-        first, *others = below
         return [f"{margin}- {first.lstrip(' ')}", *others]
     head = f"{margin}{_scalar(key)}:"
-    if not rest:
-        return [f"{head} {below[0]}"]
-    return [head, *below]
+    if rest:
+        return [head, *below]
+    return [f"{head} {first}"]
 
 
 def _flow(keys: Keys, value: Value) -> str:
@@ -249,27 +280,32 @@ def _flow(keys: Keys, value: Value) -> str:
     elif isinstance(value, tuple):
         text = f"[{', '.join(map(_scalar, value))}]"
     else:
-        text = f"{{{', '.join(f'{_scalar(key)}: {_scalar(part)}' for key, part in value.items())}}}"
+        pairs = [f"{_scalar(key)}: {_scalar(part)}" for key, part in value.items()]
+        text = f"{{{', '.join(pairs)}}}"
     for key in reversed(keys):
         text = f"[{text}]" if isinstance(key, int) else f"{{{_scalar(key)}: {text}}}"
     return text
 
 
 def _line_end(text: str) -> str:
+    """The line end that a text uses."""
     return "\r\n" if "\r\n" in text else "\n"
 
 
 def _scalar(value: str) -> str:
     """A value without quotes if it reads back unchanged, in blocks and in braces; else quoted."""
     value = str(value)
-    tries = (
-        (f"{{k: {value}, l: m}}", {"k": value, "l": "m"}),
-        (f"[{value}, m]", [value, "m"]),
-        (f"k: {value}\n", {"k": value}),
-    )
-    with suppress(InputError):
-        if all(parse(text, "", InputError).data == data for text, data in tries):
-            return value
+    expected: dict[str, Any] = {
+        f"{{k: {value}, l: m}}": {"k": value, "l": "m"},
+        f"[{value}, m]": [value, "m"],
+        f"k: {value}\n": {"k": value},
+    }
+    try:
+        parsed = {text: parse(text, "", InputError).data for text in expected}
+    except InputError:
+        parsed = {}
+    if parsed == expected:
+        return value
     return '"' + "".join(map(_escape_sign, value)) + '"'
 
 

@@ -11,9 +11,9 @@ import heapq
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,11 +26,20 @@ MODEL = "wordllama l2_supercat_256"  #: The name of the table where it comes fro
 LONGEST = 2_000  #: Characters of a text that are embedded.
 
 _FOLDER = Path(__file__).parent / "wordllama"
-_SPACE = "\u2581"  # stands for a space in pieces
+_SPACE = "\u2581"  #: Stands for a space in pieces.
 _WORD = re.compile(f"{_SPACE}+[^{_SPACE}]*")
-_MARKS = re.compile("(<unk>|<s>|</s>)")  # pieces of their own wherever they stand
-_MOST_WORDS = 1 << 16  # words that are remembered
-_MOST_LETTERS = 64  # letters of a word that is remembered
+_MARKS = re.compile("(<unk>|<s>|</s>)")  #: Pieces of their own wherever they stand.
+_MOST_WORDS = 1 << 16  #: Words that are remembered.
+_MOST_LETTERS = 64  #: Letters of a word that is remembered.
+
+
+class _Pair(NamedTuple):
+    """Two neighbors that may be merged. The smallest is merged first: by its rank, then its place."""
+
+    rank: int  #: The place in the list of merges.
+    place: int  #: Of the left piece.
+    left: str
+    right: str
 
 
 class Tokenizer:
@@ -43,9 +52,9 @@ class Tokenizer:
 
     def __init__(self, vocabulary: dict[str, int], merges: Sequence[str]) -> None:
         self._ids = vocabulary
-        self._bytes = [f"<0x{byte:02X}>" for byte in range(256)]
-        self._ranks = dict(zip(merges, range(len(merges)), strict=True))
-        self._known: dict[str, list[int]] = {}
+        #: The place of each pair in the list of merges, by both pieces with a space between.
+        self._ranks = {merge: rank for rank, merge in enumerate(merges)}
+        self._known: dict[str, list[int]] = {}  #: The numbers of words that were cut.
 
     def pieces(self, text: str) -> list[int]:
         """The numbers of a text's pieces, in their order."""
@@ -61,8 +70,10 @@ class Tokenizer:
 
     def _cut(self, word: str) -> list[int]:
         """The numbers of a word's pieces; those of short words are remembered."""
-        letters = chain.from_iterable(map(self._letter_pieces, word))
-        numbers = [self._ids[piece] for piece in self._merge_pieces(list(letters))]
+        letters: list[str] = []
+        for letter in word:
+            letters += self._letter_pieces(letter)
+        numbers = [self._ids[piece] for piece in self._merge_pieces(letters)]
         if len(word) <= _MOST_LETTERS:
             if len(self._known) >= _MOST_WORDS:
                 self._known.clear()
@@ -70,53 +81,52 @@ class Tokenizer:
         return numbers
 
     def _letter_pieces(self, letter: str) -> Sequence[str]:
+        """A letter as the piece that it is, else its bytes as pieces."""
         if letter in self._ids:
             return (letter,)
-        return [self._bytes[byte] for byte in letter.encode()]
+        return [f"<0x{byte:02X}>" for byte in letter.encode()]
 
     def _merge_pieces(self, pieces: list[str]) -> list[str]:
         """Merge neighbors until no pair is in the list.
 
         A merged piece takes the place of its left half, and the place of the right half stays
-        empty.
+        empty. So a pair that waits is recognized as gone by the pieces at its places.
         """
-        ranks = self._ranks
-        behind = list(range(1, len(pieces) + 1))
-        before = list(range(-1, len(pieces) - 1))
-        # rank, place, and the two pieces of each pair
-        waiting: list[tuple[int, int, str, str]] = []
+        end = len(pieces)
+        following = list(range(1, end + 1))  # the place of each piece's right neighbor
+        preceding = list(range(-1, end - 1))  # and of its left one
+        waiting: list[_Pair] = []
         for place, (left, right) in enumerate(pairwise(pieces)):
-            rank = ranks.get(f"{left} {right}")
-            if rank is not None:
-                waiting.append((rank, place, left, right))
-        heapq.heapify(waiting)
+            self._push(waiting, place, left, right)
         while waiting:
-            _, place, left, right = heapq.heappop(waiting)
-            second = behind[place]
-            if second == len(pieces) or (pieces[place], pieces[second]) != (
-                left,
-                right,
-            ):
+            pair = heapq.heappop(waiting)
+            place = pair.place
+            second = following[place]
+            is_there = second < end and pieces[second] == pair.right
+            if not is_there or pieces[place] != pair.left:
                 continue  # one of the two was merged with another meanwhile
-            pieces[place] = left + right
+            pieces[place] = pair.left + pair.right
             pieces[second] = ""
-            behind[place] = behind[second]
-            if behind[place] < len(pieces):
-                before[behind[place]] = place
-            for first in (before[place], place):
-                if first < 0 or behind[first] == len(pieces):
-                    continue
-                pair = (pieces[first], pieces[behind[first]])
-                rank = ranks.get(" ".join(pair))
-                if rank is not None:
-                    heapq.heappush(waiting, (rank, first, *pair))
+            following[place] = following[second]
+            if following[place] < end:
+                preceding[following[place]] = place
+            for first in (preceding[place], place):
+                if first >= 0 and following[first] < end:
+                    self._push(waiting, first, pieces[first], pieces[following[first]])
         return [piece for piece in pieces if piece]
+
+    def _push(self, waiting: list[_Pair], place: int, left: str, right: str) -> None:
+        """Let a pair wait for its turn, if it is in the list of merges."""
+        rank = self._ranks.get(f"{left} {right}")
+        if rank is not None:
+            heapq.heappush(waiting, _Pair(rank, place, left, right))
 
 
 class PieceVectors:
     """The vectors of pieces in a file, in single precision once they are used."""
 
     def __init__(self, path: Path) -> None:
+        # The file has half precision, and only the pages with used rows are read from the disk.
         self._file = np.load(path, mmap_mode="r")
         self._single: Vectors = np.empty(self._file.shape, np.float32)
         self._is_read = np.zeros(len(self._file), bool)
@@ -150,13 +160,14 @@ def mean_vectors(texts: Iterable[str]) -> Vectors:
     """The mean vector of each text's pieces, a row for each text; zeros without any piece."""
     vectors = _piece_vectors()
     cut = tokenizer()
-    rows = []
+    rows: list[Vectors] = []
     for text in texts:
         numbers = cut.pieces(text)
         if numbers:
             rows.append(vectors.rows(numbers).mean(axis=0))
         else:
             rows.append(np.zeros(vectors.width, np.float32))
+    # Also without texts, it has a column for each number of a vector.
     return np.array(rows, dtype=np.float32).reshape(-1, vectors.width)
 
 
@@ -165,10 +176,13 @@ def embed(texts: Sequence[str]) -> Vectors:
 
     Only the opening of a text counts. A row is zero where a text has no piece in the table.
     """
-    # Half a UTF-16 pair has no bytes, and an empty text has no pieces.
-    openings = (
-        text[:LONGEST].encode("utf-8", "replace").decode() or " " for text in texts
-    )
+    openings: list[str] = []
+    for text in texts:
+        # Half a UTF-16 pair has no bytes, and an empty text has no pieces.
+        opening = text[:LONGEST].encode("utf-8", "replace").decode()
+        openings.append(opening or " ")
     vectors = mean_vectors(openings)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    # Dividing zeros by one leaves them zeros.
+    divisors = np.where(lengths > 0, lengths, 1.0)
+    return np.asarray(vectors / divisors, dtype=np.float32)

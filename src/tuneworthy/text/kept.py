@@ -18,26 +18,28 @@ from typing import BinaryIO
 
 def cache_folder() -> Path:
     """The program's folder in the user's cache folder, whether it exists or not."""
+    return _user_caches() / "tuneworthy"
+
+
+def _user_caches() -> Path:
+    """The folder of caches that the user names, else the usual one of the system."""
+    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if xdg.is_absolute():  # by its standard, a relative path doesn't count
+        return xdg
     system = platform.system()
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if system == "Darwin":
+        return Path.home() / "Library" / "Caches"
+    if system != "Windows":
+        return Path.home() / ".cache"
     local = Path(os.environ.get("LOCALAPPDATA", ""))
-    if named.is_absolute():
-        base = named
-    elif system == "Darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif system != "Windows":
-        base = Path.home() / ".cache"
-    elif local.is_absolute():
-        base = local
-    else:
-        base = Path.home() / "AppData" / "Local"
-    return base / "tuneworthy"
+    return local if local.is_absolute() else Path.home() / "AppData" / "Local"
 
 
 def key_of(parts: Sequence[bytes]) -> str:
     """A name for a result of exactly these parts."""
     digest = sha256()
     for part in parts:
+        # With its length before it, no two lists of parts give the same bytes.
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()[:32]
@@ -58,9 +60,10 @@ def open_kept(name: str, key: str) -> BinaryIO | None:
 
 def keep(name: str, key: str, data: bytes, most: int = 1) -> None:
     """Store data under a name and a key, at most ``most`` of one name; the oldest are removed."""
-    with suppress(OSError, RuntimeError):
+    with suppress(OSError, RuntimeError):  # it only saves time
         folder = cache_folder()
         folder.mkdir(0o700, parents=True, exist_ok=True)
+        # Written beside it and renamed, so that nobody reads half of it.
         descriptor, written = tempfile.mkstemp(prefix=".kept-", dir=folder)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -69,13 +72,16 @@ def keep(name: str, key: str, data: bytes, most: int = 1) -> None:
         except OSError:
             Path(written).unlink(missing_ok=True)
             raise
-        there = sorted(folder.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)
-        for path in there[:-most]:
+        kept = sorted(folder.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)
+        for path in kept[:-most]:
             path.unlink(missing_ok=True)
 
 
 def _is_own(status: os.stat_result) -> bool:
     """Whether a file is a plain file of the user that nobody else may write."""
-    owner = getattr(os, "getuid", lambda: status.st_uid)()
-    others_write = os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISREG(status.st_mode) and status.st_uid == owner and not others_write
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    if os.name != "posix":  # its folder is the user's, and modes say nothing
+        return True
+    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid == os.getuid() and not others_write

@@ -32,13 +32,18 @@ if TYPE_CHECKING:
 BETWEEN = b"\xff"  #: Stands between two texts: no UTF-8 holds it.
 
 _SPACES = rb"(?:[ \t\r\n]|\xc2\xa0){1,4}"
-_ESCAPED = re.compile(r"\\.", re.DOTALL)
+"""The expression for a space of a literal: blanks, line breaks or no-break spaces."""
+_ESCAPED = re.compile(
+    r"\\.", re.DOTALL
+)  #: A sign that stands for itself, or a class as ``\d``.
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
 _REFUSED = re.compile(r"\(\?[=!<P]|[\^$]")
+"""Look-around, named groups and anchors, which hyperscan can't match."""
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
-)  # Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: words touch
+)
+"""Letters of Thai, Lao, Burmese, Khmer, Chinese, Japanese and Korean, whose words touch."""
 
 
 class Pattern(NamedTuple):
@@ -62,19 +67,19 @@ class Pattern(NamedTuple):
 
 
 class CompiledPattern(NamedTuple):
+    """A pattern in the form that hyperscan and `re` both know."""
+
     raw: bytes
     flags: int  #: Those of `re`.
     crosses: bool = False
     """Whether a match could include the byte between two texts, and so has to be confirmed in one
     text. If not, every match in a text of only ASCII is valid: the expression itself has the
     boundaries there."""
-    #: The literal at the end of what lies before.
+    #: The literal at the end of what lies before; None for a pattern without edges.
     backward: re.Pattern[bytes] | None = None
     longest: int = 0  #: Bytes that such a match has at most.
-    edges: tuple[bool, bool] = (
-        False,
-        False,
-    )  #: Whether no letter may touch it before, behind.
+    has_edge_before: bool = False  #: Whether no letter may touch it before,
+    has_edge_behind: bool = False  #: or behind.
 
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
@@ -100,56 +105,62 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     text = " ".join(pattern.text.split())
     if not text:
         raise ValueError(f"pattern {name}: there is nothing to look for")
-    forms = sorted(
-        {unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)}
-    )
-    raw = b"|".join(
-        b"".join(_letter(letter, caseless=pattern.caseless) for letter in form)
-        for form in forms
-    )
-    raw = b"(?:" + raw + b")"
+    # One letter with an accent, or the letter and the accent apart.
+    forms = sorted({unicodedata.normalize(kind, text) for kind in ("NFC", "NFD")})
+    alternatives = [_form(form, caseless=pattern.caseless) for form in forms]
+    raw = b"(?:" + b"|".join(alternatives) + b")"
     flags = re.IGNORECASE if pattern.caseless else 0
-    edges = (False, False)
-    backward = None
-    if pattern.word:
-        edges = (_has_edge(text[0]), _has_edge(text[-1]))
-        backward = re.compile(raw + rb"\Z", flags)
-        # Edges that ASCII can test keep most matches that are no whole word from being reported.
-        if edges[0] and text[0].isascii():
-            raw = rb"\b" + raw
-        if edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii():
-            raw += rb"\b"
+    # In bytes: no letter has more than twelve in all its forms, and no space more than sixteen.
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
+    if not pattern.word:
+        return CompiledPattern(raw, flags, longest=longest)
+    backward = re.compile(raw + rb"\Z", flags)
+    has_edge_before = _has_edge(text[0])
+    has_edge_behind = _has_edge(text[-1])
+    # Edges that ASCII can test keep most matches that are no whole word from being reported.
     # With an edge of another alphabet nothing in ASCII matches, so no match has to be tested.
-    return CompiledPattern(raw, flags, backward=backward, longest=longest, edges=edges)
+    if has_edge_before and text[0].isascii():
+        raw = rb"\b" + raw
+    if has_edge_behind and all(form[-1].isascii() for form in forms):
+        raw += rb"\b"
+    return CompiledPattern(
+        raw,
+        flags,
+        backward=backward,
+        longest=longest,
+        has_edge_before=has_edge_before,
+        has_edge_behind=has_edge_behind,
+    )
+
+
+def _form(text: str, *, caseless: bool) -> bytes:
+    """The expression for one Unicode form of a literal."""
+    return b"".join(_letter(letter, caseless=caseless) for letter in text)
 
 
 def _letter(letter: str, *, caseless: bool) -> bytes:
-    """The expression for a letter of a literal; in other alphabets, for its capital and small form."""
+    """The expression for a letter of a literal; in other alphabets, for its capital and small form.
+
+    Of bytes, ``re`` and hyperscan know only the capitals of ASCII.
+    """
     if letter == " ":
         return _SPACES
     if letter.isascii() or not caseless:
         return _escape_pattern(letter)
-    forms = {
-        letter,
-        letter.lower(),
-        letter.upper(),
-        letter.title(),
-        letter.lower().upper(),
-    }
+    forms = {letter, letter.lower(), letter.upper(), letter.title()}
+    forms.add(letter.lower().upper())  # as K for the sign of Kelvin
     if letter == "ß":
         forms.add("\u1e9e")  # the capital ß, which upper() doesn't give
     return b"(?:" + b"|".join(_escape_pattern(form) for form in sorted(forms)) + b")"
 
 
 def _escape_pattern(text: str) -> bytes:
-    """Escape literal text for hyperscan and `re`."""
-    return b"".join(
-        bytes((byte,))
-        if chr(byte).isascii() and chr(byte).isalnum()
-        else b"\\x%02x" % byte
-        for byte in as_bytes(text)
-    )
+    """Escape literal text for hyperscan and `re`: letters and digits stay, other bytes as hex."""
+    escaped = b""
+    for byte in as_bytes(text):
+        sign = bytes((byte,))
+        escaped += sign if sign.isalnum() else b"\\x%02x" % byte
+    return escaped
 
 
 def _expression(name: str, pattern: Pattern) -> CompiledPattern:
@@ -159,21 +170,24 @@ def _expression(name: str, pattern: Pattern) -> CompiledPattern:
     if any(not group.isascii() for group in _CLASS.findall(bare)):
         raise ValueError(f"pattern {name}: only ASCII may stand in []")
     outside = _CLASS.sub("", bare)
-    if _REFUSED.search(outside) or re.search(r"\\[AZz1-9]", text) or pattern.word:
-        raise ValueError(
-            f"pattern {name}: anchors, look-around, references, `word` are refused"
-        )
-    crosses = "." in outside or "[^" in bare or re.search(r"\\(?:[DSWB]|x[fF])", text)
-    raw = b"".join(
-        letter.encode()
-        if letter.isascii()
-        else b"(?:" + _letter(letter, caseless=pattern.caseless) + b")"
-        for letter in text
-    )
-    return CompiledPattern(raw, re.IGNORECASE if pattern.caseless else 0, bool(crosses))
+    has_anchor_or_reference = re.search(r"\\[AZz1-9]", text)
+    if _REFUSED.search(outside) or has_anchor_or_reference or pattern.word:
+        what = "anchors, look-around, references, `word` are refused"
+        raise ValueError(f"pattern {name}: {what}")
+    # These match any byte, and so the one between two texts.
+    takes_any_byte = re.search(r"\\(?:[DSWB]|x[fF])", text) is not None
+    crosses = "." in outside or "[^" in bare or takes_any_byte
+    raw = b""
+    for letter in text:
+        if letter.isascii():
+            raw += letter.encode()
+        else:
+            raw += b"(?:" + _letter(letter, caseless=pattern.caseless) + b")"
+    return CompiledPattern(raw, re.IGNORECASE if pattern.caseless else 0, crosses)
 
 
 def _has_edge(letter: str) -> bool:
+    """Whether a word that ends with this letter has a boundary there."""
     return _touches(letter) and not _UNSPACED.match(letter)
 
 
@@ -186,11 +200,13 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     """Whether a literal that ends here is a whole word; True for other patterns."""
     if needle.backward is None:
         return True
-    if needle.edges[1]:
+    if needle.has_edge_behind:
+        # UTF-8 has at most four bytes a letter.
         after = joined[end : end + 4].decode("utf-8", "replace")[:1]
-        if joined[end : end + 1] != BETWEEN and after and _touches(after):
+        is_text_end = joined[end : end + 1] in (b"", BETWEEN)
+        if not is_text_end and _touches(after):
             return False
-    if not needle.edges[0]:
+    if not needle.has_edge_before:
         return True
     # the engine tells only where a match ends, so its start is looked for backwards
     from_here = max(0, end - needle.longest)
@@ -198,9 +214,9 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     assert match is not None  # it ends here
     start = from_here + match.start()
     before = joined[max(0, start - 4) : start]
-    return before[-1:] in (b"", BETWEEN) or not _touches(
-        before.decode("utf-8", "replace")[-1:]
-    )
+    if before[-1:] in (b"", BETWEEN):
+        return True
+    return not _touches(before.decode("utf-8", "replace")[-1:])
 
 
 def is_in(literal: CompiledPattern, text: str) -> bool:
@@ -216,10 +232,14 @@ def end_in(needle: CompiledPattern, data: bytes) -> int:
     if needle.backward is None:
         match = re.compile(needle.raw, needle.flags).search(data)
         return 0 if match is None else match.end()
-    ahead = re.compile(b"(?=(" + needle.raw + b"))", needle.flags)
+    # Looking ahead finds matches that overlap, too.
+    ahead = re.compile(b"(?=(?P<match>" + needle.raw + b"))", needle.flags)
     whole = bytearray(data)
-    ends = (match.end(1) for match in ahead.finditer(data))
-    return next((end for end in ends if at_edges(needle, whole, end)), 0)
+    for match in ahead.finditer(data):
+        end = match.end("match")
+        if at_edges(needle, whole, end):
+            return end
+    return 0
 
 
 _ALL: list[deque[Any]] = []
@@ -261,7 +281,7 @@ def forget() -> None:
         recent.clear()
 
 
-_BEHIND = 64
+_BEHIND = 64  #: Zeros behind all texts, so that the opening of the last one has all its bytes.
 SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 """Bytes that a space may begin with, by their number."""
 
@@ -272,23 +292,21 @@ class Joined:
     def __init__(self, texts: Texts) -> None:
         self.there: Flags = np.ones(len(texts), dtype=bool)  #: Which are not None.
         try:
-            whole = "\n".join(texts)  # type: ignore[arg-type]  # says so itself where one is None
+            # Joining says itself where one is None, which is faster than looking at each.
+            whole = "\n".join(texts)  # type: ignore[arg-type]  # see above
             self._texts: Sequence[str] = texts  # type: ignore[assignment]  # none of them is None
         except TypeError:
             self.there = np.array([text is not None for text in texts], dtype=bool)
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
+        self.plain: Flags = np.ones(
+            len(texts), dtype=bool
+        )  #: Which are nothing but ASCII.
         # most texts are: then bytes and characters have equal counts
-        if whole.isascii():
-            #: Which are nothing but ASCII.
-            self.plain: Flags = np.ones(len(texts), dtype=bool)
-            sizes: Iterable[int] = map(len, self._texts)
-        else:
+        sizes: Iterable[int] = map(len, self._texts)
+        if not whole.isascii():
             self.plain = np.fromiter(map(str.isascii, self._texts), bool, len(texts))
-            sizes = (
-                len(text) if text.isascii() else len(as_bytes(text))
-                for text in self._texts
-            )
+            sizes = map(_size, self._texts)
         self.lengths: NDArray[np.int64] = np.fromiter(sizes, np.int64, len(texts))
         """The number of bytes of each text."""
         #: Where each text ends.
@@ -296,6 +314,7 @@ class Joined:
         self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
         """All texts, followed by zeros."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
+        # The line breaks of joining become the byte that no text has.
         self._bytes[self.ends[:-1]] = BETWEEN[0]
 
     def __len__(self) -> int:
@@ -308,6 +327,7 @@ class Joined:
 
     def opening(self, most: int) -> NDArray[np.uint8]:
         """The first bytes of each text, 64 at most, a row for each, padded with zeros."""
+        # A view with a row for each byte, of that byte and those behind it; it copies nothing.
         every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
         openings: NDArray[np.uint8] = every[self.ends - self.lengths]
         short = np.flatnonzero(self.lengths < most)
@@ -316,17 +336,16 @@ class Joined:
 
     def holding(self, piece: bytes) -> Flags:
         """Which texts contain some bytes."""
-        held = np.zeros(len(self), dtype=bool)
+        holds = np.zeros(len(self), dtype=bool)
         # One byte is looked for far quicker than several, and mostly it isn't there.
-        if piece[:1] in self.data:
-            at = self.data.find(piece, self.data.find(piece[:1]))
-        else:
-            at = -1
-        while at >= 0:
-            row = int(np.searchsorted(self.ends, at))
-            held[row] = True
-            at = self.data.find(piece, int(self.ends[row]))
-        return held
+        place = self.data.find(piece[:1])
+        if place >= 0:
+            place = self.data.find(piece, place)
+        while place >= 0:
+            row = int(np.searchsorted(self.ends, place))
+            holds[row] = True
+            place = self.data.find(piece, int(self.ends[row]))
+        return holds
 
     @cached_property
     def first(self) -> NDArray[np.uint8]:
@@ -342,6 +361,11 @@ class Joined:
         return blank
 
 
+def _size(text: str) -> int:
+    """The number of bytes of a text."""
+    return len(text) if text.isascii() else len(as_bytes(text))
+
+
 @remembered(4)  # outputs and inputs of a batch, which several signals look through
 def joined(texts: Texts) -> Joined:
     """Join texts into one sequence of bytes."""
@@ -350,12 +374,13 @@ def joined(texts: Texts) -> Joined:
 
 # hyperscan counts in 32 bits; a longer batch goes in several passes
 _PASS_BYTES = 1 << 28
+"""Bytes of one pass, as hyperscan counts in 32 bits; a longer batch goes in several."""
 
 _LOOKED_AT_ALONE = 120_000
 """Bytes up to which shipped patterns are searched by `re`, without compiling them for hyperscan
 (our measurement: at this size, both take the same time)."""
 
-_RESOLVE_AT = 1_000_000  # hits kept at once, so that no text can fill the memory
+_RESOLVE_AT = 1_000_000  #: Hits kept at once, so that no text can fill the memory.
 
 OnHit = Callable[[int, int, int, int, object], None]
 """The function that hyperscan calls for a hit: pattern, unused, end, unused, unused."""
@@ -374,14 +399,14 @@ class Searcher:
     ) -> None:
         self._names = tuple(patterns)
         prepare = _needle if shipped else make
-        self._needles = tuple(
-            prepare(name, pattern) for name, pattern in patterns.items()
-        )
-        self._simple = np.array(
-            [not needle.crosses for needle in self._needles], dtype=bool
-        )
+        needles = [prepare(name, pattern) for name, pattern in patterns.items()]
+        self._needles = tuple(needles)
+        #: Which patterns stay within one text.
+        self._simple = np.array([not needle.crosses for needle in needles], dtype=bool)
+        #: Whether it was looked for patterns that an earlier run compiled.
         self._looked = not shipped
         self._scan = None if shipped else _scanner(_database(self._needles))
+        #: Bytes that may still be searched without compiling.
         self._left = _LOOKED_AT_ALONE
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
@@ -397,9 +422,10 @@ class Searcher:
         match_ends = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
+            size = int(whole.lengths.sum())
             self._look_for_kept()
-            if self._scan is None and int(whole.lengths.sum()) <= self._left:
-                self._left -= int(whole.lengths.sum())
+            if self._scan is None and size <= self._left:
+                self._left -= size
                 self._one_by_one(whole, match_ends)
             else:
                 for start, stop in pairwise(_passes(whole)):
@@ -415,21 +441,23 @@ class Searcher:
                 self._scan = _scanner(database)
 
     def _scan_function(self) -> Callable[[memoryview, OnHit], None]:
+        """The function that scans bytes; shipped patterns are compiled at its first use."""
         if self._scan is None:
             self._scan = _scanner(_database(self._needles, keeps=True))
         return self._scan
 
     def _one_by_one(self, texts: Joined, match_ends: NDArray[np.int32]) -> None:
         """Search few texts, each pattern by `re`."""
-        each = [(row, texts.one(row)) for row in np.flatnonzero(texts.lengths).tolist()]
+        rows: list[int] = np.flatnonzero(texts.lengths).tolist()
+        data_by_row = {row: texts.one(row) for row in rows}
         for index, needle in enumerate(self._needles):
-            for row, data in each:
+            for row, data in data_by_row.items():
                 match_ends[index, row] = end_in(needle, data)
 
     def _pass(
         self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]
     ) -> None:
-        """Search texts in one pass and note where each pattern matches first."""
+        """Search the texts from ``start`` to ``stop``, and note where each pattern matches first."""
         begin = int(texts.ends[start] - texts.lengths[start])
         refuted: set[tuple[int, int]] = set()  # pattern and text
         patterns: list[int] = []
@@ -446,8 +474,8 @@ class Searcher:
         def resolve() -> None:
             """Assign the matches so far to their texts, and forget them."""
             stops = np.array(ends, dtype=np.int64) + begin
-            found_in = np.array(patterns, dtype=np.int64)
-            self._assign(texts, found_in, stops, match_ends, refuted)
+            numbers = np.array(patterns, dtype=np.int64)
+            self._assign(texts, numbers, stops, match_ends, refuted)
             patterns.clear()
             ends.clear()
 
@@ -466,8 +494,13 @@ class Searcher:
     ) -> None:
         """Note matches of patterns, by where they end in the joined texts, for the text of each.
 
-        A match that might be none is tested; ``refuted`` remembers the patterns and texts without
-        one.
+        Args:
+            texts: The joined texts.
+            patterns: The number of the pattern of each match.
+            stops: Where each match ends.
+            match_ends: By pattern and text, the end of its first match; 0 for none yet. Changed.
+            refuted: Patterns and texts whose match turned out to be none, so that it isn't tested
+                again. Changed.
         """
         rows = np.searchsorted(texts.ends, stops)
         within = stops - (texts.ends - texts.lengths)[rows]
@@ -483,12 +516,11 @@ class Searcher:
                 continue
             needle = self._needles[pattern]
             if needle.crosses:
-                exact = re.compile(needle.raw, needle.flags)
-                match = exact.search(texts.one(row))
-                if match is None:
+                # The engine's match may reach into the next text, so this one is searched alone.
+                end = end_in(needle, texts.one(row))
+                match_ends[pattern, row] = end
+                if end == 0:
                     refuted.add((pattern, row))
-                else:
-                    match_ends[pattern, row] = match.end()
             elif at_edges(needle, texts.data, int(stops[place])):
                 match_ends[pattern, row] = within[place]
 
@@ -497,12 +529,13 @@ def _passes(texts: Joined) -> list[int]:
     """The bounds of passes, so that none scans more than it may."""
     ends = texts.ends + 1
     bounds = [0]
-    before = 0  # bytes in earlier passes
+    bytes_before = 0  # in earlier passes
     while bounds[-1] < len(ends):
-        fitting = int(np.searchsorted(ends, before + _PASS_BYTES, side="right"))
+        most = bytes_before + _PASS_BYTES
+        fitting = int(np.searchsorted(ends, most, side="right"))
         bound = max(bounds[-1] + 1, fitting)  # one text at least
         bounds.append(bound)
-        before = int(ends[bound - 1])
+        bytes_before = int(ends[bound - 1])
     return bounds
 
 
@@ -511,16 +544,14 @@ def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any
     import hyperscan
 
     database = hyperscan.Database()
+    if not needles:  # hyperscan refuses to compile nothing
+        return database
+    caseless = hyperscan.HS_FLAG_CASELESS
+    expressions = [needle.raw for needle in needles]
+    flags = [caseless if needle.flags else 0 for needle in needles]
     try:
-        if needles:
-            database.compile(
-                expressions=[needle.raw for needle in needles],
-                flags=[
-                    hyperscan.HS_FLAG_CASELESS if needle.flags else 0
-                    for needle in needles
-                ],
-            )
-        if needles and keeps:
+        database.compile(expressions=expressions, flags=flags)
+        if keeps:
             data = hyperscan.dumpb(database)
             keep("patterns", _database_key(needles), data, _MOST_KEPT)
     except hyperscan.error as problem:
@@ -552,6 +583,7 @@ def _kept_database(needles: Sequence[CompiledPattern]) -> Any:
 
 
 def _database_key(needles: Sequence[CompiledPattern]) -> str:
+    """The name under which these patterns are kept compiled, for this version of hyperscan."""
     parts = [version("hyperscan").encode()]
     for needle in needles:
         parts += [needle.raw, str(needle.flags).encode()]

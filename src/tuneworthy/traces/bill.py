@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from tuneworthy.llm.prices import Amounts
-from tuneworthy.llm.served import ServedModel, find_served
+from tuneworthy.llm.served import find_served
 from tuneworthy.model.evidence import Batch
 
 _DAY_S = 86_400.0
-_MILLION = 1e6
+_MILLION = 1e6  #: Prices are in USD for a million tokens.
 _TIERS_FROM = 100_000  #: Tokens; no price on the list rises before.
 
 
@@ -25,34 +26,41 @@ def price_batch(batch: Batch) -> None:
     _name_servers(batch)
     if not batch.input_tokens or not batch.output_tokens:
         return
-    size = len(batch)
-    none = [None] * size
-    usd = batch.usd or [*none]
-    if None not in usd:
+    reported = batch.usd or [None] * len(batch)
+    if None not in reported:
         return
-    listed: list[float | None] = [*none]
+    listed = _listed_prices(batch, reported)
+    if any(price is not None for price in listed):
+        pairs = zip(reported, listed, strict=True)
+        batch.usd = [by_list if own is None else own for own, by_list in pairs]
+        batch.listed_usd = listed
+
+
+def _listed_prices(
+    batch: Batch, reported: Sequence[float | None]
+) -> list[float | None]:
+    """The list price of each call that reports none, in USD; None where it can't be computed."""
     rows = zip(
-        *(
-            batch.model,
-            batch.column("provider"),
-            batch.input_tokens,
-            batch.output_tokens,
-        ),
-        *(batch.column("cached_tokens"), batch.column("timestamp"), usd),
+        batch.model,
+        batch.column("provider"),
+        batch.input_tokens,
+        batch.output_tokens,
+        batch.column("cached_tokens"),
+        batch.column("timestamp"),
+        reported,
         strict=True,
     )
-    for n, (model, provider, read, written, cached, at, reported) in enumerate(rows):
-        if reported is not None or model is None or read is None or written is None:
+    listed: list[float | None] = [None] * len(batch)
+    for n, (model, provider, read, written, cached, time_s, own) in enumerate(rows):
+        if own is not None or model is None or read is None or written is None:
             continue
-        day = None if at is None else int(at // _DAY_S)
-        amounts = _amounts(model, provider, day, 0 if read < _TIERS_FROM else read)
+        day = None if time_s is None else int(time_s // _DAY_S)
+        # One entry of the cache serves all short inputs, as their price has no tiers.
+        tokens = 0 if read < _TIERS_FROM else read
+        amounts = _amounts(model, provider, day, tokens)
         if amounts is not None:
             listed[n] = _cost(amounts, read, written, cached)
-    if any(price is not None for price in listed):
-        batch.usd = [
-            a if a is not None else b for a, b in zip(usd, listed, strict=True)
-        ]
-        batch.listed_usd = listed
+    return listed
 
 
 def _cost(
@@ -61,6 +69,7 @@ def _cost(
     """USD of one call; None where no price is known."""
     if amounts.input is None or amounts.output is None:
         return None
+    # Some logs count cached tokens beside those read, so they may be more.
     from_cache = min(cached or 0.0, read)
     per_cached = amounts.input if amounts.cached is None else amounts.cached
     spent = (read - from_cache) * amounts.input + from_cache * per_cached
@@ -86,26 +95,22 @@ def _name_servers(batch: Batch) -> None:
     """Put the provider before each model's name where the log has it apart."""
     if not batch.provider:
         return
-    named = {
-        pair: _named(*pair) for pair in {*zip(batch.model, batch.provider, strict=True)}
-    }
-    if any(name != model for (model, _), name in named.items()):
-        pairs = zip(batch.model, batch.provider, strict=True)
-        batch.model = [named[pair] for pair in pairs]
+    pairs = [*zip(batch.model, batch.provider, strict=True)]
+    # A log has few pairs, and finding a model in the catalogue is slow.
+    full_names = {pair: _full_name(*pair) for pair in set(pairs)}
+    batch.model = [full_names[pair] for pair in pairs]
 
 
-def _named(model: str | None, provider: str | None) -> str | None:
+def _full_name(model: str | None, provider: str | None) -> str | None:
     """A model's name after its provider, where the name alone would mean another provider's model."""
     if not model or not provider:
         return model
     alone = find_served(model)
     served = find_served(model, provider)
     if served is None:
-        return (
-            f"{provider}:{model}" if alone is not None and ":" not in model else model
-        )
-    return model if _same(served, alone) else served.id
-
-
-def _same(served: ServedModel, alone: ServedModel | None) -> bool:
-    return alone is not None and alone.provider == served.provider
+        # The name alone would get the price of a provider that didn't serve it.
+        is_ambiguous = alone is not None and ":" not in model
+        return f"{provider}:{model}" if is_ambiguous else model
+    if alone is not None and alone.provider == served.provider:
+        return model
+    return served.id

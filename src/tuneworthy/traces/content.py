@@ -22,7 +22,6 @@ from tuneworthy.syntax.document import plain_values
 from tuneworthy.traces import skipped
 from tuneworthy.traces.bill import price_batch
 from tuneworthy.traces.formats import (
-    formats,
     formats_by_name,
     own_scores,
     plain,
@@ -84,24 +83,33 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
 
 
 def not_recognised(where: str, fields: str = "") -> NotTraces:
-    """The error for a file whose format isn't known."""
-    held = f"; its fields are {one_line(fields, limit=240)}" if fields else ""
+    """The error for a file whose format isn't known; ``fields`` are the names in its records."""
+    seen = ""
+    if fields:
+        seen = f"; its fields are {one_line(fields, limit=240)}"
     if _SPEAKERS.search(fields):
-        held += "; rows that are turns are read as one record a conversation, with `messages`"
+        seen += "; rows that are turns are read as one record a conversation, with `messages`"
     fix = (
         "what is understood: plain traces, CSV, Parquet and the logs of makers that the guide to "
-        f"measuring lists; of any other, say by a mapping (--map) which field holds what{held}"
+        f"measuring lists; of any other, say by a mapping (--map) which field holds what{seen}"
     )
     return NotTraces("isn't recognised", where=where, fix=fix)
 
 
 def shape(stream: Ahead, where: str, limits: Limits) -> str:
-    """The layout of a text: lines, document, or a table's separator. Skips a byte order mark."""
+    """The layout of a text: lines, lists, document, or a table's separator.
+
+    A byte order mark is skipped.
+
+    Raises:
+        InputError: For a text that isn't UTF-8, is empty, or is none of these.
+    """
     head = stream.peek(MIB)
     if head.startswith(codecs.BOM_UTF8):
-        stream.read(3)
+        stream.read(len(codecs.BOM_UTF8))
         head = stream.peek(MIB)
-    if (wide := _wide(head)) is not None:
+    wide = _wide(head)
+    if wide is not None:
         raise InputError(f"is {wide} text", where=where, fix="save it as UTF-8")
     if not head.strip():
         raise NotTraces(
@@ -109,22 +117,23 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
         )
     head = _first_line(stream, head, limits)
     start = head.lstrip()[:1]
-    if start == b"[" and _are_lists(head):
-        return "lists"
-    too_much = len(head) > limits.document_bytes and b"\n" not in head
-    if too_much and start == b"{":  # this line is passed over; others may follow
+    if start == b"[":
+        return "lists" if _are_lists(head) else "document"
+    if start == b"{":
+        is_too_long = len(head) > limits.document_bytes and b"\n" not in head
+        # A line that is too long is passed over; others may follow.
+        return "lines" if is_too_long or _is_lines(head) else "document"
+    if _is_lines(head):  # after a first line that is no object, as a broken one
         return "lines"
-    if start == b"[" or (start == b"{" and not _is_lines(head)):
-        return "document"
-    if _is_lines(head):
-        return "lines"
-    if start != b"{" and (sign := looks_like_table(head)) is not None:
-        return sign
-    raise not_recognised(where)
+    sign = looks_like_table(head)
+    if sign is None:
+        raise not_recognised(where)
+    return sign
 
 
 def _first_line(stream: Ahead, head: bytes, limits: Limits) -> bytes:
     """The beginning of a text up to the end of its first line, within the limits."""
+    # Most lines are short, so the larger limit is only read where the smaller one isn't enough.
     for size in (limits.line_bytes, limits.document_bytes):
         if b"\n" not in head:
             head = stream.peek(size + 1)
@@ -144,6 +153,7 @@ def _are_lists(head: bytes) -> bool:
 
 def _wide(head: bytes) -> str | None:
     """The encoding of a text with two or four bytes a character, by its mark or zeros; else None."""
+    # A Latin letter is one byte and zeros, before or behind it.
     zeros = tuple(place for place, byte in enumerate(head[:4]) if not byte)
     if head.startswith(_UTF32) or zeros in {(0, 1, 2), (1, 2, 3)}:
         return "UTF-32"
@@ -151,15 +161,15 @@ def _wide(head: bytes) -> str | None:
 
 
 def _is_lines(head: bytes) -> bool:
-    """Whether each line is a JSON value: the first is an object, and more lines follow."""
-    number, _ = next(objects(head, most=1), (-1, b""))
-    return number > 0 or (
-        number == 0 and bool(head.lstrip().partition(b"\n")[2].strip())
-    )
+    """Whether each line is a JSON value: a whole line is an object, and it isn't the only line."""
+    for number, _ in objects(head, most=1):
+        other_lines = head.lstrip().partition(b"\n")[2]
+        return number > 0 or bool(other_lines.strip())
+    return False
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
-    """The first lines that are nonempty objects, with their places from 0."""
+    """The first ``most`` lines that are nonempty objects, with their places from 0."""
     for number, line in enumerate(head.lstrip().split(b"\n")):
         if not line.startswith(b"{"):
             continue
@@ -176,8 +186,9 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
 
 # One file, whatever it is.
 
-_TRIED = 20
+_TRIED = 20  #: Records that are enough to tell a format.
 _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
+"""Usual names of the list of records in an envelope."""
 Beside = dict[str, dict[str, Any]]
 """Fields of records, by id, that another file than the record's own holds."""
 Records = Iterator[tuple[Place, Any]]
@@ -186,15 +197,40 @@ Groups = Iterator[tuple[list[Place], Any]]
 
 
 def _unread(
-    record: Mapping[str, Any], read: set[tuple[str, ...]], *at: str
+    record: Mapping[str, Any], read: set[tuple[str, ...]], *above: str
 ) -> Iterator[str]:
     """Dotted names of unused fields; for an unused object, only its own name."""
     for key, value in record.items():
-        path = (*at, key)
-        if not any(taken[: len(path)] == path for taken in read):
+        path = (*above, key)
+        is_read_or_holds_read = any(used[: len(path)] == path for used in read)
+        if not is_read_or_holds_read:
             yield ".".join(path)
         elif path not in read and isinstance(value, Mapping):
             yield from _unread(value, read, *path)
+
+
+class _Gathered:
+    """Records that wait until they are enough to be processed together."""
+
+    def __init__(self, tally: SkippedRecords, limits: Limits) -> None:
+        self._tally = tally
+        self._most_bytes = limits.batch_bytes // 2
+        self._begin()
+
+    def is_full(self) -> bool:
+        """Many records are processed faster at once, but only a limited size fits in memory."""
+        return len(self.records) >= TOGETHER or self._tally.size > self._closes_at
+
+    def take(self) -> tuple[list[Place], list[Any]]:
+        """Hand on the places and records, and begin again without any."""
+        group = (self.places, self.records)
+        self._begin()
+        return group
+
+    def _begin(self) -> None:
+        self.places: list[Place] = []
+        self.records: list[Any] = []
+        self._closes_at = self._tally.size + self._most_bytes
 
 
 class Content:
@@ -216,41 +252,44 @@ class Content:
         self.mapping = mapping
         self.limits = limits
         self.beside = beside
-        self.kept = False
+        self.kept = False  #: Whether its records were kept for the log beside it.
         self.tally = SkippedRecords(name, until_s=limits.until_s)
         self.context = ReadContext(self.tally, name, Path(where).parent.name)
-        self.format = ""
-        self.packed = ""
-        self.joined = 0
+        self.format = ""  #: The name of its format; empty until it is known.
+        self.packed = ""  #: How the file is packed; empty where it isn't.
+        self.joined = 0  #: Records with values from a file beside it.
         self.guessed: FieldMap | None = None
         self.unread: tuple[str, ...] = ()  #: Fields that the guess takes nothing from.
         self._folders = folder_keys(where)
+        #: Fields of the mapping for which no record had a value yet.
         self._unseen = set(mapping.led if mapping is not None else ())
 
     def described(self) -> str:
-        beside = (
-            [f"{self.joined:,} joined to a file beside it"]
-            if self.beside and not self.kept
-            else []
-        )
-        text = ", ".join((self.format, *self.context.notes, *beside))
+        """The format in words, with what the user should know of the reading."""
+        parts = [self.format, *self.context.notes]
+        if self.beside and not self.kept:
+            parts.append(f"{self.joined:,} joined to a file beside it")
+        text = ", ".join(parts)
         return one_line(f"{text} ({self.packed})" if self.packed else text, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
-        """Traces in a text: lines of JSON, one JSON value, or a table."""
+        """Traces in a text: YAML, lines of JSON, one JSON value, or a table."""
         if self.where.endswith(_YAML):
-            yield from packed(self._yaml(stream), self.limits, self.tally)
-            return
-        form = shape(stream, self.where, self.limits)
-        if form == "lists":
-            yield from packed(self._lists(stream), self.limits, self.tally)
-            return
-        if form in {"lines", "document"}:
-            parts = self._lines(stream) if form == "lines" else self._document(stream)
-            yield from packed(parts, self.limits, self.tally)
+            batches = self._yaml(stream)
         else:
-            rows = csv_rows(stream, form, self.tally, self.limits, self.where)
-            yield from self.table(rows, decimal_commas=form == ";")
+            form = shape(stream, self.where, self.limits)
+            if form == "lists":
+                batches = self._lists(stream)
+            elif form == "lines":
+                batches = self._lines(stream)
+            elif form == "document":
+                batches = self._document(stream)
+            else:
+                rows = csv_rows(stream, form, self.tally, self.limits, self.where)
+                # Where a semicolon parts the cells, the comma is for decimals.
+                yield from self.table(rows, decimal_commas=form == ";")
+                return
+        yield from packed(batches, self.limits, self.tally)
 
     def _yaml(self, stream: Ahead) -> Iterator[Batch]:
         """Traces in a YAML document, read as the same document in JSON."""
@@ -272,65 +311,55 @@ class Content:
                 self.tally.records += 1
                 self.tally.skip(broken.why, len(items) + 1)
                 continue
-            items += [_as_talk(line)] if _are_turns(inner) else inner
+            if _are_turns(inner):
+                items.append(_as_talk(line))
+            else:
+                items += inner
         return self._array(items)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         """Read JSON lines; the first ones tell the format."""
         lines = blocks(stream, self.limits.line_bytes)
-        held: list[Block] = []
+        looked_at: list[Block] = []
         samples: list[Mapping[str, Any]] = []
         for block in lines:
-            held.append(block)
+            looked_at.append(block)
             records = objects(bytes(block.data), most=_TRIED - len(samples))
             samples += [_keys(line) for _, line in records]
             if self.mapping or len(samples) >= _TRIED or recognise_most(samples):
                 break
-        if (
-            not samples
-            and self.mapping is None
-            and any(block.too_long for block in held)
-        ):
+        has_long_line = any(block.too_long for block in looked_at)
+        if not samples and self.mapping is None and has_long_line:
             raise self._too_large(self.limits.line_bytes)
         kind = self._kind(samples)
-        yield from self.traces(self._decoded(chain(held, lines), kind), kind)
+        yield from self.traces(self._decoded(chain(looked_at, lines), kind), kind)
 
     def _decoded(self, lines: Iterator[Block], kind: FieldMap) -> Groups:
         """The records of some blocks at once; line by line where one line needs a closer look."""
-        places: list[Place] = []
-        held: list[Any] = []
-        most = self.tally.size + self.limits.batch_bytes // 2
-        decoders = (
-            (EXPORT, kind.decoder)
-            if kind.each and kind.prepare == "span"
-            else (kind.decoder,)
-        )
+        decoders = [kind.decoder]
+        if kind.each and kind.prepare == "span":
+            # The usual form of OTLP is decoded much faster by a type of its own.
+            decoders = [EXPORT, kind.decoder]
+        gathered = _Gathered(self.tally, self.limits)
         for block in lines:
-            records: list[Any] = []
-            whole = not block.too_long and not has_too_much(block.data)
-            for decoder in decoders if whole else ():
-                with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-                    records = decoder.decode_lines(block.data)
-                    break
-            self.tally.records += len(records)
-            self.tally.size += len(block.data) if records else 0
-            held += records
-            numbers = range(block.first, block.first + block.lines)
-            places += (
-                numbers
-                if len(records) == len(numbers)
-                else [block.first] * len(records)
-            )
-            if held and (
-                len(held) >= TOGETHER or not records or self.tally.size > most
-            ):
-                yield places, held
-                places = []
-                held = []
-                most = self.tally.size + self.limits.batch_bytes // 2
+            records = _decode_block(block, decoders)
             if not records:
+                # What came before goes first, as records are in the order of the file.
+                if gathered.records:
+                    yield gathered.take()
                 yield from self._grouped(self._each_line(block))
-        yield places, held
+                continue
+            self.tally.records += len(records)
+            self.tally.size += len(block.data)
+            gathered.records += records
+            # Blank lines give no record; then only the place of the block is known.
+            if len(records) == block.lines:
+                gathered.places += range(block.first, block.first + block.lines)
+            else:
+                gathered.places += [block.first] * len(records)
+            if gathered.is_full():
+                yield gathered.take()
+        yield gathered.take()
 
     def _each_line(self, block: Block) -> Records:
         """Lines with their numbers, all counted; blank ones are skipped."""
@@ -340,13 +369,18 @@ class Content:
             tally.skip(skipped.TOO_LONG, block.first)
             return
         lines = bytes(block.data).split(b"\n")
+        last = block.first + len(lines) - 1
         for number, data in enumerate(lines, start=block.first):
             if not data.strip():
                 continue
             tally.records += 1
             tally.size += len(data)
-            last = not block.ended and number == block.first + len(lines) - 1
-            if last and _why_broken(data) in {skipped.NOT_JSON, skipped.NOT_UTF8}:
+            # A program may still be writing the last line, so it isn't a fault of the file.
+            is_unfinished = number == last and not block.ended
+            if is_unfinished and _why_broken(data) in {
+                skipped.NOT_JSON,
+                skipped.NOT_UTF8,
+            }:
                 tally.skip(skipped.CUT_OFF, number)
             else:
                 yield number, data
@@ -354,11 +388,15 @@ class Content:
     def _kind(self, samples: Sequence[Mapping[str, Any]], table: str = "") -> FieldMap:
         """The format of some records: by the mapping, by the first known record, or by a guess.
 
-        ``table`` is the kind of table they are from; empty for none. Our own field names may belong
-        to another tool if a record has no answer. An id with a score may be a part of a log.
+        ``table`` is the kind of table they are from; empty for none.
+
+        Raises:
+            InputError: If no format fits.
         """
         kind = recognise_most(samples)
-        if self.mapping is None and (kind is None or kind is plain()) and not table:
+        # Our own field names say little: a collector's record may have them around the real one.
+        may_be_shipped = kind is None or kind is plain()
+        if self.mapping is None and may_be_shipped and not table:
             kind = self._inside_shipped(samples) or kind
         if self.mapping is not None:
             if kind is not None and kind.joins and not self._leads_to_answers(samples):
@@ -378,24 +416,25 @@ class Content:
     def _guessed_or(
         self, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]], table: str
     ) -> FieldMap | None:
-        """A known format completed by a guess, or a guess instead of it; None without either."""
+        """A known format completed by a guess, or a guess instead of it; None without either.
+
+        Our own field names may belong to another tool if a record has no answer. An id with a score
+        may be a part of a log.
+        """
         are_scores = kind is own_scores()
         is_ours = kind is plain()
-        if (
-            kind is None
-            or are_scores
-            or (is_ours and (table or not _answered(samples)))
-        ):
-            own = [{**self._folders, **sample} for sample in samples]
-            may_lack_answers = bool(table) and not are_scores
-            self.guessed = guess(own, self._folders, table=may_lack_answers)
-            if self.guessed is not None:
-                return self.guessed
-            # A table that has our names and can't be guessed holds nothing that we read.
-            return kind if are_scores or not table else None
-        if is_ours and self.mapping is None:
-            return with_rest(kind, samples)
-        return kind
+        is_doubtful = is_ours and (table or not _answered(samples))
+        if kind is not None and not are_scores and not is_doubtful:
+            if is_ours and self.mapping is None:
+                return with_rest(kind, samples)
+            return kind
+        with_folders = [{**self._folders, **sample} for sample in samples]
+        may_lack_answers = bool(table) and not are_scores
+        self.guessed = guess(with_folders, self._folders, table=may_lack_answers)
+        if self.guessed is not None:
+            return self.guessed
+        # A table that has our names and can't be guessed holds nothing that we read.
+        return kind if are_scores or not table else None
 
     def _forget_folders(self, kind: FieldMap) -> None:
         """Ignore values in a folder's name for fields that the records have themselves."""
@@ -403,9 +442,8 @@ class Content:
         for field, pick in kind.picks.items():
             if field not in OF_FOLDERS:
                 own_keys.update(first for first, *_ in pick.paths)
-        self._folders = {
-            key: value for key, value in self._folders.items() if key not in own_keys
-        }
+        for key in own_keys & self._folders.keys():
+            del self._folders[key]
 
     def _name_format(self, kind: FieldMap, table: str) -> None:
         """Name the format in the reading: a table or a guess; other formats have their own name."""
@@ -418,29 +456,32 @@ class Content:
             self.format = f"{by}, guessed: {lines}"
 
     def _note_unread(self, samples: Sequence[Mapping[str, Any]]) -> None:
-        """Remember the fields that a guess doesn't use."""
+        """Remember the fields that a guess doesn't use, in the order of the records."""
         if self.guessed is None:
             return
-        paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
+        paths = [*self.guessed.id]
+        for pick in self.guessed.picks.values():
+            paths += pick.paths
         read = {tuple(map(str, path)) for path in paths}
-        read |= {(".".join(path),) for path in read}
-        rows = ({**self._folders, **sample} for sample in samples)
-        self.unread = tuple(dict.fromkeys(chain(*(_unread(row, read) for row in rows))))
+        read |= {(".".join(path),) for path in read}  # a key may hold dots itself
+        unread: list[str] = []
+        for sample in samples:
+            unread += _unread({**self._folders, **sample}, read)
+        self.unread = tuple(dict.fromkeys(unread))  # each once, in their order
 
     def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
         """The format of records that a log collector wrapped in records of its own."""
         for key in _SHIPPED:
             inner = [unpacked(sample.get(key)) for sample in samples]
-            objects_ = [each for each in inner if isinstance(each, dict) and each]
-            if not objects_ or len(objects_) * 2 < len(samples):
+            records = [each for each in inner if isinstance(each, dict) and each]
+            # Collectors also write lines of their own, but most hold a record.
+            if not records or len(records) * 2 < len(samples):
                 continue
-            kind = recognise_most(objects_)
-            if (
-                kind is not None
-                and kind is not plain()
-                and not kind.each
-                and not kind.joins
-            ):
+            kind = recognise_most(records)
+            if kind is None or kind is plain():
+                continue
+            # A path that leads to records is already taken, and files beside aren't shipped.
+            if not kind.each and not kind.joins:
                 return replace(kind, each=((key,),))
         return None
 
@@ -451,16 +492,19 @@ class Content:
         samples: Sequence[Mapping[str, Any]],
     ) -> FieldMap:
         """A mapping, completed by the maker's format or by a guess."""
-        if kind is not None and kind is not plain() and not kind.joins:
-            if _SAYING.isdisjoint(mapping.picks) and not mapping.each:
-                return replace(kind, picks={**kind.picks, **mapping.picks})
+        if kind is None or kind is plain() or kind.joins:
+            whole = merged(mapping, samples)
+            if whole is not mapping:
+                self.guessed = whole
+            return whole
+        # A mapping that says where the answers are describes another layout than the maker's.
+        says_where_answers_are = not _SAYING.isdisjoint(mapping.picks)
+        if says_where_answers_are or mapping.each:
             return mapping
-        whole = merged(mapping, samples)
-        if whole is not mapping:
-            self.guessed = whole
-        return whole
+        return replace(kind, picks={**kind.picks, **mapping.picks})
 
     def _leads_to_answers(self, samples: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the paths of the mapping lead to an answer or an error in these records."""
         assert self.mapping is not None
         fields = self.mapping.fields(RecordChunk([*samples]))
         return any(has_value(fields.get(name, ())) for name in (*_SAYING, "error"))
@@ -476,15 +520,18 @@ class Content:
         if kind.parent:
             most = self.limits.batch_traces
             tree = CallTree(kind, self.tally, self._folders, most)
-        for group in groups:
-            yield from self._calls(tree, *self._laid(*group, kind), kind)
+        for places, records in groups:
+            yield from self._calls(tree, *self._laid(places, records, kind), kind)
+        # Some formats know only at the end of the file that a call is complete.
         left = [*FINISH[kind.prepare](self.context)]
         yield from self._calls(tree, ["end"] * len(left), left, kind)
-        yield from self._tree_batches(tree.rest() if tree is not None else (), kind)
+        if tree is not None:
+            yield from self._tree_batches(tree.rest(), kind)
 
     def _calls(
         self, tree: CallTree | None, places: list[Place], records: Any, kind: FieldMap
     ) -> Iterator[Batch]:
+        """Traces of records that are calls, or that a tree of spans finds the calls in."""
         if tree is None:
             yield from self._chunks(places, records, kind)
         else:
@@ -550,8 +597,9 @@ class Content:
         return [*compress(places, kept)], chunk.only(kept)
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
+        """Whether each record is the first of its id in this file; one without an id is."""
         seen = self.context.state.setdefault("seen", set())
-        new = []
+        new: list[bool] = []
         for key in map(name, chunk.first(kind.once) or [None] * len(chunk)):
             new.append(key is None or key not in seen)
             seen.add(key)
@@ -560,26 +608,32 @@ class Content:
     def _fields(self, chunk: RecordChunk, kind: FieldMap) -> dict[str, list[Any]]:
         """The values of our fields, with those from files beside the log."""
         fields = kind.fields(chunk)
-        if chunk.lent:
-            read = {first for pick in kind.picks.values() for first, *_ in pick.paths}
-            for key in sorted(chunk.lent & read):
-                self.context.note(f"{key} by its folder")
+        self._note_folders(chunk, kind)
         if self._unseen:
-            self._unseen -= {
-                name for name, values in fields.items() if has_value(values)
-            }
+            seen = {name for name, values in fields.items() if has_value(values)}
+            self._unseen -= seen
         if self.beside:
             for path in kind.id:
                 self._join_beside(fields, chunk.values(path) or (), len(chunk))
         return fields
+
+    def _note_folders(self, chunk: RecordChunk, kind: FieldMap) -> None:
+        """Note the values that were read from the names of folders."""
+        if not chunk.lent:
+            return
+        read = {first for pick in kind.picks.values() for first, *_ in pick.paths}
+        for key in sorted(chunk.lent & read):
+            self.context.note(f"{key} by its folder")
 
     def _join_beside(
         self, fields: dict[str, list[Any]], ids: Sequence[Any], records: int
     ) -> None:
         """Add values from files beside the log, by record id, where a record lacks them."""
         for row, id_ in enumerate(ids):
-            beside = self.beside.get(name(id_) or "", {})
-            self.joined += bool(beside)
+            beside = self.beside.get(name(id_) or "")
+            if not beside:
+                continue
+            self.joined += 1
             for field, value in beside.items():
                 values = fields.setdefault(field, [None] * records)
                 if values[row] is None:
@@ -590,70 +644,75 @@ class Content:
         self.kept = True
         fields = kind.fields(chunk)
         for n, id_ in enumerate(chunk.first(kind.joins) or ()):
-            row = {
-                key: values[n]
-                for key, values in fields.items()
-                if values[n] is not None
-            }
+            row = {key: v[n] for key, v in fields.items() if v[n] is not None}
             self.beside.setdefault(name(id_) or "", row)
 
     def _grouped(self, records: Records) -> Groups:
-        """Group records that are processed together: many at once, but of a limited size."""
-        places: list[Place] = []
-        held: list[Any] = []
-        most = self.tally.size + self.limits.batch_bytes // 2
+        """Group records that are processed together."""
+        gathered = _Gathered(self.tally, self.limits)
         for place, record in records:
-            places.append(place)
-            held.append(record)
-            if len(held) == TOGETHER or self.tally.size > most:
-                yield places, held
-                places = []
-                held = []
-                most = self.tally.size + self.limits.batch_bytes // 2
-        yield places, held
+            gathered.places.append(place)
+            gathered.records.append(record)
+            if gathered.is_full():
+                yield gathered.take()
+        yield gathered.take()
 
     def _laid(
         self, places: list[Place], records: Any, kind: FieldMap
-    ) -> tuple[list[Place], list[Any]]:
+    ) -> tuple[list[Place], Any]:
         """Records with their places, after the map's own rearrangement."""
-        kinds = set() if type(records) is TableRows else {*map(type, records)}
-        quick = None
-        if not kind.each and not kind.prepare and kinds <= {dict, kind.line}:
-            quick = records
-        elif not kind.each and kind.prepare == "span" and kinds == {dict}:
-            quick = laid_spans(records)
-        if quick is not None:
-            return places, quick
-        pairs: list[tuple[Place, Any]] = []
+        # In the usual case there is nothing to open, and nothing or little to rearrange.
+        types = set() if type(records) is TableRows else {*map(type, records)}
+        if not kind.each and not kind.prepare and types <= {dict, kind.line}:
+            return places, records
+        if kind.each or kind.prepare != "span" or types != {dict}:
+            places, records = self._opened(places, records, kind)
+        if not kind.prepare:
+            return places, records
+        spans = laid_spans(records) if records and kind.prepare == "span" else None
+        if spans is not None:
+            return places, spans
+        laid: list[Any] = []
+        laid_places: list[Place] = []
+        for place, record in zip(places, records, strict=True):
+            for each in PREPARE[kind.prepare](record, self.context):
+                laid.append(each)
+                laid_places.append(place)
+        return laid_places, laid
+
+    def _opened(
+        self, places: list[Place], records: Any, kind: FieldMap
+    ) -> tuple[list[Place], list[Any]]:
+        """Records decoded where they aren't yet, and those inside them where the map says so.
+
+        What can't be decoded, or is no object, is counted and left out.
+        """
+        objects_: tuple[type, ...] = (dict,) if kind.prepare else (dict, msgspec.Struct)
+        opened: list[Any] = []
+        opened_places: list[Place] = []
         for place, record in zip(places, records, strict=True):
             try:
-                decoded = isinstance(record, dict | Export)
-                value = (
-                    record
-                    if decoded
-                    else decode(record, object if kind.each else kind.line)
-                )
+                inside = self._records_in(record, kind)
             except BrokenJson as broken:
                 self.tally.skip(broken.why, place)
                 continue
-            inside = exported(value) if type(value) is Export else kind.records(value)
             for number, inner in enumerate(inside, start=1):
                 exact = f"{place} {kind.called} {number}" if kind.each else place
-                if isinstance(inner, dict if kind.prepare else dict | msgspec.Struct):
-                    pairs.append((exact, inner))
+                if isinstance(inner, objects_):
+                    opened.append(inner)
+                    opened_places.append(exact)
                 else:
                     self.tally.skip(skipped.NO_OBJECT, exact)
-        exact_places = [place for place, _ in pairs]
-        held = [record for _, record in pairs]
-        quick = laid_spans(held) if held and kind.prepare == "span" else None
-        if quick is not None or not kind.prepare:
-            return exact_places, held if quick is None else quick
-        pairs = [
-            (place, laid)
-            for place, record in pairs
-            for laid in PREPARE[kind.prepare](record, self.context)
-        ]
-        return [place for place, _ in pairs], [record for _, record in pairs]
+        return opened_places, opened
+
+    def _records_in(self, record: Any, kind: FieldMap) -> Iterator[Any]:
+        """The records in one that is decoded or not; itself where the map names no path to them."""
+        if isinstance(record, Export):
+            return exported(record)
+        if not isinstance(record, dict):
+            # Records inside may be anywhere, so all of it is decoded, else only what is read.
+            record = decode(record, object if kind.each else kind.line)
+        return kind.records(record)
 
     def finish(self) -> None:
         """Count paths of the mapping that match no record, as they are probably typing errors."""
@@ -670,86 +729,90 @@ class Content:
             top = decode(self._whole(header), dict[str, Any])
         except BrokenJson:
             raise InputError("has no readable header", where=self.where) from None
-        kind = next(f for f in formats() if f.prepare == "inspect")
-        parts = self.traces(
-            self._grouped(self._inside(map(self._whole, samples), top, "sample")),
-            replace(kind, each=()),
-        )
-        yield from packed(parts, self.limits, self.tally)
+        kind = replace(formats_by_name()["inspect"], each=())
+        records = self._inside(map(self._whole, samples), top, "sample")
+        batches = self.traces(self._grouped(records), kind)
+        yield from packed(batches, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
         """Read a JSON document: an array, or an object that wraps records."""
-        if stream.peek(64).lstrip()[:1] == b"[":
-            data = stream.peek(self.limits.document_bytes + 1)
-            # too large to hold in memory, so DuckDB reads it
-            if len(data) > self.limits.document_bytes:
-                on_disk = not self.packed and not is_remote(self.where)
-                groups = array_rows(
-                    stream, self.tally, self.limits, self.where, on_disk=on_disk
-                )
-                first = [*islice(groups, 1)]
-                samples = first[0][1][:_TRIED] if first else []
-                return self.traces(chain(first, groups), self._kind(samples))
+        most = self.limits.document_bytes
+        is_array = stream.peek(_HEAD).lstrip()[:1] == b"["
+        if is_array and len(stream.peek(most + 1)) > most:
+            return self._large_array(stream)
         data = self._whole(stream)
         try:
-            if data[:64].lstrip()[:1] == b"[":
+            if is_array:
                 return self._array(decode(data, list[msgspec.Raw]))
             top = decode(data, Raws)
             sample = _keys(data)
             items = self._wrapped(top) if recognise(sample) is None else None
         except BrokenJson as broken:
-            cut = broken.why == skipped.NOT_JSON and data[-64:].rstrip()[-1:] not in {
-                b"]",
-                b"}",
-            }
-            what = "is cut off" if cut else broken.why
+            is_whole = data[-_HEAD:].rstrip()[-1:] in {b"]", b"}"}
+            is_cut = broken.why == skipped.NOT_JSON and not is_whole
+            what = "is cut off" if is_cut else broken.why
             fix = "export it again, whole"
             raise InputError(what, where=self.where, fix=fix) from None
         if items is not None:
             return self._array(items)
-        kind = self._kind([sample])
+        return self._single(data, self._kind([sample]))
+
+    def _large_array(self, stream: Ahead) -> Iterator[Batch]:
+        """Read an array that is too large to hold in memory; DuckDB reads it."""
+        on_disk = not self.packed and not is_remote(self.where)
+        groups = array_rows(
+            stream, self.tally, self.limits, self.where, on_disk=on_disk
+        )
+        first = [*islice(groups, 1)]
+        samples: list[dict[str, Any]] = []
+        for _, rows in first:
+            samples = rows[:_TRIED]
+        return self.traces(chain(first, groups), self._kind(samples))
+
+    def _single(self, data: bytes, kind: FieldMap) -> Iterator[Batch]:
+        """Read one object of a known format, which may hold many records."""
         for path in kind.each:
             try:
                 rest, items = parted(data, path)
             except BrokenJson:
                 continue
+            # So that a long list isn't decoded whole, its records come one by one.
             top = {key: unpacked(value) for key, value in rest.items()}
             self.format = kind.name
-            return self.traces(
-                self._grouped(self._inside(items, top, kind.called)),
-                replace(kind, each=()),
-            )
+            records = self._inside(items, top, kind.called)
+            return self.traces(self._grouped(records), replace(kind, each=()))
         self.tally.records += 1
         return self.traces(iter([([1], [data])]), kind)
 
     def _wrapped(self, top: Raws) -> list[msgspec.Raw] | None:
         """The records in an envelope: its only list of objects, or each of its values.
 
-        A mapping with a path that begins with a name of the envelope is about the envelope itself,
-        and so is a mapping with ``each``.
+        None where it is no envelope, or where the mapping is about the envelope itself: it has
+        ``each``, or a path that begins with a name of the envelope.
         """
-        picks = self.mapping.picks.values() if self.mapping is not None else ()
-        led = {path[0] for pick in picks for path in pick.paths}
-        if self.mapping is not None and (self.mapping.each or not led.isdisjoint(top)):
-            return None
+        if self.mapping is not None:
+            firsts = {
+                path[0] for pick in self.mapping.picks.values() for path in pick.paths
+            }
+            if self.mapping.each or not firsts.isdisjoint(top):
+                return None
         lists = [key for key, raw in top.items() if _LISTED.match(raw)]
-        named = next((key for key in _WRAPPED if key in lists), None)
         if len(lists) > 1:
+            usual = [key for key in _WRAPPED if key in lists]
+            likeliest, *_ = usual or lists
             what = f"holds several lists: {one_line(', '.join(lists), limit=100)}"
-            fix = f"say by a mapping (--map) which are the records, as each: {named or lists[0]}"
+            fix = (
+                f"say by a mapping (--map) which are the records, as each: {likeliest}"
+            )
             raise InputError(what, where=self.where, fix=fix)
         if lists:
             return decode(top[lists[0]], list[msgspec.Raw])
-        first = [_keys(raw).keys() for raw in islice(top.values(), _TRIED)]
-        alike = (
-            len(first) > 2 and len(frozenset.intersection(*map(frozenset, first))) > 1
-        )
-        return [*top.values()] if alike else None
+        return [*top.values()] if _are_similar(top) else None
 
     def _inside(
         self, items: Iterable[Bytes], top: Mapping[str, Any], called: str
     ) -> Records:
-        """Give each record the fields of the object around it."""
+        """Give each record the fields of the object around it, under ``^``."""
         for place, raw in self._counted(items):
             number = f"{called} {place}"
             try:
@@ -757,6 +820,7 @@ class Content:
             except BrokenJson as broken:
                 self.tally.skip(broken.why, number)
                 continue
+            # Whatever is no object is skipped later, with the other records of its kind.
             yield number, {"^": top, **value} if isinstance(value, dict) else raw
 
     def _counted(self, items: Iterable[Bytes]) -> Records:
@@ -766,9 +830,10 @@ class Content:
             yield number, item
 
     def _array(self, items: list[msgspec.Raw]) -> Iterator[Batch]:
+        """Read a list of records, or a list that is one conversation."""
         if _are_turns(items):
             items = [_as_talk(msgspec.json.encode(items))]
-        samples = [*filter(None, map(_keys, items[:_TRIED]))]
+        samples = [keys for keys in map(_keys, items[:_TRIED]) if keys]
         return self.traces(self._grouped(self._counted(items)), self._kind(samples))
 
     def _whole(self, stream: Ahead) -> bytes:
@@ -779,34 +844,28 @@ class Content:
 
     def parquet(self, path: str) -> Iterator[Batch]:
         """Traces in a Parquet file. Only the columns that the format uses are read."""
-        with parquet(path, self.limits) as rows:
-            _, first = next(rows(SkippedRecords(""), None), ([], TableRows((), ())))
-            kind = self._table_kind([*first[:_TRIED]], "Parquet")
-            yield from packed(
-                self.traces(rows(self.tally, kind), kind), self.limits, self.tally
-            )
+        with parquet(path, self.limits) as file:
+            kind = self._table_kind([*file.first_rows()[:_TRIED]], "Parquet")
+            batches = self.traces(file.rows(self.tally, kind), kind)
+            yield from packed(batches, self.limits, self.tally)
 
     def table(
         self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"
     ) -> Iterator[Batch]:
-        """Read the rows of a table as traces."""
+        """Read the rows of a table as traces; ``name`` is what kind of table it is."""
         first = [*islice(groups, 1)]
-        rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
+        samples: list[dict[str, Any]] = []
+        for _, rows in first:
+            samples = [dict(row) for row in rows[:_TRIED]]
         if decimal_commas:
-            with_points(rows)
-        kind = self._table_kind(rows, name)
+            with_points(samples)
+        kind = self._table_kind(samples, name)
         groups = chain(first, groups)
         if self.guessed is None and self.mapping is None and kind is not plain():
             # cells of a maker's data frame were written as Python literals
             groups = ((places, with_literals(rows)) for places, rows in groups)
         if decimal_commas:  # only numbers change; texts stay as they were written
-            picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
-            paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
-            stars = [path for path in paths if "*" in path]
-            names = rows[0] if rows else ()
-            columns = paths | {
-                n for n in names if any(fnmatchcase(n, star) for star in stars)
-            }
+            columns = _columns_of_numbers(kind, samples)
             groups = ((places, with_points(rows, columns)) for places, rows in groups)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
@@ -817,34 +876,24 @@ class Content:
         yield from self.table(rows, decimal_commas=False, name="Excel")
 
     def database(self, path: str) -> Iterator[Batch]:
-        """Traces in the table of a database whose rows are calls."""
+        """Traces in the table of a database whose rows are calls: the one with the most known fields."""
         best = ""
-        rank: tuple[bool, int] = (False, 0)
+        most = 0
         names: list[str] = []
         for table, rows in database_tables(path, self.where):
             names.append(table)
-            chunk = RecordChunk(rows)
-            kind = recognise_most(rows)
-            if kind is None or kind is plain():
-                kind = guess(rows)
-            fields = (
-                kind.fields(chunk)
-                if kind is not None and not kind.joins and rows
-                else {}
-            )
-            answers = sum(v is not None for v in fields.get("output", ()))
-            known = sum(has_value(values) for values in fields.values())
-            if answers and (kind is not None, known) > rank:
+            known = _known_fields(rows)
+            if known > most:
                 best = table
-                rank = (True, known)
+                most = known
         if not best:
-            what = f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
-            raise NotTraces(
-                what, where=self.where, fix="export the table of calls as CSV"
-            )
+            tables = one_line(", ".join(names), limit=120)
+            what = f"has no table with answers; its tables are {tables}"
+            fix = "export the table of calls as CSV"
+            raise NotTraces(what, where=self.where, fix=fix)
         self.context.note(f"table {one_line(best, limit=60)}")
-        rows_ = database_rows(path, best, self.tally, self.limits, self.where)
-        yield from self.table(rows_, decimal_commas=False, name="SQLite")
+        groups = database_rows(path, best, self.tally, self.limits, self.where)
+        yield from self.table(groups, decimal_commas=False, name="SQLite")
 
     def _table_kind(self, rows: Sequence[Mapping[str, Any]], name: str) -> FieldMap:
         """The format of a table. A column that is empty at first counts, too."""
@@ -852,35 +901,89 @@ class Content:
             kind = formats_by_name()["promptfoo_table"]
             self.format = f"{kind.name} in {name}"
             return kind
-        samples = [
-            {key: "" if v is None else v for key, v in row.items()} for row in rows
-        ]
+        # Formats look for keys with a value, and a later row may have one.
+        samples = [_with_empty_texts(row) for row in rows]
         return self._kind(samples, table=name)
+
+
+def _with_empty_texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with an empty text in place of each missing value."""
+    return {key: "" if value is None else value for key, value in row.items()}
+
+
+def _decode_block(
+    block: Block, decoders: Sequence[msgspec.json.Decoder[Any]]
+) -> list[Any]:
+    """The records of all lines of a block; [] where a line needs a look by itself."""
+    if block.too_long or has_too_much(block.data):
+        return []
+    for decoder in decoders:
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            return decoder.decode_lines(block.data)
+    return []
+
+
+def _are_similar(top: Raws) -> bool:
+    """Whether the values of an object are records by their id: three or more with keys in common."""
+    first = [frozenset(_keys(raw)) for raw in islice(top.values(), _TRIED)]
+    return len(first) > 2 and len(frozenset.intersection(*first)) > 1
+
+
+def _columns_of_numbers(
+    kind: FieldMap, samples: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """The columns that a map reads numbers from. Its paths may be patterns of their names."""
+    columns: set[str] = set()
+    for field, pick in kind.picks.items():
+        if field in NUMBERS:
+            columns |= {".".join(map(str, path)) for path in pick.paths}
+    patterns = [column for column in columns if "*" in column]
+    for sample in samples[:1]:  # all rows of a table have the same columns
+        for name_ in sample:
+            if any(fnmatchcase(name_, pattern) for pattern in patterns):
+                columns.add(name_)
+    return columns
+
+
+def _known_fields(rows: list[dict[str, Any]]) -> int:
+    """The number of our fields that a table's first rows have; 0 for rows without an answer."""
+    if not rows:
+        return 0
+    kind = recognise_most(rows)
+    if kind is None or kind is plain():
+        kind = guess(rows)
+    if kind is None or kind.joins:
+        return 0
+    fields = kind.fields(RecordChunk(rows))
+    if not has_value(fields.get("output", ())):
+        return 0
+    return sum(1 for values in fields.values() if has_value(values))
 
 
 def with_around(
     fields: dict[str, list[Any]], around: Mapping[str, list[Any]]
 ) -> dict[str, list[Any]]:
     """Our fields, completed by the values around a call where it has none itself."""
-    none = [None] * max(map(len, around.values()), default=0)
-    answers = (fields.get("output") or none, fields.get("output_tokens") or none)
+    if not around:
+        return fields
+    rows = max(map(len, around.values()))
+    none = [None] * rows
+    outputs = fields.get("output") or none
+    written = fields.get("output_tokens") or none
     for title, values in around.items():
         field = title.removesuffix(AROUND)
-        said = values
+        usable = values
         if title != field:
-            pairs = zip(values, zip(*answers, strict=True), strict=True)
-            said = [None if any(answered) else value for value, answered in pairs]
-        own = fields.get(field)
-        if own is None:
-            fields[field] = said
-        else:
-            fields[field] = [
-                b if a is None else a for a, b in zip(own, said, strict=True)
-            ]
+            # A call with an answer didn't fail, whatever is said around it.
+            answers = zip(values, outputs, written, strict=True)
+            usable = [None if text or n else value for value, text, n in answers]
+        pairs = zip(fields.get(field) or none, usable, strict=True)
+        fields[field] = [outer if own is None else own for own, outer in pairs]
     return fields
 
 
 def _why_broken(data: bytes) -> str:
+    """The reason why a line isn't JSON; empty for one that is."""
     try:
         decode(data, msgspec.Raw)
     except BrokenJson as broken:
@@ -890,13 +993,15 @@ def _why_broken(data: bytes) -> str:
 
 def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
     """Whether at least half of the records have an output, messages or tool calls, in our fields."""
-    answered = sum(
-        not _SAYING.isdisjoint(k for k, v in sample.items() if v) for sample in samples
-    )
+    answered = 0
+    for sample in samples:
+        if any(sample.get(field) for field in _SAYING):
+            answered += 1
     return answered * 2 >= len(samples)
 
 
 _SAYING = frozenset({"output", "messages", "tool_calls"})
+"""Fields that hold an answer."""
 
 
 def parted(
@@ -919,17 +1024,20 @@ def parted(
 
 
 def _keys(raw: Bytes) -> dict[str, Any]:
-    """A record for a first look: large values stay undecoded."""
+    """A record for a first look: large values stay undecoded. {} for what is no object."""
     try:
-        return {
-            key: unpacked(value) if memoryview(value).nbytes < _LARGE else value
-            for key, value in decode(raw, Raws).items()
-        }
+        record = decode(raw, Raws)
     except BrokenJson:
         return {}
+    keys: dict[str, Any] = {}
+    for key, value in record.items():
+        is_small = memoryview(value).nbytes < _LARGE
+        keys[key] = unpacked(value) if is_small else value
+    return keys
 
 
-_LARGE = 4096
+_LARGE = 4096  #: Bytes of a value that tells nothing of the format.
+_HEAD = 64  #: Bytes at the beginning or the end, blanks included.
 _SHIPPED = (
     "message",
     "@message",
@@ -951,8 +1059,9 @@ def _are_turns(items: Sequence[Bytes]) -> bool:
 
 
 def _as_talk(turns: bytes) -> msgspec.Raw:
+    """A record that holds a list of turns."""
     return msgspec.Raw(b'{"messages":' + turns + b"}")
 
 
 _SPEAKERS = re.compile(r"\b(?:role|speaker|sender|author|from)\b", re.IGNORECASE)
-_LISTED = re.compile(rb"\s*\[\s*\{")
+_LISTED = re.compile(rb"\s*\[\s*\{")  #: How a list of objects begins.

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from itertools import islice
+from operator import attrgetter
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.errors import InputError
 from tuneworthy.syntax.document import parse
@@ -25,13 +26,17 @@ _USUAL = parse(
     InputError,
 ).data
 _NAMES = {field: names.split() for field, names in _USUAL["names"].items()}
+"""The usual names of each field, the likelier before the others."""
 _ENDS = {field: names.split() for field, names in _USUAL["ends"].items()}
+"""Words at the end of a longer name, as in *bot answer*."""
 _PAIRS = {ours: names.split() for ours, names in _USUAL["pairs"].items()}
-_BUT, _TEXT_ONLY, _VAGUE_WORDS, _OR_ID = (
-    {*_USUAL[of].split()} for of in ("but", "text_only", "vague", "or_id")
-)
-_ANSWERS, _SAID = ({*_NAMES[of]} - _TEXT_ONLY for of in ("output", "input"))
-_SAID |= {*_NAMES["reference"]}
+_BUT = {*_USUAL["but"].split()}  #: Words in a longer name that is no answer.
+_TEXT_ONLY = {*_USUAL["text_only"].split()}  #: Names that mean a text, and no object.
+_VAGUE_WORDS = {*_USUAL["vague"].split()}  #: Words that say nothing of a key's meaning.
+_OR_ID = {*_USUAL["or_id"].split()}  #: Names of a question that may also mean who asks.
+_ANSWERS = {*_NAMES["output"]} - _TEXT_ONLY
+_SAID = ({*_NAMES["input"]} - _TEXT_ONLY) | {*_NAMES["reference"]}
+"""Names of texts that a person wrote, with and without JSON in them."""
 OF_FOLDERS = frozenset(
     {
         "conversation_id",
@@ -47,30 +52,47 @@ OF_FOLDERS = frozenset(
 _TIMES = ("latency_s", "time_to_first_token_s")
 _CLOCKS = (*_TIMES, "timestamp")
 _UNIT = re.compile(
-    r"^(.*?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)$"
+    r"^(?P<stem>.*?)(?:in)?(?P<unit>ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)$"
 )
+"""A name that ends with a unit of time, as ``latencyinms``."""
 _LONG_S = 120  #: A usual time beyond this is none of seconds: gateways mostly log milliseconds.
 _EARLY_S = 946_684_800  #: A clock before 2000 is none.
-_SAYING = frozenset({"output", "messages", "tool_calls"})
+_SAYING = frozenset(
+    {"output", "messages", "tool_calls"}
+)  #: Fields that hold an answer.
 _TEXTS = frozenset({"output", "input", "system"})
 _NUMBERS = frozenset({*_TIMES, "usd", "input_tokens", "output_tokens", "cached_tokens"})
 _TOKENS = ("input_tokens", "output_tokens")
 _OF_A_CALL = frozenset(
     {*_NUMBERS, "score", "label", "error", "status", "finish", "provider"}
 )
+"""Fields that are about a call, and so never stand in what a person wrote."""
 _VAGUE = frozenset(
     {
-        *("model", "label", "score", "error", "timestamp", "conversation_id", "id"),
-        *("status", "finish", "provider"),
+        "model",
+        "label",
+        "score",
+        "error",
+        "timestamp",
+        "conversation_id",
+        "id",
+        "status",
+        "finish",
+        "provider",
     }
 )
-#: Names of what is no where a call failed.
+"""Fields that any table may have: alone they don't make it one of calls."""
 _WENT_WELL = frozenset({"success", "issuccess", "ok"})
+"""Names of a status that is a yes where a call went well, and a no where it failed."""
 _ID = re.compile(r"(?=.*[\d_@])[\w@.:-]+", re.ASCII)  #: One token, as ``u_17``.
-_DEEPEST = 4
-_MOST = 500
-_BY_END = 3
-_MOSTLY = 0.5
+_DEEPEST = 4  #: Levels of objects that are looked into.
+_MOST = 500  #: Paths; the first ones are at the top.
+_OWN_NAME = 0  #: How likely a path is a field, by its name. It has our name;
+_USUAL_NAME = 1  #: a usual one;
+_OTHER_NAME = 2  #: one that is usual with the key above, or without vague words;
+_BY_END = 3  #: a longer name that ends as usual;
+_OBJECT = 4  #: a usual name, but it is an object, whose JSON would be the text.
+_MOSTLY = 0.5  #: A larger share of the values is most of them.
 
 
 def guess(
@@ -86,54 +108,87 @@ def guess(
     """
     chunk = RecordChunk([*records])
     paths = _paths(records)
-    taken: dict[str, str] = {}
-    lines: dict[str, str] = {}
     written = [*_written(paths)]
+    lines: dict[str, _Line] = {}
     for field in _NAMES:
-        closed = {*taken.values(), *(() if field in OF_FOLDERS else folders)}
+        closed = {line.path for line in lines.values()}
         closed |= {path for path, fields in written if field in fields}
-        for path in _likely(field, paths, closed):
-            if line := _line(field, path, chunk):
-                taken[field] = path
-                lines[field] = line
-                break
-    closed = {*_NAMES, *taken.values(), *folders}
+        if field not in OF_FOLDERS:
+            closed |= {*folders}
+        line = _likeliest_line(field, paths, closed, chunk)
+        if line is not None:
+            lines[field] = line
+    # Fields that have no usual names are read under ours.
+    closed = {*_NAMES, *folders, *(line.path for line in lines.values())}
     for name in paths:
         if name in FIELDS and name not in closed:
-            taken[name] = name
-            lines[name] = f"{name}: {name}\n"
-    if not taken.keys() - _VAGUE if table else _SAYING.isdisjoint(taken):
+            lines[name] = _Line(name, f"{name}: {name}\n")
+    if not _are_enough(lines, table=table):
         return None
-    made = mapping_from_text("".join(lines.values()), "a guessed mapping")
-    answers = [
-        made.picks[field].read_values(chunk) or ()
-        for field in _SAYING & made.picks.keys()
-    ]
-    said = max(
-        (len(column) - list(column).count(None) for column in answers), default=0
-    )
-    return made if table or said * 2 >= len(records) else None
+    text = "".join(line.written for line in lines.values())
+    made = mapping_from_text(text, "a guessed mapping")
+    return made if table or _leads_to_answers(made, chunk) else None
+
+
+class _Line(NamedTuple):
+    """A field's line of a guessed mapping."""
+
+    path: str
+    written: str
+
+
+def _likeliest_line(
+    field: str, paths: Mapping[str, _Name], closed: set[str], chunk: RecordChunk
+) -> _Line | None:
+    """The line for the likeliest path of a field whose values fit; None without such a path."""
+    for path in _likely(field, paths, closed):
+        written = _line(field, path, chunk)
+        if written:
+            return _Line(path, written)
+    return None
+
+
+def _are_enough(fields: Collection[str], *, table: bool) -> bool:
+    """Whether these fields make records calls: an answer, or in a table any that isn't vague."""
+    if table:
+        return any(field not in _VAGUE for field in fields)
+    return not _SAYING.isdisjoint(fields)
+
+
+def _leads_to_answers(made: FieldMap, chunk: RecordChunk) -> bool:
+    """Whether at least half of the records have an answer where a mapping looks for it."""
+    most = 0
+    for field in _SAYING & made.picks.keys():
+        values = made.picks[field].read_values(chunk) or []
+        most = max(most, len(values) - values.count(None))
+    return most * 2 >= len(chunk)
 
 
 def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     """The likely names for question, answer and worse answer; {} where none are likely."""
-    named: dict[str, str] = {}
+    keys: dict[str, str] = {}  # by their words in small letters, without signs
     for record in records:
         for key, value in record.items():
             if isinstance(value, str) and value.strip():
-                named.setdefault("".join(_words(key)), key)
+                keys.setdefault("".join(_words(key)), key)
     pair: dict[str, str] = {}
-    for ours, names in _PAIRS.items():
-        theirs = next((named[name] for name in names if name in named), None)
-        if theirs is not None and theirs not in pair.values():
-            pair[ours] = theirs
+    for ours, usual_names in _PAIRS.items():
+        likely = [keys[name] for name in usual_names if name in keys]
+        if likely and likely[0] not in pair.values():
+            pair[ours] = likely[0]
     return pair if {"prompt", "completion"} <= pair.keys() else {}
 
 
 _BESIDE = frozenset(
     {
-        *(*_NUMBERS, "model", "provider", "error", "status", "finish"),
-        *("timestamp", "conversation_id"),
+        *_NUMBERS,
+        "model",
+        "provider",
+        "error",
+        "status",
+        "finish",
+        "timestamp",
+        "conversation_id",
     }
 )
 """Fields that a log may hold under other names, while its texts have our names."""
@@ -169,35 +224,38 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     """
     if mapping.each or not records:
         return mapping
-    said = {
-        ".".join(map(str, path))
-        for pick in mapping.picks.values()
-        for path in pick.paths
-    }
     chunk = RecordChunk([*records])
-    paths = {path: name for path, name in _paths(records).items() if path not in said}
-    own_texts = [*_written(paths)]
-    inside = {
-        path for path in paths if any(path.startswith(f"{each}.") for each in said)
-    }
-    lines: dict[str, str] = {}
+    mapped: set[str] = set()
+    for pick in mapping.picks.values():
+        mapped |= {".".join(map(str, path)) for path in pick.paths}
+    paths = {path: name for path, name in _paths(records).items() if path not in mapped}
+    written = [*_written(paths)]
+    # A state inside what the mapping reads is that of the answer, and not of the call.
+    inside = {p for p in paths if any(p.startswith(f"{each}.") for each in mapped)}
+    lines: dict[str, _Line] = {}
     for field in _NAMES:
-        said_already = field in mapping.picks or field in mapping.without
-        if said_already or (field in _SAYING and _SAYING & mapping.picks.keys()):
+        if not _is_left(field, mapping):
             continue
-        closed = {line.partition(": ")[2].strip() for line in lines.values()}
-        closed |= {path for path, fields in own_texts if field in fields}
-        closed |= inside if field in {"status", "error"} else set()
-        for path in _likely(field, paths, closed):
-            if line := _line(field, path, chunk):
-                lines[field] = line
-                break
+        closed = {line.path for line in lines.values()}
+        closed |= {path for path, fields in written if field in fields}
+        if field in {"status", "error"}:
+            closed |= inside
+        line = _likeliest_line(field, paths, closed, chunk)
+        if line is not None:
+            lines[field] = line
     if not lines.keys() - {"id"}:
         return mapping
-    rest = mapping_from_text("".join(lines.values()), "a guessed mapping")
-    written = f"{mapping.written.rstrip()}\n{rest.written}"
-    picks = {**rest.picks, **mapping.picks}
-    return replace(mapping, picks=picks, written=written)
+    text = "".join(line.written for line in lines.values())
+    rest = mapping_from_text(text, "a guessed mapping")
+    whole = f"{mapping.written.rstrip()}\n{rest.written}"
+    return replace(mapping, picks={**rest.picks, **mapping.picks}, written=whole)
+
+
+def _is_left(field: str, mapping: FieldMap) -> bool:
+    """Whether a guess may say where a field is: a mapping that has one answer has all of them."""
+    if field in mapping.picks or field in mapping.without:
+        return False
+    return field not in _SAYING or _SAYING.isdisjoint(mapping.picks)
 
 
 class _Name:
@@ -207,10 +265,10 @@ class _Name:
         self.is_object = any(
             type(value) is dict and not _is_http_text(value) for value in values
         )
+        self.is_envelope = any(map(is_envelope, values))
         parsed = [number(value) for value in values if value not in (None, "")]
         #: The share of numbers among the values.
         self.numbers = 1 - parsed.count(None) / len(parsed) if parsed else 0.0
-        self.is_envelope = any(map(is_envelope, values))
         # a status code of HTTP
         self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in parsed if n)
         by_key = [_words(key) for key in path.split(".")]
@@ -218,23 +276,33 @@ class _Name:
         self.words = by_key[-1]
         self.plain = "".join(self.words)
         self.is_inside = len(by_key) > 1
-        parent = "".join(by_key[-2]) if self.is_inside else ""
-        # another name: the nearest key that says something, without its vague words
-        others = {parent + self.plain}
-        for words in reversed(by_key):
-            telling = [word for word in words if word not in _VAGUE_WORDS]
-            if telling:
-                others.add("".join(telling))
-                break
-        self.others = others - {self.plain, ""}
+        self.others = _other_names(by_key) - {self.plain, ""}
 
     def may_be(self, field: str) -> bool:
         """Whether a path may hold a field: no number deep inside a text, and no word for an amount."""
         if field in _ENDS and self.every & _BUT:
             return False
-        counts = self.is_inside or self.plain in {"in", "out"}  # as of tokens
-        is_text = field in _TEXTS and self.numbers == 1 and counts
-        return not is_text and (field not in _NUMBERS or self.numbers > _MOSTLY)
+        # An amount inside an object is no text, and neither is one of tokens.
+        is_amount = self.is_inside or self.plain in {"in", "out"}
+        if field in _TEXTS and self.numbers == 1 and is_amount:
+            return False
+        return field not in _NUMBERS or self.numbers > _MOSTLY
+
+
+def _other_names(by_key: Sequence[Sequence[str]]) -> set[str]:
+    """Other names of a path, by the words of its keys.
+
+    They are the last key after the one above it, and the last key that says something, without its
+    vague words.
+    """
+    last_two = [word for words in by_key[-2:] for word in words]
+    others = {"".join(last_two)}
+    for words in reversed(by_key):
+        telling = [word for word in words if word not in _VAGUE_WORDS]
+        if telling:
+            others.add("".join(telling))
+            break
+    return others
 
 
 def _is_http_text(value: Any) -> bool:
@@ -242,34 +310,47 @@ def _is_http_text(value: Any) -> bool:
     return bool(http_code(value)) and type(unpacked(value["body"])) is str
 
 
-def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:
+class _Candidate(NamedTuple):
+    """A path that may hold a field; the smaller its values, the likelier."""
+
+    is_code: bool  #: Whether the field is a text, and its values are status codes.
+    rank: int
+    place: int  #: Of its name among the usual ones.
+    path: str
+
+
+def _likely(field: str, paths: Mapping[str, _Name], closed: set[str]) -> list[str]:
     """Paths for a field, the likeliest first."""
-    usuals = _NAMES[field]
-    ends = _ENDS.get(field, ())
-    ranked: list[tuple[int, int, str]] = []
+    candidates: list[_Candidate] = []
     for path, name in paths.items():
-        if path in taken or not name.may_be(field):
-            continue
-        plain = (
-            {name.plain, _UNIT.sub(r"\1", name.plain)}
-            if field in _CLOCKS
-            else {name.plain}
-        )
-        if path == field:
-            ranked.append((0, 0, path))
-        for place, usual in enumerate(usuals):
-            if not name.is_object and (usual in plain or usual in name.others):
-                ranked.append((1 if usual in plain else 2, place, path))
-            elif name.is_object and usual == name.plain and usual not in _TEXT_ONLY:
-                ranked.append((4, place, path))
-        if not name.is_object and name.words and name.words[-1] in ends:
-            ranked.append((_BY_END, 0, path))
-    # none of these is more likely than the others
-    several = [rank for rank, *_ in ranked].count(_BY_END) > 1
-    ranked.sort(
-        key=lambda each: (field in _TEXTS and paths[each[2]].is_code, *each[:2])
-    )
-    return (path for rank, _, path in ranked if not (rank == _BY_END and several))
+        if path not in closed and name.may_be(field):
+            candidates += _candidates(field, path, name)
+    by_end = [each for each in candidates if each.rank == _BY_END]
+    if len(by_end) > 1:  # none of these is more likely than the others
+        candidates = [each for each in candidates if each.rank != _BY_END]
+    # Equal ones stay in the order of the records.
+    candidates.sort(key=attrgetter("is_code", "rank", "place"))
+    return [each.path for each in candidates]
+
+
+def _candidates(field: str, path: str, name: _Name) -> Iterator[_Candidate]:
+    """How a path may hold a field by its names; nothing for a path with other names."""
+    is_code = field in _TEXTS and name.is_code
+    plain = {name.plain}
+    if field in _CLOCKS:
+        plain.add(_UNIT.sub(r"\g<stem>", name.plain))
+    if path == field:
+        yield _Candidate(is_code, _OWN_NAME, 0, path)
+    for place, usual in enumerate(_NAMES[field]):
+        if name.is_object:
+            if usual == name.plain and usual not in _TEXT_ONLY:
+                yield _Candidate(is_code, _OBJECT, place, path)
+        elif usual in plain:
+            yield _Candidate(is_code, _USUAL_NAME, place, path)
+        elif usual in name.others:
+            yield _Candidate(is_code, _OTHER_NAME, place, path)
+    if not name.is_object and name.words and name.words[-1] in _ENDS.get(field, ()):
+        yield _Candidate(is_code, _BY_END, 0, path)
 
 
 def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
@@ -288,9 +369,8 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
                 if isinstance(opened, dict):
                     below.append((f"{path}.", opened))
         level = below
-    return {
-        path: _Name(path, values) for path, values in islice(columns.items(), _MOST)
-    }
+    first = islice(columns.items(), _MOST)
+    return {path: _Name(path, values) for path, values in first}
 
 
 def name_fields(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -307,49 +387,49 @@ def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]
     """
     for path, name in paths.items():
         is_answer = _is_answer(path)
-        if not name.is_object or name.is_envelope:
-            continue
-        if not is_answer and name.plain not in _SAID:
+        is_text = is_answer or name.plain in _SAID
+        if not is_text or not name.is_object or name.is_envelope:
             continue
         inside = {each: paths[each] for each in paths if each.startswith(f"{path}.")}
-        if _counts_tokens(inside):
+        if any(_likely(field, inside, set()) for field in _TOKENS):
             continue
         fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
         for each in inside:
             yield each, fields
 
 
-def _counts_tokens(paths: Mapping[str, _Name]) -> bool:
-    return any([*_likely(field, paths, set())] for field in _TOKENS)
-
-
 def _is_answer(path: str) -> bool:
+    """Whether a path is an answer by its last key: a usual name, or one that ends as usual."""
+    if _plain_key(path) in _ANSWERS:
+        return True
     words = _words(path.rpartition(".")[2])
-    ends = words[-1:] and words[-1] in _ENDS["output"] and _BUT.isdisjoint(_words(path))
-    return "".join(words) in _ANSWERS or bool(ends)
+    ends_as_usual = bool(words) and words[-1] in _ENDS["output"]
+    return ends_as_usual and _BUT.isdisjoint(_words(path))
+
+
+def _plain_key(path: str) -> str:
+    """The last key of a path in small letters, without signs."""
+    return "".join(_words(path.rpartition(".")[2]))
 
 
 def _field_value(path: str, value: Any) -> Any:
     """The value of a field. A text of JSON is parsed, unless a model wrote it as its answer."""
     opened = unpacked(value)
-    own = type(value) is str and _is_answer(path)
-    return value if own and not is_envelope(opened) else opened
+    may_be_the_models = type(value) is str and _is_answer(path)
+    return value if may_be_the_models and not is_envelope(opened) else opened
 
 
 def _readable(path: str) -> bool:
     """Whether a path can be written in a mapping."""
-    return (
-        path.isprintable()
-        and path.strip() == path != ""
-        and not set(path) & set('"|[]')
-    )
+    if not path or path.strip() != path or not path.isprintable():
+        return False
+    return set(path).isdisjoint('"|[]')
 
 
 def _words(key: str) -> list[str]:
-    """The words of a key in small letters; a unit in brackets belongs to the word before it."""
-    return re.findall(
-        r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold()
-    )
+    """The words of a key in small letters: ``tokensIn`` and ``tokens_in`` have two."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key)
+    return re.findall(r"[^\W_]+", spaced.casefold())
 
 
 def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) -> str:
@@ -357,7 +437,7 @@ def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) 
 
     A success that isn't one may mean a wrong answer. Where no answer came, it means a failed call.
     """
-    if "".join(_words(path.rpartition(".")[2])) not in _WENT_WELL:
+    if _plain_key(path) not in _WENT_WELL:
         fails = any(failure_of(value) for value in values)
         are_codes = not any(map(_is_word, values))
         return f"status: {written}\n" if fails or are_codes else ""
@@ -381,34 +461,45 @@ def _is_word(value: Any) -> bool:
 
 
 def _line(field: str, path: str, chunk: RecordChunk) -> str:
-    """A line of the mapping, with the unit of a time that isn't in seconds.
-
-    Empty for an impossible time: no clock or one before 2000, or minutes even in milliseconds.
-    Empty, too, for a question that is mostly an identifier.
-    """
-    written = path if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path) else json.dumps(path)
+    """The mapping's line for a field at a path; empty where its values can't be the field's."""
+    is_plain = re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path)
+    written = path if is_plain else json.dumps(path)
     values = chunk.values(tuple(path.split("."))) or ()
-    if field == "input" and "".join(_words(path.rpartition(".")[2])) in _OR_ID:
-        texts = [value for value in values if value not in (None, "")]
-        if (
-            sum(_ID.fullmatch(str(value)) is not None for value in texts)
-            > len(texts) * _MOSTLY
-        ):
-            return ""
     if field == "status":
         return _status(path, written, values, chunk)
-    if field == "timestamp":
-        clocks = [moment for value in values if (moment := when(value)) is not None]
-        return f"{field}: {written}\n" if clocks and median(clocks) >= _EARLY_S else ""
-    if field not in _TIMES or path == field:
-        return f"{field}: {written}\n"
-    match = _UNIT.fullmatch("".join(_words(path.rpartition(".")[2])))
-    unit = {"m": "ms", "u": "us", "n": "ns"}.get(match[2][0], "s") if match else None
-    if unit is None:
-        usual = median([n for value in values if (n := number(value))] or [0])
-        unit = "ms" if usual > _LONG_S else "s"
-        if usual > _LONG_S * 1000:
+    if field == "input" and _plain_key(path) in _OR_ID and _are_ids(values):
+        return ""
+    if field == "timestamp" and not _are_times(values):
+        return ""
+    if field in _TIMES and path != field:  # our own name says that it is in seconds
+        unit = _unit(_plain_key(path), values)
+        if unit is None:
             return ""
-    return (
-        f"{field}: {written if unit == 's' else f'{{path: {written}, unit: {unit}}}'}\n"
-    )
+        if unit != "s":
+            return f"{field}: {{path: {written}, unit: {unit}}}\n"
+    return f"{field}: {written}\n"
+
+
+def _are_ids(values: Sequence[Any]) -> bool:
+    """Whether most values are identifiers, as of the one who asks, and no questions."""
+    texts = [str(value) for value in values if value not in (None, "")]
+    ids = [text for text in texts if _ID.fullmatch(text)]
+    return len(ids) > len(texts) * _MOSTLY
+
+
+def _are_times(values: Sequence[Any]) -> bool:
+    """Whether values are usually times after 1999; an earlier one is a number of something else."""
+    moments = [moment for moment in map(when, values) if moment is not None]
+    return bool(moments) and median(moments) >= _EARLY_S
+
+
+def _unit(name: str, values: Sequence[Any]) -> str | None:
+    """The unit of a duration, by its name or else by its size; None for an impossible duration."""
+    match = _UNIT.fullmatch(name)
+    if match is not None:
+        return {"m": "ms", "u": "us", "n": "ns"}.get(match["unit"][0], "s")
+    durations = [amount for amount in map(number, values) if amount]
+    usual = median(durations) if durations else 0
+    if usual > _LONG_S * 1000:  # minutes even in milliseconds
+        return None
+    return "ms" if usual > _LONG_S else "s"

@@ -48,27 +48,29 @@ from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, 
 
 _EACH = "each"
 _MAKERS = (
-    *(
-        "format",
-        "source",
-        "like",
-        "fits",
-        "only",
-        "prepare",
-        "called",
-        "once",
-        "id",
-        "joins",
-    ),
-    *("parent", "trace", "loses", "tried"),
+    "format",
+    "source",
+    "like",
+    "fits",
+    "only",
+    "prepare",
+    "called",
+    "once",
+    "id",
+    "joins",
+    "parent",
+    "trace",
+    "loses",
+    "tried",
 )
-_KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
-_STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
+"""Keys beside our fields in a map that ships, or comes from a package."""
+_KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"  #: As ``text`` or ``"gen_ai.text"``.
+_STEP = re.compile(rf"\[(?P<place>\d{{0,6}})\]|(?P<key>{_KEY})")
 _PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
 _LATER = ("messages", "input")  #: Fields that may be lists of turns.
-_MOST = 10_000
-_DEEPEST = 30
-_LONGEST = 40
+_MOST = 10_000  #: Items of a list that a path goes over.
+_DEEPEST = 30  #: Steps of a path.
+_LONGEST = 40  #: Characters of a stranger's word in an error.
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  #: How many of each make a second.
 
 #: Steps: a key, a place in a list, or None for every item.
@@ -83,23 +85,20 @@ class RecordChunk:
         self, records: list[Any] | TableRows, folders: Mapping[str, str] | None = None
     ) -> None:
         self._folders = folders or {}
+        #: The values at each path that was asked for; the records are at the empty one.
         self._levels: dict[Path_, Any] = {(): records}
+        #: The same, with objects decoded that were written as text.
         self._objects: dict[Path_, list[Any]] = {}
         self._keys: dict[Path_, set[str]] = {}
-        by_key: Mapping[str, list[Any]] = {}
-        if isinstance(records, TableRows):
-            by_key = records.columns
-        elif records and isinstance(records[0], msgspec.Struct):
-            columns = map(list, zip(*map(astuple, records), strict=True))
-            by_key = dict(
-                zip(records[0].__struct_encode_fields__, columns, strict=True)
-            )
+        by_key = _columns_of(records)
         if by_key:
-            self._keys[()] = {
-                key for key, values in by_key.items() if has_value(values)
-            }
-            self._levels |= {(key,): values for key, values in by_key.items()}
-        self.lent = self._folders.keys() - (self._keys_at(()) if folders else ())
+            self._keys[()] = {k for k, values in by_key.items() if has_value(values)}
+            for key, values in by_key.items():
+                self._levels[(key,)] = values
+        #: Keys that the records don't have, whose values the names of folders lend them.
+        self.lent: set[str] = set()
+        if self._folders:
+            self.lent = self._folders.keys() - self._keys_at(())
         for key in self.lent:
             self._levels[(key,)] = [self._folders[key]] * len(records)
             self._keys[()].add(key)
@@ -112,12 +111,13 @@ class RecordChunk:
         return self._levels[()]
 
     def only(self, kept: Sequence[bool]) -> RecordChunk:
+        """The records to keep."""
         if all(kept):
             return self
         records = self._levels[()]
-        table = isinstance(records, TableRows)
-        some = records.only(kept) if table else [*compress(records, kept)]
-        return RecordChunk(some, self._folders)
+        if isinstance(records, TableRows):
+            return RecordChunk(records.only(kept), self._folders)
+        return RecordChunk([*compress(records, kept)], self._folders)
 
     def first(self, paths: Paths) -> list[Any] | None:
         """For each record, the value of the first path that isn't empty; None without any value."""
@@ -126,50 +126,58 @@ class RecordChunk:
             values = self.values(path)
             if values is None:
                 continue
-            if column is not None:
-                pairs = zip(column, values, strict=True)
-                values = [
-                    old if new is None or (old and old != "") else new
-                    for old, new in pairs
-                ]
-            column = values
+            column = values if column is None else _filled_up(column, values)
             if None not in column and "" not in column:
                 break
         return column
 
     def values(self, path: Path_) -> list[Any] | None:
-        """The value at a path in each record; None where no record has the path."""
+        """The value at a path in each record; None where no record has the path.
+
+        Plain keys are followed column by column, which is fast. A place in a list, every item of
+        one or a pattern is followed record by record.
+        """
         dotted: list[Any] | None = None
         for place, step in enumerate(path):
-            at = path[:place]
+            above = path[:place]
             rest = path[place:]
-            if isinstance(step, str) and "*" in step and len(rest) == 1:
-                return self._several(at, step)
-            if not isinstance(step, str) or "*" in step:
-                return [None if v is None else walk(v, rest) for v in self._level(at)]
-            known = self._keys_at(at)
-            if len(rest) > 1 and (whole := ".".join(map(str, rest))) in known:
-                dotted = self._level((*at, whole))  # a key may hold dots itself
+            is_pattern = isinstance(step, str) and "*" in step
+            if is_pattern and len(rest) == 1:
+                return self._several(above, str(step))
+            if is_pattern or not isinstance(step, str):
+                values = self._level(above)
+                return [
+                    None if value is None else walk(value, rest) for value in values
+                ]
+            known = self._keys_at(above)
+            if len(rest) > 1:
+                whole = ".".join(map(str, rest))
+                if whole in known:
+                    dotted = self._level((*above, whole))  # a key may hold dots itself
             if step not in known:
                 return dotted
         values = self._level(path)
         if dotted is None:
             return values
-        return [a if b is None else b for a, b in zip(dotted, values, strict=True)]
-
-    def _several(self, at: Path_, step: str) -> list[Any] | None:
-        """The values under all names that match a pattern, as a list for each record."""
-        columns = [
-            self._level((*at, name))
-            for name in self._keys_at(at)
-            if fnmatchcase(name, step)
-        ]
-        if len(columns) < 2:
-            return columns[0] if columns else None
+        pairs = zip(dotted, values, strict=True)
         return [
-            [v for v in row if v is not None] or None
-            for row in zip(*columns, strict=True)
+            by_dots if by_steps is None else by_steps for by_dots, by_steps in pairs
         ]
+
+    def _several(self, above: Path_, pattern: str) -> list[Any] | None:
+        """The values under all names that match a pattern, as a list for each record."""
+        names = [n for n in self._keys_at(above) if fnmatchcase(n, pattern)]
+        columns = [self._level((*above, name)) for name in names]
+        if not columns:
+            return None
+        # One name that matches is mostly the one that was meant, with a prefix that differs.
+        if len(columns) == 1:
+            return columns[0]
+        lists: list[Any] = []
+        for row in zip(*columns, strict=True):
+            values = [value for value in row if value is not None]
+            lists.append(values or None)
+        return lists
 
     def _level(self, path: Path_) -> list[Any]:
         """The values at a path, one for each record."""
@@ -186,23 +194,44 @@ class RecordChunk:
         values = self._objects.get(path)
         if values is None:
             values = self._level(path)
-            quick = set(map(type, values)) <= _OBJECTS
-            values = self._objects[path] = values if quick else [*map(unpacked, values)]
+            if not set(map(type, values)) <= _OBJECTS:
+                values = [unpacked(value) for value in values]
+            self._objects[path] = values
         return values
 
     def _keys_at(self, path: Path_) -> set[str]:
         """The keys that objects at a path have."""
         keys = self._keys.get(path)
         if keys is None:
-            keys = self._keys[path] = set()
+            keys = set()
             for value in self._opened(path):
+                # Records mostly have the same keys, and comparing is faster than adding.
                 if type(value) is dict and not value.keys() <= keys:
                     keys.update(value)
+            self._keys[path] = keys
         return keys
+
+
+def _columns_of(records: list[Any] | TableRows) -> Mapping[str, list[Any]]:
+    """The values by key, of records that are stored so or decoded as structs; {} of plain objects."""
+    if isinstance(records, TableRows):
+        return records.columns
+    if not records or not isinstance(records[0], msgspec.Struct):
+        return {}
+    keys = records[0].__struct_encode_fields__
+    columns = map(list, zip(*map(astuple, records), strict=True))
+    return dict(zip(keys, columns, strict=True))
+
+
+def _filled_up(column: list[Any], others: list[Any]) -> list[Any]:
+    """A column with the other values where its own are empty. An empty list or 0 gives way, too."""
+    pairs = zip(column, others, strict=True)
+    return [own if other is None or own else other for own, other in pairs]
 
 
 _OBJECTS = frozenset({dict, type(None)})
 _FOLDER_KEY = re.compile(r"(?:^|(?<=/))([A-Za-z_]\w*)=([^/]*)(?=/)")
+"""A folder of a path with the name of a value, as ``date=2026-11-01``."""
 
 
 def folder_keys(path: str) -> dict[str, str]:
@@ -211,7 +240,7 @@ def folder_keys(path: str) -> dict[str, str]:
     return {key: value for key, value in values.items() if value != _NO_VALUE}
 
 
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  #: Hive's word for a missing value.
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,30 +248,36 @@ class When:
     """A condition on the value at a path: one of some values, anything, or nothing."""
 
     paths: Paths
-    values: frozenset[str] | None
-    there: bool = True
+    values: frozenset[str] | None  #: Values or patterns; None for anything or nothing.
+    there: bool = True  #: Whether anything has to be there, or nothing.
 
     def holds(self, chunk: RecordChunk) -> list[bool]:
+        """Whether the condition holds, for each record."""
         column = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in column]
-        words = column if {*map(type, column)} == {str} else [*map(_word, column)]
-        fits = {word: self._is_wanted(word) for word in {*words}}
-        return [*map(fits.__getitem__, words)]
+        words = [_word(value) for value in column]
+        # Records repeat the same few words.
+        fits = {word: self._is_wanted(word) for word in set(words)}
+        return [fits[word] for word in words]
 
     def _is_wanted(self, word: str) -> bool:
-        return any(
-            fnmatchcase(word.casefold(), p.casefold()) for p in self.values or ()
-        )
+        folded = word.casefold()
+        return any(fnmatchcase(folded, p.casefold()) for p in self.values or ())
 
 
 def hold(conditions: tuple[When, ...], chunk: RecordChunk) -> list[bool]:
     """Whether all conditions hold, for each record."""
+    if not conditions:
+        return [True] * len(chunk)
     columns = [condition.holds(chunk) for condition in conditions]
-    return [*map(all, zip(*columns, strict=True))] if columns else [True] * len(chunk)
+    return [all(row) for row in zip(*columns, strict=True)]
 
 
 def _word(value: Any) -> str:
+    """A value as a mapping writes it, in which ``null`` stands for a missing one."""
+    if type(value) is str:
+        return value
     return "null" if value is None else str(value)
 
 
@@ -251,12 +286,14 @@ class Pick:
     """The way to find one field."""
 
     choices: tuple[Paths, ...] = ()  #: Where; several make one id, or a sum.
-    constant: str | None = None
-    values: Mapping[str, str | None] | None = None
-    unit: float | None = None
-    summed: bool = False
-    clocks: tuple[Paths, Paths] | None = None
-    when: tuple[When, ...] = ()
+    constant: str | None = None  #: The value where no path leads to one.
+    values: Mapping[str, str | None] | None = None  #: Our word for each of theirs.
+    unit: float | None = None  #: How many of theirs make a second.
+    summed: bool = False  #: Whether several values are a sum, and no id.
+    clocks: tuple[Paths, Paths] | None = (
+        None  #: Where the start and the end of a time are.
+    )
+    when: tuple[When, ...] = ()  #: Conditions without which there is no value.
 
     @property
     def paths(self) -> Paths:
@@ -280,9 +317,9 @@ class Pick:
         chunk: RecordChunk, clocks: tuple[Paths, Paths], stated: list[Any] | None
     ) -> list[Any] | None:
         """Seconds between two clocks; the stated value where one of them is missing."""
-        starts_at, ends_at = clocks
-        start = chunk.first(starts_at)
-        end = chunk.first(ends_at)
+        start_paths, end_paths = clocks
+        start = chunk.first(start_paths)
+        end = chunk.first(end_paths)
         if start is None or end is None:
             return stated
         spent = spent_between(start, end)
@@ -303,20 +340,30 @@ class Pick:
             # A single column without lists has nothing to be summed.
             if not others and list not in set(map(type, first)):
                 return first
-            return [*map(_sum, zip(*columns, strict=True))]
+            return [_sum(row) for row in zip(*columns, strict=True)]
         if len(self.choices) > 1:
-            return [*map(_joined, zip(*columns, strict=True))]
+            return [_joined(row) for row in zip(*columns, strict=True)]
         if self.values is not None:
-            ours = self.values
-            return [ours.get(v if isinstance(v, str) else dumped(v)) for v in first]
+            return [self.values.get(_as_text(value)) for value in first]
         if self.unit is not None:
-            return [None if (n := number(v)) is None else n / self.unit for v in first]
+            return [_divided(value, self.unit) for value in first]
         return first
+
+
+def _as_text(value: Any) -> str:
+    """A text as it is, and any other value as JSON."""
+    return value if isinstance(value, str) else dumped(value)
+
+
+def _divided(value: Any, by: float) -> float | None:
+    """A number divided by another; None for what is no number."""
+    amount = number(value)
+    return None if amount is None else amount / by
 
 
 def _joined(row: tuple[Any, ...]) -> str | None:
     """Several values as one text; None without any."""
-    texts = [v if isinstance(v, str) else dumped(v) for v in row if v is not None]
+    texts = [_as_text(value) for value in row if value is not None]
     return " ".join(texts) or None
 
 
@@ -324,7 +371,8 @@ def _sum(row: tuple[Any, ...]) -> float | None:
     """The sum of all numbers, those in lists included; None without any."""
     amounts: list[float] = []
     for value in row:
-        for item in value if type(value) is list else (value,):
+        items = value if type(value) is list else [value]
+        for item in items:
             amount = number(item)
             if amount is not None:
                 amounts.append(amount)
@@ -364,9 +412,12 @@ class FieldMap:
     @property
     def lines(self) -> list[str]:
         """The lines of the mapping, except those with a field's own name as its path."""
-        return [
-            line for line in self.written.splitlines() if len(set(line.split(": "))) > 1
-        ]
+        lines: list[str] = []
+        for line in self.written.splitlines():
+            field, colon, path = line.partition(": ")
+            if colon and field != path:
+                lines.append(line)
+        return lines
 
     @cached_property
     def keys(self) -> Collection[str] | None:
@@ -379,6 +430,7 @@ class FieldMap:
         for condition in conditions:
             paths += condition.paths
         firsts = {str(first) for first, *_ in paths}
+        # Records inside, or laid out anew, have other keys than the record that is decoded.
         if self.each or self.prepare or any("*" in first for first in firsts):
             return None
         # A key may hold dots itself.
@@ -395,8 +447,11 @@ class FieldMap:
     @cached_property
     def looks_up(self) -> bool:
         """Whether a path leads into the record around this one."""
+        # What a preparation reads isn't known here.
+        if self.prepare:
+            return True
         paths = chain.from_iterable(pick.paths for pick in self.picks.values())
-        return bool(self.prepare) or any(path[0] == "^" for path in paths)
+        return any(first == "^" for first, *_ in paths)
 
     @cached_property
     def line(self) -> Any:
@@ -406,12 +461,14 @@ class FieldMap:
         """
         if self.keys is None:
             return dict[str, Any]
-        fields = {f"_{n}": first for n, first in enumerate(self.keys)}
-        types = [
-            (n, ItemsLater if key in self.later else Any, None)
-            for n, key in fields.items()
-        ]
-        return msgspec.defstruct("Line", types, rename=fields, gc=False)
+        # A field of a struct needs a Python name, which a key may not be.
+        key_by_field: dict[str, str] = {}
+        fields: list[tuple[str, Any, None]] = []
+        for n, key in enumerate(self.keys):
+            name = f"_{n}"
+            key_by_field[name] = key
+            fields.append((name, ItemsLater if key in self.later else Any, None))
+        return msgspec.defstruct("Line", fields, rename=key_by_field, gc=False)
 
     @cached_property
     def decoder(self) -> msgspec.json.Decoder[Any]:
@@ -465,27 +522,32 @@ def walk(value: Any, path: Path_) -> Any:
             values = [walk(item, path[place + 1 :]) for item in items]
             return [v for v in values if v is not None]
         if isinstance(step, int):
-            value = (
-                value[step] if isinstance(value, list) and step < len(value) else None
-            )
-        elif isinstance(value, dict):
-            # a key may hold dots itself, as gen_ai.request.model does
-            if step not in value:
-                return _by_pattern_or_dotted_key(value, path[place:])
+            if not isinstance(value, list) or step >= len(value):
+                return None
+            value = value[step]
+        elif not isinstance(value, dict):
+            return None
+        elif step in value:
             value = value[step]
         else:
-            return None
+            return _by_pattern_or_dotted_key(value, path[place:])
     return value
 
 
 def _by_pattern_or_dotted_key(value: Mapping[str, Any], path: Path_) -> Any:
-    """The values at a path that begins with a pattern, or the value of a key that has dots in it."""
+    """The values at a path that begins with a pattern, or the value of a key that has dots in it.
+
+    ``gen_ai.request.model`` is such a key.
+    """
     first, *rest = path
     pattern = str(first)
     if "*" in pattern:
-        matching = (v for key, v in value.items() if fnmatchcase(key, pattern))
-        values = [walk(v, tuple(rest)) for v in matching]
-        return [v for v in values if v is not None] or None
+        values: list[Any] = []
+        for key, inner in value.items():
+            reached = walk(inner, tuple(rest)) if fnmatchcase(key, pattern) else None
+            if reached is not None:
+                values.append(reached)
+        return values or None
     if all(isinstance(step, str) for step in path):
         return value.get(".".join(map(str, path)))
     return None
@@ -503,6 +565,8 @@ def read_mapping(path: Path) -> FieldMap:
 def mapping_from_text(written: str, name: str, *, makers: bool = False) -> FieldMap:
     """Parse the text of a mapping file; ``name`` is its name in errors.
 
+    With ``makers``, it may also have the keys of a map that ships.
+
     Raises:
         InputError: If it isn't one, or names an unknown field.
     """
@@ -511,22 +575,19 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     if not isinstance(data, dict) or not data:
         fix = "write lines such as output: answer.text"
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
-    _check_keys(document, name, (*FIELDS, _EACH, *(_MAKERS if makers else ("id",))))
-    without = frozenset(
-        key for key, value in data.items() if value == "none" and key in FIELDS
-    )
+    other_keys = _MAKERS if makers else ("id",)
+    _check_keys(document, name, (*FIELDS, _EACH, *other_keys))
+    without = frozenset(k for k, v in data.items() if v == "none" and k in FIELDS)
     data = {key: value for key, value in data.items() if key not in without}
-    picks = {
-        key: _pick(value, (key,), document)
-        for key, value in data.items()
-        if key in FIELDS
-    }
+    picks: dict[str, Pick] = {}
+    for key, value in data.items():
+        if key in FIELDS:
+            picks[key] = _pick(value, (key,), document)
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
-
-    def paths(key: str) -> Paths:
-        return _paths(data[key], (key,), document) if data.get(key) else ()
-
+    paths = {
+        key: _paths(data[key], (key,), document) for key in _PATH_KEYS if data.get(key)
+    }
     fits = data.get("fits") or []
     alternatives = fits if isinstance(fits, list) else [fits]
     return FieldMap(
@@ -534,22 +595,26 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         _written_paths(data),
         written,
         str(data.get("format") or "JSON by a mapping"),
-        each=tuple(map(_without_last_items, paths("each"))),
+        each=tuple(map(_without_last_items, paths.get(_EACH, ()))),
         fits=tuple(_conditions(each, document) for each in alternatives),
         only=_conditions(data.get("only"), document),
         prepare=data.get("prepare", ""),
         called=data.get("called", "record"),
-        once=paths("once"),
-        id=paths("id"),
-        joins=paths("joins"),
-        parent=paths("parent"),
-        trace=paths("trace"),
+        once=paths.get("once", ()),
+        id=paths.get("id", ()),
+        joins=paths.get("joins", ()),
+        parent=paths.get("parent", ()),
+        trace=paths.get("trace", ()),
         like=data.get("like", ""),
         without=without,
         source=str(data.get("source") or ""),
         loses=str(data.get("loses") or ""),
         tried=str(data.get("tried") or ""),
     )
+
+
+_PATH_KEYS = (_EACH, "once", "id", "joins", "parent", "trace")
+"""Keys beside our fields whose values are paths."""
 
 
 def _check_keys(document: ParsedFile, name: str, ours: tuple[str, ...]) -> None:
@@ -576,6 +641,7 @@ def _check_keys(document: ParsedFile, name: str, ours: tuple[str, ...]) -> None:
 
 
 def _is_near(key: Any, ours: Sequence[str]) -> bool:
+    """Whether a key is one of ours, or such a key with a typing error."""
     return bool(get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1))
 
 
@@ -606,12 +672,13 @@ _PICKED = ("value", "path", "values", "unit", "sum", "from", "to", "when")
 
 
 def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
-    """Read a field's line of the mapping."""
+    """Read a field's line of the mapping: a path, several, or an object with the keys of a pick."""
     if not isinstance(value, dict):
         return Pick(_each_of(value, key, document))
     _check_pick(value, key, document)
-    unit = value.get("unit")
-    constant = value.get("value") if isinstance(value.get("value"), str) else None
+    constant = value.get("value")
+    if not isinstance(constant, str):
+        constant = None
     clocks = None
     if "from" in value or "to" in value:
         clocks = (
@@ -619,15 +686,16 @@ def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
             _paths(value.get("to"), (*key, "to"), document),
         )
     paths = value.get("sum", value.get("path"))
-    needs_no_path = constant is not None or clocks is not None
     choices: tuple[Paths, ...] = ()
-    if paths is not None or not needs_no_path:
+    # A constant and a time between clocks need no path; without these, no path is an error.
+    if paths is not None or (constant is None and clocks is None):
         choices = _each_of(paths, (*key, "path"), document)
+    unit = value.get("unit")
     return Pick(
         choices,
         constant=constant,
         values=value.get("values"),
-        unit=UNITS.get(unit) if unit else None,
+        unit=UNITS[unit] if unit else None,
         summed="sum" in value,
         clocks=clocks,
         when=_conditions(value.get("when"), document),
@@ -665,44 +733,45 @@ def _check_pick(value: Mapping[str, Any], key: _Keys, document: ParsedFile) -> N
 
 
 def _each_of(value: Any, key: _Keys, document: ParsedFile) -> tuple[Paths, ...]:
+    """Read a list of paths, or a single one. In errors, a path is named by its place in the list."""
     if isinstance(value, list):
-        return tuple(
-            _paths(item, (*key, place), document) for place, item in enumerate(value)
-        )
+        items = enumerate(value)
+        return tuple(_paths(item, (*key, place), document) for place, item in items)
     return (_paths(value, key, document),)
 
 
 def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
     """Read paths separated by bars, of which the first with a value counts."""
-    written = (
-        [path.strip() for path in value.split("|")] if isinstance(value, str) else [""]
-    )
-    if not all(map(_PATH.fullmatch, written)):
-        fix = "write a path such as answer.text, items[0] or items[].text"
-        raise InputError(f"{key[0]} has no path", where=document.where(key), fix=fix)
-    paths = tuple(
-        tuple(
-            name.strip('"') or (int(place) if place else None)
-            for place, name in _STEP.findall(path)
-        )
-        for path in written
-    )
+    field, *_ = key
+    written = value.split("|") if isinstance(value, str) else [""]
+    paths: list[Path_] = []
+    for each in written:
+        text = each.strip()
+        if not _PATH.fullmatch(text):
+            fix = "write a path such as answer.text, items[0] or items[].text"
+            raise InputError(f"{field} has no path", where=document.where(key), fix=fix)
+        paths.append(tuple(map(_step, _STEP.finditer(text))))
     if max(map(len, paths)) > _DEEPEST:
+        what = f"{field} has too long a path"
         fix = f"use at most {_DEEPEST} steps"
-        raise InputError(
-            f"{key[0]} has too long a path", where=document.where(key), fix=fix
-        )
-    return paths
+        raise InputError(what, where=document.where(key), fix=fix)
+    return tuple(paths)
+
+
+def _step(match: re.Match[str]) -> str | int | None:
+    """One step of a path: a key without its quotes, a place in a list, or None for every item."""
+    if match["key"]:
+        return match["key"].strip('"')
+    return int(match["place"]) if match["place"] else None
 
 
 def _conditions(value: Any, document: ParsedFile) -> tuple[When, ...]:
     """Read the conditions: each path with ``any``, ``none``, or a list of values."""
-    pairs = value.items() if isinstance(value, dict) else ()
-    return tuple(
-        When(
-            _paths(path, ("when", path), document),
-            frozenset(map(str, values)) if isinstance(values, list) else None,
-            there=values != "none",
-        )
-        for path, values in pairs
-    )
+    if not isinstance(value, dict):
+        return ()
+    conditions: list[When] = []
+    for path, wanted in value.items():
+        paths = _paths(path, ("when", path), document)
+        values = frozenset(map(str, wanted)) if isinstance(wanted, list) else None
+        conditions.append(When(paths, values, there=wanted != "none"))
+    return tuple(conditions)

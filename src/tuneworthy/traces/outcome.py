@@ -32,24 +32,28 @@ _CODES = ("code", "status_code", "statusCode", "status", "http_status", "error")
 _FIRST_ERROR = 400  #: HTTP's codes from here on say that a request failed.
 _LAST_ERROR = 599
 REFUSAL = "refusal"
+_BEFORE_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def failure_of(state: Any) -> str | None:
     """The failure that a code, a level or a state names; None where it names none."""
     if isinstance(state, Mapping):
-        states = (
-            failure_of(state[key]) for key in _CODES if state.get(key) is not None
-        )
-        return next((each for each in states if each), None)
+        for key in _CODES:
+            failure = failure_of(state.get(key))
+            if failure is not None:
+                return failure
+        return None
     if isinstance(state, list):
         return failure_of(state[0]) if state else None
+    # A yes or a no names no failure: tools differ in whether a yes is a success or an error.
     if state is None or isinstance(state, bool):
         return None
     return _failure_of_word(state if isinstance(state, str) else dumped(state))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # logs repeat the same few words
 def _failure_of_word(state: str) -> str | None:
+    """The failure that one word or number names; None for a success or an unknown word."""
     code = _HTTP.match(state.strip())
     if code is not None:
         number = int(code[1])
@@ -72,11 +76,11 @@ def is_no_answer(finish: str) -> bool:
 
 
 def _plain(word: str) -> str:
-    """A maker's word for how an answer ended, in one spelling."""
-    word = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word.strip())
-    word = re.sub(r"[\s-]+", "_", word).casefold()
-    return (
-        word.rpartition(".")[2]
-        .removeprefix("finish_reason_")
-        .removeprefix("stop_reason_")
-    )
+    """A maker's word for how an answer ended, in one spelling.
+
+    ``FinishReason.MAX_TOKENS``, ``finish_reason_max_tokens`` and ``maxTokens`` are all ``max_tokens``.
+    """
+    spaced = _BEFORE_CAPITAL.sub("_", word.strip())
+    snake_case = re.sub(r"[\s-]+", "_", spaced)
+    last_part = snake_case.casefold().rpartition(".")[2]
+    return last_part.removeprefix("finish_reason_").removeprefix("stop_reason_")

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -47,7 +47,7 @@ else:
 # Which files a case, a pattern or a folder stands for.
 
 Entry = Literal["traces", "training", "examples", "preference_pairs", "evaluation"]
-_SIGNS = "*?["
+_SIGNS = "*?["  #: Signs that make a path a pattern.
 Place = Path | RemoteFile
 
 
@@ -60,13 +60,15 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     Raises:
         CaseError: If one leads out of the folder, or there is none.
     """
-    held = getattr(case.data, entry)
-    held = held.path if isinstance(held, Holding) else held
-    values = held if isinstance(held, tuple) else (held,)
-    paths = [beside(case, f"data.{entry}", value) for value in values]
+    stated = getattr(case.data, entry)
+    value = stated.path if isinstance(stated, Holding) else stated
+    values = value if isinstance(value, tuple) else (value,)
     where = case.where("data", entry)
-    most = limits or Limits()
-    files = [file for path in paths if path for file in local(path, most, where=where)]
+    files: list[Path] = []
+    for each in values:
+        path = beside(case, f"data.{entry}", each)
+        if path:
+            files += local(path, limits or Limits(), where=where)
     for file in files:
         # a pattern may find a link that leads out
         beside(case, f"data.{entry}", str(file))
@@ -92,50 +94,53 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
     error = CaseError if where else InputError
     source = Path(path)
     text = str(path)
-    if "\0" in text:
+    if "\0" in text:  # which no system allows, and Python takes for a missing file
         raise error("can't be read", where=where or text, fix="check the path")
     try:
-        there = os.path.lexists(source)
-        if not there and any(sign in text for sign in _SIGNS):
+        exists = os.path.lexists(source)
+        # A file's name may hold such a sign itself.
+        is_pattern = not exists and any(sign in text for sign in _SIGNS)
+        if is_pattern:
             files = _files(matching(text), limits)
-        elif there and source.is_dir():
+        elif source.is_dir():
             files = _files(_inside(source), limits)
         else:
             return [source]
     except (OSError, ValueError):
-        raise error(
-            "can't be read", where=where or text, fix="check the path"
-        ) from None
+        fix = "check the path"
+        raise error("can't be read", where=where or text, fix=fix) from None
     if not files:
         raise error(f'"{text}" holds no file', where=where, fix="check the path")
     if len(files) > limits.files:
-        fix = "name fewer, or put them together"
-        raise error(
-            f'"{text}" holds more than {limits.files:,} files', where=where, fix=fix
-        )
+        what = f'"{text}" holds more than {limits.files:,} files'
+        raise error(what, where=where, fix="name fewer, or put them together")
     return sorted(files)
 
 
 def _inside(folder: Path) -> Iterator[Path]:
     """The files in a folder, and in its subfolders with a name like ``key=value``."""
     folders = [folder]
-    for path in chain.from_iterable(f.iterdir() for f in folders):
-        if "=" in path.name and path.is_dir() and not path.is_symlink():
-            folders.append(path)
-        elif not path.name.startswith("."):
-            yield path
+    # The list grows while it is gone through.
+    for each in folders:
+        for path in each.iterdir():
+            # A link may lead back up, without end.
+            if "=" in path.name and path.is_dir() and not path.is_symlink():
+                folders.append(path)
+            elif not path.name.startswith("."):
+                yield path
 
 
 def _files(paths: Iterable[Path], limits: Limits) -> list[Path]:
+    """The files among some paths; at most one above the limit, which shows that it is exceeded."""
     return list(islice((path for path in paths if path.is_file()), limits.files + 1))
 
 
 def once(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Paths in their order without repetitions."""
-    seen: dict[str, Path] = {}
+    """Paths in their order without repetitions, also under another name."""
+    by_real_path: dict[str, Path] = {}
     for path in paths:
-        seen.setdefault(os.path.realpath(path), path)
-    return tuple(seen.values())
+        by_real_path.setdefault(os.path.realpath(path), path)
+    return tuple(by_real_path.values())
 
 
 class TraceChunk(NamedTuple):
@@ -147,7 +152,7 @@ class TraceChunk(NamedTuple):
     piece: int = 0  #: The number of that file.
 
 
-_SHOWN = 3
+_SHOWN = 3  #: The first traces of a file, which show the user what was read.
 
 
 class Guess(NamedTuple):
@@ -169,13 +174,13 @@ class Source(NamedTuple):
 
     @property
     def size(self) -> int:
-        with suppress(OSError, ValueError):
-            return (
-                self.place.stat().st_size
-                if isinstance(self.place, Path)
-                else self.place.size
-            )
-        return 0
+        """Bytes; 0 where they aren't known."""
+        if isinstance(self.place, RemoteFile):
+            return self.place.size
+        try:
+            return self.place.stat().st_size
+        except (OSError, ValueError):  # opening it will say what is wrong
+            return 0
 
 
 class TraceFiles:
@@ -207,8 +212,9 @@ class TraceFiles:
         limits: Limits | None = None,
         searched: bool = False,
     ) -> None:
-        limits = limits or Limits()
-        self._sources = tuple(_list_sources(sources, limits, searched=searched))
+        self._mapping = mapping
+        self._limits = limits or Limits()
+        self._sources = tuple(_list_sources(sources, self._limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
         #: The number of the named source that each file belongs to.
@@ -218,7 +224,6 @@ class TraceFiles:
         self.guesses: list[Guess] = []
         self.piece = 0  #: The number of the file that is being read.
         self._beside: Beside = {}
-        self._how = mapping, limits, self._beside
         self._refused: NotTraces | None = None
         self._patient = False  # whether others may hold what this one doesn't
 
@@ -249,7 +254,7 @@ class TraceFiles:
     def _files_beside(self) -> Iterator[Source]:
         """Files with values for the records of others, such as scores; a single file never is one."""
         if len(self._sources) > 1:
-            yield from filter(self._is_aside, self._sources)
+            yield from filter(self._is_beside, self._sources)
 
     def add_read(self, other: TraceFiles) -> None:
         """Add the readings of a file that another process read."""
@@ -274,23 +279,24 @@ class TraceFiles:
         self._refused = None
         self._readings = []
         self.guesses = []
-        done = 0
         self._beside.clear()
-        aside = set(self._files_beside())
+        files_beside = set(self._files_beside())
+        done_bytes = 0
         for piece, source in enumerate(self._sources):
             self.piece = piece
-            if source not in aside:
-                yield from self._of_one(source, done)
-            done += source.size
+            if source not in files_beside:
+                yield from self._of_one(source, done_bytes)
+            done_bytes += source.size
         if not self._patient:
             self.check()
 
-    def _of_one(self, source: Source, done: int) -> Iterator[TraceChunk]:
+    def _of_one(self, source: Source, done_bytes: int) -> Iterator[TraceChunk]:
         """Read one file; a file found by a pattern is passed over where it holds no traces."""
-        with closing(Opened(source, *self._how)) as opened:
+        with closing(self._open(source, self._limits)) as opened:
+            as_chunk = partial(self._chunk, opened, done_bytes)
             try:
                 # By ``map``, not by a loop, which would keep a batch while the next is read.
-                yield from map(partial(self._chunk, opened, done), opened.batches())
+                yield from map(as_chunk, opened.batches())
             except NotTraces as nothing:
                 if not source.searched:
                     raise
@@ -299,29 +305,35 @@ class TraceFiles:
                 self._readings.append(opened.reading("not traces", (skipped,)))
                 return
             self._readings.append(opened.reading())
-            if (guessed := opened.content.guessed) is not None:
-                details = guessed.written, opened.first, opened.content.unread
-                self.guesses.append(Guess(source.name, *details))
+            guessed = opened.content.guessed
+            if guessed is not None:
+                unread = opened.content.unread
+                guess = Guess(source.name, guessed.written, opened.first, unread)
+                self.guesses.append(guess)
 
-    def _chunk(self, opened: Opened, before: int, batch: Batch) -> TraceChunk:
-        return TraceChunk(batch, before + opened.raw.done, self.total_bytes, self.piece)
+    def _open(self, source: Source, limits: Limits) -> Opened:
+        return Opened(source, self._mapping, limits, self._beside)
 
-    def _is_aside(self, source: Source) -> bool:
+    def _chunk(self, opened: Opened, done_bytes: int, batch: Batch) -> TraceChunk:
+        """A batch with the progress of reading; ``done_bytes`` are those of the files before it."""
+        done = done_bytes + opened.raw.done
+        return TraceChunk(batch, done, self.total_bytes, self.piece)
+
+    def _is_beside(self, source: Source) -> bool:
         """Whether a file holds values for the records of others. Then it is read at once."""
-        if not _may_be_aside(source.place):
+        if not _may_be_beside(source.place):
             return False
-        mapping, limits, beside = self._how
-        limits = replace(limits, batch_traces=256)  # of a log a few will do
-        with (
-            suppress(InputError),
-            closing(Opened(source, mapping, limits, beside)) as opened,
-        ):
-            with suppress(NotTraces):
-                next(opened.batches(), None)
-            if opened.content.kept:
-                self._readings.append(opened.reading())
-            return opened.content.kept
-        return False
+        limits = replace(self._limits, batch_traces=256)  # of a log a few will do
+        try:
+            with closing(self._open(source, limits)) as opened:
+                # A file that holds only scores is read to its end, and then has no traces.
+                with suppress(NotTraces):
+                    next(opened.batches(), None)
+                if opened.content.kept:
+                    self._readings.append(opened.reading())
+                return opened.content.kept
+        except InputError:  # said when it is read as a log
+            return False
 
 
 _SCORED = re.compile(
@@ -329,18 +341,23 @@ _SCORED = re.compile(
     rb"|custom_id|annotator_kind|data_?type|run_id",
     re.IGNORECASE,
 )
+"""A name that files with scores or answers for other files have."""
+_LOOK = MIB // 16  #: Bytes of a file for a first look.
 
 
-def _may_be_aside(place: Place) -> bool:
+def _may_be_beside(place: Place) -> bool:
     """Whether a file may hold scores for the traces of other files, by its beginning or end."""
     with suppress(InputError), closing(_raw(place)) as file:
-        head = Ahead(file).peek(MIB // 16)
-        if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
-            # its columns' names: no copy for a look
-            return _SCORED.search(end) is not None
-        return (
-            head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
-        )
+        head = Ahead(file).peek(_LOOK)
+        if head.startswith(_PARQUET):
+            end = file.end(_LOOK)
+            if end:
+                # its columns' names: no copy for a look
+                return _SCORED.search(end) is not None
+        # What is packed shows no names.
+        if head.startswith((_PARQUET, GZIP, ZSTD)):
+            return True
+        return _SCORED.search(head) is not None
     return False
 
 
@@ -348,29 +365,29 @@ def _list_sources(
     sources: Sequence[Path | str], limits: Limits, *, searched: bool
 ) -> Iterator[Source]:
     """Every file once, with a unique name; files of this machine come first."""
-    sides: dict[Place, int] = {}
-    searched_for: set[Place] = set()
+    sides: dict[Place, int] = {}  # of what was named first, if two of it hold one file
+    by_search: set[Place] = set()
     for side, source in enumerate(sources):
         if is_remote(source):
             for remote in listed(str(source), limits):
                 sides.setdefault(remote, side)
+                if remote.searched:
+                    by_search.add(remote)
             continue
         for file in local(source, limits):
             sides.setdefault(file, side)
             if searched or file != Path(source):
-                searched_for.add(file)
+                by_search.add(file)
     here = once([place for place in sides if isinstance(place, Path)])
     elsewhere = [place for place in sides if isinstance(place, RemoteFile)]
-    times = Counter[str]()
+    uses = Counter[str]()
     places: list[Place] = [*here, *elsewhere]
     for place in places:
         name = _source_name(place)
-        times[name] += 1
-        number = f" ({times[name]})" if times[name] > 1 else ""
-        by_search = (
-            place.searched if isinstance(place, RemoteFile) else place in searched_for
-        )
-        yield Source(place, f"{name}{number}", by_search, sides[place])
+        uses[name] += 1
+        if uses[name] > 1:
+            name = f"{name} ({uses[name]})"
+        yield Source(place, name, place in by_search, sides[place])
 
 
 def _source_name(place: Place) -> str:
@@ -391,9 +408,13 @@ def _no_answers(where: str) -> NotTraces:
 
 _PARQUET = b"PAR1"
 _BAD_ZIP: tuple[type[Exception], ...] = (
-    *(zipfile.BadZipFile, NotImplementedError, OSError, ValueError),
+    zipfile.BadZipFile,
+    NotImplementedError,
+    OSError,
+    ValueError,
     *UNPACKING,
 )
+"""Errors that Python raises for a damaged archive, or one packed in an unknown way."""
 
 
 def _raw(place: Place) -> Raw:
@@ -419,29 +440,39 @@ class Opened:
         self._covered = Counter[str]()
 
     def batches(self) -> Iterator[Batch]:
-        """The batches of a file; refuse it where few of its records can be used."""
+        """The batches of a file; refuse it where few of its records can be used.
+
+        Raises:
+            NotTraces: If it holds no trace.
+            InputError: If it can't be read, or is mostly of another form.
+        """
         yield from map(self._counted, self._read(self.raw))
         content = self.content
         content.finish()
         content.tally.check(content.where, self._limits)
+        if not self._traces:
+            raise self._no_trace()
         unread = sum(content.tally.reasons.get(why, 0) for why in UNREAD)
-        if unread > self._traces > 0:
+        if unread > self._traces:
             what = (
                 f"has {unread} records that can't be used, and {self._traces} that can"
             )
             fix = "say by a mapping (--map) where their outputs stand, or take them out"
             raise InputError(what, where=content.where, fix=fix)
-        if not self._traces:
-            skipped = ", ".join(f"{s.n} {s.predicate}" for s in content.tally.skipped())
-            what = f"holds no trace ({skipped})" if skipped else "holds no trace"
-            fix = (
-                "name a file with outputs, or say where they stand by a mapping (--map)"
-            )
-            if content.kept:
-                raise _no_answers(content.where)
-            if content.mapping is not None:
-                fix = "check the paths of the mapping"
-            raise NotTraces(what, where=content.where, fix=fix)
+
+    def _no_trace(self) -> NotTraces:
+        """The error for a file that was read to its end without a trace."""
+        content = self.content
+        if content.kept:
+            return _no_answers(content.where)
+        what = "holds no trace"
+        reasons = [f"{each.n} {each.predicate}" for each in content.tally.skipped()]
+        if reasons:
+            what = f"{what} ({', '.join(reasons)})"
+        fix = "name a file with outputs, or say where they stand by a mapping (--map)"
+        if content.mapping is not None:
+            fix = "check the paths of the mapping"
+        return NotTraces(what, where=content.where, fix=fix)
 
     def reading(
         self, form: str | None = None, skipped: tuple[Skipped, ...] | None = None
@@ -464,13 +495,10 @@ class Opened:
         """Count a batch, and keep its first traces to show them."""
         self._traces += len(batch)
         self._covered.update(batch.coverage().model_dump())
+        columns = {name: getattr(batch, name) for name in COLUMNS}
         for row in range(min(len(batch), _SHOWN - len(self.first))):
-            fields = {
-                name: getattr(batch, name)[row]
-                for name in COLUMNS
-                if getattr(batch, name)
-            }
-            self.first.append(fields)
+            trace = {name: values[row] for name, values in columns.items() if values}
+            self.first.append(trace)
         return batch
 
     def _read(self, raw: Raw) -> Iterator[Batch]:
@@ -479,6 +507,8 @@ class Opened:
         stream = Ahead(raw)
         head = stream.peek(4)
         if head == ZIP:
+            # The readers that go back and forth don't count what they read, so the digest is
+            # taken before.
             raw.on_disk(stream)
             raw.digest()
             content.packed = "zip"
@@ -493,80 +523,58 @@ class Opened:
             what = "is a workbook in Excel's old form"
             raise NotTraces(what, where=content.where, fix="save it as .xlsx or CSV")
         elif head.startswith((GZIP, ZSTD)):
-            unpacked = Unpacked(stream, raw, self._limits)
-            content.packed = unpacked.kind
-            inner = Ahead(unpacked)
-            if inner.peek(4).startswith((ZIP, GZIP, ZSTD, _PARQUET)):
-                raise not_recognised(content.where)
-            if not inner.peek(1) and unpacked.torn:
-                what = "is cut off before its first record"
-                raise NotTraces(
-                    what, where=content.where, fix="pack it again, or fetch it anew"
-                )
-            yield from content.text(inner)
-            if unpacked.torn and CUT_OFF not in content.tally.reasons:
-                content.tally.skip(CUT_OFF, "end")
+            yield from self._packed(Unpacked(stream, raw, self._limits))
         else:
             yield from content.text(stream)
 
-    def _archive(self, raw: Raw) -> Iterator[Batch]:
-        """Traces in Inspect's ``.eval``, or in any zip of known files."""
+    def _packed(self, unpacked: Unpacked) -> Iterator[Batch]:
+        """Traces in a packed text; one that is cut off is read as far as it goes."""
         content = self.content
-        limits = self._limits
-        unpacked = 0
+        content.packed = unpacked.kind
+        stream = Ahead(unpacked)
+        # Packed twice, or a table that has to be read back and forth.
+        if stream.peek(4).startswith((ZIP, GZIP, ZSTD, _PARQUET)):
+            raise not_recognised(content.where)
+        if not stream.peek(1) and unpacked.torn:
+            what = "is cut off before its first record"
+            fix = "pack it again, or fetch it anew"
+            raise NotTraces(what, where=content.where, fix=fix)
+        yield from content.text(stream)
+        if unpacked.torn and CUT_OFF not in content.tally.reasons:
+            content.tally.skip(CUT_OFF, "end")
 
-        def opened(member: Any) -> Ahead:
-            """Open a member of an archive; refuse it if it unpacks to far too much."""
-
-            def read(size: int) -> bytes:
-                nonlocal unpacked
-                data: bytes = file.read(size)
-                unpacked += len(data)
-                check_ratio(unpacked, raw.size, content.where, limits)
-                return data
-
-            file = archive.open(member)
-            return Ahead(Pieces(iter(partial(read, MIB), b"")))
-
+    def _archive(self, raw: Raw) -> Iterator[Batch]:
+        """Traces in a workbook, in Inspect's ``.eval``, or in any zip of known files."""
+        content = self.content
         try:
             with (
                 os.fdopen(os.dup(raw.descriptor), "rb") as under,
                 zipfile.ZipFile(under) as archive,
             ):
-                members = [m for m in archive.infolist() if not m.is_dir()]
-                if len(members) > limits.members:
-                    what = f"holds more than {limits.members:,} files"
-                    raise InputError(what, where=content.where, fix="split it")
-                members.sort(key=lambda m: m.filename)
-                if any(m.filename == BOOK for m in members):
-                    names = {m.filename: m for m in members}
-                    yield from content.sheet(
-                        lambda name: opened(names[name]) if name in names else None
-                    )
-                    return
-                log = [
-                    m
-                    for m in members
-                    if m.filename in {"header.json", "_journal/start.json"}
-                ]
-                if log:
-                    samples = [m for m in members if m.filename.startswith("samples/")]
-                    yield from content.log(opened(log[0]), map(opened, samples))
+                members = _Members(archive, raw.size, content.where, self._limits)
+                header = members.named(
+                    "_journal/start.json"
+                )  # of a run, broken off or not
+                if header is None:
+                    header = members.named("header.json")  # of older versions
+                if members.named(BOOK) is not None:
+                    yield from content.sheet(members.named)
+                elif header is not None:
+                    yield from content.log(header, members.below("samples/"))
                 else:
-                    yield from self._members(map(opened, members))
+                    yield from self._members(members.below(""))
         except _BAD_ZIP:
+            what = "can't be unpacked"
             fix = "unpack it yourself, or export it again"
-            raise InputError(
-                "can't be unpacked", where=content.where, fix=fix
-            ) from None
+            raise InputError(what, where=content.where, fix=fix) from None
 
     def _members(self, streams: Iterator[Ahead]) -> Iterator[Batch]:
         """Read the files of an archive; those that hold no traces are skipped."""
         content = self.content
         recognised = False
-        name = self.name
         for number, stream in enumerate(streams, start=1):
-            content.tally.name = content.context.file = f"{name}/{number}"
+            # A name in an archive may be anything, so places have its number.
+            self._name_places(f"{self.name}/{number}")
             if stream.peek(4).startswith((ZIP, GZIP, ZSTD)):
                 content.tally.skip("is packed inside an archive", 1)
                 continue
@@ -576,6 +584,51 @@ class Opened:
                     yield batch
             except NotTraces as nothing:
                 content.tally.skip(nothing.what, 1)
-        content.tally.name = content.context.file = name
+        self._name_places(self.name)
         if not recognised:
             raise not_recognised(content.where)
+
+    def _name_places(self, name: str) -> None:
+        """Set the name that places and conversations begin with."""
+        self.content.tally.name = name
+        self.content.context.file = name
+
+
+class _Members:
+    """The files in an archive, each opened as a stream, which together unpack within the limits."""
+
+    def __init__(
+        self, archive: zipfile.ZipFile, packed_bytes: int, where: str, limits: Limits
+    ) -> None:
+        members = [info for info in archive.infolist() if not info.is_dir()]
+        if len(members) > limits.members:
+            what = f"holds more than {limits.members:,} files"
+            raise InputError(what, where=where, fix="split it")
+        self._members = sorted(members, key=lambda info: info.filename)
+        self._by_name = {info.filename: info for info in self._members}
+        self._archive = archive
+        self._packed_bytes = packed_bytes
+        self._unpacked_bytes = 0
+        self._where = where
+        self._limits = limits
+
+    def named(self, name: str) -> Ahead | None:
+        """The file of this name; None where the archive has no such file."""
+        member = self._by_name.get(name)
+        return None if member is None else Ahead(Pieces(self._pieces(member)))
+
+    def below(self, folder: str) -> Iterator[Ahead]:
+        """The files whose names begin with that of a folder, in their order."""
+        for member in self._members:
+            if member.filename.startswith(folder):
+                yield Ahead(Pieces(self._pieces(member)))
+
+    def _pieces(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
+        """Unpack a file; refuse an archive that unpacks to far more bytes than it has."""
+        with self._archive.open(member) as file:
+            while data := file.read(MIB):
+                self._unpacked_bytes += len(data)
+                check_ratio(
+                    self._unpacked_bytes, self._packed_bytes, self._where, self._limits
+                )
+                yield data

@@ -31,7 +31,7 @@ from tuneworthy.traces.stream import (
     Raw,
     Unpacked,
 )
-from tuneworthy.traces.tables import Rows, csv_rows, parquet
+from tuneworthy.traces.tables import EVERY_COLUMN, Rows, csv_rows, parquet
 from tuneworthy.traces.values import BrokenJson, decode
 
 if sys.version_info >= (3, 14):
@@ -46,12 +46,12 @@ _YAML = (".yaml", ".yml")
 _LINES = (".jsonl", ".ndjson")
 _AROUND = ("data", "examples", "items", "records", "rows")
 """Names of the list in an object around all records."""
+PlacedRecords = Iterator[tuple[int | str, Mapping[str, Any]]]
+"""Objects of a file, each after its place: the number of its line, row or item."""
 
 
-def read_records(
-    path: Path, broken: Broken
-) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
-    """The objects of a file with their places: lines of JSON, a list, a table or a workbook.
+def read_records(path: Path, broken: Broken) -> PlacedRecords:
+    """Read the objects of a file: lines of JSON, a list, a table or a workbook.
 
     Raises:
         InputError: If it is none of these, or can't be read.
@@ -73,81 +73,82 @@ def read_records(
             yield from _text(text, path, tally, limits, broken)
     for why, places in tally.places.items():
         for place in places:
+            # the tally writes FILE:PLACE, and the caller knows the file
             broken(place.rpartition(":")[2], why)
 
 
-def _rows(rows: Rows) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+def _rows(rows: Rows) -> PlacedRecords:
     for places, records in rows:
         yield from zip(places, records, strict=True)
 
 
-def _parquet(
-    path: str, tally: SkippedRecords, limits: Limits
-) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
-    everything: Any = type("Everything", (), {"keys": None, "later": ()})
-    with parquet(path, limits) as rows:
-        for places, table in rows(tally, everything):
+def _parquet(path: str, tally: SkippedRecords, limits: Limits) -> PlacedRecords:
+    with parquet(path, limits) as file:
+        for places, table in file.rows(tally, EVERY_COLUMN):
             yield from zip(places, table, strict=True)
 
 
 def _database(path: Path, tally: SkippedRecords, limits: Limits) -> Rows:
-    """The rows of the table with the most columns, among those with a row."""
-    tables = [
-        (len(rows[0]), name)
-        for name, rows in database_tables(str(path), str(path))
-        if rows
-    ]
-    if not tables:
+    """Read the table with the most columns, among those with a row; of equals, the last by name."""
+    widths: dict[str, int] = {}
+    for name, rows in database_tables(str(path), str(path)):
+        if rows:
+            widths[name] = len(rows[0])
+    if not widths:
         raise InputError(
             "has no table with rows", where=str(path), fix="export it as CSV"
         )
-    return database_rows(str(path), max(tables)[1], tally, limits, str(path))
+    widest = max(widths, key=lambda name: (widths[name], name))
+    return database_rows(str(path), widest, tally, limits, str(path))
 
 
-def _workbook(
-    path: Path, tally: SkippedRecords, limits: Limits
-) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
-    """Read the rows of a workbook."""
+def _workbook(path: Path, tally: SkippedRecords, limits: Limits) -> PlacedRecords:
+    """Read the rows of a workbook, which is a zip archive of XML files."""
     with zipfile.ZipFile(path) as archive:
-        names = set(archive.namelist())
-        if BOOK not in names:
+        if BOOK not in archive.namelist():
             raise InputError("is an archive", where=str(path), fix="unpack it")
+        opening = partial(_open_member, archive)
+        yield from _rows(sheet_rows(opening, tally, limits, str(path)))
 
-        def opened(name: str) -> Ahead | None:
-            if name not in names:
-                return None
-            return Ahead(Pieces(iter(partial(archive.open(name).read, MIB), b"")))
 
-        yield from _rows(sheet_rows(opened, tally, limits, str(path)))
+def _open_member(archive: zipfile.ZipFile, name: str) -> Ahead | None:
+    """Open a file of an archive as a stream; None where the archive has no such file."""
+    try:
+        member = archive.open(name)
+    except KeyError:
+        return None
+    return Ahead(Pieces(iter(partial(member.read, MIB), b"")))
 
 
 def _text(
     stream: Ahead, path: Path, tally: SkippedRecords, limits: Limits, broken: Broken
-) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+) -> PlacedRecords:
     """Read the records of a text file: YAML, JSON, JSON lines or CSV."""
-    if path.suffix.casefold() in _YAML:
-        data = plain_values(
-            _whole(stream, path, limits).decode("utf-8", "replace"), str(path)
-        )
-        yield from _listed(data, broken)
+    suffix = path.suffix.casefold()
+    if suffix in _YAML:
+        text = _whole(stream, path, limits).decode("utf-8", "replace")
+        yield from _listed(plain_values(text, str(path)), broken)
         return
     try:
         form = shape(stream, str(path), limits)
     except NotTraces:
         form = "lines"  # each line is then reported as what it is
-    if form == "document" and path.suffix.casefold() not in _LINES:
-        try:
-            data = decode(_whole(stream, path, limits), object)
-        except BrokenJson as caught:
-            what = caught.why
-            raise InputError(
-                what, where=str(path), fix="export it again, whole"
-            ) from None
-        yield from _listed(data, broken)
+    # A file of lines may have a single one, which looks like a document.
+    if form == "document" and suffix not in _LINES:
+        yield from _listed(_decoded(_whole(stream, path, limits), path), broken)
     elif form in {"document", "lines", "lists"}:
         yield from _lines(_whole(stream, path, limits), broken)
     else:
         yield from _rows(csv_rows(stream, form, tally, limits, str(path)))
+
+
+def _decoded(data: bytes, path: Path) -> Any:
+    """Decode a JSON document; refuse a broken one, as none of its records can be read alone."""
+    try:
+        return decode(data, object)
+    except BrokenJson as caught:
+        fix = "export it again, whole"
+        raise InputError(caught.why, where=str(path), fix=fix) from None
 
 
 def _whole(stream: Ahead, path: Path, limits: Limits) -> bytes:
@@ -158,9 +159,7 @@ def _whole(stream: Ahead, path: Path, limits: Limits) -> bytes:
     return data
 
 
-def _lines(
-    data: bytes, broken: Broken
-) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+def _lines(data: bytes, broken: Broken) -> PlacedRecords:
     """Read JSON lines; ``broken`` is told of each line that isn't an object."""
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
@@ -176,13 +175,23 @@ def _lines(
             broken(number, "is not an object")
 
 
-def _listed(data: Any, broken: Broken) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
-    """The objects of a list, of the only list in an object, or the object itself."""
-    if isinstance(data, dict):
-        inside = (data[key] for key in _AROUND if isinstance(data.get(key), list))
-        data = next(inside, [data])
-    for number, record in enumerate(data if isinstance(data, list) else [], start=1):
+def _listed(data: Any, broken: Broken) -> PlacedRecords:
+    """Read the objects of a list, of the list in an object around it, or the object itself."""
+    for number, record in enumerate(_items(data), start=1):
         if isinstance(record, dict):
             yield number, record
         else:
             broken(number, "is not an object")
+
+
+def _items(data: Any) -> list[Any]:
+    """The items of a JSON document; [] for a single text or number."""
+    if isinstance(data, list):
+        return data
+    if not isinstance(data, dict):
+        return []
+    for key in _AROUND:
+        inside = data.get(key)
+        if isinstance(inside, list):
+            return inside
+    return [data]

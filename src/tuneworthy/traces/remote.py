@@ -26,9 +26,10 @@ from tuneworthy.traces.stream import Ahead, Limits, Pieces, Raw
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _OBJECT = re.compile(
-    r"(?:s3[an]?|gs|gcs|az|azure)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?:/(.*))?",
+    r"(?:s3[an]?|gs|gcs|az|azure)://(?P<bucket>[a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?:/(?P<key>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
+"""The address of an object, of all objects below a prefix, or a pattern."""
 _SCHEMES = {
     "s3": "s3",
     "s3a": "s3",
@@ -44,16 +45,20 @@ _KEYS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS to a file with a key that may read it",
     "az": "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
 }
+"""The environment variables with the keys of each store."""
 _SERVERS = {
     "s3": ENDPOINTS[-1],
     "gs": "GOOGLE_BASE_URL",
     "az": "AZURE_STORAGE_ACCOUNT_NAME",
 }
+"""The environment variable with the server of each store."""
 _OTHERS = {"r2", "abfss", "hf"}  # which we can't read by their own name
-_USER = re.compile(r"(://)[^/]*@")
-_SIGN = re.compile(r"[*?]")
+_USER = re.compile(r"(://)[^/]*@")  #: A user or a password in an address.
+_SIGN = re.compile(r"[*?]")  #: Signs that make a key a pattern.
 _HIDDEN = re.compile(r"(^|/)\.|/$")  # the last is how some stores write a folder
-_PIECE = 8 * MIB
+_PIECE = (
+    8 * MIB
+)  #: Bytes of a request: each takes its time, and memory holds one piece.
 
 
 def is_remote(source: object) -> bool:
@@ -89,9 +94,11 @@ class RemoteFile(NamedTuple):
     @property
     def where(self) -> str:
         """The address without parts that may be secret."""
-        plain = _USER.sub(r"\1", self.address)
-        web = plain[:4].casefold() == "http"
-        return one_line(re.split("[?#]", plain)[0] if web else plain, limit=300)
+        address = _USER.sub(r"\1", self.address)
+        # A web address may have a key behind it; in a store's, these signs are part of a name.
+        if address.casefold().startswith("http"):
+            address, *_ = re.split("[?#]", address)
+        return one_line(address, limit=300)
 
     @property
     def name(self) -> str:
@@ -105,74 +112,83 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         InputError: If there are none, or far too many, or nobody answers.
     """
     except_this_machine()
-    if (scheme := address.partition(":")[0].casefold()) in {"http", "https"}:
-        file = RemoteFile(address)
-        if _USER.match(address, len(scheme)):
-            what = "can't be read: a user or a password stands in it"
-            raise InputError(
-                what, where=file.where, fix="name it without, or copy it here"
-            )
-        return [file]
+    scheme = address.partition(":")[0].casefold()
+    if scheme in {"http", "https"}:
+        return [_web_file(address, scheme)]
     match = _OBJECT.fullmatch(address)
-    if match is None or ("_" in match[1] and _SCHEMES[scheme] != "gs"):
-        fix = (
-            "write s3://BUCKET/KEY, gs:// or az:// instead, or copy it to this machine"
-        )
-        if scheme in _OTHERS:
-            server = ENDPOINTS[-1]
-            fix = f"name it as s3:// where its store speaks S3's protocol ({server}), or copy it"
-        raise InputError(
-            "can't be read from here", where=one_line(address, limit=300), fix=fix
-        )
+    # Only Google's buckets may have a low line in their name.
+    if match is None or ("_" in match["bucket"] and _SCHEMES[scheme] != "gs"):
+        raise _not_ours(address, scheme)
     scheme = _SCHEMES[scheme]
-    bucket = match[1]
-    key = match[2] or ""
+    bucket = match["bucket"]
+    key = match["key"] or ""
     with _asked(address):
         kept = _kept(store_of(scheme, bucket), address, key, limits.files)
     if not kept:
         fix = "check the address; a folder is named whole"
         raise InputError("holds no file", where=address, fix=fix)
     if len(kept) > limits.files:
+        what = f"holds more than {limits.files:,} files"
         fix = "name fewer, or put them together"
-        raise InputError(
-            f"holds more than {limits.files:,} files", where=address, fix=fix
-        )
-    return [
-        RemoteFile(
-            f"{scheme}://{bucket}/{item.key}", item.size, item.version, item.key != key
-        )
-        for item in kept
-    ]
+        raise InputError(what, where=address, fix=fix)
+    files: list[RemoteFile] = []
+    for item in kept:
+        own_address = f"{scheme}://{bucket}/{item.key}"
+        searched = item.key != key
+        files.append(RemoteFile(own_address, item.size, item.version, searched))
+    return files
+
+
+def _web_file(address: str, scheme: str) -> RemoteFile:
+    """The file at a web address. A user or a password in it would end up in logs."""
+    file = RemoteFile(address)
+    if _USER.match(address, len(scheme)):
+        what = "can't be read: a user or a password stands in it"
+        fix = "name it without, or copy it here"
+        raise InputError(what, where=file.where, fix=fix)
+    return file
+
+
+def _not_ours(address: str, scheme: str) -> InputError:
+    """The error for an address that we can't read."""
+    fix = "write s3://BUCKET/KEY, gs:// or az:// instead, or copy it to this machine"
+    if scheme in _OTHERS:
+        server = ENDPOINTS[-1]
+        fix = f"name it as s3:// where its store speaks S3's protocol ({server}), or copy it"
+    where = one_line(address, limit=300)
+    return InputError("can't be read from here", where=where, fix=fix)
 
 
 def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredObject]:
-    """The objects of a key or a pattern, without hidden ones; at most one above the limit."""
+    """The objects of a key or a pattern, without hidden ones; some above the limit end the search."""
     sign = _SIGN.search(key)
-    prefix = key[: sign.start()] if sign else key
-    fits = re.compile(
-        _signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL
-    )
+    if sign is None:
+        prefix = key
+        wanted = re.escape(key.rstrip("/")) + r"(/.*)?"  # itself, or all in its folder
+    else:
+        prefix = key[: sign.start()]
+        wanted = _signs(key)
+    fits = re.compile(wanted, re.DOTALL)
     kept: list[StoredObject] = []
     for number, page in enumerate(store.objects(prefix)):
         if number == MOST_PAGES:
+            what = f"lists more than {MOST_PAGES} pages"
             fix = "name a folder or a pattern that begins with more of the key"
-            raise InputError(
-                f"lists more than {MOST_PAGES} pages", where=address, fix=fix
-            )
+            raise InputError(what, where=address, fix=fix)
         for item in page:
-            named = not key or fits.fullmatch(item.key)
-            if named and not _HIDDEN.search(item.key[len(prefix) :]):
+            is_wanted = not key or fits.fullmatch(item.key)
+            # What was named by its own name may be hidden.
+            if is_wanted and not _HIDDEN.search(item.key[len(prefix) :]):
                 kept.append(item)
         if len(kept) > most:
             break
     return kept
 
 
-def _signs(key: str) -> str:
-    """A regular expression for a pattern. ``*`` stays in one folder, ``**`` spans any number."""
-    return "".join(
-        _MEANING.get(each) or re.escape(each) for each in _TOKEN.findall(key)
-    )
+def _signs(pattern: str) -> str:
+    """A regular expression for a pattern. ``*`` stays in one folder, ``**/`` spans any number."""
+    parts = _TOKEN.findall(pattern)
+    return "".join(_MEANING.get(part) or re.escape(part) for part in parts)
 
 
 _TOKEN = re.compile(r"\*\*/|\*|\?|[^*?]+")
@@ -185,7 +201,8 @@ class RemoteRaw(Raw):
     def __init__(self, file: RemoteFile) -> None:
         self._start(file.where, file.size)
         self._file = file
-        self._pieces = Pieces(_web(file.address) if not file.version else _stored(file))
+        # Only a store names a version.
+        self._pieces = Pieces(_stored(file) if file.version else _web(file.address))
         self._copy: Any = None
 
     def _some(self, buffer: memoryview) -> int:
@@ -195,6 +212,7 @@ class RemoteRaw(Raw):
         return len(data)
 
     def end(self, size: int) -> bytes:
+        """The last bytes; empty for a web address, of which no part can be read alone."""
         if not self._file.version:
             return b""
         with _asked(str(self.path)):
@@ -205,11 +223,11 @@ class RemoteRaw(Raw):
         if self._copy is None:
             self._copy = NamedTemporaryFile()  # noqa: SIM115  # until ``close``
             while data := stream.read(MIB):
-                if shutil.disk_usage(self._copy.name).free < max(
-                    self.size - self.done, MIB
-                ):
-                    fix = "copy it to this machine, or name a larger place by TMPDIR"
+                # A web address may not say its size; then at least the next piece has to fit.
+                needed = max(self.size - self.done, MIB)
+                if shutil.disk_usage(self._copy.name).free < needed:
                     what = "is too large for the temporary folder"
+                    fix = "copy it to this machine, or name a larger place by TMPDIR"
                     raise InputError(what, where=str(self.path), fix=fix)
                 self._copy.write(data)
             self._copy.flush()
@@ -217,6 +235,7 @@ class RemoteRaw(Raw):
         return str(self._copy.name)
 
     def digest(self) -> str:
+        """SHA-256 of the whole file, whose size is then known, too."""
         digest = super().digest()
         self.size = self.size or self.done
         return digest
@@ -226,22 +245,27 @@ class RemoteRaw(Raw):
             self._copy.close()
 
 
-def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
-    """Read a file by ranges. A broken range is requested again, and a changed file is refused."""
+def _stored(file: RemoteFile, start: int = 0) -> Iterator[bytes]:
+    """Read a file of a store by ranges, from a place on.
+
+    Raises:
+        InputError: If the server sends other bytes than requested, as it does of a changed file.
+    """
     scheme, _, bucket, key = file.address.split("/", 3)
     store = store_of(scheme.rstrip(":"), bucket)
-    while at < file.size:
-        stop = min(at + (_PIECE if at else MIB), file.size)
-        piece = store.piece(key, file.version, at, stop)
+    done = start
+    while done < file.size:
+        # The first piece is short, as many a file is only looked at.
+        stop = min(done + (_PIECE if done else MIB), file.size)
+        piece = store.piece(key, file.version, done, stop)
         if piece is None:
             what = "can't be read: its server gives other bytes than requested"
             raise InputError(what, where=file.where, fix="copy it to this machine")
         if not piece:
-            raise InputError(
-                "can't be read: it ends early", where=file.where, fix="run it again"
-            )
+            what = "can't be read: it ends early"
+            raise InputError(what, where=file.where, fix="run it again")
         yield piece
-        at += len(piece)
+        done += len(piece)
 
 
 def _web(address: str) -> Iterator[bytes]:
@@ -255,14 +279,26 @@ def _web(address: str) -> Iterator[bytes]:
             raise InputError(what, where=RemoteFile(address).where, fix="run it again")
 
 
-_SAID = {
-    "NoSuchBucket": ("there is no such bucket", "check the address"),
-    "NoSuchKey": ("it is gone", "run it again"),
-    "PreconditionFailed": ("it was written anew meanwhile", "run it again"),
-    "AccessDenied": ("its server lets nobody without the right key in", "set {keys}"),
-    "InvalidAccessKeyId": ("its server doesn't know the key", "check {keys}"),
-    "SignatureDoesNotMatch": ("the secret is not that of the key", "check {keys}"),
+class _Refusal(NamedTuple):
+    """Our words for a store's error."""
+
+    cause: str
+    fix: str
+
+
+_REFUSALS = {
+    "NoSuchBucket": _Refusal("there is no such bucket", "check the address"),
+    "NoSuchKey": _Refusal("it is gone", "run it again"),
+    "PreconditionFailed": _Refusal("it was written anew meanwhile", "run it again"),
+    "AccessDenied": _Refusal(
+        "its server lets nobody without the right key in", "set {keys}"
+    ),
+    "InvalidAccessKeyId": _Refusal("its server doesn't know the key", "check {keys}"),
+    "SignatureDoesNotMatch": _Refusal(
+        "the secret is not that of the key", "check {keys}"
+    ),
 }
+"""By S3's code; ``{keys}`` stands for the environment variables with the keys."""
 _CODES = {
     "ContainerNotFound": "NoSuchBucket",
     "403": "AccessDenied",
@@ -288,28 +324,32 @@ def _asked(where: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as caught:
-        expected = isinstance(caught, OSError | HTTPException | ValueError)
-        if not expected and not type(caught).__module__.startswith(_CLIENTS):
+        is_common = isinstance(caught, OSError | HTTPException | ValueError)
+        of_a_client = type(caught).__module__.startswith(_CLIENTS)
+        if not is_common and not of_a_client:  # a fault of ours
             raise
-        known = _SAID.get(_code_of(caught)) if is_stored(where) else None
-        if known is None:
+        refusal = _REFUSALS.get(_code_of(caught)) if is_stored(where) else None
+        if refusal is None:
             raise _unreachable(where, caught) from None
-        fix = known[1].format(keys=keys_for(where))
-        raise InputError(f"can't be read: {known[0]}", where=where, fix=fix) from None
+        what = f"can't be read: {refusal.cause}"
+        fix = refusal.fix.format(keys=keys_for(where))
+        raise InputError(what, where=where, fix=fix) from None
 
 
 def _code_of(caught: Exception) -> str:
     """The S3 code for a store's error; empty for an error of another kind."""
     text = str(caught)
+    # Amazon's client says it in a field, and the other by its class or in its text.
+    response = getattr(caught, "response", {})
     codes = [
-        str(getattr(caught, "response", {}).get("Error", {}).get("Code", "")),
+        str(response.get("Error", {}).get("Code", "")),
         type(caught).__name__,
         *_CODE_IN_XML.findall(text),
         *_STATUS.findall(text),
     ]
     for code in codes:
         name: str = _CODES.get(code, code)
-        if name in _SAID:
+        if name in _REFUSALS:
             return name
     return ""
 
@@ -320,8 +360,8 @@ def _unreachable(where: str, caught: Exception) -> InputError:
         # their own error may repeat the address with its keys
         what = "it is not an address"
     else:
-        first, *_ = str(caught).splitlines() or [type(caught).__name__]
-        what = _QUERY.sub("", _USER.sub(r"\1", first))
+        first_line, *_ = str(caught).splitlines() or [type(caught).__name__]
+        what = _QUERY.sub("", _USER.sub(r"\1", first_line))
     cause = one_line(what, limit=160).rstrip(" :.")
     fix = "check the address"
     if is_stored(where):

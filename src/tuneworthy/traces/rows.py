@@ -18,6 +18,7 @@ from tuneworthy.traces.outcome import REFUSAL, failure_of, is_no_answer, stop_of
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.talk import (
+    SpokenTurn,
     Talk,
     UnknownEnvelope,
     answer,
@@ -52,14 +53,21 @@ Place = int | str
 Row = dict[str, Any]
 
 AMOUNTS = (
-    *("latency_s", "time_to_first_token_s"),
-    *("input_tokens", "output_tokens", "cached_tokens", "usd"),
+    "latency_s",
+    "time_to_first_token_s",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "usd",
 )
+"""Columns of amounts, which belong to a single call and are never below zero."""
 NUMBERS = frozenset({*AMOUNTS, "score", "feedback", "turn", "timestamp"})
+"""Our fields that are numbers, or may be."""
 _OF_THE_LAST = ("score", "label", "reference", "error", "contexts", "answerable")
-_TEXTS = frozenset({str, type(None)})
-_NUMBERS = frozenset({float, type(None)})
-_WHOLE = _NUMBERS | {int}
+"""Columns that say something of a whole conversation, and go to its last answer."""
+_TEXTS = frozenset({str, type(None)})  #: Types of a column of texts,
+_NUMBERS = frozenset({float, type(None)})  #: of fractions,
+_WHOLE = _NUMBERS | {int}  #: and of any numbers.
 _OPENING = ("[", "{")
 
 
@@ -77,7 +85,8 @@ class ReadContext:
     known: LastOfLength = field(default_factory=LastOfLength)
 
     def note(self, text: str) -> None:
-        self.notes += [] if text in self.notes else [text]
+        if text not in self.notes:
+            self.notes.append(text)
 
 
 # Columns of strangers into ours: as they are where their types say that nothing is to do.
@@ -94,8 +103,9 @@ def _each(values: Column, make: Callable[[Any], Any]) -> Column:
 
 
 def _names(values: Column) -> Column:
-    quick = set(map(type, values)) <= _TEXTS and "" not in values
-    return values if quick else _each(values, name)
+    """A column of short names."""
+    are_names = set(map(type, values)) <= _TEXTS and "" not in values
+    return values if are_names else _each(values, name)
 
 
 def _amounts(values: Column) -> Column:
@@ -104,18 +114,20 @@ def _amounts(values: Column) -> Column:
     if kinds <= _NUMBERS:
         return values
     if kinds <= _WHOLE or kinds <= _TEXTS:
+        # A text that is no number, or a number that is too large, needs a look at each value.
         with suppress(OverflowError, ValueError):
-            made = [None if value is None else float(value) for value in values]
-            if all(map(math.isfinite, filter(None, made))):
-                return made
+            numbers = [None if value is None else float(value) for value in values]
+            if all(map(math.isfinite, filter(None, numbers))):
+                return numbers
     return _each(values, number)
 
 
 def _systems(values: Column) -> Column:
-    quick = set(map(type, values)) <= _TEXTS and not any(
-        v and v[0] == "[" for v in values
-    )
-    return values if quick else _each(values, system_text)
+    """A column of system prompts. A text may be a list of parts, written as JSON."""
+    if not set(map(type, values)) <= _TEXTS:
+        return _each(values, system_text)
+    has_parts = any(value and value[0] == "[" for value in values)
+    return _each(values, system_text) if has_parts else values
 
 
 def _times(values: Column) -> Column:
@@ -124,19 +136,45 @@ def _times(values: Column) -> Column:
     if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
         return values
     if kinds == {str}:
-        counted = nanoseconds(values)
-        if counted and min(counted) >= 10**18:
-            return [float(each) / 1000 / 1000 / 1000 for each in counted]
+        in_nanoseconds = nanoseconds(values)
+        if in_nanoseconds and min(in_nanoseconds) >= _FIRST_NANOSECOND:
+            return [_as_when_counts(moment) for moment in in_nanoseconds]
+        # One text that isn't ISO 8601 needs a look at each.
         with suppress(msgspec.ValidationError, OverflowError, ValueError):
             moments = msgspec.convert(values, list[datetime])
-            return [
-                (t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp() for t in moments
-            ]
+            return [_seconds_since_1970(moment) for moment in moments]
     return _each(values, when)
 
 
+_FIRST_NANOSECOND = 10**18
+"""In September 2001. A smaller number of nineteen digits has zeros in front, and is none."""
+
+
+def _as_when_counts(moment_ns: int) -> float:
+    """Seconds of nanoseconds, rounded as by ``when``, which divides by a thousand three times."""
+    return float(moment_ns) / 1000 / 1000 / 1000
+
+
+def _seconds_since_1970(moment: datetime) -> float:
+    """A time without a zone counts as UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
+
+
 def _by(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
+    """A reader of a column that reads value by value."""
     return lambda values: _each(values, make)
+
+
+def _tool_calls(value: Any) -> Any:
+    return tool_calls(value) or None
+
+
+def _size_of_tools(value: Any) -> float:
+    """The number of characters of the tools that a request offered, as JSON."""
+    written = value if type(value) is str else dumped(value)
+    return float(len(written))
 
 
 def _score(value: Any) -> float | None:
@@ -144,17 +182,15 @@ def _score(value: Any) -> float | None:
     return score(value[0] if isinstance(value, list) and value else value)
 
 
-_MADE: dict[str, Callable[[Column], Column]] = {
+_READERS: dict[str, Callable[[Column], Column]] = {
     "conversation_id": _names,
     "turn": _by(whole),
     "timestamp": _times,
     "model": _names,
     "provider": _names,
     "system": _systems,
-    "tool_calls": _by(lambda value: tool_calls(value) or None),
-    "tools": _by(
-        lambda value: float(len(value if type(value) is str else dumped(value)))
-    ),
+    "tool_calls": _by(_tool_calls),
+    "tools": _by(_size_of_tools),
     "contexts": _by(passages),
     "reference": _by(reference),
     "answerable": _by(yes_no),
@@ -164,20 +200,22 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "label": _names,
     "case": _names,
     "group": _names,
-} | dict.fromkeys(AMOUNTS, _amounts)
+}
 """For each field, which names its column: the function that reads the values of other tools."""
+for _amount in AMOUNTS:
+    _READERS[_amount] = _amounts
 FIELDS = (
-    *(
-        *_MADE,
-        "prompt_name",
-        "prompt_version",
-        "messages",
-        "input",
-        "output",
-        "feedback",
-    ),
-    *("status", "refusal"),
+    *_READERS,
+    "prompt_name",
+    "prompt_version",
+    "messages",
+    "input",
+    "output",
+    "feedback",
+    "status",
+    "refusal",
 )
+"""Our fields, as a mapping names them."""
 
 
 def batch_of(
@@ -193,145 +231,208 @@ def batch_of(
     one from its file and place.
     """
     none: list[Any] = [None] * len(places)
-    made = {
-        ours.removesuffix("_id"): values  # of a conversation
-        for ours, make in _MADE.items()
-        if ours in fields and has_value(values := make(fields[ours]))
-    }
-    unknown: set[int] = set()
-    made |= _answered(fields, made, unknown)
-    made |= _refused(fields, made, none)
-    made |= _failed(fields, made, none)
-    made |= _told_truly(made)
-    made |= _named(fields, none)
-    if "feedback" in fields:
-        made |= _judged(fields["feedback"], made, none)
-    spoken = [*_each(fields["messages"], talk)] if "messages" in fields else [*none]
+    unknown: set[int] = set()  #: Rows whose text is in an unknown envelope.
+    made = _read_answers(fields, none, unknown)
+    spoken = [*_each(fields.get("messages", none), talk)]
+    # Only messages in a field of their own may be a whole conversation, and not a question.
     splits = [each is not None for each in spoken]
     if "input" in fields:
-        made |= _heard(fields["input"], made, spoken, unknown)
+        made |= _questions(fields["input"], made, spoken, unknown)
     kinds = _kinds(made, spoken, splits, unknown)
-    for place in (n for n, kind in enumerate(kinds) if kind is None):
-        why = skipped.UNKNOWN_ENVELOPE if place in unknown else skipped.NO_OUTPUT
-        context.tally.skip(why, places[place])
+    _count_useless(kinds, unknown, places, context.tally)
     if has_value(spoken):
         made |= _fill_from_turns(made, spoken, kinds, none)
     if "system" in made:
-        last = context.known.remember
-        made["system"] = [last(text, str) if text else text for text in made["system"]]
+        made["system"] = _shared_texts(made["system"], context.known)
     made.setdefault("output", none)
     if "split" in kinds:
-        rows = _rows(made, kinds, context, places)
-        places = [place for place, _ in rows]
-        made = {name: [row.get(name) for _, row in rows] for name in COLUMNS}
+        made, places = _split(made, kinds, context, places)
     elif None in kinds:
-        made = {name: [*compress(values, kinds)] for name, values in made.items()}
+        made = {column: [*compress(v, kinds)] for column, v in made.items()}
         places = [*compress(places, kinds)]
     if not places:
         return None
-    _sound(made, context.tally, places)
-    return Batch(**{k: v for k, v in made.items() if k == "output" or has_value(v)})  # type: ignore[arg-type]  # columns of any kind
+    _drop_impossible(made, context.tally, places)
+    # Every batch has outputs, and other columns only with a value.
+    columns = {c: v for c, v in made.items() if c == "output" or has_value(v)}
+    return Batch(**columns)  # type: ignore[arg-type]  # columns of any kind
+
+
+def _read_answers(
+    fields: Mapping[str, Column], none: Column, unknown: set[int]
+) -> Columns:
+    """All that is said of a call's answer: its text, its amounts, its failure and its score.
+
+    The steps follow each other: a refusal replaces a missing output, and a failure takes away an
+    output and its amounts. Rows in an unknown envelope are added to ``unknown``.
+    """
+    made: Columns = {}
+    for name_, read in _READERS.items():
+        values = read(fields[name_]) if name_ in fields else ()
+        if has_value(values):
+            # the field is conversation_id, and its column conversation
+            made[name_.removesuffix("_id")] = values
+    made |= _outputs(fields, made, unknown)
+    made |= _ends(fields, made, none)
+    made |= _failures(fields, made, none)
+    made |= _without_zeros(made)
+    made |= _prompts(fields, none)
+    if "feedback" in fields:
+        made |= _ratings(fields["feedback"], made, none)
+    return made
+
+
+def _count_useless(
+    kinds: Sequence[str | None],
+    unknown: set[int],
+    places: Sequence[Place],
+    tally: SkippedRecords,
+) -> None:
+    """Count the records that are no trace, by their reason."""
+    for row, kind in enumerate(kinds):
+        if kind is None:
+            why = skipped.UNKNOWN_ENVELOPE if row in unknown else skipped.NO_OUTPUT
+            tally.skip(why, places[row])
+
+
+def _shared_texts(texts: Column, known: LastOfLength) -> Column:
+    """The same texts, equal ones as one object: a log repeats a long system prompt in each record."""
+    return [known.remember(text, str) if text else text for text in texts]
 
 
 def _understood(
     values: Column, read: Callable[[Any], tuple[Any, Any]], unknown: set[int]
 ) -> tuple[list[Any], list[Any]]:
-    """Texts, and the other values in the envelopes around them."""
-    pairs: list[tuple[Any, Any]] = []
-    for n, value in enumerate(values):
-        try:
-            plain = value is None or (type(value) is str and value[:1] not in _OPENING)
-            pairs.append((value, None) if plain else read(value))
-        except UnknownEnvelope:
-            unknown.add(n)
-            pairs.append((None, None))
-    return [text for text, _ in pairs], [more for _, more in pairs]
+    """Texts, and the other values in the envelopes around them, by ``answer`` or ``asked``.
+
+    Rows in an unknown envelope are added to ``unknown`` and have neither.
+    """
+    texts: list[Any] = []
+    others: list[Any] = []
+    for row, value in enumerate(values):
+        text = value
+        other = None
+        # Nothing is around a text that doesn't begin like JSON.
+        if value is not None and (type(value) is not str or value[:1] in _OPENING):
+            try:
+                text, other = read(value)
+            except UnknownEnvelope:
+                unknown.add(row)
+                text = None
+        texts.append(text)
+        others.append(other)
+    return texts, others
 
 
 def _are_texts(values: Column) -> bool:
-    texts = set(map(type, values)) <= _TEXTS
-    return texts and not any(value and value[0] in _OPENING for value in values)
+    """Whether all values are texts without an envelope."""
+    if not set(map(type, values)) <= _TEXTS:
+        return False
+    return not any(value and value[0] in _OPENING for value in values)
 
 
-def _answered(
-    fields: Mapping[str, Column], made: Columns, unknown: set[int]
-) -> Columns:
+def _outputs(fields: Mapping[str, Column], made: Columns, unknown: set[int]) -> Columns:
     """Outputs, and the tool calls in them."""
     values = fields.get("output", ())
-    if not values or ("tool_calls" not in made and _are_texts(values)):
-        return {"output": values} if values else {}
-    texts, calls = _understood(values, answer, unknown)
-    known = made.get("tool_calls", [None] * len(texts))
-    calls = [old or new or None for old, new in zip(known, calls, strict=True)]
-    texts = [
-        text or (None if call else text)
-        for text, call in zip(texts, calls, strict=True)
-    ]
-    return {"output": texts} | ({"tool_calls": calls} if has_value(calls) else {})
+    if not values:
+        return {}
+    if "tool_calls" not in made and _are_texts(values):
+        return {"output": values}
+    texts, calls_inside = _understood(values, answer, unknown)
+    calls = made.get("tool_calls", [None] * len(texts))
+    outputs: list[Any] = []
+    all_calls: list[Any] = []
+    for text, own, inside in zip(texts, calls, calls_inside, strict=True):
+        called = own or inside or None
+        # An empty text beside a call isn't an answer.
+        outputs.append(None if called and not text else text)
+        all_calls.append(called)
+    if not has_value(all_calls):
+        return {"output": outputs}
+    return {"output": outputs, "tool_calls": all_calls}
 
 
-def _refused(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
-    """Why models stopped, in one word for every maker, and their texts of refusal."""
+def _ends(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
+    """Why models stopped, in one word for every maker, and their texts of refusal as outputs."""
     stops = [finish and stop_of(finish) for finish in made.get("finish", none)]
     outputs = [*made.get("output", none)]
-    for n, refusal in enumerate(fields.get("refusal", ())):
+    for row, refusal in enumerate(fields.get("refusal", ())):
         words = plain_text(refusal) if refusal else None
         if words:
-            stops[n] = REFUSAL
-            outputs[n] = outputs[n] or words
-    changed: Columns = {"output": outputs} if "refusal" in fields else {}
+            stops[row] = REFUSAL
+            outputs[row] = outputs[row] or words
+    changed: Columns = {}
+    if "refusal" in fields:
+        changed["output"] = outputs
     if has_value(stops):
         changed["finish"] = stops
     return changed
 
 
-def _failed(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
+def _failures(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
     """Errors, also of records with only a code, a level or a state for a failed call.
 
-    A failed call has no tokens that count. Its model is named only where several models are
-    compared. A server's text in place of an answer isn't an answer.
+    A server's text in place of an answer isn't an answer, but the error.
     """
     errors = [*made.get("error", none)]
     outputs = [*made.get("output", none)]
-    for n, state in _states(fields):
-        failure = None if errors[n] else failure_of(state)
+    for row, state in _states(fields):
+        failure = None if errors[row] else failure_of(state)
         if failure is not None:
-            errors[n] = outputs[n] or failure
-            outputs[n] = None
-    for n, finish in enumerate(made.get("finish", ())):
-        if finish and not errors[n] and is_no_answer(finish):
-            errors[n] = finish
-    failed = [n for n, error in enumerate(errors) if error is not None]
-    changed: Columns = {"error": errors, "output": outputs} if failed else {}
-    of_a_test = made.get("case", none)
-    for column in made.keys() & {*_OF_AN_ANSWER, "usd"} if failed else ():
-        values = [*made[column]]
-        for n in failed:
-            kept = (column == "model" and of_a_test[n] is not None) or (
-                column == "usd" and values[n]
-            )
-            values[n] = values[n] if kept else None
-        changed[column] = values
+            errors[row] = outputs[row] or failure
+            outputs[row] = None
+    for row, finish in enumerate(made.get("finish", ())):
+        if finish and not errors[row] and is_no_answer(finish):
+            errors[row] = finish
+    failed = [row for row, error in enumerate(errors) if error is not None]
+    if not failed:
+        return {}
+    changed: Columns = {"error": errors, "output": outputs}
+    of_a_test = [case is not None for case in made.get("case", none)]
+    for column in made.keys() & {*_OF_AN_ANSWER, "usd"}:
+        changed[column] = _without_failed(column, made[column], failed, of_a_test)
     return changed
+
+
+def _without_failed(
+    column: str, values: Column, failed: Sequence[int], of_a_test: Sequence[bool]
+) -> Column:
+    """A column without its values of failed calls, which say nothing of what an answer takes.
+
+    Two stay: a price that was paid all the same, and the model where several are compared on test
+    cases, as a failure is a result there.
+    """
+    kept = [*values]
+    for row in failed:
+        was_paid = column == "usd" and values[row]
+        is_compared = column == "model" and of_a_test[row]
+        if not was_paid and not is_compared:
+            kept[row] = None
+    return kept
 
 
 def _states(fields: Mapping[str, Column]) -> Iterator[tuple[int, Any]]:
     """The places of records with the status of their call; a server's answer may hold one, too."""
-    for n, state in enumerate(fields.get("status", ())):
+    for row, state in enumerate(fields.get("status", ())):
         if state is not None:
-            yield n, state
-    for n, output in enumerate(fields.get("output", ())):
-        if type(output) is dict and (code := http_code(output)):
-            yield n, code
+            yield row, state
+    for row, output in enumerate(fields.get("output", ())):
+        code = http_code(output) if type(output) is dict else 0
+        if code:
+            yield row, code
 
 
 _OF_AN_ANSWER = (
-    *("model", "input_tokens", "output_tokens", "cached_tokens"),
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
     "time_to_first_token_s",
 )
+"""Columns that say what an answer takes."""
 
 
-def _told_truly(made: Columns) -> Columns:
+def _without_zeros(made: Columns) -> Columns:
     """Amounts without the values that a maker writes for unknown ones.
 
     Every call reads something, and an answer in words writes something. Reading and writing cost
@@ -340,79 +441,83 @@ def _told_truly(made: Columns) -> Columns:
     """
     changed: Columns = {}
     read = made.get("input_tokens", ())
+    written = made.get("output_tokens", ())
+    usd = made.get("usd", ())
     if 0 in read:
         changed["input_tokens"] = [each or None for each in read]
-    written = made.get("output_tokens", ())
     if 0 in written:
         outputs = made.get("output", [None] * len(written))
         pairs = zip(written, outputs, strict=True)
         changed["output_tokens"] = [None if n == 0 and text else n for n, text in pairs]
-    if 0 in made.get("usd", ()):
-        used = [made.get(name, [None] * len(made["usd"])) for name in _TOKENS]
-        rows = zip(made["usd"], zip(*used, strict=True), strict=True)
-        changed["usd"] = [
-            None if usd == 0 and any(tokens) else usd for usd, tokens in rows
-        ]
+    if 0 in usd:
+        none = [None] * len(usd)
+        # a call without tokens may really cost nothing
+        rows = zip(usd, read or none, written or none, strict=True)
+        changed["usd"] = [None if p == 0 and (i or o) else p for p, i, o in rows]
     if "time_to_first_token_s" in made and "latency_s" in made:
         pairs = zip(made["time_to_first_token_s"], made["latency_s"], strict=True)
-        changed["time_to_first_token_s"] = [
-            None
-            if first is not None and whole is not None and first >= whole * _AT_ONCE
-            else first
-            for first, whole in pairs
-        ]
+        changed["time_to_first_token_s"] = [_first_token_s(f, w) for f, w in pairs]
     return changed
 
 
-_TOKENS = ("input_tokens", "output_tokens")
-#: Share of the whole time after which a first word says nothing of a stream.
-_AT_ONCE = 0.99
+def _first_token_s(first_s: float | None, whole_s: float | None) -> float | None:
+    """The time of the first word; None where all words came at once, without a stream."""
+    if first_s is not None and whole_s is not None and first_s >= whole_s * _AT_ONCE:
+        return None
+    return first_s
 
 
-def _named(fields: Mapping[str, Column], none: Column) -> Columns:
-    """Names of prompts, with their versions."""
+_AT_ONCE = (
+    0.99  #: The share of the whole time after which the first word came with the last.
+)
+
+
+def _prompts(fields: Mapping[str, Column], none: Column) -> Columns:
+    """Names of prompts, each followed by its version."""
     if "prompt_name" not in fields and "prompt_version" not in fields:
         return {}
-    named = [
-        _names(fields.get(each, none)) for each in ("prompt_name", "prompt_version")
-    ]
-    known = {
-        pair: " ".join(filter(None, pair)) or None
-        for pair in set(zip(*named, strict=True))
-    }
-    return {"prompt": [known[pair] for pair in zip(*named, strict=True)]}
+    names = _names(fields.get("prompt_name", none))
+    versions = _names(fields.get("prompt_version", none))
+    pairs = [*zip(names, versions, strict=True)]
+    # A log has few prompts, so each pair is joined once.
+    joined = {pair: " ".join(filter(None, pair)) or None for pair in set(pairs)}
+    return {"prompt": [joined[pair] for pair in pairs]}
 
 
-def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
+def _ratings(feedback: Column, made: Columns, none: Column) -> Columns:
     """Scores and labels, also where only the feedback has them."""
     scores = [*made.get("score", none)]
     labels = [*made.get("label", none)]
-    for n, value in enumerate(feedback):
-        if value is not None:
-            rated = value if isinstance(value, dict) else {"score": value}
-            scores[n] = score(rated.get("score")) if scores[n] is None else scores[n]
-            labels[n] = labels[n] or name(rated.get("label"))
+    for row, value in enumerate(feedback):
+        if value is None:
+            continue
+        rating = value if isinstance(value, dict) else {"score": value}
+        if scores[row] is None:
+            scores[row] = score(rating.get("score"))
+        labels[row] = labels[row] or name(rating.get("label"))
     return {"score": scores, "label": labels}
 
 
-def _heard(
+def _questions(
     values: Column, made: Columns, spoken: list[Any], unknown: set[int]
 ) -> Columns:
-    """Questions. One that is a whole conversation is put into ``spoken``."""
+    """Questions and system prompts. A question that is a whole conversation is put into ``spoken``."""
     if _are_texts(values):
         return {"input": values}
     inputs, talks = _understood(values, asked, unknown)
     systems = [*made.get("system", [None] * len(inputs))]
-    for n, heard in enumerate(talks):
-        if heard is not None and spoken[n] is None:
-            spoken[n] = heard
-            beside = as_mapping(values[n])
-            if beside and systems[n] is None:
-                systems[n] = system_text(
-                    beside.get("system", beside.get("instructions"))
-                )
-        elif heard is not None:
-            inputs[n] = heard.newest()
+    for row, conversation in enumerate(talks):
+        if conversation is None:
+            continue
+        if spoken[row] is not None:
+            # The record has its messages elsewhere, too; here only the question counts.
+            inputs[row] = conversation.newest()
+            continue
+        spoken[row] = conversation
+        request = as_mapping(values[row])
+        if request and systems[row] is None:
+            prompt = request.get("system", request.get("instructions"))
+            systems[row] = system_text(prompt)
     return {"input": inputs, "system": systems}
 
 
@@ -425,11 +530,14 @@ def _fill_from_turns(
     """System prompts and newest messages, from the turns where no other field has them."""
     systems = [*made.get("system", none)]
     inputs = [*made.get("input", none)]
-    for n, heard in enumerate(spoken):
-        if heard is not None:
-            systems[n] = heard.system() if systems[n] is None else systems[n]
-            if inputs[n] is None and kinds[n] != "split":
-                inputs[n] = heard.newest()
+    for row, conversation in enumerate(spoken):
+        if conversation is None:
+            continue
+        if systems[row] is None:
+            systems[row] = conversation.system()
+        # A conversation to be split has a question before each answer.
+        if inputs[row] is None and kinds[row] != "split":
+            inputs[row] = conversation.newest()
     return {"system": systems, "input": inputs, "messages": spoken}
 
 
@@ -439,25 +547,30 @@ def _kinds(
     splits: Sequence[bool],
     unknown: set[int],
 ) -> list[str | None]:
-    """The kind of each record: a trace, a conversation to be split, or None for a useless one."""
+    """The kind of each record: a trace, a conversation to be split, or None for a useless one.
+
+    ``splits`` says which conversations may be split.
+    """
     if not unknown and None not in made.get("output", (None,)):
         return ["trace"] * len(spoken)
-    kinds: list[str | None] = []
     answered = [False] * len(spoken)
     for column in made.keys() & {*_ANSWERED}:
         pairs = zip(answered, made[column], strict=True)
         answered = [before or value is not None for before, value in pairs]
-    for row, heard in enumerate(spoken):
+    kinds: list[str | None] = []
+    for row, conversation in enumerate(spoken):
         if answered[row]:
             kinds.append("trace")
         elif row in unknown:
             kinds.append(None)
         else:
-            kinds.append(_kind_unanswered(made, row, heard if splits[row] else None))
+            to_split = conversation if splits[row] else None
+            kinds.append(_kind_unanswered(made, row, to_split))
     return kinds
 
 
 _ANSWERED = ("output", "tool_calls", "error")
+"""Columns whose value shows that a call came to an end."""
 
 
 def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
@@ -468,10 +581,10 @@ def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
     """
     if heard:
         # A question whose passages are to be judged is a trace, though nobody answered it yet.
-        passages_only = _has_any(made, row, ("contexts", "answerable")) and not (
-            _has_any(made, row, ("score", "label"))
-        )
-        if passages_only and heard.turn(len(heard) - 1).role == "user":
+        has_passages = _has_any(made, row, ("contexts", "answerable"))
+        is_judged = _has_any(made, row, ("score", "label"))
+        ends_with_question = heard.turn(len(heard) - 1).role == "user"
+        if has_passages and not is_judged and ends_with_question:
             return "trace"
         if heard.answers:
             return "split"
@@ -483,77 +596,99 @@ def _has_any(made: Columns, row: int, names: Sequence[str]) -> bool:
     return any(field in made and made[field][row] is not None for field in names)
 
 
-def _rows(
+def _split(
     made: Columns,
     kinds: Sequence[str | None],
     context: ReadContext,
     places: Sequence[Place],
-) -> list[tuple[Place, Row]]:
-    """The rows of some columns; a record with several answers gives a row for each."""
-    rows: list[tuple[Place, Row]] = []
+) -> tuple[Columns, list[Place]]:
+    """Columns with a row for each answer of a conversation, and without useless records."""
+    rows: list[Row] = []
+    places_of_rows: list[Place] = []
     for n, (place, kind) in enumerate(zip(places, kinds, strict=True)):
         row = {column: values[n] for column, values in made.items()}
         if kind == "split":
-            rows += [(place, each) for each in _answers(row, context, place)]
+            answers = [*_answers(row, context, place)]
+            rows += answers
+            places_of_rows += [place] * len(answers)
         elif kind is not None:
-            rows.append((place, row))
-    return rows
+            rows.append(row)
+            places_of_rows.append(place)
+    columns: Columns = {name: [row.get(name) for row in rows] for name in COLUMNS}
+    return columns, places_of_rows
 
 
-def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
-    """One trace for each answer; values of the whole conversation are put on the last one."""
-    spoken: Talk = of_all["messages"]
+def _answers(record: Row, context: ReadContext, place: Place) -> Iterator[Row]:
+    """The row of each answer in a conversation, which is ``record``'s ``messages``.
+
+    The last answer has the score and the reference of the conversation. Its amounts belong to no
+    single one of several answers, so these have none.
+    """
+    spoken: Talk = record["messages"]
     turns = spoken.turns
-    answers = spoken.answers
-    apart = len(answers) > 1
-    if apart and any(of_all.get(key) is not None for key in AMOUNTS):
+    places_of_answers = spoken.answers
+    has_several = len(places_of_answers) > 1
+    if has_several and any(record.get(column) is not None for column in AMOUNTS):
         context.tally.skip(skipped.OF_THE_WHOLE, place)
-    heard = of_all.get("input")
-    start = 0
-    for nth, i in enumerate(answers):
+    question = record.get("input")
+    previous = 0
+    for nth, i in enumerate(places_of_answers):
         turn = turns[i]
-        row = dict(of_all)
-        before = [
-            t.content for t in turns[start:i] if t.role not in {"assistant", "system"}
-        ]
-        heard = before[-1] if before else heard
-        start = i
-        row["output"] = turn.content or (None if turn.calls else "")
-        row |= {
-            "tool_calls": turn.calls or None,
-            "input": heard,
-            "messages": spoken.first(i),
-        }
-        if apart:
+        question = _newest_question(turns[previous:i], question)
+        previous = i
+        row = dict(record)
+        row["output"] = None if turn.calls and not turn.content else turn.content
+        row["tool_calls"] = turn.calls or None
+        row["input"] = question
+        row["messages"] = spoken.first(i)
+        if has_several:
             row["conversation"] = row.get("conversation") or f"{context.file}:{place}"
             row["turn"] = nth
-            row |= dict.fromkeys(AMOUNTS)
-        if nth < len(answers) - 1:
-            row |= dict.fromkeys(_OF_THE_LAST)
+            for column in AMOUNTS:
+                row[column] = None
+        if i != places_of_answers[-1]:
+            for column in _OF_THE_LAST:
+                row[column] = None
         yield row
 
 
-def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> None:
+def _newest_question(turns: Sequence[SpokenTurn], before: Any) -> Any:
+    """What was last said to the assistant in some turns; else what was said ``before`` them."""
+    for turn in reversed(turns):
+        if turn.role not in {"assistant", "system"}:
+            return turn.content
+    return before
+
+
+def _drop_impossible(
+    made: Columns, tally: SkippedRecords, places: Sequence[Place]
+) -> None:
     """Drop amounts below zero and times in the future, counted once for each record."""
-    wrong: dict[str, set[int]] = {}
-    for column in (*AMOUNTS, "timestamp"):
+    below_zero: set[int] = set()
+    for column in AMOUNTS:
         values = made.get(column, ())
-        late = column == "timestamp"
-        known = [value for value in values if value]
-        if not known or (max(known) <= tally.until_s if late else min(known) >= 0):
-            continue
-        bad = {
-            n
-            for n, v in enumerate(values)
-            if v and (v > tally.until_s if late else v < 0)
-        }
-        wrong.setdefault(skipped.TO_COME if late else skipped.BELOW_ZERO, set()).update(
-            bad
-        )
-        made[column] = [None if n in bad else value for n, value in enumerate(values)]
-    for why, rows in wrong.items():
-        for place in dict.fromkeys(places[n] for n in sorted(rows)):
-            tally.skip(why, place)
+        # The quick look: mostly no value is below zero.
+        if min(filter(None, values), default=0) < 0:
+            rows = {row for row, value in enumerate(values) if value and value < 0}
+            made[column] = _without(values, rows)
+            below_zero |= rows
+    times = made.get("timestamp", ())
+    late: set[int] = set()
+    if max(filter(None, times), default=0) > tally.until_s:
+        late = {row for row, time in enumerate(times) if time and time > tally.until_s}
+        made["timestamp"] = _without(times, late)
+    for why, wrong in ((skipped.BELOW_ZERO, below_zero), (skipped.TO_COME, late)):
+        # The rows of a conversation have one place, which is counted once.
+        counted: set[Place] = set()
+        for row in sorted(wrong):
+            if places[row] not in counted:
+                counted.add(places[row])
+                tally.skip(why, places[row])
+
+
+def _without(values: Column, rows: set[int]) -> Column:
+    """A column in which the values of some rows are missing."""
+    return [None if row in rows else value for row, value in enumerate(values)]
 
 
 # Batches into batches of a good size.
@@ -563,28 +698,30 @@ def packed(
     parts: Iterator[Batch], limits: Limits, tally: SkippedRecords
 ) -> Iterator[Batch]:
     """Join small batches into batches of a good size."""
-    held: list[Batch] = []
-    many = 0
-    closes = tally.size + limits.batch_bytes
+    waiting: list[Batch] = []
+    traces = 0
+    closes_at = tally.size + limits.batch_bytes
     for part in parts:
-        held.append(part)
-        many += len(part)
-        if many >= limits.batch_traces or tally.size >= closes:
-            yield from _joined(held)
-            many = 0
-            closes = tally.size + limits.batch_bytes
-    yield from _joined(held)
+        waiting.append(part)
+        traces += len(part)
+        if traces >= limits.batch_traces or tally.size >= closes_at:
+            yield from _joined(waiting)
+            traces = 0
+            closes_at = tally.size + limits.batch_bytes
+    yield from _joined(waiting)
 
 
-def _joined(held: list[Batch]) -> Iterator[Batch]:
-    """Join batches into one, if there are any. Nothing of it is kept here while it is used."""
-    if len(held) > 1:
-        made: dict[str, list[Any]] = {}
+def _joined(waiting: list[Batch]) -> Iterator[Batch]:
+    """Join batches into one, if there are any, and empty the list of them.
+
+    Nothing of a batch is kept here while it is used, as its memory is soon needed for the next.
+    """
+    if len(waiting) > 1:
+        columns: dict[str, list[Any]] = {}
         for column in COLUMNS:
-            if any(getattr(part, column) for part in held):
-                made[column] = list(
-                    chain.from_iterable(part.column(column) for part in held)
-                )
-        held[:] = [Batch(**made)]
-    while held:
-        yield held.pop()
+            if any(getattr(part, column) for part in waiting):
+                parts = [part.column(column) for part in waiting]
+                columns[column] = list(chain.from_iterable(parts))
+        waiting[:] = [Batch(**columns)]
+    while waiting:
+        yield waiting.pop()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import posixpath
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,16 @@ from tuneworthy.traces.tables import Rows
 BOOK = "xl/workbook.xml"
 SQLITE = b"SQLite format 3\0"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"  #: How a workbook of before 2007 begins.
-_TOGETHER = 256
-_HEAD = 4096
+_TOGETHER = 256  #: Rows that are handed on together.
+_HEAD = 4096  #: Bytes in which XML declares its entities, if it has any.
 _DAY_0 = datetime(1899, 12, 30)  # noqa: DTZ001  # a cell has no zone
 _MOST_DAYS = 2_958_465  #: The last day of the year 9999.
 _DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+"""Excel's numbers of built-in formats that show days or times."""
 _NO_DATE = re.compile(r"\[[^\]]*\]|\"[^\"]*\"|\\.")
-_COLUMN = re.compile(r"([A-Z]{1,3})\d+")
-_MOST_COLUMNS = 16_384
+"""Parts of a format's code that are shown as they are, and so say nothing of days."""
+_COLUMN = re.compile(r"([A-Z]{1,3})\d+")  #: The place of a cell, as ``AB12``.
+_MOST_COLUMNS = 16_384  #: Excel's own limit; a file may name a column far beyond it.
 
 Opening = Callable[[str], Ahead | None]
 """Opens a member of an archive by its name; None without such a member."""
@@ -47,16 +49,18 @@ def sheet_rows(
     if head == len(rows):
         return
     names = [str(name or "").strip() for name in rows[head]]
-    no_cells = dict.fromkeys(filter(None, names))
+    no_cells = {name: None for name in names if name}
     places: list[int | str] = []
     records: list[dict[str, Any]] = []
+    # Excel counts rows from 1, and the first record is in the row after the header.
     for place, row in enumerate(rows[head + 1 :], start=head + 2):
         if not any(cell is not None for cell in row):
             continue
         tally.records += 1
-        if sum(len(cell) for cell in row if isinstance(cell, str)) > limits.line_bytes:
+        if _text_size(row) > limits.line_bytes:
             tally.skip(TOO_LONG, place)
             continue
+        # A row may be shorter than the header, and may have cells beside the table.
         cells = {name: cell for name, cell in zip(names, row, strict=False) if name}
         places.append(place)
         records.append(no_cells | cells)
@@ -66,6 +70,11 @@ def sheet_rows(
             records = []
     if records:
         yield places, records
+
+
+def _text_size(cells: Iterable[Any]) -> int:
+    """The number of characters in the texts among some cells."""
+    return sum(len(cell) for cell in cells if isinstance(cell, str))
 
 
 def _longest_sheet(
@@ -88,21 +97,27 @@ def _longest_sheet(
 
 
 def _head_of(rows: Sequence[Sequence[Any]]) -> int:
-    """The place of the first row with two filled cells; the number of rows where there is none."""
+    """The place of the first row with two filled cells; the number of rows where there is none.
+
+    A row above it with a single cell is the title of the sheet.
+    """
     for place, row in enumerate(rows):
-        if sum(map(bool, row)) > 1:
+        filled = [cell for cell in row if cell]
+        if len(filled) > 1:
             return place
     return len(rows)
 
 
 def _safe(stream: Ahead, where: str) -> Ahead:
-    """Refuse XML that defines entities of its own."""
-    if b"<!DOCTYPE" in stream.peek(_HEAD) or b"<!ENTITY" in stream.peek(_HEAD):
+    """Refuse XML that defines entities of its own, as these may unfold to any size."""
+    head = stream.peek(_HEAD)
+    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
         raise InputError("holds XML with entities", where=where, fix="save it as CSV")
     return stream
 
 
 def _plain(tag: str) -> str:
+    """The name of an element without its namespace."""
     return tag.rpartition("}")[2]
 
 
@@ -116,24 +131,34 @@ def _elements(stream: Ahead, tag: str) -> Iterator[ET.Element]:
 
 
 def _sheets(opened: Opening) -> list[str]:
-    """The paths of the sheets, in the order of the workbook."""
+    """The paths of the sheets, in the order of the workbook.
+
+    The workbook names each sheet by an id, and a file beside it says which path each id means.
+    """
     book = opened(BOOK)
     links = opened("xl/_rels/workbook.xml.rels")
     if book is None or links is None:
         return []
-    targets = {
-        link.get("Id"): link.get("Target", "")
-        for link in _elements(_safe(links, BOOK), "Relationship")
-    }
+    targets: dict[str, str] = {}
+    for link in _elements(_safe(links, BOOK), "Relationship"):
+        targets[link.get("Id", "")] = link.get("Target", "")
     paths: list[str] = []
     for sheet in _elements(_safe(book, BOOK), "sheet"):
-        ids = (value for key, value in sheet.attrib.items() if _plain(key) == "id")
-        target = targets.get(next(ids, None), "")
+        target = targets.get(_id_of(sheet), "")
         paths.append(posixpath.normpath(posixpath.join("/xl", target)).lstrip("/"))
     return paths
 
 
+def _id_of(sheet: ET.Element) -> str:
+    """The id of a sheet, whose attribute some programs write with another namespace."""
+    for key, value in sheet.attrib.items():
+        if _plain(key) == "id":
+            return value
+    return ""
+
+
 def _shared(opened: Opening) -> list[str]:
+    """The texts that cells refer to by their number."""
     stream = opened("xl/sharedStrings.xml")
     if stream is None:
         return []
@@ -142,38 +167,39 @@ def _shared(opened: Opening) -> list[str]:
 
 def _text(element: ET.Element) -> str:
     """The text of an element, without the phonetic text beside Japanese words."""
-    own = [child for child in element if _plain(child.tag) != "rPh"]
-    texts = (
-        each.text or ""
-        for child in own
-        for each in child.iter()
-        if _plain(each.tag) == "t"
-    )
-    return "".join(texts)
+    text = ""
+    for child in element:
+        if _plain(child.tag) == "rPh":
+            continue
+        for inner in child.iter():
+            if _plain(inner.tag) == "t":
+                text += inner.text or ""
+    return text
 
 
 def _date_styles(opened: Opening) -> set[int]:
-    """The numbers of cell styles that show days."""
+    """The numbers of cell styles that show days or times."""
     stream = opened("xl/styles.xml")
     if stream is None:
         return set()
     source: Any = _safe(stream, BOOK)
     root = ET.parse(source).getroot()  # noqa: S314  # see _safe
-    own: dict[int, str] = {}
-    styles: list[int] = []
+    date_formats = set(_DATES)
+    formats_by_style: list[int] = []
     for element in root.iter():
-        if _plain(element.tag) == "numFmt":
-            own[int(element.get("numFmtId", "0"))] = element.get("formatCode", "")
-        elif _plain(element.tag) == "cellXfs":
-            styles = [int(style.get("numFmtId", "0")) for style in element]
-    days = {
-        code
-        for code, form in own.items()
-        if set(_NO_DATE.sub("", form)) & set("dyhDYH")
-    }
+        tag = _plain(element.tag)
+        if tag == "numFmt" and _shows_date(element.get("formatCode", "")):
+            date_formats.add(int(element.get("numFmtId", "0")))
+        elif tag == "cellXfs":
+            formats_by_style = [int(style.get("numFmtId", "0")) for style in element]
     return {
-        place for place, code in enumerate(styles) if code in _DATES or code in days
+        style for style, code in enumerate(formats_by_style) if code in date_formats
     }
+
+
+def _shows_date(code: str) -> bool:
+    """Whether a format's code, as ``dd.mm.yyyy``, has a letter for days, years or hours."""
+    return not set(_NO_DATE.sub("", code)).isdisjoint("dyhDYH")
 
 
 def _cells(
@@ -184,16 +210,18 @@ def _cells(
         cells: list[Any] = []
         for cell in row:
             match = _COLUMN.fullmatch(cell.get("r", ""))
-            place = _number_of(match[1]) if match else len(cells)
-            if place >= _MOST_COLUMNS:
+            # Some programs don't write where a cell is; then it follows the one before.
+            column = _column_number(match[1]) if match else len(cells)
+            if column >= _MOST_COLUMNS:
                 continue
-            cells += [None] * (place + 1 - len(cells))
-            cells[place] = _value(cell, texts, dates)
-        tally.size += sum(len(each) for each in cells if isinstance(each, str))
+            cells += [None] * (column + 1 - len(cells))
+            cells[column] = _value(cell, texts, dates)
+        tally.size += _text_size(cells)
         yield cells
 
 
-def _number_of(letters: str) -> int:
+def _column_number(letters: str) -> int:
+    """The number of a column from 0: A is 0, Z is 25, AA is 26."""
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
@@ -205,12 +233,11 @@ def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         return _text(cell) or None
-    written = next((child.text for child in cell if _plain(child.tag) == "v"), None)
-    if written is None or written == "" or kind == "e":
+    written = _written(cell)
+    if not written or kind == "e":  # an error, as #DIV/0!
         return None
     if kind == "s":
-        place = int(written) if written.isdigit() else len(texts)
-        return (texts[place] or None) if place < len(texts) else None
+        return _shared_text(written, texts)
     if kind == "b":
         return written == "1"
     if kind != "n":
@@ -224,6 +251,21 @@ def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
     return int(number) if number.is_integer() else number
 
 
+def _written(cell: ET.Element) -> str | None:
+    """The text of a cell's value as the file has it; None for an empty cell."""
+    for child in cell:
+        if _plain(child.tag) == "v":
+            return child.text
+    return None
+
+
+def _shared_text(number: str, texts: list[str]) -> str | None:
+    """The shared text of this number; None for an empty or a missing one."""
+    if not number.isdigit() or int(number) >= len(texts):
+        return None
+    return texts[int(number)] or None
+
+
 # SQLite.
 
 
@@ -234,83 +276,90 @@ def database_tables(
     with closing(_connected(path, where)) as database:
         for name in _names(database, where):
             query, columns = _query(database, name, where)
-            rows = _asked(database, f"{query} LIMIT 20", where)
-            yield (
-                name,
-                [dict(zip(columns, map(_readable, row), strict=True)) for row in rows],
-            )
+            rows = _asked(database, f"{query} LIMIT {_FIRST_ROWS}", where)
+            yield name, [_record(columns, row) for row in rows]
+
+
+_FIRST_ROWS = 20  #: Rows of a table for a first look.
+
+
+def _record(columns: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(columns, map(_readable, row), strict=True))
 
 
 def database_rows(
     path: str, name: str, tally: SkippedRecords, limits: Limits, where: str
 ) -> Rows:
-    """All rows of a table."""
+    """All rows of a table, with their numbers from 1."""
     with closing(_connected(path, where)) as database:
         query, columns = _query(database, name, where)
         cursor = _asked(database, query, where)
-        first = 1
+        place = 0
         while rows := _some(cursor, where):
-            records = [
-                dict(zip(columns, map(_readable, row), strict=True)) for row in rows
-            ]
-            places: list[int | str] = [*range(first, first + len(records))]
-            first += len(records)
-            tally.records += len(records)
-            kept: list[dict[str, Any]] = []
-            where_kept: list[int | str] = []
-            for place, record in zip(places, records, strict=True):
-                size = sum(
-                    len(cell) for cell in record.values() if isinstance(cell, str)
-                )
+            places: list[int | str] = []
+            records: list[dict[str, Any]] = []
+            for row in rows:
+                place += 1
+                record = _record(columns, row)
+                size = _text_size(record.values())
+                tally.records += 1
                 tally.size += size
                 if size > limits.line_bytes:
                     tally.skip(TOO_LONG, place)
                 else:
-                    kept.append(record)
-                    where_kept.append(place)
-            yield where_kept, kept
+                    places.append(place)
+                    records.append(record)
+            yield places, records
 
 
 def _names(database: sqlite3.Connection, where: str) -> list[str]:
     """Tables with rows of the user, without those for full-text search or for the file itself."""
-    names = _asked(
-        database, "SELECT name FROM sqlite_master WHERE type = 'table'", where
-    )
-    return [
-        name
-        for (name,) in names
-        if "_fts" not in name and not name.startswith("sqlite_")
-    ]
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    names = [name for (name,) in _asked(database, query, where)]
+    return [n for n in names if "_fts" not in n and not n.startswith("sqlite_")]
 
 
 def _query(
     database: sqlite3.Connection, name: str, where: str
 ) -> tuple[str, list[str]]:
-    """The query for the rows of a table with the rows they refer to by id, and its columns."""
-    others = {other.casefold(): other for other in _names(database, where)}
+    """The query for the rows of a table with the rows they refer to by id, and its columns.
+
+    A log of calls often has a ``model_id`` whose name is in a table ``models``.
+    """
+    names = _names(database, where)
     columns = _columns(database, name, where)
     picked = [f"a.{_quoted(column)}" for column in columns]
     joins: list[str] = []
     for column in [*columns]:
-        stem = column.casefold().removesuffix("_id")
-        other = others.get(f"{stem}s") or others.get(stem)
-        if stem == column.casefold() or other is None or other == name:
+        other = _table_meant(column, names)
+        if other is None or other == name or len(joins) == _MOST_JOINS:
             continue
-        theirs = _columns(database, other, where)
-        if "id" not in theirs or len(joins) == _MOST_JOINS:
+        others_columns = _columns(database, other, where)
+        if "id" not in others_columns:
             continue
         alias = f"b{len(joins)}"
         joins.append(
             f" LEFT JOIN {_quoted(other)} {alias} ON {alias}.id = a.{_quoted(column)}"
         )
-        for each in theirs:
+        for each in others_columns:
+            # The table's own column of a name wins, such as its own id.
             if each not in columns:
                 columns.append(each)
                 picked.append(f"{alias}.{_quoted(each)}")
-    return f"SELECT {', '.join(picked)} FROM {_quoted(name)} a{''.join(joins)}", columns  # noqa: S608  # names are quoted, and values are bound
+    query = f"SELECT {', '.join(picked)} FROM {_quoted(name)} a{''.join(joins)}"  # noqa: S608  # names are quoted, and values are bound
+    return query, columns
 
 
-_MOST_JOINS = 4
+def _table_meant(column: str, tables: Sequence[str]) -> str | None:
+    """The table that a column refers to, as ``models`` or ``model`` by ``model_id``; else None."""
+    stem = column.casefold().removesuffix("_id")
+    if stem == column.casefold():
+        return None
+    by_name = {table.casefold(): table for table in tables}
+    return by_name.get(f"{stem}s") or by_name.get(stem)
+
+
+_MOST_JOINS = 4  #: Tables that are read beside one; a query with many takes too long.
 
 
 def _connected(path: str, where: str) -> sqlite3.Connection:
@@ -355,8 +404,10 @@ def _quoted(name: str) -> str:
 
 
 def _readable(cell: Any) -> Any:
-    if isinstance(cell, bytes):
-        with suppress(UnicodeDecodeError):
-            return cell.decode()
+    """A cell's value; bytes as text where they are UTF-8, else None."""
+    if not isinstance(cell, bytes):
+        return cell
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
         return None
-    return cell

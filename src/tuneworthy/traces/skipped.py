@@ -32,7 +32,7 @@ BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RAN
 """Reasons that mean damage of the file, not just a useless record."""
 UNREAD = (NO_OBJECT, NO_OUTPUT, UNKNOWN_ENVELOPE)
 """Reasons that mean that the records have another form than we assume."""
-_PLACES = 10
+_PLACES = 10  #: Places that are kept for each reason, as examples for the user.
 
 
 @dataclass(slots=True)
@@ -53,15 +53,13 @@ class SkippedRecords:
             known.append(f"{self.name}:{place}")
 
     def skipped(self) -> tuple[Skipped, ...]:
-        return tuple(
-            Skipped(
-                why=why,
-                n=n,
-                where=tuple(self.places[why]),
-                in_part=why in IN_PART or why.startswith(NOTHING_AT),
-            )
-            for why, n in sorted(self.reasons.items())
-        )
+        """The reasons in alphabetical order, each with its number and first places."""
+        rows: list[Skipped] = []
+        for why, n in sorted(self.reasons.items()):
+            in_part = why in IN_PART or why.startswith(NOTHING_AT)
+            places = tuple(self.places[why])
+            rows.append(Skipped(why=why, n=n, where=places, in_part=in_part))
+        return tuple(rows)
 
     def check(self, where: str, limits: Limits) -> None:
         """Refuse a file if too much of it is broken.
@@ -69,17 +67,15 @@ class SkippedRecords:
         Raises:
             InputError: If more records are broken than the limits allow.
         """
-        broken = sum(n for why, n in self.reasons.items() if why in BROKEN)
-        if (
-            broken <= limits.broken_lines
-            or broken <= limits.broken_share * self.records
-        ):
+        counts = {why: n for why, n in self.reasons.items() if why in BROKEN}
+        broken = sum(counts.values())
+        # A few broken lines are normal in a large log, and a small file may have a few, too.
+        is_few = broken <= limits.broken_lines
+        if is_few or broken <= limits.broken_share * self.records:
             return
-        worst = max(
-            (why for why in self.reasons if why in BROKEN), key=self.reasons.__getitem__
-        )
+        most_frequent = max(counts, key=counts.__getitem__)
         what = (
-            f"has {broken} broken records of {self.records}, more than "
-            f"{limits.broken_share:.0%}; the first that {worst} is {self.places[worst][0]}"
+            f"has {broken} broken records of {self.records}, more than {limits.broken_share:.0%}; "
+            f"the first that {most_frequent} is {self.places[most_frequent][0]}"
         )
         raise InputError(what, where=where, fix="fix the file or export it again")

@@ -19,9 +19,9 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Variables that name another server than Amazon's; the first one with a value counts."""
 MOST_PAGES = 1000  #: Of a listing, with a thousand objects each.
 WAIT_S = 60  #: The longest that a server may say nothing.
-_CONNECT_S = 10
-_PAGE = 1000
-_BROKEN_KEY = re.compile("[^!-~]")
+_CONNECT_S = 10  #: The longest that a server may take to answer at all.
+_PAGE = 1000  #: Objects of a page.
+_BROKEN_KEY = re.compile("[^!-~]")  #: A sign that no key has.
 _GOOGLE_KEYS = (
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_BEARER_TOKEN",
@@ -67,44 +67,57 @@ class S3Store:
     def objects(self, prefix: str) -> Iterator[list[StoredObject]]:
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
-            entries = page.get("Contents", ())
-            if not all(entry.keys() >= {"Key", "Size", "ETag"} for entry in entries):
-                what = "is listed without a size or a version"
-                raise InputError(
-                    what, where=f"s3://{self._bucket}", fix="copy it to this machine"
-                )
-            yield [
-                StoredObject(entry["Key"], entry["Size"], entry["ETag"])
-                for entry in entries
-            ]
+            objects: list[StoredObject] = []
+            for entry in page.get("Contents", ()):
+                # Other services leave some out, and without them no range can be requested.
+                if not entry.keys() >= {"Key", "Size", "ETag"}:
+                    where = f"s3://{self._bucket}"
+                    what = "is listed without a size or a version"
+                    raise InputError(what, where=where, fix="copy it to this machine")
+                objects.append(StoredObject(entry["Key"], entry["Size"], entry["ETag"]))
+            yield objects
 
     def piece(self, key: str, version: str, start: int, stop: int) -> bytes | None:
+        # HTTP's range includes its end.
         span = f"bytes={start}-{stop - 1}"
         data = self._client.get_object(
             Bucket=self._bucket, Key=key, Range=span, IfMatch=version
         )
-        content_range = data.get("ContentRange", "" if start else "bytes 0-")
-        if not content_range.startswith(f"bytes {start}-"):
+        # A server that knows no ranges sends the file from its beginning, and names no range.
+        sent = data.get("ContentRange", "bytes 0-")
+        if not sent.startswith(f"bytes {start}-"):
             return None
         return bytes(data["Body"].read(stop - start))
 
 
 def _s3_client() -> Any:
+    """A client for S3 with the keys and the server of the environment."""
     env = os.environ
-    endpoint = next((env[name] for name in ENDPOINTS if env.get(name)), None)
+    servers = [env[name] for name in ENDPOINTS if env.get(name)]
+    server = servers[0] if servers else None
     region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    values = [env.get(name, "").strip() for name in names]
-    for name, value in zip(names, values, strict=True):
-        if _BROKEN_KEY.search(value):
-            what = "is not a key: it has more than letters, digits and signs"
-            raise InputError(what, where=name)
-    return _made_s3_client(endpoint, region, *values)
+    key = _key_in("AWS_ACCESS_KEY_ID")
+    secret = _key_in("AWS_SECRET_ACCESS_KEY")
+    token = _key_in("AWS_SESSION_TOKEN")
+    return _made_s3_client(server, region, key, secret, token)
+
+
+def _key_in(variable: str) -> str:
+    """The key in an environment variable; empty where it isn't set.
+
+    Raises:
+        InputError: If it can't be a key. The client's own error would show it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if _BROKEN_KEY.search(key):
+        what = "is not a key: it has more than letters, digits and signs"
+        raise InputError(what, where=variable)
+    return key
 
 
 @lru_cache(maxsize=4)  # making one takes a tenth of a second
 def _made_s3_client(
-    endpoint: str | None, region: str, key: str, secret: str, token: str
+    server: str | None, region: str, key: str, secret: str, token: str
 ) -> Any:
     """A client for S3; without keys it reads public objects unsigned."""
     from botocore import UNSIGNED
@@ -112,20 +125,22 @@ def _made_s3_client(
     from botocore.session import Session
 
     session = Session()
-    signed = {}
+    signature: dict[str, Any] = {}
     if key and secret:
         session.set_credentials(key, secret, token or None)
     else:
-        signed = {"signature_version": UNSIGNED}
-    waits = {
-        "connect_timeout": _CONNECT_S,
-        "read_timeout": WAIT_S,
-        "retries": {"max_attempts": 2},
-    }
-    style = {"addressing_style": "path" if endpoint else "auto"}
-    # A server that a file of somebody's names gets no keys: the environment alone names one.
-    config = Config(**waits, **signed, s3=style, ignore_configured_endpoint_urls=True)
-    return session.create_client("s3", region, endpoint_url=endpoint, config=config)
+        signature = {"signature_version": UNSIGNED}
+    config = Config(
+        connect_timeout=_CONNECT_S,
+        read_timeout=WAIT_S,
+        retries={"max_attempts": 2},
+        # Amazon puts the bucket into the server's name, and other services mostly into the path.
+        s3={"addressing_style": "path" if server else "auto"},
+        # A server that a file of somebody's names gets no keys: the environment alone names one.
+        ignore_configured_endpoint_urls=True,
+        **signature,
+    )
+    return session.create_client("s3", region, endpoint_url=server, config=config)
 
 
 class CloudStore:
@@ -159,17 +174,20 @@ def _cloud_client(scheme: str, bucket: str) -> Any:
     """A client for Google's or Azure's store; without keys it reads public objects unsigned."""
     from obstore.store import AzureStore, GCSStore
 
-    google = scheme == "gs"
-    signed = any(
-        os.environ.get(name) for name in (_GOOGLE_KEYS if google else _AZURE_KEYS)
-    )
-    server = os.environ.get(
-        "GOOGLE_BASE_URL" if google else "AZURE_STORAGE_ENDPOINT", ""
-    )
-    return (GCSStore if google else AzureStore)(
+    make_store: Any = AzureStore
+    keys: tuple[str, ...] = _AZURE_KEYS
+    server_name = "AZURE_STORAGE_ENDPOINT"
+    if scheme == "gs":
+        make_store = GCSStore
+        keys = _GOOGLE_KEYS
+        server_name = "GOOGLE_BASE_URL"
+    is_signed = any(os.environ.get(name) for name in keys)
+    server = os.environ.get(server_name, "")
+    return make_store(
         bucket,
-        skip_signature=not signed,
+        skip_signature=not is_signed,
         client_options={
+            # only for a server that the user names so, as one on this machine
             "allow_http": server.startswith("http://"),
             "connect_timeout": timedelta(seconds=_CONNECT_S),
             "timeout": timedelta(seconds=WAIT_S),

@@ -49,8 +49,11 @@ class Limits:
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 ZIP = b"PK\x03\x04"
-_STREAM_PIECE = MIB // 4
-_WINDOW_LOG = 27  # 128 MiB
+_STREAM_PIECE = MIB // 4  #: Packed bytes that are read at once.
+_WINDOW_LOG = (
+    27  #: Zstandard may look back 2^27 bytes, so that it takes no more memory.
+)
+_GZIP_OF_ANY_WINDOW = 31  #: zlib's sign for gzip with a window of any allowed size.
 
 
 class Readable(Protocol):
@@ -68,11 +71,10 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self._start(path)
+        # Windows knows neither of these flags.
+        nonblocking = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
-            flags = (
-                os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-            )
-            self.descriptor = os.open(path, flags)
+            self.descriptor = os.open(path, os.O_RDONLY | nonblocking)
             self._unbuffered = io.FileIO(self.descriptor, closefd=False)
         except (OSError, ValueError) as caught:
             raise unreadable(path, caught) from None
@@ -142,25 +144,27 @@ class Ahead:
 
     def __init__(self, under: Readable) -> None:
         self._under = under
-        self._held = b""
-        # the part that was read; cutting it off would copy the rest each time
+        self._held = b""  #: Bytes that were looked at.
+        # How many of them were read. Cutting these off would copy the rest each time.
         self._at = 0
         self._ended = False
 
     def peek(self, size: int) -> bytes:
         """The next ``size`` bytes, or all where there are fewer; they stay unread."""
-        held = [self._held[self._at :]]
-        have = len(held[-1])
+        unread = self._held[self._at :]
+        pieces = [unread]
+        have = len(unread)
         while have < size and not self._ended:
             data = self._under.read(min(MIB, size - have))
             self._ended = not data
-            held.append(data)
+            pieces.append(data)
             have += len(data)
-        self._held = b"".join(held)
+        self._held = b"".join(pieces)
         self._at = 0
         return self._held[:size]
 
     def read(self, size: int, /) -> bytes:
+        """Read at most ``size`` bytes, first those that were looked at."""
         if self._held:
             data = self._held[self._at : self._at + size]
             self._at += size
@@ -172,6 +176,7 @@ class Ahead:
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill a part of a buffer, and return the number of bytes; 0 at the end."""
+        # Of a plain file, the system writes into the buffer itself, without a copy.
         if isinstance(self._under, Raw) and not self._held:
             return 0 if self._ended else self._under.readinto(buffer)
         data = self.read(len(buffer))
@@ -211,45 +216,59 @@ class Unpacked(Pieces):
         self.kind = "gzip" if under.peek(4).startswith(GZIP) else "zstd"
         #: Whether it ended before it was whole; known once all was read.
         self.torn = False
+        self._unpacked_bytes = 0
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
-        """Unpack all packed pieces of a file. Several may follow each other, and zeros at the end."""
-        gzip = self.kind == "gzip"
-        unpacked = 0
-        data = b""
-        options: dict[Any, int] = {
-            zstd.DecompressionParameter.window_log_max: _WINDOW_LOG
-        }
+        """Unpack all packed parts of a file. Several may follow each other, and zeros at the end."""
         try:
-            while (data := data or under.read(_STREAM_PIECE)).strip(b"\0"):
-                machine: Any = zlib.decompressobj(31)
-                machine = machine if gzip else zstd.ZstdDecompressor(None, options)
-                while True:
-                    if out := machine.decompress(data, MIB):
-                        unpacked += len(out)
-                        check_ratio(unpacked, raw.done, str(raw.path), limits)
-                        yield out
-                    if machine.eof:
-                        data = machine.unused_data
-                        break
-                    data = machine.unconsumed_tail if gzip else b""
-                    if not data and (gzip or machine.needs_input):
-                        data = under.read(_STREAM_PIECE)
-                        if not data:
-                            self.torn = True
-                            return
+            data = under.read(_STREAM_PIECE)
+            while data.strip(b"\0"):
+                part = self._machine()
+                yield from self._unpacked_part(part, data, under, raw, limits)
+                if self.torn:
+                    return
+                data = part.unused_data or under.read(_STREAM_PIECE)
         except UNPACKING:
             fix = "pack it again, or unpack it yourself"
             what = f"can't be unpacked as {self.kind}"
             raise InputError(what, where=str(raw.path), fix=fix) from None
 
+    def _machine(self) -> Any:
+        """A new object that unpacks one packed part."""
+        if self.kind == "gzip":
+            return zlib.decompressobj(_GZIP_OF_ANY_WINDOW)
+        window = zstd.DecompressionParameter.window_log_max
+        return zstd.ZstdDecompressor(None, {window: _WINDOW_LOG})
+
+    def _unpacked_part(
+        self, machine: Any, data: bytes, under: Ahead, raw: Raw, limits: Limits
+    ) -> Iterator[bytes]:
+        """Unpack one part, of which ``data`` is the beginning; ``torn`` where it isn't whole."""
+        is_gzip = self.kind == "gzip"
+        while True:
+            out = machine.decompress(data, MIB)
+            if out:
+                self._unpacked_bytes += len(out)
+                check_ratio(self._unpacked_bytes, raw.done, str(raw.path), limits)
+                yield out
+            if machine.eof:
+                return
+            # What didn't fit into one piece of output: zlib hands it back, Zstandard keeps it.
+            data = machine.unconsumed_tail if is_gzip else b""
+            if not data and (is_gzip or machine.needs_input):
+                data = under.read(_STREAM_PIECE)
+                if not data:
+                    self.torn = True
+                    return
+
 
 def check_ratio(unpacked: int, packed: int, where: str, limits: Limits) -> None:
-    if unpacked > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
+    """Refuse a file that unpacks to far more bytes than it has, as an archive made to harm does."""
+    most = max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed)
+    if unpacked > most:
         what = f"unfolds to more than {limits.unpacked_ratio} times its size"
-        raise InputError(
-            what, where=where, fix="unpack it yourself and measure what you trust"
-        )
+        fix = "unpack it yourself and measure what you trust"
+        raise InputError(what, where=where, fix=fix)
 
 
 # A stream as blocks of whole lines.
@@ -268,18 +287,19 @@ class Block(NamedTuple):
     too_long: bool = False
 
 
-def _breaks(data: bytearray, begin: int, end: int) -> int:
+def _count_lines(data: bytearray, begin: int, end: int) -> int:
     """The number of line breaks. Searching for a byte is faster here than counting it."""
-    many = 0
-    at = begin
-    while at := data.find(b"\n", at, end) + 1:
-        many += 1
-    return many
+    lines = 0
+    after_break = data.find(b"\n", begin, end) + 1
+    while after_break:
+        lines += 1
+        after_break = data.find(b"\n", after_break, end) + 1
+    return lines
 
 
 # buffers, and how many are looked at before there is a new one
-_KEPT = 64
-_TRIED = 3
+_KEPT = 64  #: Buffers that are kept for reuse,
+_TRIED = 3  #: and how many of them are looked at before there is a new one.
 
 
 def _free(buffers: deque[bytearray], size: int) -> bytearray:
@@ -289,9 +309,11 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
     """
     for _ in range(min(len(buffers), _TRIED)):
         buffers.rotate(-1)
-        with suppress(BufferError):  # somebody still holds a view of it
-            buffers[-1].append(buffers[-1].pop())
-            return buffers[-1]
+        buffer = buffers[-1]
+        # Python refuses to change the length of a buffer while somebody holds a view of it.
+        with suppress(BufferError):
+            buffer.append(buffer.pop())
+            return buffer
     buffers.append(bytearray(size))
     return buffers[-1]
 
@@ -299,18 +321,24 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
 def _fill(stream: Ahead, buffer: memoryview) -> int:
     """Fill a buffer as far as the stream goes, and return the number of bytes."""
     filled = 0
-    while filled < len(buffer) and (many := stream.readinto(buffer[filled:])):
-        filled += many
+    while filled < len(buffer):
+        added = stream.readinto(buffer[filled:])
+        if not added:
+            break
+        filled += added
     return filled
 
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
-    """Blocks of about 256 KiB. The longest allowed line limits the memory."""
+    """Blocks of about 256 KiB. The longest allowed line limits the memory.
+
+    What follows the last line break of a piece is held, and copied before the next piece.
+    """
     line = 1
     held = memoryview(b"")
-    dropping = False
+    dropping = False  # whether we are inside a line that is too long
     piece = min(_PIECE, longest)
-    usual = piece + piece // 2
+    usual = piece + piece // 2  # a piece, and a line that is held before it
     buffers = deque[bytearray](maxlen=_KEPT)
     while True:
         end = len(held)
@@ -319,28 +347,30 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
         size = end + more
         data = bytearray(size) if size > usual else _free(buffers, usual)
         view = memoryview(data)
-        begin = 0
         view[:end] = held
-        into = view[end:size]
-        many = stream.readinto(into) if more == piece else _fill(stream, into)
-        if not many:
+        space = view[end:size]
+        # A usual piece is handed on as it comes, and only a long line waits for all of it.
+        added = stream.readinto(space) if more == piece else _fill(stream, space)
+        if not added:
             break
-        end += many
-        first = data.find(b"\n", 0, end) + 1
+        end += added
+        begin = 0
+        # One more than the place of the first break: 0 without any.
+        after_first = data.find(b"\n", 0, end) + 1
         held = view[:0]
-        if dropping or first - 1 > longest:
-            if not first:
+        if dropping or after_first - 1 > longest:
+            if not after_first:
                 continue
             yield Block(view[:0], line, 1, ended=True, too_long=True)
-            line = line + 1
-            begin = first
+            line += 1
+            begin = after_first
             dropping = False
-        cut = data.rfind(b"\n", begin, end) + 1
-        if cut:
-            lines = _breaks(data, begin, cut)
-            yield Block(view[begin:cut], line, lines, ended=True)
-            line = line + lines
-            begin = cut
+        after_last = data.rfind(b"\n", begin, end) + 1
+        if after_last:
+            lines = _count_lines(data, begin, after_last)
+            yield Block(view[begin:after_last], line, lines, ended=True)
+            line += lines
+            begin = after_last
         held = view[begin:end]
         if len(held) > longest:
             held = view[:0]

@@ -16,8 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import compress
-from operator import not_
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -28,9 +27,10 @@ from tuneworthy.traces.stream import Ahead, Limits, Readable
 from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 
 # rows, and signs, that are handed on together
-_BATCH = 256
-_SIZE = MIB // 8
-_MOST_ROWS = 1024  # rows of Parquet, which come as columns
+_BATCH = 256  #: Rows that are handed on together,
+_SIZE = MIB // 8  #: or fewer, where they have so many characters.
+_MOST_ROWS = 1024  #: The same for Parquet, whose rows come as columns,
+_MOST_ROW_BYTES = 8 * MIB  #: and the bytes after which a group of them is full.
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
 _FILE = "read_parquet(?, hive_partitioning=false)"
 _CSV = (
@@ -42,6 +42,8 @@ _ARRAY = "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array',
 
 Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
 """Rows of a table in groups of a hundred, with their numbers. Each row has all columns."""
+Ask = Callable[[str, list[Any]], Any]
+"""Asks DuckDB a query with its parameters."""
 
 
 class TableRows:
@@ -78,48 +80,88 @@ class PickedColumn(NamedTuple):
     to_values: Callable[[Any], list[Any]]  #: Makes a list of what DuckDB gives.
 
 
-@contextmanager
-def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
-    """A function that yields all rows with a map's columns; for None, the first row with all."""
-    parameters = [_one_file(path)]
-    with _connected(limits, path) as ask:
+class ReadColumns(Protocol):
+    """The columns that a reader of a table needs."""
+
+    #: Names; None for all columns.
+    @property
+    def keys(self) -> Collection[str] | None: ...
+
+    #: Columns whose lists may stay undecoded.
+    @property
+    def later(self) -> Collection[Any]: ...
+
+
+class _EveryColumn(NamedTuple):
+    keys: None = None
+    later: tuple[()] = ()
+
+
+EVERY_COLUMN = _EveryColumn()
+
+
+class ParquetFile:
+    """A Parquet file, from which rows with some of its columns can be read, also several times."""
+
+    def __init__(self, ask: Ask, path: str, limits: Limits) -> None:
+        self._ask = ask
+        self._parameters = [_one_file(path)]
+        self._limits = limits
         # It would hold whole groups of rows.
         ask("SET disable_parquet_prefetching = true", [])
-        schema = ask(f"DESCRIBE SELECT * FROM {_FILE}", parameters).fetchall()  # noqa: S608  # no text of others
+        described = ask(f"DESCRIBE SELECT * FROM {_FILE}", self._parameters)  # noqa: S608  # no text of others
+        self._schema: list[tuple[str, str]] = []
+        for name, type_, *_ in described.fetchall():
+            self._schema.append((name, type_))
 
-        def rows(
-            tally: SkippedRecords, kind: Any
-        ) -> Iterator[tuple[list[int | str], TableRows]]:
-            """Read the rows of the file, only the columns that the format uses."""
-            columns = _picked_columns(schema, kind)
-            names = [column.name for column in columns]
-            limit = "" if kind else f"LIMIT {_BATCH}"
-            query = f"SELECT {_selected(columns)} FROM (FROM {_FILE} {limit})"  # noqa: S608  # names are ours
-            fetched = iter(ask(query, parameters).fetchone, None)
-            for places, batch in _together(fetched, tally, limits):
-                # The last one, the size of each row, belongs to no column.
-                raw_values = zip(*batch, strict=True)
-                pairs = zip(columns, raw_values, strict=False)
-                values = [column.to_values(raw) for column, raw in pairs]
-                yield places, TableRows(names, values)
+    def first_rows(self) -> TableRows:
+        """The first rows with all columns, for a first look; none for an empty file."""
+        for _, rows in self._read(SkippedRecords(""), EVERY_COLUMN, f"LIMIT {_BATCH}"):
+            return rows
+        return TableRows((), ())
 
-        yield rows
+    def rows(
+        self, tally: SkippedRecords, wanted: ReadColumns
+    ) -> Iterator[tuple[list[int | str], TableRows]]:
+        """All rows in groups, with their numbers from 1."""
+        return self._read(tally, wanted, "")
+
+    def _read(
+        self, tally: SkippedRecords, wanted: ReadColumns, limit: str
+    ) -> Iterator[tuple[list[int | str], TableRows]]:
+        columns = _picked_columns(self._schema, wanted)
+        names = [column.name for column in columns]
+        query = f"SELECT {_selected(columns)} FROM (FROM {_FILE} {limit})"  # noqa: S608  # names are ours
+        fetched = iter(self._ask(query, self._parameters).fetchone, None)
+        for places, batch in _together(fetched, tally, self._limits):
+            # The last one, the size of each row, belongs to no column.
+            *raw_columns, _ = zip(*batch, strict=True)
+            pairs = zip(columns, raw_columns, strict=True)
+            yield places, TableRows(names, [c.to_values(raw) for c, raw in pairs])
 
 
-def _picked_columns(schema: Sequence[Sequence[str]], kind: Any) -> list[PickedColumn]:
-    """The columns that a map reads, all for None; the first one where the map reads none of them.
+@contextmanager
+def parquet(path: str, limits: Limits) -> Iterator[ParquetFile]:
+    """Open a Parquet file; its connection closes behind it."""
+    with _connected(limits, path) as ask:
+        yield ParquetFile(ask, path, limits)
 
-    ``schema`` has a row for each column, which begins with its name and its type.
+
+def _picked_columns(
+    schema: Sequence[tuple[str, str]], wanted: ReadColumns
+) -> list[PickedColumn]:
+    """The wanted columns; the first one where the file has none of them.
+
+    ``schema`` has the name and the type of each column.
     """
-    keys = kind.keys if kind else None
-    later = kind.later if kind else ()
     columns: list[PickedColumn] = []
-    for number, (name, type_, *_) in enumerate(schema, start=1):
-        if keys is None or name in keys:
-            columns.append(_picked(name, number, type_, name in later))
+    for number, (name, type_) in enumerate(schema, start=1):
+        if wanted.keys is None or name in wanted.keys:
+            columns.append(_picked(name, number, type_, name in wanted.later))
     if not columns:
-        name, type_, *_ = schema[0]
-        columns.append(_picked(name, 1, type_, name in later))
+        # Its rows are still counted, and then skipped as records without an output.
+        name, type_ = schema[0]
+        columns.append(_picked(name, 1, type_, name in wanted.later))
     return columns
 
 
@@ -129,8 +171,10 @@ def _selected(columns: Sequence[PickedColumn]) -> str:
     For example ``#2, encode(CAST(to_json(#3) AS VARCHAR)), coalesce(strlen(#2), 0) + …``.
     """
     values = [column.value_sql for column in columns]
+    # A missing value has no size, and a sum with one would be missing, too.
     sizes = [f"coalesce({c.size_sql}, 0)" for c in columns if c.size_sql]
-    return ", ".join([*values, " + ".join(sizes) or "0"])
+    row_size = " + ".join(sizes) if sizes else "0"
+    return ", ".join([*values, row_size])
 
 
 def _together(
@@ -142,31 +186,33 @@ def _together(
     """
     places: list[int | str] = []
     rows: list[tuple[Any, ...]] = []
-    held = 0
+    held_bytes = 0
     for place, row in enumerate(fetched, start=1):
         tally.records += 1
-        if (size := row[-1]) > limits.line_bytes:
+        size = row[-1]
+        if size > limits.line_bytes:
             tally.skip(TOO_LONG, place)
             continue
         places.append(place)
         rows.append(row)
-        held += size
-        if held >= 8 * MIB or len(rows) == _MOST_ROWS:
-            tally.size += held
+        held_bytes += size
+        if held_bytes >= _MOST_ROW_BYTES or len(rows) == _MOST_ROWS:
+            tally.size += held_bytes
             yield places, rows
             places = []
             rows = []
-            held = 0
-    tally.size += held
+            held_bytes = 0
+    tally.size += held_bytes
     if rows:
         yield places, rows
 
 
 _PLAIN = re.compile(r"(?:BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
+"""DuckDB's names of types whose values are plain and short."""
 
 
 def _picked(name: str, number: int, kind: str, later: bool) -> PickedColumn:
-    """The reading of a column, by its type.
+    """The reading of a column, by its type in DuckDB's words. With ``later``, lists stay undecoded.
 
     The query uses the column's number, so that no name from the file gets into it.
     """
@@ -179,9 +225,10 @@ def _picked(name: str, number: int, kind: str, later: bool) -> PickedColumn:
         return _picked_text(name, column)
     if _PLAIN.fullmatch(kind):
         return PickedColumn(name, column, "", list)
-    if kind == "JSON" or kind[-1] in "])":
+    is_nested = kind.endswith(("]", ")"))  # such as STRUCT(a INTEGER)[]
+    if kind == "JSON" or is_nested:
         written = f"encode(CAST(to_json({column}) AS VARCHAR))"
-        decode_values = partial(_values_of, ITEMS_LATER if later else ANY)
+        decode_values = partial(_decode_column, ITEMS_LATER if later else ANY)
         return PickedColumn(name, written, f"octet_length({written})", decode_values)
     return _picked_text(name, f"CAST({column} AS VARCHAR)")
 
@@ -190,21 +237,29 @@ def _picked_text(name: str, sql: str) -> PickedColumn:
     return PickedColumn(name, sql, f"strlen({sql})", list)
 
 
-def _values_of(
+def _decode_column(
     quick: Callable[[bytes], Any], column: Sequence[bytes | None]
 ) -> list[Any]:
-    if max(len(each or b"") for each in column) <= MIB:
+    """The values of a column of JSON; None for one that is missing or can't be decoded."""
+    longest = max(len(each or b"") for each in column)
+    # One bad value fails them all, and a long one is counted before it is decoded.
+    if longest <= MIB:
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):
             return [each and quick(each) for each in column]
-    return [_value(quick, each) for each in column]
+    return [_decode_cell(quick, each) for each in column]
 
 
-def _value(quick: Callable[[bytes], Any], written: bytes | None) -> Any:
-    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-        if written is None or len(written) <= MIB:
-            return written and quick(written)
-    with suppress(BrokenJson):  # such as a number that is too large
-        return decode(written or b"", object)
+def _decode_cell(quick: Callable[[bytes], Any], written: bytes | None) -> Any:
+    """The value of a cell of JSON; None for one that is missing or can't be decoded."""
+    if not written:
+        return written
+    if len(written) <= MIB:
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            return quick(written)
+    with suppress(
+        BrokenJson
+    ):  # ``decode`` mends some, and refuses what takes too much memory
+        return decode(written, object)
     return None
 
 
@@ -229,11 +284,13 @@ def array_rows(
         parameters = [_one_file(where if on_disk else file.name), limits.line_bytes]
         values = _values(_ARRAY, parameters, limits)
         for places, rows in _decoded(values, tally):
+            # DuckDB lets pass somewhat larger records than the limit that it is told.
             if tally.size > limits.line_bytes * tally.records:
                 break
             yield places, rows
         else:
             return
+    # The loop was left, or DuckDB found no array of objects within the limits.
     what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
     fix = "write one record a line"
     raise InputError(f"{what}, and no list of shorter records", where=where, fix=fix)
@@ -242,32 +299,44 @@ def array_rows(
 def csv_rows(
     stream: Readable, sign: str, tally: SkippedRecords, limits: Limits, where: str
 ) -> Rows:
-    """Rows of a text table with this separator; line numbers count from the line of names.
-
-    DuckDB reads a file, so the text is written to one, with a mark for bytes that aren't UTF-8.
-    """
-    decoder = codecs.getincrementaldecoder(_encoding(stream))("replace")
+    """Rows of a text table with this separator; line numbers count from the line of names."""
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-        while data := stream.read(MIB):
-            file.write(decoder.decode(data).encode())
-        file.write(decoder.decode(b"", final=True).encode())
-        file.flush()
+        _copy_as_utf8(stream, file)
         parameters = [_one_file(file.name), sign, limits.line_bytes]
         try:
             values = _values(_CSV, parameters, limits)
             for places, rows in _decoded(values, tally, first=2):
-                whole = [
-                    not any("\ufffd" in cell for cell in row.values() if cell)
-                    for row in rows
-                ]
-                for place in compress(places, map(not_, whole)):
-                    tally.skip(NOT_UTF8, place)
-                kept = (row.items() for row in compress(rows, whole))
-                records = [{name: cell or None for name, cell in row} for row in kept]
-                yield [*compress(places, whole)], records
+                yield _without_broken_text(places, rows, tally)
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
+
+
+def _copy_as_utf8(stream: Readable, file: Any) -> None:
+    """Write a text to a file, as DuckDB reads one, with a mark for bytes that aren't UTF-8."""
+    decoder = codecs.getincrementaldecoder(_encoding(stream))("replace")
+    while data := stream.read(MIB):
+        file.write(decoder.decode(data).encode())
+    file.write(decoder.decode(b"", final=True).encode())
+    file.flush()
+
+
+_NOT_DECODED = "\ufffd"  #: The mark that stands for bytes that aren't UTF-8.
+
+
+def _without_broken_text(
+    places: list[int | str], rows: list[dict[str, Any]], tally: SkippedRecords
+) -> tuple[list[int | str], list[dict[str, Any]]]:
+    """Rows without those whose bytes aren't UTF-8, which are counted. An empty cell becomes None."""
+    kept_places: list[int | str] = []
+    kept: list[dict[str, Any]] = []
+    for place, row in zip(places, rows, strict=True):
+        if any(cell and _NOT_DECODED in cell for cell in row.values()):
+            tally.skip(NOT_UTF8, place)
+        else:
+            kept_places.append(place)
+            kept.append({name: cell or None for name, cell in row.items()})
+    return kept_places, kept
 
 
 _WRONG = 3  #: Signs outside ASCII after which a text without one of UTF-8 is another's.
@@ -277,36 +346,42 @@ def _encoding(stream: Readable) -> str:
     """UTF-8, or Windows' encoding for a text with bytes that aren't UTF-8."""
     head = stream.peek(MIB) if isinstance(stream, Ahead) else b""
     text = head.decode("utf-8", "replace")
-    wrong = text.count("\ufffd")
-    right = sum(sign > "\x7f" for sign in text) - wrong
-    return "cp1252" if wrong >= _WRONG and not right else "utf-8-sig"
+    wrong = text.count(_NOT_DECODED)
+    not_ascii = sum(1 for character in text if character > "\x7f")
+    # A broken UTF-8 text has some right characters, too, and another encoding has none.
+    is_other = wrong >= _WRONG and not_ascii == wrong
+    return "cp1252" if is_other else "utf-8-sig"
 
 
-_COMMA = re.compile(r"^(-?\d+),(\d+)$")
-_THOUSANDS = re.compile(r"^-?\d{1,3}(?:\.\d{3})+(?:,\d+)?$")
+_COMMA = re.compile(r"^(-?\d+),(\d+)$")  #: As ``12,5``.
+_THOUSANDS = re.compile(r"^-?\d{1,3}(?:\.\d{3})+(?:,\d+)?$")  #: As ``1.234,5``.
 
 
 def with_points(
     rows: list[dict[str, Any]], columns: Collection[str] | None = None
 ) -> list[dict[str, Any]]:
     """Rows in which columns of numbers have decimal points for commas; ``None`` means all columns."""
-    names = {name for row in rows for name in row if columns is None or name in columns}
-    for name in names:
-        cells = [row.get(name) for row in rows]
-        texts = [cell for cell in cells if isinstance(cell, str)]
-        # A point parts thousands only where a comma stands for the point.
-        with_commas = any(
-            "," in cell and cell.replace(".", "").replace(",", "").isdigit()
-            for cell in texts
-        )
+    names = {name for row in rows for name in row}
+    for name in names if columns is None else names.intersection(columns):
+        texts = [row[name] for row in rows if isinstance(row.get(name), str)]
+        has_commas = any(map(_is_number_with_comma, texts))
         for row in rows:
             cell = row.get(name)
-            if not isinstance(cell, str):
-                continue
-            if with_commas and _THOUSANDS.match(cell):
-                cell = cell.replace(".", "").replace(",", ".")
-            row[name] = _COMMA.sub(r"\1.\2", cell)
+            if isinstance(cell, str):
+                row[name] = _with_point(cell, points_part_thousands=has_commas)
     return rows
+
+
+def _is_number_with_comma(cell: str) -> bool:
+    return "," in cell and cell.replace(".", "").replace(",", "").isdigit()
+
+
+def _with_point(cell: str, *, points_part_thousands: bool) -> str:
+    """A number with a decimal point; any other text as it is."""
+    # In a column without commas, 1.234 is a little more than one.
+    if points_part_thousands and _THOUSANDS.match(cell):
+        return cell.replace(".", "").replace(",", ".")
+    return _COMMA.sub(r"\1.\2", cell)
 
 
 _PYTHONS = re.compile(r"[\[{]\s*(?:\{\s*)?['{]")
@@ -324,17 +399,18 @@ def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _literal(cell: str) -> Any:
     """Read a cell that was written as a Python literal; the text itself where it is none."""
-    if len(cell) > MIB:
+    if len(cell) > MIB:  # parsing takes many times its memory
         return cell
     for written in (cell, _ROWS.sub("}, {", cell)):
         with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             value = ast.literal_eval(written)
+            # JSON has no tuples and sets, and readers of records know none.
             return msgspec.json.decode(msgspec.json.encode(value))
     return cell
 
 
 def _decoded(values: Iterator[str], tally: SkippedRecords, first: int = 1) -> Rows:
-    """Objects from their JSON texts, at most ``_BATCH`` or about ``_SIZE`` signs at once.
+    """Objects from their JSON texts, at most ``_BATCH`` or about ``_SIZE`` characters at once.
 
     Numbers count from ``first``. A text that is no object gives an empty one, so that the numbers
     after it hold: a ``null`` in a list is the text "null" here and never None.
@@ -344,7 +420,7 @@ def _decoded(values: Iterator[str], tally: SkippedRecords, first: int = 1) -> Ro
         tally.records += len(rows)
         tally.size += size
         yield [*range(first, first + len(rows))], rows
-        first = first + len(rows)
+        first += len(rows)
 
 
 def _text_batches(values: Iterator[str]) -> Iterator[tuple[list[str], int]]:
@@ -369,7 +445,7 @@ def _decoded_batch(texts: Sequence[str]) -> list[dict[str, Any]]:
     try:
         return _ROW.decode_lines("\n".join(texts))
     except (msgspec.MsgspecError, RecursionError):
-        return [_value(_ROW.decode, text.encode()) or {} for text in texts]
+        return [_decode_cell(_ROW.decode, text.encode()) or {} for text in texts]
 
 
 def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
@@ -381,14 +457,19 @@ def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
 
 
 @contextmanager
-def _connected(limits: Limits, where: str) -> Iterator[Callable[[str, list[Any]], Any]]:
-    """A function that queries DuckDB within the limits."""
+def _connected(limits: Limits, where: str) -> Iterator[Ask]:
+    """Give a function that queries DuckDB within the limits.
+
+    Raises:
+        InputError: For whatever DuckDB can't read, while the connection is open.
+    """
     import duckdb
 
     connection = duckdb.connect(
         config={
             "memory_limit": f"{limits.memory_mib}MiB",
             "threads": 1,
+            # A file of a stranger must not make it load code, or write to the disk.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
@@ -402,11 +483,16 @@ def _connected(limits: Limits, where: str) -> Iterator[Callable[[str, list[Any]]
         fix = "write it again in smaller row groups, of 10,000 rows"
         raise InputError(what, where=where, fix=fix) from None
     except duckdb.Error as caught:
+        # Its first line says what is wrong; the others quote the file.
+        first_line = str(caught).strip().splitlines()[0]
+        cause = first_line[:_LONGEST_CAUSE].rstrip(" :.")
         fix = "check that it is whole"
-        cause = str(caught).strip().splitlines()[0][:200].rstrip(" :.")
         raise InputError(f"can't be read: {cause}", where=where, fix=fix) from None
     finally:
         connection.close()
+
+
+_LONGEST_CAUSE = 200  #: Characters of DuckDB's own words in an error of ours.
 
 
 # Signs of tables.
@@ -416,11 +502,11 @@ _SIGNS = (",", "\t", ";", "|")
 
 def looks_like_table(head: bytes) -> str | None:
     """The separator in a first line; None where the line isn't a row of names."""
-    first = (
-        head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
-    )
-    counts = {sign: first.count(sign) for sign in _SIGNS}
+    first_line = head.removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
+    names = first_line.decode("utf-8", "replace")
+    counts = {sign: names.count(sign) for sign in _SIGNS}
     sign = max(counts, key=counts.__getitem__)
-    if not counts[sign] or any(c in first for c in "{}<>\0"):
+    # Names of columns have none of these, while JSON, a web page and a binary file do.
+    if counts[sign] == 0 or any(c in names for c in "{}<>\0"):
         return None
     return sign

@@ -39,39 +39,41 @@ class SpokenTurn(NamedTuple):
 
 
 _OURS = frozenset({"user", "assistant", "system", "tool"})
-_ROLES = {each: each for each in _OURS} | {
-    theirs: ours
-    for ours, names in {
-        "user": "human",
-        "assistant": "gpt agent ai model bot chatbot function_call",
-        "system": "developer",
-        "tool": "function function_call_output tool_result",
-    }.items()
-    for theirs in names.split()
+_THEIRS = {
+    "user": "human",
+    "assistant": "gpt agent ai model bot chatbot function_call",
+    "system": "developer",
+    "tool": "function function_call_output tool_result",
 }
+"""Makers' names of each of our roles."""
+_ROLES = {each: each for each in _OURS}
+for _ours, _names in _THEIRS.items():
+    for _name in _names.split():
+        _ROLES[_name] = _ours
 _CONTENT = ("content", "parts", "contents", "text", "value", "output")
+"""Keys of what a message says; the first with a value counts."""
 _CALLING = {"tool_call", "tool_use", "function_call", "functionCall", "toolUse"}
+"""Kinds of a part, or its only key, that are a call of a tool."""
 _UNSAID = _CALLING | {"reasoning", "thinking", "redacted_thinking"}
+"""Kinds of parts without a text for the user."""
 _SAYING = {
-    *(
-        "text",
-        "input_text",
-        "output_text",
-        "refusal",
-        "tool_result",
-        "tool_call_response",
-    ),
-    *(
-        "image_url",
-        "input_image",
-        "image",
-        "document",
-        "file",
-        "input_file",
-        "input_audio",
-    ),
+    "text",
+    "input_text",
+    "output_text",
+    "refusal",
+    "tool_result",
+    "tool_call_response",
+    "image_url",
+    "input_image",
+    "image",
+    "document",
+    "file",
+    "input_file",
+    "input_audio",
 }
+"""Kinds of parts that hold a text, or stand for a picture, a file or a sound."""
 _PIECES = {"text", "functionCall", "functionResponse", "toolUse", "message_content"}
+"""Keys of a part that states no kind."""
 
 
 def role_of(name: str) -> str:
@@ -98,10 +100,14 @@ def text(value: Any) -> str | None:
 
 def _parts(value: Sequence[Any]) -> str:
     """The text of a message's parts. A list without any part is data, and stays JSON."""
-    texts = [said for part in value if (said := _part(part)) is not None]
+    texts: list[str] = []
+    for part in value:
+        part_text = _part(part)
+        if part_text is not None:
+            texts.append(part_text)
     if not texts and value and not any(map(is_part, value)):
         return dumped(value)
-    return texts[0] if len(texts) == 1 else "\n".join(texts)
+    return "\n".join(texts)
 
 
 def is_part(part: Any) -> bool:
@@ -110,10 +116,11 @@ def is_part(part: Any) -> bool:
         return isinstance(part, str)
     kind = part.get("type")
     if isinstance(kind, str):
-        known = kind in _UNSAID or kind in _SAYING
-        return known or any(
-            isinstance(part.get(key), str) for key in ("text", "content")
-        )
+        if kind in _UNSAID or kind in _SAYING:
+            return True
+        # an unknown kind, as new ones appear each year
+        return isinstance(part.get("text"), str) or isinstance(part.get("content"), str)
+    # Beside that key some makers write one more, as a signature.
     return len(part) <= 2 and not _PIECES.isdisjoint(part)
 
 
@@ -126,9 +133,9 @@ def _part(part: Any) -> str | None:
     part = as_mapping(part.get("message_content")) or part  # OpenInference's
     if name(part.get("type")) in _UNSAID:
         return None
-    for key in ("text", "content", "refusal", "response", "result"):
+    for key in _TEXT_OF_PART:
         inner = part.get(key)
-        if isinstance(inner, dict):
+        if isinstance(inner, dict):  # OpenAI's assistants: {"text": {"value": …}}
             inner = inner.get("value")
         # Anthropic's results
         if isinstance(inner, list) and inner and all(map(is_part, inner)):
@@ -138,13 +145,23 @@ def _part(part: Any) -> str | None:
     return None
 
 
+_TEXT_OF_PART = ("text", "content", "refusal", "response", "result")
+
+
 def tool_calls(value: Any) -> tuple[ToolCall, ...]:
     """Tool calls in OpenAI's shape, flat, or as parts of a message."""
     if isinstance(value, str):
         value = unpacked(value)
+    if isinstance(value, dict):
+        value = [value]
     if not isinstance(value, list | tuple):
-        value = [value] if isinstance(value, dict) else []
-    return tuple([call for item in value if (call := _call(item)) is not None])
+        return ()
+    calls: list[ToolCall] = []
+    for item in value:
+        call = _call(item)
+        if call is not None:
+            calls.append(call)
+    return tuple(calls)
 
 
 def _call(call: Any) -> ToolCall | None:
@@ -156,24 +173,28 @@ def _call(call: Any) -> ToolCall | None:
     for key in ("tool_call", "functionCall", "toolUse"):
         call = as_mapping(call.get(key)) or call
     function = call.get("function")
-    if isinstance(function, dict):
+    if isinstance(function, dict):  # OpenAI's
         call = function
     elif isinstance(function, str):
         call = {"name": function, "arguments": call.get("arguments")}
-    called = name(call.get("name", call.get("toolName")))
-    if called is None:
+    tool = name(call.get("name", call.get("toolName")))
+    if tool is None:
         return None
-    arguments = next(
-        (
-            call[key]
-            for key in ("arguments", "args", "input")
-            if call.get(key) is not None
-        ),
-        "",
-    )
-    return ToolCall(
-        called, arguments if isinstance(arguments, str) else dumped(arguments)
-    )
+    arguments = _first_value(call, ("arguments", "args", "input"))
+    if arguments is None:
+        arguments = ""
+    elif not isinstance(arguments, str):
+        arguments = dumped(arguments)
+    return ToolCall(tool, arguments)
+
+
+def _first_value(mapping: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """The value of the first of these keys that has one; None where none has."""
+    for key in keys:
+        value = mapping.get(key)
+        if value is not None:
+            return value
+    return None
 
 
 def system_text(value: Any) -> str | None:
@@ -181,8 +202,10 @@ def system_text(value: Any) -> str | None:
     if isinstance(value, str) and value[:1] != "[":
         return value
     parts = unpacked(value)
-    are_parts = isinstance(parts, list) and bool(parts) and all(map(is_part, parts))
-    return text(parts if are_parts else value)
+    if isinstance(parts, list) and parts and all(map(is_part, parts)):
+        return text(parts)
+    # A prompt that only looks like a list stays as it was written.
+    return text(value)
 
 
 # Turns.
@@ -197,76 +220,80 @@ def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
     for key in ("message", "data", "kwargs"):
         inner = message.get(key)
         if isinstance(inner, dict):
-            kind = message.get("id") if key == "kwargs" else message.get("type")
-            # LangChain's class
-            kind = kind[-1] if isinstance(kind, list) and kind else kind
-            kind = (
-                str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
-            )
-            return _bare({"role": kind, **inner} if kind in _ROLES else inner)
+            # LangChain names the role beside the message, other makers in it.
+            role = _role_by_class(message.get("id" if key == "kwargs" else "type"))
+            return _bare({"role": role, **inner} if role in _ROLES else inner)
     return message
+
+
+def _role_by_class(kind: Any) -> str:
+    """LangChain's class of a message as a role: ``AIMessageChunk`` is ``ai``."""
+    if isinstance(kind, list) and kind:  # the path of the class, which comes last
+        kind = kind[-1]
+    class_name = str(kind or "")
+    return class_name.removesuffix("Chunk").removesuffix("Message").casefold()
 
 
 def turn_of(message: Any) -> SpokenTurn:
     """Read a message in any maker's shape."""
     message = _bare(message if type(message) is dict else as_mapping(unpacked(message)))
-    role = next(
-        (message[key] for key in ("role", "speaker", "from", "type") if key in message),
-        "user",
-    )
-    role = role_of(str(role))
     kind = message.get("type")
     if kind == "function_call":
         return SpokenTurn("assistant", "", tool_calls(message))
     if kind == "reasoning":
         return SpokenTurn("assistant", "")
-    content = next(
-        (message[key] for key in _CONTENT if message.get(key) is not None), ""
-    )
-    calls = _calls_in(message, content)
-    return SpokenTurn(
-        "assistant" if role == "message" else role, text(content) or "", calls
-    )
+    role = _role_in(message)
+    if role == "message":  # an item of OpenAI's Responses, whose kind that is
+        role = "assistant"
+    content = _first_value(message, _CONTENT)
+    return SpokenTurn(role, text(content) or "", _calls_in(message, content))
+
+
+def _role_in(message: Mapping[str, Any]) -> str:
+    """Our name for the role of a message; a message that names none is a user's."""
+    for key in ("role", "speaker", "from", "type"):
+        if key in message:
+            return role_of(str(message[key]))
+    return "user"
 
 
 def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
     """The calls of tools in a message: in its own field, or among its parts."""
-    for held in (message, as_mapping(message.get("additional_kwargs"))):
-        called = held.get("tool_calls") or held.get("function_call")
-        if called and (calls := tool_calls(called)):
+    # LangChain keeps what is the maker's own apart.
+    for fields in (message, as_mapping(message.get("additional_kwargs"))):
+        calls = tool_calls(fields.get("tool_calls") or fields.get("function_call"))
+        if calls:
             return calls
     if not isinstance(content, list):
         return ()
-    parts = [part for part in content if isinstance(part, dict)]
-    return tool_calls(
-        [
-            p
-            for p in parts
-            if name(p.get("type")) in _CALLING or not _CALLING.isdisjoint(p)
-        ]
-    )
+    return tool_calls([part for part in content if _is_call(part)])
+
+
+def _is_call(part: Any) -> bool:
+    """Whether a part of a message is a call of a tool, by its kind or by a key."""
+    if not isinstance(part, dict):
+        return False
+    return name(part.get("type")) in _CALLING or not _CALLING.isdisjoint(part)
 
 
 class Talk(Sequence[Message]):
     """The first ``n`` messages of a conversation, each read only when it is needed."""
 
-    __slots__ = ("_items", "_made", "_n")
+    __slots__ = ("_items", "_n", "_turns")
 
     def __init__(
-        self, items: list[Any], n: int, made: dict[int, SpokenTurn] | None = None
+        self, items: list[Any], n: int, turns: dict[int, SpokenTurn] | None = None
     ) -> None:
         self._items = items
         self._n = n
-        self._made: dict[int, SpokenTurn] = {} if made is None else made
+        #: Messages that were read, by their place.
+        self._turns: dict[int, SpokenTurn] = {} if turns is None else turns
 
     def turn(self, place: int) -> SpokenTurn:
-        turn = self._made.get(place)
+        turn = self._turns.get(place)
         if turn is None:
-            held = self._items[place]
-            held = _plain_turn(held) or held if type(held) is msgspec.Raw else held
-            turn = self._made[place] = (
-                held if type(held) is SpokenTurn else turn_of(held)
-            )
+            turn = _turn_of_any(self._items[place])
+            self._turns[place] = turn
         return turn
 
     @property
@@ -276,24 +303,26 @@ class Talk(Sequence[Message]):
     @property
     def answers(self) -> list[int]:
         """Places of the assistant's turns."""
-        return [
-            place for place, turn in enumerate(self.turns) if turn.role == "assistant"
-        ]
+        turns = enumerate(self.turns)
+        return [place for place, turn in turns if turn.role == "assistant"]
 
     def first(self, n: int) -> Talk:
-        """The same conversation up to a turn."""
-        return Talk(self._items, n, self._made)
+        """The same conversation up to a turn. It shares the messages that were read."""
+        return Talk(self._items, n, self._turns)
 
     def system(self) -> str | None:
-        for n in range(self._n):
-            if (turn := self.turn(n)).role == "system":
+        """The system prompt; None where the conversation has none."""
+        for place in range(self._n):
+            turn = self.turn(place)
+            if turn.role == "system":
                 return turn.content
         return None
 
     def newest(self) -> str | None:
         """The last message of another role than the assistant's."""
-        for n in range(self._n - 1, -1, -1):
-            if (turn := self.turn(n)).role not in {"assistant", "system"}:
+        for place in reversed(range(self._n)):
+            turn = self.turn(place)
+            if turn.role not in {"assistant", "system"}:
                 return turn.content
         return None
 
@@ -308,6 +337,17 @@ class Talk(Sequence[Message]):
             raise IndexError(place)
         turn = self.turn(place % self._n)
         return Message(turn.role, turn.content)
+
+
+def _turn_of_any(message: Any) -> SpokenTurn:
+    """Read a message: decoded or not, or one that was read when the conversation was recognized."""
+    if type(message) is SpokenTurn:
+        return message
+    if type(message) is msgspec.Raw:
+        turn = _plain_turn(message)
+        if turn is not None:
+            return turn
+    return turn_of(message)
 
 
 def talk(value: Any) -> Talk | None:
@@ -333,6 +373,7 @@ class _PlainTurn(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 _PLAIN_TURN = msgspec.json.Decoder(_PlainTurn).decode
 _LONE_TURN = msgspec.json.Decoder(tuple[_PlainTurn]).decode
+"""Decodes a list of a single message."""
 _PLAIN_PARTS = ("text", "input_text", "output_text")
 _OPENINGS = LastOfLength()  # first messages, which many conversations share
 
@@ -346,31 +387,43 @@ def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
 
 
 def _spoken_turn(turn: _PlainTurn) -> SpokenTurn | None:
+    """A message whose content is a text or one part of text; None for any other."""
     content = turn.parts if turn.content is None else turn.content
-    if type(content) is list and len(content) == 1 and content[0].type in _PLAIN_PARTS:
-        content = content[0].content if content[0].text is None else content[0].text
+    if type(content) is list and len(content) == 1:
+        part = content[0]
+        if part.type in _PLAIN_PARTS:
+            content = part.content if part.text is None else part.text
     return SpokenTurn(role_of(turn.role), content) if type(content) is str else None
 
 
 def _in_list(value: list[Any], depth: int) -> list[Any] | None:
-    """The messages of a list. Only the first and the last one are checked."""
-    if value and type(value[0]) is msgspec.Raw:
-        last = _plain_turn(value[-1])
-        first = (
-            last
-            if len(value) == 1
-            else last and _OPENINGS.remember(bytes(value[0]), _plain_turn)
-        )
-        if first is not None:
-            value[0] = first
-            value[-1] = last
-            return value
+    """The messages of a list; None where it holds none. Only the first and last are checked.
+
+    These two are decoded in place, so that they aren't decoded again.
+    """
+    if not value:
+        return None
+    if type(value[0]) is msgspec.Raw and _decode_ends(value):
+        return value
+    if len(value) == 1 and not _is_message(value[0]):
+        return messages_in(value[0], depth + 1)
+    return value if _is_message(value[0]) and _is_message(value[-1]) else None
+
+
+def _decode_ends(value: list[Any]) -> bool:
+    """Decode the first and last item of a list; True where both are plain messages."""
+    last = _plain_turn(value[-1])
+    first = last
+    if last is not None and len(value) > 1:
+        first = _OPENINGS.remember(bytes(value[0]), _plain_turn)
+    if first is None or last is None:
         last = unpacked(value[-1])
         value[0] = unpacked(value[0])
         value[-1] = last
-    if len(value) == 1 and not _is_message(value[0]):
-        return messages_in(value[0], depth + 1)
-    return value if value and _is_message(value[0]) and _is_message(value[-1]) else None
+        return False
+    value[0] = first
+    value[-1] = last
+    return True
 
 
 def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
@@ -384,28 +437,37 @@ def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
         return None
     if _is_message(value, alone=True):
         return [value]
-    inside = (inner for key in _AROUND if (inner := _inside(value, key)))
-    lists = (messages_in(inner, depth + 1) for inner in inside)
-    messages = next((items for items in lists if items is not None), None)
-    if messages is not None:
-        return messages
+    for key in _AROUND:
+        inner = _inside(value, key)
+        messages = messages_in(inner, depth + 1) if inner else None
+        if messages is not None:
+            return messages
+    # a choice of OpenAI's older completions, which is a text without a role
     if isinstance(value.get("text"), str) and not _RAW_CHOICE.isdisjoint(value):
         return [{"role": "assistant", "content": value["text"]}]
     return None
 
 
 def _inside(value: Mapping[str, Any], key: str) -> Any:
+    """The list or object under a key; of several answers to one request, only the first."""
     inner = value.get(key)
     if isinstance(inner, list) and key in _ONE_OF_MANY:
         return inner[:1]
     return inner if isinstance(inner, list | dict) else None
 
 
+_DEEPEST = 6  #: Objects around a message, of which makers write four at most.
+
+
 _DEEPEST = 6
 _ONE_OF_MANY = ("choices", "candidates", "generations")
+"""Keys of several answers to one request."""
 _AROUND = (*_ONE_OF_MANY, "messages", "contents", "output", "message", "content")
+"""Keys under which messages stand in a maker's wrapping, in the order of trial."""
 _RAW_CHOICE = {"finish_reason", "logprobs", "generation_info", "index"}
+"""Keys of an answer that is a text and no message."""
 _KINDS = {"human", "ai", "function_call", "function_call_output", "constructor"}
+"""Kinds of a message without a role."""
 
 
 def _is_message(value: Any, *, alone: bool = False) -> bool:
@@ -416,9 +478,10 @@ def _is_message(value: Any, *, alone: bool = False) -> bool:
     if isinstance(role, str):
         return not alone or (role.casefold() in _ROLES and len(value) > 1)
     kind = value.get("type")
-    if isinstance(kind, str) and (
-        kind in _KINDS or (kind in {"message", "reasoning"} and not alone)
-    ):
+    if isinstance(kind, str) and kind in _KINDS:
+        return True
+    # Alone, an object of these kinds may be the wrapping around messages.
+    if kind in ("message", "reasoning") and not alone:
         return True
     inner = value.get("message")
     if isinstance(inner, dict):
@@ -432,53 +495,54 @@ _LIKELY = re.compile(
     r'"(?:choices|candidates|generations|messages?(?:\.role)?|role|from|usage\w*|span_id|op_name|object|lc'
     r'|stop_reason|finish_reason|output|type)"\s*:'
 )
+"""A key in a text of JSON that may be a wrapping: without one it is read as it is."""
 _MARKS = {
-    *(
-        "span_id",
-        "op_name",
-        "stop_reason",
-        "finish_reason",
-        "finishReason",
-        "lc",
-        "traceId",
-    ),
-    *(
-        "response_metadata",
-        "usage_metadata",
-        "usageMetadata",
-        "run_type",
-        "span_attributes",
-    ),
+    "span_id",
+    "op_name",
+    "stop_reason",
+    "finish_reason",
+    "finishReason",
+    "lc",
+    "traceId",
+    "response_metadata",
+    "usage_metadata",
+    "usageMetadata",
+    "run_type",
+    "span_attributes",
 }
+"""Keys that only makers' wrappings have."""
 
 
 def is_envelope(value: Any) -> bool:
     """Whether an object is a maker's wrapping around an answer, by its usual keys."""
     if isinstance(value, list):
+        # Three items are enough to tell, and a list may be long.
         return bool(value) and all(map(is_envelope, value[:3]))
     if not isinstance(value, dict):
         return False
-    if not _MARKS.isdisjoint(value) or (
-        http_code(value) and is_envelope(unpacked(value["body"]))
-    ):
+    if not _MARKS.isdisjoint(value):
+        return True
+    if http_code(value) and is_envelope(unpacked(value["body"])):
         return True
     kind = value.get("object")
-    usage = value.get("usage")
-    if isinstance(kind, str) and kind.startswith(
-        ("chat.", "response", "text_completion")
-    ):
+    if isinstance(kind, str) and kind.startswith(_OBJECTS):
         return True
+    usage = value.get("usage")
     if isinstance(usage, dict) and any("token" in str(key) for key in usage):
         return True
-    return any(
-        isinstance(held := value.get(key), list)
-        and bool(held)
-        and isinstance(held[0], dict | list)
-        for key in _ONE_OF_MANY
-    )
+    for key in _ONE_OF_MANY:
+        answers = value.get(key)
+        if (
+            isinstance(answers, list)
+            and answers
+            and isinstance(answers[0], dict | list)
+        ):
+            return True
+    return False
 
 
-_SAYS = {"role", "content"}
+_OBJECTS = ("chat.", "response", "text_completion")
+"""How the ``object`` of OpenAI's wrappings begins."""
 
 
 def http_code(value: Any) -> int:
@@ -498,71 +562,111 @@ def http_code(value: Any) -> int:
 
 
 def asked(value: Any) -> tuple[str | None, Talk | None]:
-    """The question of a call: a text, or the conversation.
+    """The question of a call: a text, or the conversation; neither for an empty wrapping.
 
     Raises:
         UnknownEnvelope: If it is wrapped in an object of an unknown form.
     """
-    opens = value[:1] if isinstance(value, str) else "["
-    if opens != "[" and (opens != "{" or not _LIKELY.search(value)):
+    if isinstance(value, str) and not _may_be_wrapped(value):
         return value, None
-    opened = unpacked(value, ITEMS_LATER)
-    while type(opened) is dict and (code := http_code(opened)):
-        inside = unpacked(opened["body"], ITEMS_LATER)
-        failed = isinstance(inside, dict) and isinstance(inside.get("error"), dict)
-        if opens == "{" and not (failed or is_envelope(inside)):
-            break  # the model's own JSON
-        if code >= 400:  # HTTP's, for a call that failed
-            return None, None
-        value = opened["body"]
-        opened = inside
+    value, opened = _without_http(value)
     items = _in_list(opened, 0) if type(opened) is list else messages_in(opened)
-    spoken = Talk(items, len(items)) if items else None
-    if spoken is None and isinstance(opened, list):
+    if items:
+        return None, Talk(items, len(items))
+    if isinstance(opened, list):
         opened = [*map(unpacked, opened)]
+        # A text stays as it was written, and other values have to be decoded to be written.
         value = value if isinstance(value, str) else opened
-    pieces = opened if spoken is None and isinstance(opened, list) else []
-    if pieces and all(isinstance(piece, dict) and is_part(piece) for piece in pieces):
-        spoken = Talk([{"role": "user", "content": opened}], 1)
-    if spoken is not None:
-        return None, spoken
-    if isinstance(opened, dict) and (
-        not opened
-        or any(opened.get(key) == [] for key in _AROUND)
-        or isinstance(opened.get("error"), dict)
-    ):
+        if opened and all(isinstance(each, dict) and is_part(each) for each in opened):
+            return None, Talk([{"role": "user", "content": opened}], 1)
+    if isinstance(opened, dict) and _is_empty_wrapping(opened):
         return None, None
     if is_envelope(opened):
         raise UnknownEnvelope
     return text(value), None
 
 
+def _may_be_wrapped(value: str) -> bool:
+    """Whether a text may be JSON with a conversation, without decoding it."""
+    if value.startswith("{"):
+        return _LIKELY.search(value) is not None
+    return value.startswith("[")
+
+
+def _without_http(value: Any) -> tuple[Any, Any]:
+    """The body of a server's answer, or the value itself, as it was written and decoded.
+
+    Both are None for a failed request.
+    """
+    # The model's own JSON may look like a server's answer, if it is an object written as text.
+    may_be_the_models = isinstance(value, str) and value.startswith("{")
+    decoded = unpacked(value, ITEMS_LATER)
+    while type(decoded) is dict:
+        code = http_code(decoded)
+        if not code:
+            break
+        body = unpacked(decoded["body"], ITEMS_LATER)
+        failed = isinstance(body, dict) and isinstance(body.get("error"), dict)
+        if may_be_the_models and not failed and not is_envelope(body):
+            break
+        if code >= 400:  # HTTP's, for a call that failed
+            return None, None
+        value = decoded["body"]
+        decoded = body
+    return value, decoded
+
+
+def _is_empty_wrapping(value: Mapping[str, Any]) -> bool:
+    """Whether an object is a wrapping with an error, or with nothing in it."""
+    if not value or isinstance(value.get("error"), dict):
+        return True
+    return any(value.get(key) == [] for key in _AROUND)
+
+
 def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     """The answer of a call, as text and tool calls; for a conversation, its end.
+
+    An answer without a text is None where it calls a tool, else empty.
 
     Raises:
         UnknownEnvelope: If it is wrapped in an object of an unknown form.
     """
-    # Two short cuts for what most logs hold: a plain message, and a list of a single one as text.
-    if type(value) is dict and value.keys() == _SAYS and value["role"] == "assistant":
-        content = value["content"]
-        if type(content) is str:
-            return content, ()
-    if type(value) is str and value[:1] == "[":
-        with suppress(msgspec.MsgspecError, ValueError):
-            lone = _spoken_turn(*_LONE_TURN(value))
-            if lone is not None:
-                return lone.content, ()
+    plain = _plain_answer(value)
+    if plain is not None:
+        return plain, ()
     content, spoken = asked(value)
     if spoken is None:
         return content, ()
-    if len(spoken) == 1:
-        turn = spoken.turn(0)
-        return turn.content or (None if turn.calls else ""), turn.calls
-    turns = _last_answer(spoken.turns)
-    calls = tuple(call for turn in turns for call in turn.calls)
+    # A single message is the answer, whoever is said to speak.
+    turns = spoken.turns if len(spoken) == 1 else _last_answer(spoken.turns)
+    calls: list[ToolCall] = []
+    for turn in turns:
+        calls += turn.calls
     content = "\n".join(turn.content for turn in turns if turn.content)
-    return content or (None if calls else ""), calls
+    if not content and calls:
+        return None, tuple(calls)
+    return content, tuple(calls)
+
+
+def _plain_answer(value: Any) -> str | None:
+    """The text of the two forms that most logs have, for speed; None for any other.
+
+    They are a message of the assistant, and a list with a single message, written as text.
+    """
+    if type(value) is dict and value.keys() == _ROLE_AND_CONTENT:
+        content = value["content"]
+        if value["role"] == "assistant" and type(content) is str:
+            return content
+    if type(value) is str and value[:1] == "[":
+        with suppress(msgspec.MsgspecError, ValueError):
+            (message,) = _LONE_TURN(value)
+            turn = _spoken_turn(message)
+            if turn is not None:
+                return turn.content
+    return None
+
+
+_ROLE_AND_CONTENT = {"role", "content"}
 
 
 def _last_answer(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
@@ -579,34 +683,49 @@ def _last_answer(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
 def passages(value: Any) -> tuple[str, ...] | None:
     """Contexts: texts, or objects with a text each; None without any."""
     value = unpacked(value)
-    if isinstance(value, str) and value[:2] in {"['", '["'}:  # as Python writes a list
-        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            value = ast.literal_eval(value) if len(value) <= _LONGEST_LITERAL else value
+    if isinstance(value, str):
+        value = _as_python_list(value)
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list | tuple):
         return None
-    return tuple([passage for item in value if (passage := _passage(item)) is not None])
+    texts: list[str] = []
+    for item in value:
+        passage = _passage(item)
+        if passage is not None:
+            texts.append(passage)
+    return tuple(texts)
 
 
-_LONGEST_LITERAL = 1 << 20  #: Characters.
+def _as_python_list(written: str) -> Any:
+    """The list in a text as Python writes it, which data frames export; else the text itself."""
+    if written[:2] not in {"['", '["'} or len(written) > _LONGEST_LITERAL:
+        return written
+    try:
+        return ast.literal_eval(written)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return written
+
+
+_LONGEST_LITERAL = 1 << 20  #: Characters; parsing takes many times its memory.
 
 
 def _passage(passage: Any) -> str | None:
     """The text of a passage; None where it has none."""
-    if isinstance(passage, dict):
-        if type(passage.get("text")) is str:
-            return passage["text"]  # type: ignore[no-any-return]  # just looked at
-        passage = as_mapping(passage.get("document")) or passage
-        keys = ("text", "content", "page_content", "document", "document.content")
-        return next(
-            (passage[key] for key in keys if isinstance(passage.get(key), str)), None
-        )
-    return passage if isinstance(passage, str) else None
+    if not isinstance(passage, dict):
+        return passage if isinstance(passage, str) else None
+    if type(passage.get("text")) is str:  # the usual form, which needs no search
+        return str(passage["text"])
+    passage = as_mapping(passage.get("document")) or passage
+    for key in ("text", "content", "page_content", "document", "document.content"):
+        if isinstance(passage.get(key), str):
+            return str(passage[key])
+    return None
 
 
 def reference(value: Any) -> str | None:
     """The right answer; the first one of a list of accepted answers."""
+    # A list may also be a conversation, whose last message is the right answer.
     if isinstance(value, list | tuple) and not messages_in(value):
         value = value[0] if value else None
     spoken = talk(value) if isinstance(value, dict | list) else None
@@ -622,30 +741,42 @@ def failure_text(value: Any) -> str | None:
     return None if words is None or words.strip().casefold() in _NOTHING else words
 
 
-_NOTHING = frozenset({*("", "false", "none", "null", "nan", "ok", "0", "-"), "n/a"})
+_NOTHING = frozenset({"", "false", "none", "null", "nan", "ok", "0", "-", "n/a"})
 """Words in the field for an error of calls without an error."""
 
 
 def nested(flat: Mapping[str, Any]) -> Any:
-    """Dotted keys as objects and lists: ``a.0.b`` means the b in the first item of a."""
+    """Dotted keys as objects and lists: ``a.0.b`` means the b in the first item of a.
+
+    A key that leads through another's value, as ``a.b`` beside ``a``, is left out.
+    """
     tree: dict[str, Any] = {}
     for key, value in flat.items():
-        at = tree
-        *steps, last = key.split(".", 20)
+        branch = tree
+        *steps, last = key.split(".", _MOST_STEPS)
         for step in steps:
-            inner = at.setdefault(step, {})
+            inner = branch.setdefault(step, {})
             if not isinstance(inner, dict):
                 break
-            at = inner
+            branch = inner
         else:
-            at.setdefault(last, value)
-    return _listed(tree)
+            branch.setdefault(last, value)
+    return _with_lists(tree)
 
 
-def _listed(tree: Any) -> Any:
+_MOST_STEPS = 20  #: Of a dotted key; a stranger's key may hold any number of dots.
+
+
+def _with_lists(tree: Any) -> Any:
+    """The same tree, with a list in place of each object whose keys are all numbers."""
     if not isinstance(tree, dict):
         return tree
-    inner = {key: _listed(value) for key, value in tree.items()}
-    if inner and all(key.isdigit() and key.isascii() and len(key) < 7 for key in inner):
+    inner = {key: _with_lists(value) for key, value in tree.items()}
+    if inner and all(map(_is_place, inner)):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner
+
+
+def _is_place(key: str) -> bool:
+    """Whether a key is a place in a list. A number of seven digits is rather an id."""
+    return key.isascii() and key.isdigit() and len(key) < 7

@@ -7,7 +7,7 @@ one id are joined, as a stream or an update writes two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, compress
 from typing import Any, NamedTuple
 
@@ -25,34 +25,38 @@ MOST_BYTES = 8 * MIB
 """Bytes of records that are looked at together, as they were read: so many close the window too."""
 
 TOGETHER = 256  #: Records that are looked into together.
-_LATE = (
-    8  #: One part in so many is the last of a window; its traces may go on behind it.
-)
-_WAITING = 2  #: One part in so many of a window may wait for the next window.
-_DEEPEST = 200
+_LATE = 8
+"""One part in so many is the last of a window; its traces may go on behind it."""
+_WAITING = 2
+"""One part in so many of a window may wait for the next window, so that each takes a step ahead."""
+_DEEPEST = 200  #: Records around a record; a file of a stranger may nest any number.
 _FROM_AROUND = (
-    *("conversation_id", "prompt_name", "prompt_version", "score", "label", "feedback"),
-    *("reference", "case", "group"),
+    "conversation_id",
+    "prompt_name",
+    "prompt_version",
+    "score",
+    "label",
+    "feedback",
+    "reference",
+    "case",
+    "group",
 )
+"""Fields that hold for all calls inside a record."""
 _OF_THE_ONLY_CALL = (
-    *(
-        "input",
-        "messages",
-        "system",
-        "output",
-        "tool_calls",
-        "contexts",
-        "model",
-        "provider",
-    ),
-    *(
-        "input_tokens",
-        "output_tokens",
-        "cached_tokens",
-        "usd",
-        "finish",
-        "time_to_first_token_s",
-    ),
+    "input",
+    "messages",
+    "system",
+    "output",
+    "tool_calls",
+    "contexts",
+    "model",
+    "provider",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "usd",
+    "finish",
+    "time_to_first_token_s",
 )
 """Fields that a model span repeats from the single call inside it."""
 PIECES = frozenset({"heard", "answered"})
@@ -132,20 +136,24 @@ class CallTree:
         folders: Mapping[str, str],
         most: int,
     ) -> None:
+        """``most`` is the number of calls that are handed on together."""
         self._kind = kind
         self._together = min(TOGETHER, most)
         self._tally = tally
         self._folders = folders
-        self._parts: list[_Part] = []
-        self._read = 0  # bytes of the file so far
-        self._waiting = 0
+        self._parts: list[
+            _Part
+        ] = []  #: Records that wait for the rest of their window.
+        self._read_bytes = 0  #: Of the file so far.
+        self._waiting = 0  #: Records in the parts.
         self._waiting_bytes = 0
 
     def add(
         self, places: Sequence[Place], records: Sequence[Any]
     ) -> Iterator[TreeRows]:
-        size = self._tally.size - self._read
-        self._read = self._tally.size
+        """Add the next records of the file, and give the calls of a window that is full."""
+        size = self._tally.size - self._read_bytes
+        self._read_bytes = self._tally.size
         self._parts += self._cut(places, records, size)
         self._waiting += len(records)
         self._waiting_bytes += size
@@ -159,90 +167,108 @@ class CallTree:
     def _cut(
         self, places: Sequence[Place], records: Sequence[Any], size: int
     ) -> Iterator[_Part]:
-        each = size / max(1, len(records))
+        """Cut records into parts, which share their ``size`` in bytes by their number."""
+        bytes_per_record = size / max(1, len(records))  # of no records there is no part
         for begin in range(0, len(records), self._together):
             some = slice(begin, begin + self._together)
             chunk = RecordChunk([*records[some]], self._folders)
-            yield _Part([*places[some]], chunk, round(each * len(chunk)))
+            yield _Part([*places[some]], chunk, round(bytes_per_record * len(chunk)))
 
     def _rows(self, *, whole: bool) -> Iterator[TreeRows]:
         """The calls so far. Unless ``whole``, calls whose trace may continue are left for later."""
         window = _Window(self._parts)
         self._parts = []
-        traces = None if whole else window.first(self._kind.trace)
-        if traces is not None:
-            last = traces[-max(1, len(traces) // _LATE) :]
-            late = {trace for trace in map(name, last) if trace is not None}
-            waits = [name(trace) in late for trace in traces]
-            waiting = window.choose(waits)
-            size = sum(part.size for part in waiting)
-            fits = sum(waits) <= len(waits) // _WAITING
-            if waiting and fits and size <= MOST_BYTES // _WAITING:
-                self._parts = waiting
-                window = _Window(window.choose([not wait for wait in waits]))
+        if not whole:
+            window = self._without_late(window)
         self._waiting = sum(len(part.places) for part in self._parts)
         self._waiting_bytes = sum(part.size for part in self._parts)
-        ids = [*map(name, window.first(self._kind.id) or [None] * len(window))]
+        ids = [name(id_) for id_ in window.first(self._kind.id) or [None] * len(window)]
         if len(set(ids)) < len(ids):
             window, ids = self._merged(window, ids)
         yield from self._folded(window, ids)
+
+    def _without_late(self, window: _Window) -> _Window:
+        """A window without the traces that may continue behind it, which wait for the next one.
+
+        If too much would have to wait, nothing does: each window must make the file shorter.
+        """
+        traces = window.first(self._kind.trace)
+        if traces is None:
+            return window
+        last = traces[-max(1, len(traces) // _LATE) :]
+        late = {name(trace) for trace in last} - {None}
+        waits = [name(trace) in late for trace in traces]
+        waiting = window.choose(waits)
+        size = sum(part.size for part in waiting)
+        fits = waits.count(True) <= len(waits) // _WAITING
+        if not waiting or not fits or size > MOST_BYTES // _WAITING:
+            return window
+        self._parts = waiting
+        return _Window(window.choose([not wait for wait in waits]))
 
     def _merged(
         self, window: _Window, ids: list[str | None]
     ) -> tuple[_Window, list[str | None]]:
         """Join records with one id; where two values differ, the later one counts."""
-        first: dict[str, int] = {}
-        merged: list[Any] = []
-        where: list[Place] = []
-        named: list[str | None] = []
+        row_of_id: dict[str, int] = {}
+        records: list[Any] = []
+        places: list[Place] = []
+        ids_left: list[str | None] = []
         for place, record, id_ in zip(window.places, window.records, ids, strict=True):
-            if id_ is None or id_ not in first or not isinstance(record, dict):
-                if id_ is not None:
-                    first[id_] = len(merged)
-                merged.append(record)
-                where.append(place)
-                named.append(id_)
+            row = None if id_ is None else row_of_id.get(id_)
+            if row is not None and isinstance(record, dict):
+                records[row] = _merge(records[row], record)
+                # A turn of a call is a record by itself in some logs, and no repetition.
+                if PIECES.isdisjoint(record.get("attributes") or ()):
+                    self._tally.skip(skipped.TWICE, place)
                 continue
-            old = first[id_]
-            merged[old] = _merge(merged[old], record)
-            if PIECES.isdisjoint(record.get("attributes") or ()):
-                self._tally.skip(skipped.TWICE, place)
-        if len(merged) == len(ids):
+            if id_ is not None:
+                row_of_id[id_] = len(records)
+            records.append(record)
+            places.append(place)
+            ids_left.append(id_)
+        if len(records) == len(ids):
             return window, ids
-        return _Window([*self._cut(where, merged, 0)]), named
+        # The bytes were counted when the records were added.
+        return _Window([*self._cut(places, records, 0)]), ids_left
 
     def _folded(self, window: _Window, ids: list[str | None]) -> Iterator[TreeRows]:
         """Fold a window of spans into one row for each innermost call of a model."""
         calls = hold(self._kind.only, window)
-        parents = window.first(self._kind.parent) or [None] * len(window)
-        index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
-        above = [
-            None if parent is None else index.get(name(parent) or "")
-            for parent in parents
-        ]
-        numbers = [n for n in range(len(above)) if calls[n]]
-        around = [[] if above[n] is None else _ancestors(n, above) for n in numbers]
-        outer = self._twins(window, numbers)
-        for n, ancestors in zip(numbers, around, strict=True):
-            if n in outer and outer[n] not in ancestors:
-                ancestors += [outer[n], *_ancestors(outer[n], above)]
+        numbers = [n for n, is_call in enumerate(calls) if is_call]
+        around = self._around_calls(window, ids, numbers)
         inside = _calls_inside(window, calls, around)
         keeps = [False] * len(window)
-        kept: list[int] = []
-        kept_around: list[list[int]] = []
+        innermost: list[int] = []
+        around_innermost: list[list[int]] = []
         for n, ancestors in zip(numbers, around, strict=True):
             if not inside.get(n):
                 keeps[n] = True
-                kept.append(n)
-                kept_around.append(ancestors)
+                innermost.append(n)
+                around_innermost.append(ancestors)
         self._count_skipped(window, calls, keeps)
-        said = self._said_around(window, kept, kept_around, inside)
+        fields = self._fields_around(window, innermost, around_innermost, inside)
         end = 0
         for part in window.choose(keeps):
             begin = end
             end += len(part.places)
-            some = {field: values[begin:end] for field, values in said.items()}
+            some = {field: values[begin:end] for field, values in fields.items()}
             yield TreeRows(part.places, part.chunk, some)
+
+    def _around_calls(
+        self, window: _Window, ids: Sequence[str | None], numbers: Sequence[int]
+    ) -> list[list[int]]:
+        """For each call, the places of the records around it, from the inside out."""
+        place_of_id = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
+        parents = window.first(self._kind.parent) or [None] * len(window)
+        above = [place_of_id.get(name(parent) or "") for parent in parents]
+        around = [_ancestors(n, above) for n in numbers]
+        outer = self._twins(window, numbers)
+        for n, ancestors in zip(numbers, around, strict=True):
+            twin = outer.get(n)
+            if twin is not None and twin not in ancestors:
+                ancestors += [twin, *_ancestors(twin, above)]
+        return around
 
     def _count_skipped(
         self, window: _Window, calls: Sequence[bool], keeps: Sequence[bool]
@@ -258,106 +284,108 @@ class CallTree:
             if not is_call:
                 self._tally.skip(skipped.NO_CALL, place)
 
-    def _twins(self, chunk: RecordChunk, numbers: list[int]) -> dict[int, int]:
+    def _twins(self, chunk: RecordChunk, numbers: Sequence[int]) -> dict[int, int]:
         """Pairs of records that two tracers wrote of one call without a link: inner to outer place.
 
         They have different names, one lies within the other in time, and both read and wrote as
         many tokens, or both failed.
         """
         names = chunk.values(("name",))
-        span = self._kind.picks.get("latency_s")
-        if names is None or span is None or span.clocks is None:
+        took = self._kind.picks.get("latency_s")
+        if names is None or took is None or took.clocks is None:
             return {}
         if len({name(names[n]) for n in numbers}) < 2:
-            return {}
-        columns = [
-            self._column(field, chunk) for field in ("input_tokens", "output_tokens")
-        ]
-        columns.append([e is not None for e in self._column("error", chunk)])
-        begins, ends = (
-            chunk.first(paths) or [None] * len(chunk) for paths in span.clocks
-        )
+            return {}  # one tracer calls all its calls the same
+        start_paths, end_paths = took.clocks
+        starts = chunk.first(start_paths) or [None] * len(chunk)
+        ends = chunk.first(end_paths) or [None] * len(chunk)
         models = self._column("model", chunk)
-        alike: dict[tuple[Any, ...], list[int]] = {}
-        for n in numbers:
-            key = tuple(
-                name(column[n]) if column is not columns[2] else column[n]
-                for column in columns
-            )
-            if key[0] is not None or key[2]:
-                alike.setdefault(key, []).append(n)
         outer: dict[int, int] = {}
-        for places in alike.values():
-            if len({name(names[n]) for n in places}) < 2:
+        for rows in self._with_same_amounts(chunk, numbers):
+            if len({name(names[n]) for n in rows}) < 2:
                 continue
-            times = [(when(begins[n]), when(ends[n]), n) for n in places]
-            spans = sorted(
-                (b, -e, n) for b, e, n in times if b is not None and e is not None
-            )
-            _pair(
-                spans,
-                outer,
-                lambda a, b: names[a] != names[b] and _alias(models[a], models[b]),
-            )
+            spans: list[_Span] = []
+            for n in rows:
+                start_s = when(starts[n])
+                end_s = when(ends[n])
+                if start_s is not None and end_s is not None:
+                    spans.append(_Span(start_s, end_s, n, names[n], models[n]))
+            outer |= _pair(spans)
         return outer
 
+    def _with_same_amounts(
+        self, chunk: RecordChunk, numbers: Sequence[int]
+    ) -> list[list[int]]:
+        """Calls that read and wrote as many tokens, or failed, together; others can't be one call."""
+        read = self._column("input_tokens", chunk)
+        written = self._column("output_tokens", chunk)
+        errors = self._column("error", chunk)
+        groups: dict[tuple[str | None, str | None, bool], list[int]] = {}
+        for n in numbers:
+            failed = errors[n] is not None
+            amounts = (name(read[n]), name(written[n]), failed)
+            if failed or name(read[n]) is not None:
+                groups.setdefault(amounts, []).append(n)
+        return [*groups.values()]
+
     def _column(self, field: str, chunk: RecordChunk) -> list[Any]:
+        """The values of a field of ours, one for each record."""
         pick = self._kind.picks.get(field)
         values = pick.read_values(chunk) if pick is not None else None
         return values or [None] * len(chunk)
 
-    def _said_around(
+    def _fields_around(
         self,
         chunk: RecordChunk,
-        kept: list[int],
-        around: list[list[int]],
+        kept: Sequence[int],
+        around: Sequence[Sequence[int]],
         inside: Mapping[int, int],
     ) -> dict[str, list[Any]]:
-        """The fields that each call takes from the spans around it."""
-        said: dict[str, list[Any]] = {}
+        """The fields that each kept call takes from the spans around it."""
+        fields: dict[str, list[Any]] = {}
         if any(around):
+            around_only_call = [_with_single_call(rows, inside) for rows in around]
             for field in _FROM_AROUND:
-                self._add(said, field, chunk, around)
-            lone = [[n for n in above if inside.get(n) == 1] for above in around]
+                fields[field] = self._nearest(field, chunk, around)
             for field in _OF_THE_ONLY_CALL:
-                if any(lone):
-                    self._add(said, field, chunk, lone)
+                fields[field] = self._nearest(field, chunk, around_only_call)
             for field in ("error", "status"):
-                self._add(said, f"{field}{AROUND}", chunk, around)
+                fields[f"{field}{AROUND}"] = self._nearest(field, chunk, around)
         traces = chunk.first(self._kind.trace)
         if traces is not None:
-            conversations = said.get("conversation_id", [None] * len(kept))
-            said["conversation_id"] = [
-                traces[n] if value is None else value
-                for n, value in zip(kept, conversations, strict=True)
+            # Calls without a session belong together by their trace.
+            sessions = fields.get("conversation_id") or [None] * len(kept)
+            pairs = zip(kept, sessions, strict=True)
+            fields["conversation_id"] = [
+                traces[n] if s is None else s for n, s in pairs
             ]
-        return said
+        return {field: values for field, values in fields.items() if has_value(values)}
 
-    def _add(
-        self,
-        said: dict[str, list[Any]],
-        field: str,
-        chunk: RecordChunk,
-        around: list[list[int]],
-    ) -> None:
-        """Add a field's values from the nearest span around each call, where any has one."""
-        pick = self._kind.picks.get(field.removesuffix(AROUND))
-        values = pick.read_values(chunk) if pick is not None else None
-        if values is None or not has_value(values):
-            return
-        column = [_first_said(values, above) for above in around]
-        if has_value(column):
-            said[field] = column
+    def _nearest(
+        self, field: str, chunk: RecordChunk, around: Sequence[Sequence[int]]
+    ) -> list[Any]:
+        """For each call, the value of a field in the nearest record around that has one."""
+        if not any(around):
+            return []
+        values = self._column(field, chunk)
+        if not has_value(values):
+            return []
+        return [_first_value(values, rows) for rows in around]
 
 
 AROUND = " around"
 """The suffix of a field's name that counts only for a call without an answer."""
 
 
+def _with_single_call(rows: Sequence[int], inside: Mapping[int, int]) -> list[int]:
+    """Those of some records around a call that have no other call inside."""
+    return [row for row in rows if inside.get(row) == 1]
+
+
 def _calls_inside(
     window: _Window, calls: Sequence[bool], around: Sequence[Sequence[int]]
 ) -> dict[int, int]:
-    """The number of calls inside each record that contains any."""
+    """The number of calls inside each call that is around any."""
     inside: dict[int, int] = {}
     if not any(around):
         return inside
@@ -367,31 +395,45 @@ def _calls_inside(
             if _is_tool(records[n]):
                 # the span around a tool belongs to another call than those inside the tool
                 break
-            inside[n] = inside.get(n, 0) + calls[n]
+            if calls[n]:
+                inside[n] = inside.get(n, 0) + 1
     return inside
 
 
-_LOOKED_BACK = 8  #: Records that began before one, and may be around it.
+_LOOKED_BACK = 8
+"""Records that began before one, and may be around it: two tracers write one call close together."""
 
 
-def _pair(
-    spans: Sequence[tuple[float, float, int]],
-    outer: dict[int, int],
-    may_be: Callable[[int, int], bool],
-) -> None:
-    """Find for each span, in the order of their beginnings, the last one that contains it."""
+class _Span(NamedTuple):
+    """A record with its times, in seconds since 1970."""
+
+    start_s: float
+    end_s: float
+    row: int
+    name: Any
+    model: Any
+
+
+def _pair(spans: Sequence[_Span]) -> dict[int, int]:
+    """Find for each span the last one before it that contains it: inner to outer row.
+
+    A span is in one pair, as a third tracer of one call is unlikely.
+    """
+    # Of two that begin together, the longer one is the outer.
+    spans = sorted(spans, key=lambda span: (span.start_s, -span.end_s, span.row))
+    outer: dict[int, int] = {}
     taken: set[int] = set()
-    for place, (_, ended, n) in enumerate(spans):
-        for _, later, around in reversed(spans[max(0, place - _LOOKED_BACK) : place]):
-            if (
-                later <= ended
-                and around not in taken
-                and around not in outer
-                and may_be(around, n)
-            ):
-                outer[n] = around
-                taken.add(around)
+    for place, span in enumerate(spans):
+        before = spans[max(0, place - _LOOKED_BACK) : place]
+        for other in reversed(before):
+            contains = other.end_s >= span.end_s
+            is_free = other.row not in taken and other.row not in outer
+            may_be_one = other.name != span.name and _alias(other.model, span.model)
+            if contains and is_free and may_be_one:
+                outer[span.row] = other.row
+                taken.add(other.row)
                 break
+    return outer
 
 
 def _alias(first: Any, second: Any) -> bool:
@@ -419,7 +461,7 @@ def _is_tool(record: Any) -> bool:
     return any(isinstance(kind, str) and kind.casefold() in _TOOLS for kind in kinds)
 
 
-def _first_said(values: Sequence[Any], rows: Sequence[int]) -> Any:
+def _first_value(values: Sequence[Any], rows: Sequence[int]) -> Any:
     """The first value among some rows; None where none has one."""
     for row in rows:
         if _is_said(values[row]):
@@ -428,23 +470,25 @@ def _first_said(values: Sequence[Any], rows: Sequence[int]) -> Any:
 
 
 def _is_said(value: Any) -> bool:
+    """Whether a value says something; an empty text or list doesn't, 0 and False do."""
     return value is not None and value not in ("", [])
 
 
 def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:
     """The places of the records around a record, from the inside out."""
     ancestors: list[int] = []
-    at = above[n]
-    while (
-        at is not None and at != n and at not in ancestors and len(ancestors) < _DEEPEST
-    ):
-        ancestors.append(at)
-        at = above[at]
+    outer = above[n]
+    # In a broken file, records may be around each other in a circle.
+    while outer is not None and outer != n and outer not in ancestors:
+        if len(ancestors) == _DEEPEST:
+            break
+        ancestors.append(outer)
+        outer = above[outer]
     return ancestors
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two records with one id; objects in them are joined, too."""
+    """Join two records with one id; objects in them are joined, too, and so are lists of turns."""
     merged = {**old}
     for key, value in new.items():
         there = merged.get(key)
@@ -453,5 +497,6 @@ def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(there, dict) and isinstance(value, dict):
             merged[key] = _merge(there, value)
         elif _is_said(value) and value != {}:
+            # An update mostly writes the fields that it doesn't know as empty.
             merged[key] = value
     return merged

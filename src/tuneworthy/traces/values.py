@@ -23,13 +23,15 @@ Bytes = bytes | memoryview | msgspec.Raw
 Raws = dict[str, msgspec.Raw]
 
 _MOST_INSIDE = 500_000
+"""The most lists and objects in a record. An empty one takes thirty times its bytes in memory."""
 _MOST_RECORDS = 5_000_000
-"""The most lists and objects in a record, or in a list of undecoded records. An empty one takes
-thirty times its bytes in memory."""
+"""The most in a list of undecoded records: more, as what stays undecoded takes no memory."""
 _NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|-?\bInfinity\b|\bNaN\b', re.DOTALL)
+"""NaN or Infinity outside a text; a whole text is group 1, so that it can be put back."""
 _HALF = re.compile(
     rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\[^u]|(\\u[dD][89a-fA-F]\w\w)", re.DOTALL
 )
+"""Half of a character as group 1; whole pairs and other escapes match without that group."""
 
 
 class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes, not an error of ours
@@ -41,14 +43,14 @@ class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes,
 
 
 def decode(data: Bytes, kind: type[T]) -> T:
-    """Decode JSON into a type of msgspec; broken JSON raises an error with its reason.
+    """Decode JSON into a type of msgspec; broken JSON raises ``BrokenJson`` with its reason.
 
     NaN and infinite numbers aren't JSON, and become missing. Half a character, at the end of a text
     cut by UTF-16 units, becomes the mark for an unreadable one.
     """
-    if kind not in (Raws, msgspec.Raw) and has_too_much(
-        data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
-    ):
+    stays_undecoded = kind in (Raws, msgspec.Raw)
+    most = _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
+    if not stays_undecoded and has_too_much(data, most):
         raise BrokenJson(skipped.TOO_MANY)
     try:
         return msgspec.json.decode(data, type=kind)
@@ -56,6 +58,7 @@ def decode(data: Bytes, kind: type[T]) -> T:
         raise BrokenJson(skipped.TOO_DEEP) from None
     except (msgspec.MsgspecError, ValueError) as caught:
         first = caught
+    # Nearly all data is sound, so it is only mended where decoding failed.
     raw = bytes(data)
     mended = _mended(raw)
     if mended == raw:
@@ -65,6 +68,7 @@ def decode(data: Bytes, kind: type[T]) -> T:
 
 def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
     """Whether JSON has more lists and objects than memory should hold."""
+    # Short data can't be harmful, and counting takes time.
     if memoryview(data).nbytes <= MIB:
         return False
     raw = bytes(data)
@@ -72,7 +76,7 @@ def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
 
 
 def _mended(raw: bytes) -> bytes:
-    """Repair the bytes where that is possible; returns equal bytes where it isn't."""
+    """Replace what isn't JSON and still has a meaning; other bytes come back as they are."""
     mended = raw
     if b"NaN" in raw or b"Infinity" in raw:
         mended = _NO_NUMBER.sub(lambda match: match[1] or b"null", mended)
@@ -102,37 +106,46 @@ _OPENING = ("[", "{")
 
 
 def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
-    """Decode a list or object that is written as text, or still undecoded; others stay as they are."""
-    written = type(value) is str and value[:1] in _OPENING
-    if written or isinstance(value, msgspec.Raw):
-        try:
-            return decode(value)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return value if written else None
-    return value
+    """Decode a list or object that is written as text, or still undecoded; others stay as they are.
+
+    A text that isn't JSON stays a text. Undecoded bytes that aren't JSON are None.
+    """
+    is_text = type(value) is str and value[:1] in _OPENING
+    if not is_text and not isinstance(value, msgspec.Raw):
+        return value
+    try:
+        return decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return value if is_text else None
 
 
 class LastOfLength:
-    """A memory of results: it keeps the result of the last text or bytes of each length."""
+    """A memory of results: it keeps the result of the last text or bytes of each length.
 
-    # thirty megabytes at most
-    _MOST = 300
-    _LONGEST = 100_000
+    Logs repeat long texts, such as a system prompt. Comparing with one text of the same length is
+    faster than hashing, and holds thirty megabytes at most.
+    """
+
+    _MOST = 300  #: Lengths.
+    _LONGEST = 100_000  #: Characters or bytes of a text that is kept.
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, Any]] = {}
+        self._last: dict[int, tuple[Any, Any]] = {}  #: Text and result, by length.
 
     def remember(self, written: Any, make: Callable[[Any], Any]) -> Any:
         """Return ``make(written)``, without a second call for the last text of its length."""
         length = len(written)
-        pair = self._known.get(length)
-        if pair is None or pair[0] != written:
-            pair = written, make(written)
-            if length <= self._LONGEST:
-                if len(self._known) >= self._MOST:
-                    self._known.clear()
-                self._known[length] = pair
-        return pair[1]
+        last = self._last.get(length)
+        if last is not None:
+            text, result = last
+            if text == written:
+                return result
+        result = make(written)
+        if length <= self._LONGEST:
+            if len(self._last) >= self._MOST:
+                self._last.clear()
+            self._last[length] = (written, result)
+        return result
 
 
 def dumped(value: Any) -> str:
@@ -159,13 +172,14 @@ def number(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if type(value) is float or isinstance(value, int | float | Decimal):
-        try:
-            as_float = float(value)
-        except (OverflowError, ValueError):
-            return None
-        return as_float if math.isfinite(as_float) else None
-    return None
+    # The first check is the fast one, for most numbers of a log.
+    if type(value) is not float and not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        as_float = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return as_float if math.isfinite(as_float) else None
 
 
 def whole(value: Any) -> int | None:
@@ -210,11 +224,9 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 
 def mappings_in(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; [] for any other value."""
-    return (
-        [item for item in value if isinstance(item, dict)]
-        if isinstance(value, list)
-        else []
-    )
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
 FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than seconds.
@@ -222,6 +234,8 @@ _ISO = re.compile(r"\d{4}[-/]\d\d[-/]\d\d")
 _DOTTED = re.compile(r"^(\d\d)\.(\d\d)\.(\d{4})\b")  #: The day, the month and the year.
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 _DIGITS = 19  #: Of nanoseconds since 1970.
+_PER_S = 1e9  #: Nanoseconds.
+_LONGEST_TIME = 64  #: Characters; a longer text is no time.
 
 
 def when(value: Any) -> float | None:
@@ -233,71 +247,113 @@ def when(value: Any) -> float | None:
     if moment is None:
         clock = number(value)
         if clock is not None:
-            while clock > FAR_S:
-                clock /= 1000
-            return clock if clock >= 0 else None
+            return _in_seconds(clock)
         moment = _moment(value)
     if moment is None:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return moment.timestamp()
     except (OverflowError, ValueError, OSError):
         return None
+
+
+def _in_seconds(clock: float) -> float | None:
+    """Seconds since 1970, of a clock in seconds or a thousandth part of them; None before 1970."""
+    while clock > FAR_S:
+        clock /= 1000
+    return clock if clock >= 0 else None
 
 
 def nanoseconds(values: Sequence[Any]) -> list[int] | None:
     """Nanoseconds since 1970 where all are written as text; else None."""
     if {*map(len, values)} != {_DIGITS}:
         return None
-    whole = "".join(values)
-    return [*map(int, values)] if whole.isascii() and whole.isdigit() else None
+    # One look at all digits together is faster than a look at each value.
+    digits = "".join(values)
+    if not digits.isascii() or not digits.isdigit():
+        return None
+    return [int(value) for value in values]
 
 
 def _moment(value: Any) -> datetime | None:
     """A time from a text, as ISO 8601 or with dots or slashes; None for another text."""
-    if not isinstance(value, str) or len(value) > 64:
+    if not isinstance(value, str) or len(value) > _LONGEST_TIME:
         return None
     value = _DOTTED.sub(r"\3-\2-\1", value, count=1)
     if not _ISO.match(value):
         return None
     value = value.replace("/", "-")
-    try:
+    # msgspec is fastest, and Python reads more forms, if with no more than six decimals.
+    with suppress(msgspec.ValidationError):
         return msgspec.convert(value, datetime)
-    except msgspec.ValidationError:
-        pass
-    for written in (value, _LONG_FRACTION.sub(r"\1", value.removesuffix(" UTC"))):
-        try:
-            return datetime.fromisoformat(written)
-        except ValueError:
-            continue
+    with suppress(ValueError):
+        return datetime.fromisoformat(value)
+    with suppress(ValueError):
+        shortened = _LONG_FRACTION.sub(r"\1", value.removesuffix(" UTC"))
+        return datetime.fromisoformat(shortened)
     return None
 
 
 def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None]:
-    """Seconds from each start to its end; exact for nanoseconds, for which a float is too coarse."""
+    """Seconds from each start to its end; exact for nanoseconds, for which a float is too coarse.
+
+    A pair that can't be read, or ends before it starts, gives None.
+    """
+    # Most logs write all times in one form, and then they are read together.
     kinds = {*map(type, start), *map(type, end)}
-    if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
-        return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]
-    if kinds == {str}:
-        began = nanoseconds(start)
-        ended = nanoseconds(end)
-        if began and ended:
-            return [
-                (b - a) / 1e9 if b >= a else None
-                for a, b in zip(began, ended, strict=True)
-            ]
-        with suppress(msgspec.ValidationError, TypeError, ValueError, OverflowError):
-            moments = (
-                msgspec.convert([*times], list[datetime]) for times in (end, start)
-            )
-            spent = ((b - a).total_seconds() for b, a in zip(*moments, strict=True))
-            return [each if each >= 0 else None for each in spent]
-    return [*map(_seconds_between, start, end)]
+    spent: list[float | None] | None = None
+    if kinds == {float}:
+        spent = _spent_in_seconds(start, end)
+    elif kinds == {str}:
+        spent = _spent_in_nanoseconds(start, end)
+        if spent is None:
+            spent = _spent_in_iso(start, end)
+    return [*map(_seconds_between, start, end)] if spent is None else spent
+
+
+def _spent_in_seconds(
+    start: Sequence[float], end: Sequence[float]
+) -> list[float | None] | None:
+    """The durations where all clocks count seconds; None where one may count smaller units."""
+    if min(*start, *end) < 0 or max(*start, *end) > FAR_S:
+        return None
+    pairs = zip(start, end, strict=True)
+    return [last - first if last >= first else None for first, last in pairs]
+
+
+def _spent_in_nanoseconds(
+    start: Sequence[str], end: Sequence[str]
+) -> list[float | None] | None:
+    """The durations where all times are nanoseconds written as text; else None."""
+    started = nanoseconds(start)
+    ended = nanoseconds(end)
+    if not started or not ended:
+        return None
+    pairs = zip(started, ended, strict=True)
+    return [(last - first) / _PER_S if last >= first else None for first, last in pairs]
+
+
+def _spent_in_iso(
+    start: Sequence[str], end: Sequence[str]
+) -> list[float | None] | None:
+    """The durations where msgspec reads all times; else None."""
+    try:
+        started = msgspec.convert([*start], list[datetime])
+        ended = msgspec.convert([*end], list[datetime])
+        pairs = zip(started, ended, strict=True)
+        spent = [(last - first).total_seconds() for first, last in pairs]
+    # such as one time with a zone and the other without
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError):
+        return None
+    return [seconds if seconds >= 0 else None for seconds in spent]
 
 
 def _seconds_between(start: Any, end: Any) -> float | None:
     """The seconds from start to end, in whatever form both are; None if they go backwards."""
-    readers: Any = ((_nanoseconds, 1e9), (_moment, timedelta(seconds=1)), (when, 1))
+    # From the exact form to the rough one: each reads more than the one before it.
+    readers: Any = ((_nanoseconds, _PER_S), (_moment, timedelta(seconds=1)), (when, 1))
     for read, second in readers:
         first = read(start)
         last = read(end)
@@ -308,13 +364,10 @@ def _seconds_between(start: Any, end: Any) -> float | None:
     return None
 
 
-def _nanoseconds(value: Any) -> Any:
+def _nanoseconds(value: Any) -> int | None:
     """A time in nanoseconds since 1970; None for another form."""
-    if (
-        isinstance(value, str)
-        and len(value) == _DIGITS
-        and value.isascii()
-        and value.isdigit()
-    ):
-        return int(value)
-    return value if type(value) is int and value >= 10 ** (_DIGITS - 1) else None
+    if type(value) is int:
+        return value if value >= 10 ** (_DIGITS - 1) else None
+    if not isinstance(value, str) or len(value) != _DIGITS:
+        return None
+    return int(value) if value.isascii() and value.isdigit() else None

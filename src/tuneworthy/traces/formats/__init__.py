@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -27,25 +26,30 @@ def formats_by_name() -> dict[str, FieldMap]:
 
     Maps of installed packages come first, then specific maps before general ones.
     """
-    maps: dict[str, FieldMap] = {}
-    for name, text in plugin_texts("formats").items():
-        maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
+    texts = dict(plugin_texts("formats"))
+    folder = files("tuneworthy.traces.formats")
     for name in _ORDER.split():
-        text = (
-            files("tuneworthy.traces.formats")
-            .joinpath(f"{name}.yaml")
-            .read_text("utf-8")
-        )
+        texts[name] = folder.joinpath(f"{name}.yaml").read_text("utf-8")
+    maps: dict[str, FieldMap] = {}
+    for name, text in texts.items():
         maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
     for name, kind in maps.items():
         if kind.like:
-            base = maps[kind.like]
-            parts = ("only", "prepare", "id", "parent", "trace")
-            own: Any = {
-                part: getattr(kind, part) or getattr(base, part) for part in parts
-            }
-            maps[name] = replace(kind, picks={**base.picks, **kind.picks}, **own)
+            maps[name] = _completed(kind, maps[kind.like])
     return maps
+
+
+def _completed(kind: FieldMap, base: FieldMap) -> FieldMap:
+    """A map with the paths and the settings of the map that it is like, where it has none itself."""
+    return replace(
+        kind,
+        picks={**base.picks, **kind.picks},
+        only=kind.only or base.only,
+        prepare=kind.prepare or base.prepare,
+        id=kind.id or base.id,
+        parent=kind.parent or base.parent,
+        trace=kind.trace or base.trace,
+    )
 
 
 @cache
@@ -65,8 +69,11 @@ def own_scores() -> FieldMap:
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:
     """The format of a record, by its keys; None for an unknown one."""
     chunk = RecordChunk([record])
-    fits = (kind for kind in formats() for each in kind.fits if all(hold(each, chunk)))
-    return next(fits, None)
+    for kind in formats():
+        for alternative in kind.fits:
+            if all(hold(alternative, chunk)):
+                return kind
+    return None
 
 
 def recognise_most(records: Iterable[Mapping[str, Any]]) -> FieldMap | None:
@@ -75,8 +82,16 @@ def recognise_most(records: Iterable[Mapping[str, Any]]) -> FieldMap | None:
     Our own format has names that any tool may use, so it counts only where no maker's format fits a
     record.
     """
-    kinds = [kind for record in records if (kind := recognise(record)) is not None]
-    makers = [kind for kind in kinds if kind is not plain()]
-    names = Counter(kind.name for kind in makers or kinds)
-    most = max(names, key=names.__getitem__, default="")
-    return next((kind for kind in kinds if kind.name == most), None)
+    makers: dict[str, list[FieldMap]] = {}
+    is_ours = False
+    for record in records:
+        kind = recognise(record)
+        if kind is plain():
+            is_ours = True
+        elif kind is not None:
+            makers.setdefault(kind.name, []).append(kind)
+    if not makers:
+        return plain() if is_ours else None
+    # Two maps of one maker may share a name; the first that fits is the one.
+    kind, *_ = max(makers.values(), key=len)
+    return kind

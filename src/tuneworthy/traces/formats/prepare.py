@@ -32,12 +32,17 @@ Record = Mapping[str, Any]
 Prepare = Callable[[Record, ReadContext], Iterable[Record]]
 PREPARE: dict[str, Prepare] = {}
 FINISH: dict[str, Callable[[ReadContext], Iterable[Record]]] = defaultdict(
-    lambda: lambda _: ()
+    lambda: _nothing_left
 )
 """By format, a function that gives the remaining records after a file has ended."""
 
 
+def _nothing_left(_: ReadContext) -> Iterable[Record]:
+    return ()
+
+
 def prepares(function: Prepare) -> Prepare:
+    """Register a function as the preparation that maps call by its name."""
     PREPARE[function.__name__] = function
     return function
 
@@ -45,11 +50,16 @@ def prepares(function: Prepare) -> Prepare:
 # Spans: attributes may stand in the record itself, in a mapping, or in OTLP's list.
 
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue")
-_DEEPEST = 20
-_SAID = {
-    f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")
+"""Keys of OTLP under which a plain value stands."""
+_DEEPEST = 20  #: Values inside values; a stranger's file may nest any number.
+_ROLE_OF_EVENT = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+    "gen_ai.choice": "assistant",
 }
-_SAID["gen_ai.choice"] = "assistant"  # conventions until 1.36
+"""Events and log records that hold a turn, in OpenTelemetry's conventions until 1.36."""
 
 
 class _Value(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
@@ -67,28 +77,39 @@ class _Pair(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _READ = (
-    *("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "parentSpanId"),
-    *("name", "status", "events"),
+    "startTimeUnixNano",
+    "endTimeUnixNano",
+    "traceId",
+    "spanId",
+    "parentSpanId",
+    "name",
+    "status",
+    "events",
 )
-_UNREAD = "traceState kind flags links droppedAttributesCount droppedEventsCount droppedLinksCount"
+"""Keys of a span that maps read."""
+_UNREAD = (
+    "traceState",
+    "kind",
+    "flags",
+    "links",
+    "droppedAttributesCount",
+    "droppedEventsCount",
+    "droppedLinksCount",
+)
 
 
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
-    fields: list[Any] = [
-        (inside, list[kind]),
-        *((other, Any, None) for other in others),
-    ]
+    """A type for decoding an object with a list under ``inside`` and some other keys, and no more."""
+    fields: list[Any] = [(inside, list[kind])]
+    fields += [(other, Any, None) for other in others]
     return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
 
 
 _Scope = _level(
-    "spans",
-    _level("attributes", _Pair, (*_READ, *_UNREAD.split())),
-    ("scope", "schemaUrl"),
+    "spans", _level("attributes", _Pair, (*_READ, *_UNREAD)), ("scope", "schemaUrl")
 )
-Export = _level(
-    "resourceSpans", _level("scopeSpans", _Scope, ("resource", "schemaUrl")), ()
-)
+_Resource = _level("scopeSpans", _Scope, ("resource", "schemaUrl"))
+Export = _level("resourceSpans", _Resource, ())
 """A line of OTLP in the usual form. Any other line is decoded into plain values."""
 EXPORT = msgspec.json.Decoder(Export)
 _MOST = 10_000  #: Resources, and scopes of each, as a path goes over them.
@@ -96,25 +117,22 @@ _read = attrgetter(*_READ)
 
 
 def exported(line: Any) -> Iterator[Record]:
-    """The spans of such a line, with their attributes by name."""
+    """The spans of a line of the type ``Export``, with their attributes by name."""
     for resource in line.resourceSpans[:_MOST]:
         for scope in resource.scopeSpans[:_MOST]:
             for each in scope.spans:
-                flat = {
-                    pair.key: _attribute_value(pair.value) for pair in each.attributes
-                }
-                yield {"attributes": flat, **dict(zip(_READ, _read(each), strict=True))}
+                attributes = {p.key: _attribute_value(p.value) for p in each.attributes}
+                fields = dict(zip(_READ, _read(each), strict=True))
+                yield {"attributes": attributes, **fields}
 
 
 def _attribute_value(value: _Value) -> Any:
-    """The plain value of an OpenTelemetry attribute."""
+    """The plain value of an OpenTelemetry attribute. Most are texts or whole numbers."""
     if value.string_value is not UNSET:
         return value.string_value
-    return (
-        _plain(msgspec.to_builtins(value))
-        if value.int_value is UNSET
-        else value.int_value
-    )
+    if value.int_value is not UNSET:
+        return value.int_value
+    return _plain(msgspec.to_builtins(value))
 
 
 def laid_spans(records: list[Any]) -> list[Any] | None:
@@ -130,16 +148,21 @@ def laid_spans(records: list[Any]) -> list[Any] | None:
     # ``llm.0.role`` is an item of a list, which ``span`` puts together.
     if not _ODD.isdisjoint(names) or any(".0." in name_ for name_ in names):
         return None
+    # Without these, none has an event with attributes, and none failed.
     if keys.isdisjoint(("events", "status", "status_code", "status_message")):
         return records
     return [_laid(r) if r.get("events") or _failed(r) else r for r in records]
 
 
 _AS_LOGS = frozenset({"body", "eventName", "event_name", "customDimensions"})
-_QUOTED = "langfuse.observation."
+"""Keys of log records."""
+_QUOTED = (
+    "langfuse.observation."  #: How attributes begin that are JSON, even for a text.
+)
 _FIRST_MS = "ai.response.msToFirstChunk"
 _FIRST_S = "gen_ai.response.time_to_first_chunk"
 _ODD = frozenset({"request_data", _FIRST_MS, f"{_QUOTED}completion_start_time"})
+"""Attributes that ``span`` changes, or by which it leaves a span out."""
 
 
 @prepares
@@ -148,134 +171,153 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
     A log record holds one turn of a call, or all of it, and belongs to the span that it names.
     """
-    if (
-        record.get("body") is not None
-        or record.get("eventName")
-        or record.get("event_name")
-    ):
-        return _logged(record)
+    has_body = record.get("body") is not None
+    if has_body or record.get("eventName") or record.get("event_name"):
+        return (_logged(record),)
     laid = _laid(record)
-    return () if _is_told_later(laid["attributes"], laid, context) else (laid,)
-
-
-def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
-    """Whether it is the request of a stream, whose answer Logfire writes as a separate record."""
-    # the span is logged again when it has ended
-    if flat.get("logfire.span_type") == "pending_span":
-        return True
-    later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
-    if later:
+    if laid["attributes"].get("logfire.span_type") == "pending_span":
+        return ()  # Logfire writes the span again when it has ended
+    if _is_request_of_stream(laid):
         context.tally.skip(NO_CALL, "stream")
-    return later
+        return ()
+    return (laid,)
+
+
+def _is_request_of_stream(laid: Record) -> bool:
+    """Whether it is the request of a stream, whose answer Logfire writes as a separate record."""
+    attributes = laid["attributes"]
+    if "request_data" not in attributes or laid["failed"]:
+        return False
+    return _ANSWERED.isdisjoint(attributes)
 
 
 _ANSWERED = frozenset(
     {
-        *("response_data", "gen_ai.output.messages", "gen_ai.response.id"),
-        *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
+        "response_data",
+        "gen_ai.output.messages",
+        "gen_ai.response.id",
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.output_tokens",
     }
 )
+"""Attributes of a span that has its answer."""
 
 
-def _logged(record: Record) -> Iterator[Record]:
+def _logged(record: Record) -> Record:
     """A log record of OpenTelemetry as a span, with its message as heard or answered."""
     pairs = _pairs(record.get("attributes"))
-    name_ = (
+    event = (
         record.get("eventName") or record.get("event_name") or pairs.get("event.name")
     )
-    body = _plain(record.get("body"))
-    body = unpacked(body)
-    own = {**(body if isinstance(body, dict) else {})}
-    inner = as_mapping(own.get("message"))
-    if name_ in _SAID:
-        said = {"role": _SAID[name_], **own, **inner}
-        own = {"answered" if name_ == "gen_ai.choice" else "heard": [said]}
-    elif name_ is not None and name_ not in _WHOLE:
-        own = {}
-    span_id = record.get("spanId") or record.get("span_id")
-    yield {
-        "spanId": span_id,
+    body = unpacked(_plain(record.get("body")))
+    attributes = _from_body(event, as_mapping(body))
+    return {
+        "spanId": record.get("spanId") or record.get("span_id"),
         "traceId": record.get("traceId") or record.get("trace_id"),
-        "attributes": {**own, **pairs},
+        "attributes": {**attributes, **pairs},
         "failed": None,
         "timestamp": record.get("observedTimeUnixNano") or record.get("timestamp"),
     }
 
 
+def _from_body(event: Any, body: Record) -> Record:
+    """The attributes that the body of a log record holds, by the name of its event."""
+    if event in _ROLE_OF_EVENT:
+        message = as_mapping(
+            body.get("message")
+        )  # of a choice; others are one themselves
+        turn = {"role": _ROLE_OF_EVENT[event], **body, **message}
+        return {"answered" if event == "gen_ai.choice" else "heard": [turn]}
+    # Without an event's name, the body may hold the attributes themselves.
+    return body if event is None or event in _WHOLE else {}
+
+
 _WHOLE = frozenset(
     {"gen_ai.client.inference.operation.details", "gen_ai.evaluation.result"}
 )
+"""Events whose body holds all of a call, or a score of it."""
 
 
 def _laid(record: Record) -> Record:
     """A span with all its attributes flat in one mapping, wherever its exporter puts them."""
-    flat = _told_in_events(record["events"]) if record.get("events") else {}
-    flat |= {
-        key.removeprefix("attributes."): v for key, v in record.items() if "." in key
-    }
-    flat |= _pairs(record.get("customDimensions"))
-    flat |= _pairs(record.get("attributes"))
-    if _FIRST_MS in flat and (first := number(flat[_FIRST_MS])) is not None:
-        flat[_FIRST_S] = first / 1000
-    for key, value in flat.items():
-        if key.startswith(_QUOTED) and isinstance(value, str) and value[:1] == '"':
-            flat[key] = _opened(value)
-    # Logfire's record of a stream that ended
-    if "request_data" in flat and "duration" in flat:
-        flat["took"] = flat["duration"]
+    attributes = _from_events(record["events"]) if record.get("events") else {}
+    for key, value in record.items():
+        if "." in key:
+            attributes[key.removeprefix("attributes.")] = value
+    attributes |= _pairs(record.get("customDimensions"))
+    attributes |= _pairs(record.get("attributes"))
+    _convert_attributes(attributes)
+    # Logfire's record of a stream that ended: its own times are those of writing it.
+    if "request_data" in attributes and "duration" in attributes:
+        attributes["took"] = attributes["duration"]
         record = {**record, "end_time": None, "endTimeUnixNano": None}
-    for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
-        inner = {
-            k[len(prefix) + 1 :]: v
-            for k, v in flat.items()
-            if k.startswith(f"{prefix}.")
-        }
-        flat.setdefault(prefix, nested(inner))
-    return {**record, "attributes": flat, "failed": _failed(record)}
+    _put_lists_together(attributes)
+    return {**record, "attributes": attributes, "failed": _failed(record)}
+
+
+def _convert_attributes(attributes: dict[str, Any]) -> None:
+    """Bring attributes into the unit and the form in which maps read them."""
+    first_ms = number(attributes.get(_FIRST_MS))
+    if first_ms is not None:
+        attributes[_FIRST_S] = first_ms / 1000
+    for key, value in attributes.items():
+        if key.startswith(_QUOTED) and isinstance(value, str) and value[:1] == '"':
+            attributes[key] = _opened(value)
+
+
+def _put_lists_together(attributes: dict[str, Any]) -> None:
+    """Add a list for attributes such as ``llm.0.role``, under the name before the place."""
+    prefixes = {key.partition(".0.")[0] for key in attributes if ".0." in key}
+    for prefix in prefixes:
+        inner: dict[str, Any] = {}
+        for key, value in attributes.items():
+            if key.startswith(f"{prefix}."):
+                inner[key.removeprefix(f"{prefix}.")] = value
+        attributes.setdefault(prefix, nested(inner))
 
 
 def _failed(record: Record) -> Any:
     """The message of a span that failed; None where it didn't."""
     status = as_mapping(record.get("status"))
-    code = str(
-        status.get("code", status.get("status_code", record.get("status_code")))
-    ).upper()
-    if code not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
+    code = status.get("code", status.get("status_code", record.get("status_code")))
+    if str(code).upper() not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
         return None
-    message = (
+    return (
         status.get("message")
         or status.get("description")
         or record.get("status_message")
+        or _thrown(record.get("events"))
+        or "error"
     )
-    return message or _thrown(record.get("events")) or "error"
 
 
 def _thrown(events: Any) -> Any:
     """The message of an exception among the events of a span; None without one."""
     for event in mappings_in(unpacked(events)):
         pairs = _pairs(event.get("attributes"))
-        if message := pairs.get("exception.message") or pairs.get("exception.type"):
+        message = pairs.get("exception.message") or pairs.get("exception.type")
+        if message:
             return message
     return None
 
 
-def _told_in_events(events: Any) -> dict[str, Any]:
+def _from_events(events: Any) -> dict[str, Any]:
     """The attributes that a span's events hold, with messages as prompt and completion."""
-    flat: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for event in mappings_in(unpacked(events)):
         pairs = _pairs(event.get("attributes"))
         kind = name(event.get("name"))
-        if kind not in _SAID:
-            flat |= pairs
+        if kind not in _ROLE_OF_EVENT:
+            attributes |= pairs
             continue
         body = unpacked(pairs.get("gen_ai.event.content")) or event.get("body") or pairs
-        body = as_mapping(as_mapping(body).get("message")) or as_mapping(body)
-        heard = {"role": _SAID[kind], **body}
+        message = as_mapping(as_mapping(body).get("message")) or as_mapping(body)
+        turn = {"role": _ROLE_OF_EVENT[kind], **message}
         if kind == "gen_ai.choice":
-            flat["gen_ai.completion"] = [heard]
+            attributes["gen_ai.completion"] = [turn]
         else:
-            flat.setdefault("gen_ai.prompt", []).append(heard)
-    return flat
+            attributes.setdefault("gen_ai.prompt", []).append(turn)
+    return attributes
 
 
 def _pairs(value: Any) -> dict[str, Any]:
@@ -284,12 +326,12 @@ def _pairs(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     pairs: dict[str, Any] = {}
-    for each in mappings_in(value):
-        typed = each.get("value")
+    for pair in mappings_in(value):
+        typed = pair.get("value")
         if isinstance(typed, dict):
-            # Most are texts.
+            # Most are texts, which need no search.
             text_ = typed.get("stringValue", UNSET)
-            pairs[str(each.get("key"))] = _plain(typed) if text_ is UNSET else text_
+            pairs[str(pair.get("key"))] = _plain(typed) if text_ is UNSET else text_
     return pairs
 
 
@@ -302,28 +344,26 @@ def _plain(value: Any, depth: int = 0) -> Any:
             return value[kind]
     if "arrayValue" in value:
         items = as_mapping(value["arrayValue"]).get("values")
-        return [
-            _plain(each, depth + 1)
-            for each in (items if isinstance(items, list) else [])
-        ]
+        if not isinstance(items, list):
+            return []
+        return [_plain(each, depth + 1) for each in items]
     if "kvlistValue" in value:
         items = mappings_in(as_mapping(value["kvlistValue"]).get("values"))
-        return {
-            str(each.get("key")): _plain(each.get("value"), depth + 1) for each in items
-        }
+        return {str(i.get("key")): _plain(i.get("value"), depth + 1) for i in items}
     return value
 
 
 # Inspect: scores of several scorers, tokens with and without the cache, texts stored apart.
 
 _GRADES = {"C": 1, "I": 0, "P": 0.5, "N": 0}
+"""Inspect's grades: correct, incorrect, partial, no answer."""
 _ATTACHED = "attachment://"
 _CACHE = ("input_tokens_cache_read", "input_tokens_cache_write")
 
 
 @prepares
 def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
-    """The records of a sample of Inspect.
+    """The record of a sample of Inspect, which is one trace.
 
     Epochs repeat a case, so they share its name. Of several scorers the first one counts, and the
     reading names it. C is 1, I and N are 0, P is a half; NaN means unscored, and so does an error.
@@ -334,15 +374,17 @@ def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
     run = as_mapping(as_mapping(record.get("^")).get("eval"))
     messages = _with_attachments(record)
     spoken = Talk(messages, len(messages))
+    task = run.get("task") or context.file
     laid = {
         **record,
-        "case": f"{run.get('task') or context.file}:{name(record.get('id')) or 'sample'}",
+        "case": f"{task}:{name(record.get('id')) or 'sample'}",
         "arm": _inspect_arm(run),
         "told": spoken.system(),
     }
     failed = bool(record.get("error"))
     if not failed:
         laid |= _grade(record, context)
+    # A sample that was never run has amounts of nothing.
     if failed or as_mapping(record.get("output")).get("choices"):
         laid |= _amounts(record, len(spoken.answers) > 1, run)
     yield laid
@@ -355,12 +397,14 @@ def _inspect_arm(run: Record) -> str | None:
         settings["solver"] = run["solver"]
         settings |= as_mapping(run.get("solver_args"))
     settings |= as_mapping(run.get("model_generate_config"))
-    words = [
-        f"{key}={value if isinstance(value, str) else dumped(value)}"
-        for key, value in settings.items()
-        if value is not None
-    ]
-    return ", ".join(words)[:200] or None
+    words: list[str] = []
+    for key, value in settings.items():
+        if value is not None:
+            words.append(f"{key}={value if isinstance(value, str) else dumped(value)}")
+    return ", ".join(words)[:_LONGEST_ARM] or None
+
+
+_LONGEST_ARM = 200  #: Characters; settings may hold a whole prompt.
 
 
 def _with_attachments(record: Record) -> list[Record]:
@@ -379,8 +423,10 @@ def _with_attachments(record: Record) -> list[Record]:
 
 def _grade(sample: Record, context: ReadContext) -> Record:
     """The grade by the first scorer, with its word if it is one; {} without a score."""
+    # Some versions write a single score without its scorer.
     scores = as_mapping(sample.get("scores") or {"score": sample.get("score")})
-    scorer, value = _first_entry(scores)
+    scorer = _first_key(scores)
+    value = scores.get(scorer)
     if isinstance(value, dict):
         value = value.get("value")
     if value is None:
@@ -389,33 +435,33 @@ def _grade(sample: Record, context: ReadContext) -> Record:
     if len(scores) > 1:
         context.note("the first of several")
     if isinstance(value, dict) and value:
-        key, value = _first_entry(value)
+        key = _first_key(value)
+        value = value[key]
         context.note(f"of its values the first, {key}")
     word = value if isinstance(value, str) else None
     return {"grade": _GRADES.get(word or "", value), "label": word}
 
 
-def _first_entry(values: Mapping[str, Any]) -> tuple[str, Any]:
-    """The first key with its value; empty and None without keys."""
-    for key, value in values.items():
-        return key, value
-    return "", None
+def _first_key(values: Mapping[str, Any]) -> str:
+    """The first key as the file has them; empty without any."""
+    for key in values:
+        return key
+    return ""
 
 
 def _amounts(sample: Record, several: bool, run: Record) -> Record:
     """Tokens and seconds of the call; of the whole sample where it has ``several`` answers."""
-    output = as_mapping(sample.get("output"))
     if several:
         by_model = as_mapping(sample.get("model_usage"))
         usage = as_mapping(by_model.get(str(run.get("model"))))
+        took = sample.get("total_time")
     else:
+        output = as_mapping(sample.get("output"))
         usage = as_mapping(output.get("usage"))
-    latency = None if several else output.get("time")
-    return {
-        "took": sample.get("total_time") if latency is None else latency,
-        "read": _tokens_read(usage),
-        "usage": usage,
-    }
+        took = output.get("time")
+        if took is None:
+            took = sample.get("total_time")
+    return {"took": took, "read": _tokens_read(usage), "usage": usage}
 
 
 def _tokens_read(usage: Record) -> float | None:
@@ -425,6 +471,7 @@ def _tokens_read(usage: Record) -> float | None:
         return None
     written = number(usage.get("output_tokens"))
     total = number(usage.get("total_tokens"))
+    # The total includes the cache in all versions.
     if total is not None and written is not None and total >= written:
         return max(read, total - written)
     cached = [number(usage.get(key)) or 0 for key in _CACHE]
@@ -440,14 +487,11 @@ _LONGEST_LABEL = 80
 def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
     """Rows of promptfoo's version 3, or the cells of a line of version 2's table.
 
-    Right or wrong is ``success``, by the team's own criterion. A row without assertions was never
-    judged, and a row with an error (``failureReason`` 2) has no answer, so neither has a score. The
-    variables name the case, so that files of one test set can be compared. Cases with equal
+    The variables name the case, so that files of one test set can be compared. Cases with equal
     variables are distinguished by their order.
     """
     for row in _cells(record, context) if "outputs" in record else (record,):
         test = as_mapping(row.get("testCase"))
-        grading = row.get("gradingResult")
         laid = {
             **row,
             "case": _case(row, test, context),
@@ -456,31 +500,42 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
         for check in mappings_in(test.get("assert")):
             if name(check.get("type")) in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
-        # Without assertions every answer counts as passed, though nothing was judged.
-        if grading:
-            judged = as_mapping(grading).get("reason") != "No assertions"
-        else:
-            judged = bool(test.get("assert"))
-        if judged and row.get("failureReason") != 2:
-            passed = row.get("success")
-            laid["judged"] = row.get("score")
-            laid["label"] = None
-            if isinstance(passed, bool):
-                laid["judged"] = passed
-                laid["label"] = "pass" if passed else "fail"
-        yield laid
+        yield {**laid, **_promptfoo_score(row, test)}
+
+
+_NO_ANSWER = 2  #: promptfoo's ``failureReason`` of a row that ended with an error.
+
+
+def _promptfoo_score(row: Record, test: Record) -> Record:
+    """The score of a row: ``success``, by the team's own criterion, else its number.
+
+    {} for a row that was never judged, as it has no assertions, or that has no answer.
+    """
+    grading = row.get("gradingResult")
+    # Without assertions every answer counts as passed, though nothing was judged.
+    if grading:
+        judged = as_mapping(grading).get("reason") != "No assertions"
+    else:
+        judged = bool(test.get("assert"))
+    if not judged or row.get("failureReason") == _NO_ANSWER:
+        return {}
+    passed = row.get("success")
+    if isinstance(passed, bool):
+        return {"judged": passed, "label": "pass" if passed else "fail"}
+    return {"judged": row.get("score"), "label": None}
 
 
 def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
-    """The cells of one line of promptfoo's results, a record each."""
-    count = context.state["lines"] = context.state.get("lines", -1) + 1
+    """The cells of one line of promptfoo's results, each as a row of version 3."""
+    line_number = context.state.get("lines", -1) + 1
+    context.state["lines"] = line_number
     top = as_mapping(line.get("^"))
     table = as_mapping(as_mapping(top.get("results")).get("table") or top.get("table"))
-    heads = mappings_in(as_mapping(table.get("head")).get("prompts"))
+    prompts = mappings_in(as_mapping(table.get("head")).get("prompts"))
     for column, cell in enumerate(mappings_in(line.get("outputs"))):
-        prompt = heads[column] if column < len(heads) else {}
+        prompt = prompts[column] if column < len(prompts) else {}
         yield {
-            "testIdx": line.get("testIdx", count),
+            "testIdx": line.get("testIdx", line_number),
             "testCase": line.get("test"),
             "provider": prompt.get("provider"),
             "success": cell.get("pass"),
@@ -501,37 +556,46 @@ def _prompt(row: Record, context: ReadContext) -> str | None:
     A prompt has one id with every provider, while its place counts providers, too.
     """
     prompt = as_mapping(row.get("prompt"))
-    place = row.get("promptIdx")
-    label = prompt.get("label") or prompt.get("display") or prompt.get("raw")
-    label = " ".join((text(label) or "").split())
-    if 0 < len(label) <= _LONGEST_LABEL:
+    written = prompt.get("label") or prompt.get("display") or prompt.get("raw")
+    label = " ".join((text(written) or "").split())
+    if label and len(label) <= _LONGEST_LABEL:
         return label
     ids = context.state.setdefault("prompts", [])
-    known = row.get("promptId") or label or place
-    if known not in ids:
-        ids.append(known)
-    return f"prompt {ids.index(known) + 1}" + (
-        f": {label[:_LONGEST_LABEL]}…" if label else ""
-    )
+    own = row.get("promptId") or label or row.get("promptIdx")
+    if own not in ids:
+        ids.append(own)
+    numbered = f"prompt {ids.index(own) + 1}"
+    return f"{numbered}: {label[:_LONGEST_LABEL]}…" if label else numbered
 
 
 def _case(row: Record, test: Record, context: ReadContext) -> str:
-    """The name of a row's case; rows of one test share it."""
+    """The name of a row's case; rows of one test share it.
+
+    It is made of the test's variables, and of its place where it has none.
+    """
     index = row.get("testIdx")
     rows = context.state.get("rows", 0) + 1
     context.state["rows"] = rows
-    variables = test.get("vars") or (row.get("vars") if index is None else None)
-    mark = str(index) if index is not None else f"row {rows}"
-    if not variables:
-        return f"test {mark}" if test or index is not None else mark
-    digest = hashlib.sha256(dumped(variables).encode()).hexdigest()[:12]
-    owners = context.state.setdefault(digest, [])
+    variables = test.get("vars")
     if index is None:
-        return digest
-    if mark not in owners:
-        owners.append(mark)
-    place = owners.index(mark)
+        # Without its test's place, only a row's own variables tell tests apart.
+        variables = variables or row.get("vars")
+        if not variables:
+            return f"test row {rows}" if test else f"row {rows}"
+        return _short_digest(variables)
+    if not variables:
+        return f"test {index}"
+    digest = _short_digest(variables)
+    tests = context.state.setdefault(digest, [])
+    if str(index) not in tests:
+        tests.append(str(index))
+    place = tests.index(str(index))
     return digest if place == 0 else f"{digest}#{place + 1}"
+
+
+def _short_digest(value: Any) -> str:
+    """A name for a value, equal for equal values."""
+    return hashlib.sha256(dumped(value).encode()).hexdigest()[:12]
 
 
 # Others.
@@ -548,64 +612,80 @@ def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
 def _opened(value: Any) -> Any:
     """Read a value that was written as JSON, even where it is quoted twice."""
     value = unpacked(value)
-    quoted = (
-        isinstance(value, str) and value[:1] == '"' == value[-1:] and len(value) > 1
-    )
-    return (
-        unpacked(f"[{value}]")[0]
-        if quoted and isinstance(unpacked(f"[{value}]"), list)
-        else value
-    )
+    if not isinstance(value, str) or len(value) < 2 or not value[0] == value[-1] == '"':
+        return value
+    # Only lists and objects are opened, so the quoted text is put into a list.
+    items = unpacked(f"[{value}]")
+    return items[0] if isinstance(items, list) else value
 
 
 @prepares
 def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
-    """Requests from lines of a session. A line that answers the same message continues its request."""
+    """Read a line of a Claude Code session; a request is yielded once it is complete.
+
+    A line of the assistant that answers the same message continues its request.
+    """
     state = context.state
     message = as_mapping(record.get("message"))
     kind = name(record.get("type"))
-    model = message.get("model")
-    if (
-        kind not in {"user", "assistant"}
-        or record.get("isMeta")
-        or model == "<synthetic>"
-    ):
+    # Neither a note of the program nor a text that it writes in the model's place is a call.
+    if record.get("isMeta") or message.get("model") == "<synthetic>":
         return
-    asked = state.setdefault("asked", {})
-    session = (
-        name(record.get("sessionId")) or name(record.get("session_id")),
-        name(record.get("agentId")),
-    )
     if kind == "user":
         yield from _finished(context)
-        asked[session] = [*asked.get(session, []), record]
-        return
-    held = state.get("held")
-    if held is None or held["message"].get("id") != message.get("id"):
-        yield from _finished(context)
-        heard = asked.get(session, [])
-        state["turns"] = turns = state.get("turns", {})
-        turns[session] = turns.get(session, -1) + 1
-        state["held"] = held = {
-            **record,
-            "message": {**message, "content": []},
-            "turn": turns[session],
-            "heard": [as_mapping(each.get("message")) for each in heard[-1:]],
-            "asked_at": heard[-1].get("timestamp")
-            if heard
-            else record.get("timestamp"),
-        }
+        asked = state.setdefault("asked", {})
+        asked[_session_of(record)] = record
+    elif kind == "assistant":
+        request = state.get("open")
+        if request is None or request["message"].get("id") != message.get("id"):
+            yield from _finished(context)
+            request = _new_request(record, message, context)
+            state["open"] = request
+        _continue_request(request, record, message)
+
+
+def _session_of(record: Record) -> tuple[str | None, str | None]:
+    """The session and, within it, the agent that a line belongs to."""
+    session = name(record.get("sessionId")) or name(record.get("session_id"))
+    return (session, name(record.get("agentId")))
+
+
+def _new_request(record: Record, message: Record, context: ReadContext) -> Any:
+    """A request with the first line of its answer, still without that line's content."""
+    session = _session_of(record)
+    turns = context.state.setdefault("turns", {})
+    turns[session] = turns.get(session, -1) + 1
+    request = {
+        **record,
+        "message": {**message, "content": []},
+        "turn": turns[session],
+        "heard": [],
+        "asked_at": record.get("timestamp"),
+    }
+    asked = context.state.get("asked", {}).get(session)
+    if asked is not None:
+        request["heard"] = [as_mapping(asked.get("message"))]
+        request["asked_at"] = asked.get("timestamp")
+    return request
+
+
+def _continue_request(request: Any, record: Record, message: Record) -> None:
+    """Add a line of the assistant to its request."""
     blocks = message.get("content")
-    held["message"]["content"] += blocks if isinstance(blocks, list) else [blocks or ""]
-    held["message"]["usage"] = message.get("usage") or held["message"].get("usage")
-    held["timestamp"] = record.get("timestamp")
+    answer = request["message"]
+    answer["content"] += blocks if isinstance(blocks, list) else [blocks or ""]
+    # Each line has the tokens of the whole message so far.
+    answer["usage"] = message.get("usage") or answer.get("usage")
+    request["timestamp"] = record.get("timestamp")
     if record.get("isApiErrorMessage"):
-        held["failed"] = text(held["message"]["content"]) or "error"
+        request["failed"] = text(answer["content"]) or "error"
 
 
 def _finished(context: ReadContext) -> Iterator[Record]:
-    if (held := context.state.pop("held", None)) is not None:
-        yield held
+    """The open request of a session, which is complete now; nothing where none is open."""
+    request = context.state.pop("open", None)
+    if request is not None:
+        yield request
 
 
 FINISH["claude_code"] = _finished
@@ -613,65 +693,81 @@ FINISH["claude_code"] = _finished
 
 @prepares
 def evals(record: Record, context: ReadContext) -> Iterator[Record]:
-    """A call with the score of its sample. The events of a sample are next to each other."""
+    """Give a call once its sample has a score. The events of a sample are next to each other."""
     state = context.state
-    data = as_mapping(record.get("data"))
-    if spec := as_mapping(record.get("spec")):
+    spec = as_mapping(record.get("spec"))
+    if spec:  # the first line of a run
         state["spec"] = spec
-    kind = record.get("type")
+    open_calls = state.setdefault("open", {})
     sample = str(record.get("sample_id"))
-    if kind == "sampling":
-        state.setdefault("open", {})[sample] = record
+    if record.get("type") == "sampling":
+        open_calls[sample] = record
         return
+    data = as_mapping(record.get("data"))
     judged = data.get("correct", data.get("score", data.get("accuracy")))
-    call = state.get("open", {}).pop(sample, None) if judged is not None else None
-    if call is not None:
+    if judged is not None and sample in open_calls:
         wanted = data.get("expected", data.get("ideal"))
-        yield from _sampled(call, context, {"judged": judged, "wanted": wanted})
+        call = open_calls.pop(sample)
+        yield _sampled(call, context, {"judged": judged, "wanted": wanted})
 
 
-def _sampled(call: Record, context: ReadContext, more: Record) -> Iterator[Record]:
-    """Give a call the model and the case that the run's specification names."""
+def _sampled(call: Record, context: ReadContext, score: Record) -> Record:
+    """A call with its score, and with the model and the case that the run's specification names."""
     spec = as_mapping(context.state.get("spec"))
-    models = spec.get("completion_fns") or as_mapping(spec.get("model_names")).values()
-    named = {
-        "model": as_mapping(call.get("data")).get("model") or next(iter(models), None),
-        "case": f"{spec.get('eval_name') or context.file}:{call.get('sample_id')}",
-    }
-    yield {**call, **named, **more}
+    models = spec.get("completion_fns")
+    if not models:
+        models = [*as_mapping(spec.get("model_names")).values()]
+    model = as_mapping(call.get("data")).get("model")
+    if not model and isinstance(models, list) and models:
+        model = models[0]  # of several, the first one is what is tested
+    case = f"{spec.get('eval_name') or context.file}:{call.get('sample_id')}"
+    return {**call, "model": model, "case": case, **score}
 
 
 def _unjudged(context: ReadContext) -> Iterator[Record]:
+    """The calls of a run that got no score."""
     for call in context.state.get("open", {}).values():
-        yield from _sampled(call, context, {})
+        yield _sampled(call, context, {})
 
 
 FINISH["evals"] = _unjudged
 _TASK = re.compile(
-    r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?: \(\d+\))?"
+    r"(?:samples_)?(?P<task>.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?: \(\d+\))?"
 )
+"""The name of a file of samples, as ``samples_parcels_2026-11-02T08-00-00.000000.jsonl``."""
 
 
 @prepares
 def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
     """A sample. The file's name holds its task, and the folder's name its model."""
     responses = unpacked(record.get("filtered_resps") or record.get("resps"))
-    first = responses[0] if isinstance(responses, list) and responses else responses
-    if isinstance(first, list) and len(first) == 1:
-        first = first[0]
-    metrics = unpacked(record.get("metrics"))
-    names = metrics if isinstance(metrics, list) and metrics else _METRICS
-    score = next(
-        (record[key] for key in names if isinstance(key, str) and key in record), None
-    )
     task = _TASK.fullmatch(context.file)
     yield {
         **record,
-        "text": first if isinstance(first, str) else None,
-        "judged": score,
-        "case": f"{task[1] if task else context.file}:{record.get('doc_id')}",
+        "text": _first_text(responses),
+        "judged": _metric(record),
+        "case": f"{task['task'] if task else context.file}:{record.get('doc_id')}",
+        # the maker writes the slash of a model's name as two low lines
         "model": context.folder.replace("__", "/", 1),
     }
+
+
+def _first_text(responses: Any) -> str | None:
+    """The first of some responses, which may be in a list of its own; None where it is no text."""
+    first = responses[0] if isinstance(responses, list) and responses else responses
+    if isinstance(first, list) and len(first) == 1:
+        first = first[0]
+    return first if isinstance(first, str) else None
+
+
+def _metric(record: Record) -> Any:
+    """The value of a sample's first metric, by the names it states, else by usual names."""
+    stated = unpacked(record.get("metrics"))
+    names = stated if isinstance(stated, list) and stated else _METRICS
+    for name_ in names:
+        if isinstance(name_, str) and name_ in record:
+            return record[name_]
+    return None
 
 
 _METRICS = ("exact_match", "acc", "pass@1", "pass_at_1", "f1", "em", "bleu", "rouge1")

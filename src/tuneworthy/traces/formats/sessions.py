@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tuneworthy.traces.formats.prepare import FINISH, Record, prepares
@@ -19,7 +19,8 @@ _BY_MODEL = frozenset(
         "web_search_call",
     }
 )
-_NO_TURN = frozenset({"reasoning"})
+"""Kinds of items of a Codex session that a model writes."""
+_NO_TURN = frozenset({"reasoning"})  #: Kinds that are no turn of the conversation.
 
 
 @prepares
@@ -55,7 +56,11 @@ def codex(record: Record, context: ReadContext) -> Iterator[Record]:
 def _codex_item(
     payload: Record, record: Record, context: ReadContext
 ) -> Iterator[Record]:
-    """Read a message of a session: said by the model, or heard by it."""
+    """Read an item of a session, which the model wrote or heard.
+
+    The model may write several items in one call. The call is complete when its tokens were counted
+    and another item follows, or when the model hears something.
+    """
     state = context.state
     kind = name(payload.get("type"))
     if kind in _NO_TURN:
@@ -65,10 +70,10 @@ def _codex_item(
             yield from _codex_call(context)
         state.setdefault("said", []).append(payload)
         state["answered_at"] = record.get("timestamp")
-        return
-    yield from _codex_call(context)
-    state.setdefault("heard", []).append(_as_turn(payload))
-    state["asked_at"] = record.get("timestamp")
+    else:
+        yield from _codex_call(context)
+        state.setdefault("heard", []).append(_as_turn(payload))
+        state["asked_at"] = record.get("timestamp")
 
 
 def _codex_event(
@@ -94,6 +99,7 @@ def _codex_event(
 
 
 def _as_turn(payload: Record) -> Record:
+    """What the model heard, as a message: the output of a tool, or what somebody said."""
     if str(payload.get("type")).endswith("_output"):
         output = unpacked(payload.get("output"))
         text = output.get("content") if isinstance(output, dict) else output
@@ -102,34 +108,36 @@ def _as_turn(payload: Record) -> Record:
 
 
 def _codex_call(context: ReadContext) -> Iterator[Record]:
-    """The open call of a session, if there is one."""
+    """End the open call of a session, and give it; nothing where none is open."""
     state = context.state
     said = state.pop("said", [])
     failed = state.pop("failed", None)
-    early = state.pop("early", None) if said or failed else None
-    usage = state.pop("usage", None) or early
+    usage = state.pop("usage", None)
     state.pop("counted", None)
     if not said and failed is None:
         return
-    call = {
-        key: state.get(key)
-        for key in ("session", "provider", "model", "turn", "asked_at")
-    }
+    early_usage = state.pop("early", None)
     heard = [*state.get("heard", [])]
     yield {
-        **call,
+        "session": state.get("session"),
+        "provider": state.get("provider"),
+        "model": state.get("model"),
+        "turn": state.get("turn"),
+        "asked_at": state.get("asked_at"),
         "heard": heard,
         "said": said or None,
-        "usage": usage,
+        "usage": usage or early_usage,
         "failed": failed,
         "answered_at": state.get("answered_at"),
     }
     state["turn"] = (state.get("turn") or 0) + 1
     state["heard"] = [*heard, *map(_said_turn, said)]
+    # A model that calls a tool is asked again as soon as it has answered.
     state["asked_at"] = state.get("answered_at")
 
 
 def _said_turn(item: Record) -> Record:
+    """What the model wrote, as a turn that later calls hear; other items have roles by their kind."""
     return {"role": "assistant", **item} if item.get("type") == "message" else item
 
 
@@ -138,10 +146,11 @@ FINISH["codex"] = _codex_call
 
 @prepares
 def gemini_cli(record: Record, context: ReadContext) -> Iterator[Record]:
-    """The answers of a session, each with the turns before it."""
+    """Give the answers of a session, each with the turns before it."""
     state = context.state
     session = name(as_mapping(record.get("^")).get("sessionId"))
-    heard = state.setdefault("heard", {}).setdefault(session, [])
+    turns_by_session = state.setdefault("heard", {})
+    heard = turns_by_session.setdefault(session, [])
     if record.get("type") == "gemini":
         yield {**record, "heard": [*heard], "asked_at": state.get("at")}
         heard.append({"role": "assistant", "content": record.get("content")})
@@ -163,48 +172,58 @@ def ollama(record: Record, _: ReadContext) -> Iterator[Record]:
 
 # Pydantic AI: a run is a list of requests and responses, each of several parts.
 
-_PARTS = {"system-prompt": "system", "user-prompt": "user", "tool-return": "tool"}
-_PARTS["retry-prompt"] = "tool"
+_ROLE_OF_PART = {
+    "system-prompt": "system",
+    "user-prompt": "user",
+    "tool-return": "tool",
+    "retry-prompt": "tool",
+}
 
 
 @prepares
 def pydantic_ai(record: Record, context: ReadContext) -> Iterator[Record]:
     """Read the messages of a Pydantic AI run; each response is a call."""
     messages = mappings_in(unpacked(record.get("messages")))
-    run = context.state["runs"] = context.state.get("runs", 0) + 1
-    ids = (
-        message.get("conversation_id") or message.get("run_id") for message in messages
-    )
-    session = next((id_ for id_ in ids if id_), f"{context.file}:{run}")
+    session = _session_of_run(messages, context)
     heard: list[Record] = []
     turn = 0
     asked_at = None
     for message in messages:
         parts = mappings_in(message.get("parts"))
-        if message.get("kind") == "response":
-            said = "\n".join(p["content"] for p in parts if _is_said(p)) or None
-            calls = [
-                _tool_call(part)
-                for part in parts
-                if part.get("part_kind") == "tool-call"
-            ]
-            yield {
-                **message,
-                "session": session,
-                "turn": turn,
-                "heard": [*heard],
-                "said": said,
-                "calls": calls or None,
-                "asked_at": asked_at,
-            }
-            heard.append(
-                {"role": "assistant", "content": said or "", "tool_calls": calls}
-            )
-            turn += 1
-        else:
+        if message.get("kind") != "response":
             heard += _heard(message, parts)
-            asked_at = next((p.get("timestamp") for p in reversed(parts)), None)
-            asked_at = asked_at or message.get("timestamp")
+            asked_at = _time_of(message, parts)
+            continue
+        said = "\n".join(part["content"] for part in parts if _is_said(part))
+        calls = [_tool_call(p) for p in parts if p.get("part_kind") == "tool-call"]
+        yield {
+            **message,
+            "session": session,
+            "turn": turn,
+            "heard": [*heard],
+            "said": said or None,
+            "calls": calls or None,
+            "asked_at": asked_at,
+        }
+        heard.append({"role": "assistant", "content": said, "tool_calls": calls})
+        turn += 1
+
+
+def _session_of_run(messages: Sequence[Record], context: ReadContext) -> str:
+    """The id of a run, by its first message that names one; else one of our own for the file."""
+    runs = context.state.get("runs", 0) + 1
+    context.state["runs"] = runs
+    for message in messages:
+        id_ = message.get("conversation_id") or message.get("run_id")
+        if id_:
+            return str(id_)
+    return f"{context.file}:{runs}"
+
+
+def _time_of(message: Record, parts: Sequence[Record]) -> Any:
+    """The time of a request: that of its last part, and in later versions its own."""
+    last = parts[-1].get("timestamp") if parts else None
+    return last or message.get("timestamp")
 
 
 def _is_said(part: Record) -> bool:
@@ -216,10 +235,8 @@ def _heard(message: Record, parts: Iterable[Record]) -> Iterator[Record]:
     if isinstance(message.get("instructions"), str):
         yield {"role": "system", "content": message["instructions"]}
     for part in parts:
-        yield {
-            "role": _PARTS.get(str(part.get("part_kind")), "user"),
-            "content": part.get("content"),
-        }
+        role = _ROLE_OF_PART.get(str(part.get("part_kind")), "user")
+        yield {"role": role, "content": part.get("content")}
 
 
 def _tool_call(part: Record) -> Record:
@@ -234,31 +251,37 @@ def bedrock(record: Record, _: ReadContext) -> Iterator[Record]:
     """Read a record of Bedrock's invocation log; each maker's body has its own form."""
     output = as_mapping(record.get("output"))
     body = unpacked(output.get("outputBodyJson"))
-    pieces = mappings_in(body)
+    pieces = mappings_in(body)  # of a stream
     whole = as_mapping(body)
-    message = as_mapping(as_mapping(whole.get("output")).get("message"))
-    said: Any = message.get("content") or whole.get("content") or whole.get("choices")
-    if said is None:
-        results = mappings_in(whole.get("results"))
-        texts = (result.get("outputText") for result in results)
-        said = next((text for text in texts if text), None)
-    said = (
-        said
-        or whole.get("generation")
-        or whole.get("completion")
-        or whole.get("outputText")
-    )
-    finish = whole.get("stopReason") or whole.get("stop_reason")
     if pieces:
-        said = "".join(_streamed(pieces)) or None
-        finish = next(_ends(pieces), None)
-    if message:
-        said = [message]
-    metrics = as_mapping(whole.get("metrics"))
-    yield {**record, "said": said, "finish": finish, "took": metrics.get("latencyMs")}
+        said: Any = "".join(_streamed(pieces)) or None
+        finish: Any = _end_of(pieces)
+    else:
+        said = _said_in(whole)
+        finish = whole.get("stopReason") or whole.get("stop_reason")
+    took = as_mapping(whole.get("metrics")).get("latencyMs")
+    yield {**record, "said": said, "finish": finish, "took": took}
+
+
+def _said_in(body: Record) -> Any:
+    """What a model wrote in a body of any maker: a message, its parts, choices or a text."""
+    message = as_mapping(as_mapping(body.get("output")).get("message"))
+    if message:  # Converse
+        return [message]
+    for key in ("content", "choices"):  # Anthropic, Mistral
+        if body.get(key):
+            return body[key]
+    for result in mappings_in(body.get("results")):  # Titan
+        if result.get("outputText"):
+            return result["outputText"]
+    for key in ("generation", "completion", "outputText"):  # Llama, older Claude
+        if body.get(key):
+            return body[key]
+    return None
 
 
 def _streamed(pieces: Iterable[Record]) -> Iterator[str]:
+    """The texts in the pieces of a stream, of Converse or of Anthropic."""
     for piece in pieces:
         block = as_mapping(piece.get("contentBlockDelta")) or piece
         text = as_mapping(block.get("delta")).get("text")
@@ -266,18 +289,23 @@ def _streamed(pieces: Iterable[Record]) -> Iterator[str]:
             yield text
 
 
-def _ends(pieces: Iterable[Record]) -> Iterator[str]:
+def _end_of(pieces: Iterable[Record]) -> str | None:
+    """Why a stream ended, of Converse or of Anthropic; None where no piece says it."""
     for piece in pieces:
         stop = as_mapping(piece.get("messageStop")).get("stopReason")
         stop = stop or as_mapping(piece.get("delta")).get("stop_reason")
         if isinstance(stop, str):
-            yield stop
+            return stop
+    return None
 
 
 # promptfoo's table: a column a prompt and provider, whose cells begin with how it went.
 
 _COLUMN = re.compile(r"\[(?P<provider>[^\]]+)\]\s*(?P<prompt>.*)", re.DOTALL)
+"""The name of a column with answers: ``[openai:gpt-6-luna] Answer the question …``."""
 _CELL = re.compile(r"\[(?P<state>PASS|FAIL|ERROR)\]\s*(?P<rest>.*)", re.DOTALL)
+"""An answer after its grade: ``[PASS] Paris``."""
+_LONGEST_NAME = 80  #: Characters of a prompt that name it.
 
 
 def is_promptfoo_table(row: Mapping[str, Any]) -> bool:
@@ -290,24 +318,35 @@ def is_promptfoo_table(row: Mapping[str, Any]) -> bool:
 
 @prepares
 def promptfoo_table(record: Record, context: ReadContext) -> Iterator[Record]:
-    """An answer for each cell in a provider's column; the other columns are the case."""
-    row = context.state["lines"] = context.state.get("lines", 0) + 1
-    heads = {key: match for key in record if (match := _COLUMN.fullmatch(key))}
-    case = {key: value for key, value in record.items() if key not in heads}
-    for key, head in heads.items():
+    """Give an answer for each cell in a provider's column; the other columns are the case."""
+    row = context.state.get("lines", 0) + 1
+    context.state["lines"] = row
+    columns: dict[str, re.Match[str]] = {}
+    question: list[str] = []
+    for key, value in record.items():
+        column = _COLUMN.fullmatch(key)
+        text = name(value)
+        if column is not None:
+            columns[key] = column
+        elif text:
+            question.append(text)
+    for key, column in columns.items():
         cell = _CELL.match(str(record[key] or ""))
-        if cell is None:
-            continue
-        state = cell["state"]
-        rest = cell["rest"].strip()
-        if state == "FAIL":  # the reason stands before the answer
-            rest = rest.rpartition("\n---\n")[2]
-        yield {
-            "case": f"{context.file}:{row}",
-            "model": head["provider"],
-            "prompt_name": " ".join(head["prompt"].split())[:80] or None,
-            "input": "\n".join(filter(None, map(name, case.values()))) or None,
-            "output": None if state == "ERROR" else rest,
-            "error": (rest or "error") if state == "ERROR" else None,
-            "judged": None if state == "ERROR" else float(state == "PASS"),
-        }
+        if cell is not None:
+            yield {
+                "case": f"{context.file}:{row}",
+                "model": column["provider"],
+                "prompt_name": " ".join(column["prompt"].split())[:_LONGEST_NAME]
+                or None,
+                "input": "\n".join(question) or None,
+                **_graded(cell["state"], cell["rest"].strip()),
+            }
+
+
+def _graded(state: str, text: str) -> Record:
+    """The answer and its score, or the error, of a cell with this grade and text."""
+    if state == "ERROR":
+        return {"output": None, "error": text or "error", "judged": None}
+    if state == "FAIL":  # the reason stands before the answer
+        text = text.rpartition("\n---\n")[2]
+    return {"output": text, "error": None, "judged": float(state == "PASS")}
