@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.measure.signals.arms import ArmRuns, compare_arms
+from tuneworthy.measure.signals.arms import ArmName, ArmRuns, compare_arms
 from tuneworthy.model.evidence import ArmsResult, Lead
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def result(scores: NDArray[np.float64]) -> ArmsResult:
         error=np.zeros(size, dtype=bool),
         group=np.full(size, np.nan),
     )
-    names = [(f"p{arm}", "m") for arm in range(arms)]
+    names = [ArmName(f"p{arm}", "m") for arm in range(arms)]
     return compare_arms(names, runs, rng=np.random.default_rng(0))
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import compress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,32 @@ from tuneworthy.text.search import forget
 MOST_NAMES = 5_000
 """More distinct models, prompts or system prompts than this aren't versions of one thing."""
 
-_MOST_CHARACTERS = 64 << 20  # of all system prompts together
-_MOST_DIGESTS = 1_000_000  # counted no further
-_LONGEST_NAME = 200
-_COLLECTED_AFTER = 100_000
-_NONE = -1
-_MOST_ROWS = 1 << 40  # of a file
+_MOST_CHARACTERS = 64 << 20
+"""Characters of all system prompts together, so that they fit into memory."""
+
+_MOST_DIGESTS = 1_000_000
+"""Different system prompts are counted up to here, so that their digests fit into memory."""
+
+_LONGEST_NAME = (
+    200  #: Characters of a name; some tools use the text of a prompt as its name.
+)
+
+_COLLECTED_AFTER = (
+    100_000  #: New objects between two runs of Python's collector of cycles.
+)
+
+_NONE = -1  #: The number that stands for no name, and for a name that isn't kept.
+
+_MOST_ROWS = 1 << 40
+"""Rows of one file at most. The rows of file k are numbered from k times this on, so a trace has
+the same number whether files are read one after the other or at the same time."""
+
+
+class _ColumnFile(NamedTuple):
+    """The open file of one column."""
+
+    file: BinaryIO
+    kind: np.dtype[Any]
 
 
 class ColumnFiles:
@@ -55,18 +75,16 @@ class ColumnFiles:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
         self._stack = stack
-        self._files: dict[str, tuple[BinaryIO, np.dtype[Any]]] = {}
+        self._files: dict[str, _ColumnFile] = {}
 
     def add(self, columns: Mapping[str, NDArray[Any]]) -> None:
         """Add rows, with the same columns and types every time."""
         for name, values in columns.items():
             if name not in self._files:
                 path = self._folder / f"{len(self._files)}.column"
-                self._files[name] = (
-                    self._stack.enter_context(path.open("wb")),
-                    values.dtype,
-                )
-            self._files[name][0].write(np.ascontiguousarray(values).data)
+                file = self._stack.enter_context(path.open("wb"))
+                self._files[name] = _ColumnFile(file, values.dtype)
+            self._files[name].file.write(np.ascontiguousarray(values).data)
 
     @property
     def names(self) -> list[str]:
@@ -74,9 +92,10 @@ class ColumnFiles:
 
     def get(self, name: str) -> NDArray[Any]:
         """A whole column, in the order of its rows."""
-        file, kind = self._files[name]
-        file.flush()
-        return np.fromfile(file.name, dtype=kind)
+        column = self._files[name]
+        # What was written last may still be in the buffer of the open file.
+        column.file.flush()
+        return np.fromfile(column.file.name, dtype=column.kind)
 
 
 class Names:
@@ -89,9 +108,11 @@ class Names:
         return np.fromiter(map(self._code, values), np.int64, len(values))
 
     def _code(self, value: str | None) -> int:
+        """Return the number of a name; -1 for None, and for new names after too many."""
         if value is not None:
             value = value[:_LONGEST_NAME]
         if value not in self._codes and len(self._codes) <= MOST_NAMES:
+            # The entry for None has no number of its own.
             self._codes[value] = len(self._codes) - 1
         return self._codes.get(value, _NONE)
 
@@ -108,17 +129,18 @@ class SystemPrompts:
     """
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] | None = {}
+        self._codes: dict[str, int] | None = {}  # None: there are too many to keep
         self._characters = 0
-        self._digests: set[bytes] = set()
+        self._digests: set[bytes] = set()  # counts the texts, kept or not
 
     def number_texts(self, values: Sequence[str | None]) -> Ints:
+        """Return the number of each system prompt; -1 for None, and for all once too many came."""
         texts, place = distinct(values)
         codes = [_NONE if text is None else self._code(text) for text in texts]
         return np.array(codes, np.int64)[place]
 
     def _code(self, text: str) -> int:
-        """The number of a system prompt; none once there are too many to keep."""
+        """Return the number of a system prompt; -1 once there are too many to keep."""
         if self._codes is not None and text in self._codes:
             return self._codes[text]
         if len(self._digests) < _MOST_DIGESTS:
@@ -129,24 +151,29 @@ class SystemPrompts:
         if len(self._codes) == MOST_NAMES or self._characters > _MOST_CHARACTERS:
             self._codes = None
             return _NONE
-        return self._codes.setdefault(text, len(self._codes))
+        code = len(self._codes)
+        self._codes[text] = code
+        return code
 
     def add_prompts(self, other: SystemPrompts) -> Ints:
         """Add the system prompts of another run, and return our number for each of its numbers."""
         self._digests |= other._digests
         if other._codes is None:
+            # Its first rows have numbers from before it gave up, of texts that it no longer has.
             self._codes = None
             return np.full(MOST_NAMES, _NONE, np.int64)
         codes = [self._code(text) for text in other._codes]
         return np.array(codes, np.int64)
 
     def kept(self, conversations: int) -> tuple[str, ...]:
-        """The system prompts by number; () where each conversation has another one."""
-        template = (
-            conversations >= ENOUGH_CONVERSATIONS
-            and len(self._digests) >= conversations
-        )
-        return () if template else tuple(self._codes or ())
+        """Return the system prompts by number; () where each conversation has another one."""
+        if self._codes is None:
+            return ()
+        differ = len(self._digests) >= conversations
+        # In a few conversations, as many prompts may still be versions of one.
+        if differ and conversations >= ENOUGH_CONVERSATIONS:
+            return ()
+        return tuple(self._codes)
 
 
 def _digest(text: str) -> bytes:
@@ -161,7 +188,11 @@ def _key(name: str) -> int:
 def conversation_keys(
     names: Sequence[str | None], first_row: int, salt: str = ""
 ) -> NDArray[np.uint64]:
-    """A hash for each conversation, the same in every run. A trace without a name has its own."""
+    """Hash the conversation of each trace, the same in every run.
+
+    A trace without a name is a conversation of its own: its row is hashed instead. Another ``salt``
+    gives hashes that have nothing to do with these, for another draw.
+    """
     rows = enumerate(names, start=first_row)
     keys = (_key(f"{salt}{name}" if name else f"{salt}\0{row}") for row, name in rows)
     return np.fromiter(keys, np.uint64, len(names))
@@ -180,22 +211,28 @@ class Sampling:
         self._row = 0
 
     def draw_traces(self, batch: Batch, piece: int) -> Batch:
-        """The traces of a batch that are in the sample; files come in the order of their numbers."""
+        """Return the traces of a batch that are in the sample.
+
+        ``piece`` is the number of the batch's file, from 0; files come in that order.
+        """
         if self.share >= 1:
             return batch
         if piece != self._piece:
             self._piece = piece
             self._row = piece * _MOST_ROWS
+        # Arms of a test answer a case in conversations of their own: they are drawn together.
         pairs = zip(batch.column("case"), batch.column("conversation"), strict=True)
-        keys = conversation_keys(
-            [case or talk for case, talk in pairs], self._row, self._salt
-        )
+        names = [case or talk for case, talk in pairs]
+        keys = conversation_keys(names, self._row, self._salt)
         self._row += len(batch)
-        kept = (keys < np.uint64(self.share * 2.0**64)).tolist()
-        columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
-        return Batch(
-            **{name: [*compress(values, kept)] for name, values in columns.items()}
-        )
+        # Hashes are spread evenly over 64 bits, so this share of them is below the limit.
+        is_drawn = (keys < np.uint64(self.share * 2.0**64)).tolist()
+        columns = {}
+        for name in COLUMNS:
+            values = getattr(batch, name)
+            if values:
+                columns[name] = [*compress(values, is_drawn)]
+        return Batch(**columns)
 
 
 def measure(
@@ -227,7 +264,7 @@ def measure(
 
 @dataclass(slots=True)
 class MeasuredPart:
-    """The measurements of one file alone, for ``merged``."""
+    """The measurements of one file alone, to be merged with those of other files."""
 
     columns: dict[str, NDArray[Any]]
     named: dict[int, list[str]]  #: The columns of each signal.
@@ -246,7 +283,15 @@ def part_of(
     piece: int = 0,
     shared: Shared = (),
 ) -> MeasuredPart | None:
-    """Measure one file; None without a trace. ``shared`` is from the first traces of all files."""
+    """Measure one file alone; None without a trace.
+
+    Args:
+        batches: The traces of the file.
+        signals: What to measure.
+        folder: Where a temporary folder may be made.
+        piece: The number of the file, from 0.
+        shared: Runs of words that many of the first traces of all files share.
+    """
     with _store(folder) as store:
         run = _Run(store, signals, shared).filled(batches, lambda: piece)
         return run.part() if run.traces else None
@@ -269,7 +314,7 @@ def merged(
 
 @contextmanager
 def _store(folder: Path) -> Iterator[ColumnFiles]:
-    """A store in a folder of its own, both removed at the end.
+    """Open a store in a folder of its own, and remove both at the end.
 
     Meanwhile Python's collector of cycles runs after a hundred thousand new objects, not after 700.
     A batch is some ten thousand objects without a cycle, and running it more often takes a
@@ -277,8 +322,10 @@ def _store(folder: Path) -> Iterator[ColumnFiles]:
     alone.
     """
     before = gc.get_threshold()
-    if before[0]:
-        gc.set_threshold(max(_COLLECTED_AFTER, before[0]), *before[1:])
+    new_objects = before[0]
+    # At 0 the collector is off, and stays so.
+    if new_objects:
+        gc.set_threshold(max(_COLLECTED_AFTER, new_objects), *before[1:])
     forget()
     try:
         with (
@@ -287,7 +334,8 @@ def _store(folder: Path) -> Iterator[ColumnFiles]:
         ):
             yield ColumnFiles(Path(name), stack)
     except OSError as problem:
-        reason = (str(problem).strip().splitlines() or ["no reason given"])[0]
+        lines = str(problem).strip().splitlines()
+        reason = lines[0] if lines else "no reason given"
         raise InputError(
             f"can't keep the numbers of a measurement: {reason}",
             where=str(folder),
@@ -304,10 +352,12 @@ class _Run:
     def __init__(
         self, store: ColumnFiles, signals: Sequence[TraceSignal], shared: Shared = ()
     ) -> None:
-        self.traces = self._piece = self._row = 0
+        self.traces = 0
+        self._piece = 0  # the file that is being read
+        self._row = 0  # the number of the next trace
         self._store = store
         self._signals = signals
-        self._columns: dict[int, list[str]] = {}
+        self._columns: dict[int, list[str]] = {}  # the columns of each signal
         self._models = Names()
         self._prompts = Names()
         self._systems = SystemPrompts()
@@ -325,6 +375,7 @@ class _Run:
             del batch
             forget()
         if self._compares and self.traces:
+            # Signatures of the last traces may still wait for the runs that many traces share.
             self._store.add({"signature": self._signer.rest()})
         return self
 
@@ -333,52 +384,69 @@ class _Run:
         if piece != self._piece:
             self._piece = piece
             self._row = piece * _MOST_ROWS
-        for name in COLUMNS:
-            if name not in self._present and any(
-                v is not None for v in getattr(batch, name)
-            ):
-                self._present.add(name)
+        self._note_present(batch)
         keys = conversation_keys(batch.column("conversation"), self._row)
-        columns: dict[str, NDArray[Any]] = {
-            "conversation": keys,
-            "time": as_numbers(batch.column("timestamp")),
-            "turn": as_numbers(batch.column("turn")),
-            "model": self._models.number_names(batch.column("model")),
-            "prompt": self._prompts.number_names(
-                [name or None for name in batch.column("prompt")]
-            ),
-            "system": self._systems.number_texts(batch.column("system")),
-        }
+        columns = self._common_columns(batch, keys)
         for place, signal in enumerate(self._signals):
             numbers = signal.rows(batch)
             self._columns[place] = list(numbers)
             columns |= {f"{place} {name}": values for name, values in numbers.items()}
         if self._compares:
-            texts = batch.column("input"), batch.output
-            columns["signature"] = self._signer.add(*texts, self._row)
+            columns["signature"] = self._signer.add(
+                batch.column("input"), batch.output, self._row
+            )
             columns["answered"] = np.array([text is not None for text in batch.output])
         self._sample.add(batch, keys, self._row)
         self._store.add(columns)
         self.traces += len(batch)
         self._row += len(batch)
 
+    def _note_present(self, batch: Batch) -> None:
+        """Remember which columns have a value anywhere in the traces."""
+        for name in COLUMNS:
+            if name in self._present:
+                continue
+            if any(value is not None for value in getattr(batch, name)):
+                self._present.add(name)
+
+    def _common_columns(
+        self, batch: Batch, keys: NDArray[np.uint64]
+    ) -> dict[str, NDArray[Any]]:
+        """The numbers of each trace that every signal gets. ``keys`` hash its conversation."""
+        prompts = [name or None for name in batch.column("prompt")]
+        return {
+            "conversation": keys,
+            "time": as_numbers(batch.column("timestamp")),
+            "turn": as_numbers(batch.column("turn")),
+            "model": self._models.number_names(batch.column("model")),
+            "prompt": self._prompts.number_names(prompts),
+            "system": self._systems.number_texts(batch.column("system")),
+        }
+
     def part(self) -> MeasuredPart:
         """The whole run, in a form that another process can take."""
-        columns = {name: self._store.get(name) for name in self._store.names}
-        names = self._models.all, self._prompts.all, self._systems
-        return MeasuredPart(columns, self._columns, *names, self._sample, self._present)
+        return MeasuredPart(
+            columns={name: self._store.get(name) for name in self._store.names},
+            named=self._columns,
+            models=self._models.all,
+            prompts=self._prompts.all,
+            systems=self._systems,
+            sample=self._sample,
+            present=self._present,
+        )
 
     def add_part(self, part: MeasuredPart) -> None:
         """Append the part of another file."""
         columns = dict(part.columns)
-        texts = (
-            ("model", self._models, part.models),
-            ("prompt", self._prompts, part.prompts),
-        )
-        codes = {name: names.number_names(theirs) for name, names, theirs in texts}
-        codes["system"] = self._systems.add_prompts(part.systems)
-        for name, ours in codes.items():
-            columns[name] = np.append(ours, _NONE)[columns[name]]
+        # Our number for each number of the part, which numbered its names alone.
+        ours = {
+            "model": self._models.number_names(part.models),
+            "prompt": self._prompts.number_names(part.prompts),
+            "system": self._systems.add_prompts(part.systems),
+        }
+        for name, numbers in ours.items():
+            # The last entry stays for -1, no name, which indexes from the end.
+            columns[name] = np.append(numbers, _NONE)[columns[name]]
         self._store.add(columns)
         self._columns = part.named
         self.traces += len(columns["model"])
@@ -386,24 +454,35 @@ class _Run:
         self._sample.add_sample(part.sample)
 
     def answers(self, share: float) -> tuple[Findings, ...]:
-        """Finish every signal; those that need near copies come last, while copies are compared."""
+        """Finish every signal, in the order of the signals; without traces none finds anything.
+
+        Those that need near copies are finished last: copies are compared meanwhile.
+        """
         if not self.traces:
             return tuple(Findings() for _ in self._signals)
         table = replace(self._table(), share=share)
-        findings = dict[int, Findings]()
-        waits = [signal.wants_duplicates for signal in self._signals]
-        # arrays are compared while others are evaluated
+        findings: dict[int, Findings] = {}
+        waiting = []
         with ThreadPoolExecutor(1) as beside:
             copies = beside.submit(self._copies) if self._compares else None
-            for place in sorted(range(len(waits)), key=waits.__getitem__):
-                names = self._columns[place]
-                numbers = {name: self._store.get(f"{place} {name}") for name in names}
-                if copies is not None and waits[place]:
+            for place, signal in enumerate(self._signals):
+                if signal.wants_duplicates:
+                    waiting.append(place)
+                else:
+                    numbers = self._numbers(place)
+                    findings[place] = signal.finish(replace(table, numbers=numbers))
+            for place in waiting:
+                numbers = self._numbers(place)
+                if copies is not None:
                     numbers[DUPLICATE_OF] = copies.result()
-                findings[place] = self._signals[place].finish(
-                    replace(table, numbers=numbers)
-                )
-        return tuple(findings[place] for place in range(len(waits)))
+                signal = self._signals[place]
+                findings[place] = signal.finish(replace(table, numbers=numbers))
+        return tuple(findings[place] for place in range(len(self._signals)))
+
+    def _numbers(self, place: int) -> dict[str, NDArray[Any]]:
+        """Read the columns of one signal, by the names that the signal gave them."""
+        names = self._columns[place]
+        return {name: self._store.get(f"{place} {name}") for name in names}
 
     def _copies(self) -> NDArray[Any]:
         """For each trace with an answer, the trace that it is a near copy of."""
@@ -439,17 +518,24 @@ class _Run:
 def _versions(
     named: Ints, names: Sequence[str], system: Ints
 ) -> tuple[Ints, tuple[str, ...]]:
-    """Prompt versions by name; without a name, by the number of the system prompt."""
-    either = np.where(
-        named >= 0, named, np.where(system >= 0, system + len(names), _NONE)
-    )
-    codes, first = np.unique(either, return_index=True)
+    """Number the prompt versions of all traces in order of appearance, and name them.
+
+    A version is a name of ``names``; where a trace has none (-1), the number of its system prompt.
+    """
+    # System prompts are numbered behind the names, so that one array holds both.
+    unnamed = np.where(system >= 0, system + len(names), _NONE)
+    either = np.where(named >= 0, named, unnamed)
+    codes, first_rows = np.unique(either, return_index=True)
     versions: dict[str, int] = {}
+    # The last entry stays for -1, no version, which indexes from the end.
     of_code = np.full(int(either.max(initial=-1)) + 2, _NONE, dtype=np.int64)
-    for code in codes[np.argsort(first)].tolist():
-        if code >= 0:
-            name = (
-                names[code] if code < len(names) else f"system {code - len(names) + 1}"
-            )
-            of_code[code] = versions.setdefault(name, len(versions))
-    return of_code[either], tuple(versions)  # the last of ``of_code`` stands for none
+    for code in codes[np.argsort(first_rows)].tolist():
+        if code == _NONE:
+            continue
+        if code < len(names):
+            name = names[code]
+        else:
+            name = f"system {code - len(names) + 1}"
+        # A named prompt may be called "system 1" too: then both are one version.
+        of_code[code] = versions.setdefault(name, len(versions))
+    return of_code[either], tuple(versions)

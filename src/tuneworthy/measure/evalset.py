@@ -48,15 +48,18 @@ FRAME_CHARACTERS = 32 << 20  #: Characters of those.
 
 BOOST = 2.0  #: How much oftener than it occurs a failure is drawn.
 
-MOST_GROUPS = 12
+MOST_GROUPS = 12  #: Groups of similar requests, at most.
 
-_LABEL_CHARACTERS = 80
-_MOST_LABELS = 200
-_FOR_A_GROUP = 15  # conversations to be drawn for each group of alike requests
-_EXAMPLE = 60  # characters
+_LABEL_CHARACTERS = 80  #: Of a right answer that is a label.
+_MOST_LABELS = 200  #: More different right answers than this are texts, not labels.
+_FOR_A_GROUP = 15  #: Conversations to be drawn for each group of similar requests.
+_EXAMPLE = 60  #: Characters of an example of a kind.
+_READ_FOR_EXAMPLE = (
+    2_000  #: Characters that are masked for it: masking a long text is slow.
+)
 _OTHER = "other"
 _LENGTHS = ("short", "medium", "long")
-_DIGITS = 12
+_DIGITS = 12  #: Hexadecimal digits of a case's name: 48 bits, so no two cases share one by chance.
 
 
 def build_evalset(
@@ -87,6 +90,55 @@ def build_evalset(
     Returns:
         The set; without a case where no trace says what was asked.
     """
+    frame = _frame(batches, seed)
+    is_valid, _ = validator(schema)
+    failed = dict(failures(frame.batch, is_valid))
+    if gold:
+        frame.batch.reference = _with_answers(frame.batch)
+    questions = logged_questions(frame.batch)
+    logged = _conversations(frame.batch, questions, failed)
+    # Folding has a generator of its own, so that other near copies leave the draw as it is.
+    units = _folded(logged, alike, np.random.default_rng(seed))
+    rng = np.random.default_rng([seed, 1])
+    wanted = _conversations_for(n, units)
+    kinds = _kinds(units, wanted, rng)
+    lengths = _lengths(units)
+    cells = _cells(units, kinds.names, lengths, wanted)
+    stands, strata = _drawn(units, cells, wanted, rng)
+    drawn = []
+    for place, weight in stands.items():
+        unit = units[place]
+        tags = _tags(unit, kinds.names[place], lengths[place])
+        drawn.append(DrawnConversation(unit=unit, stands_for=weight, tags=tags))
+    drawn.sort(key=lambda each: each.unit.row)
+    made = _cases(drawn, seed, policy)
+    return EvalSample(
+        cases=made.cases,
+        strata=strata,
+        intent_by=kinds.known_by,
+        examples=kinds.examples,
+        read=frame.read,
+        framed=len(frame.batch),
+        without_input=questions.count(None),
+        folded=len(logged) - len(units),
+        failures=dict(Counter(failed.values())),
+        masked=dict(made.masked),
+        lost=made.lost,
+        cut=frame.cut,
+        unlabelled=[case.reference for case in made.cases].count(None),
+    )
+
+
+class _Frame(NamedTuple):
+    """The traces to draw from."""
+
+    batch: Batch
+    read: int  #: Traces that were read, kept or not.
+    cut: int  #: Texts that were too long to be kept whole.
+
+
+def _frame(batches: Iterable[Batch], seed: int) -> _Frame:
+    """Read all traces, and keep those of as many conversations as memory should hold."""
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
     read = 0
     for batch in batches:
@@ -95,52 +147,27 @@ def build_evalset(
         sample.add(batch, keys, read)
         read += len(batch)
     kept, cut = sample.batch()
-    is_valid, _ = validator(schema)
-    failed = dict(failures(kept, is_valid))
-    if gold:
-        kept.reference = [
-            a or b for a, b in zip(kept.column("reference"), kept.output, strict=True)
-        ]
-    questions = logged_questions(kept)
-    logged = _conversations(kept, questions, failed)
-    units = _folded(logged, alike, np.random.default_rng(seed))
-    rng = np.random.default_rng([seed, 1])
-    wanted = _conversations_for(n, units)
-    kinds, intent_by, examples = _kinds(units, wanted, rng)
-    lengths = _lengths(units)
-    stands, strata = _drawn(units, _cells(units, kinds, lengths, wanted), wanted, rng)
-    drawn = [
-        DrawnConversation(
-            unit=units[place],
-            stands_for=weight,
-            tags=_tags(units[place], kinds[place], lengths[place]),
-        )
-        for place, weight in stands.items()
-    ]
-    drawn.sort(key=lambda each: each.unit.row)
-    cases, masked, lost = _cases(drawn, seed, policy)
-    return EvalSample(
-        cases=cases,
-        strata=strata,
-        intent_by=intent_by,
-        examples=examples,
-        read=read,
-        framed=len(kept),
-        without_input=questions.count(None),
-        folded=len(logged) - len(units),
-        failures=dict(Counter(failed.values())),
-        masked=dict(masked),
-        lost=lost,
-        cut=cut,
-        unlabelled=sum(case.reference is None for case in cases),
-    )
+    return _Frame(kept, read, cut)
+
+
+def _with_answers(batch: Batch) -> list[str | None]:
+    """The right answer of each trace; where the log states none, the logged answer."""
+    pairs = zip(batch.column("reference"), batch.output, strict=True)
+    return [reference or output for reference, output in pairs]
 
 
 def _conversations_for(cases: int, units: Sequence[Conversation]) -> int:
-    """The number of conversations with about this many cases, if they are drawn by their traces."""
+    """The number of conversations with about this many cases in all; at least one.
+
+    A conversation is drawn with a chance by its traces, so the mean number of cases is weighted by
+    them.
+    """
     traces = sum(unit.traces for unit in units)
     traces_by_cases = sum(unit.traces * len(unit.questions) for unit in units)
-    return min(len(units), max(1, round(cases * traces / (traces_by_cases or 1))))
+    if not traces_by_cases:
+        return min(len(units), 1)
+    wanted = max(1, round(cases * traces / traces_by_cases))
+    return min(len(units), wanted)
 
 
 def _tags(unit: Conversation, kind: str, length: str) -> tuple[str, ...]:
@@ -175,16 +202,19 @@ class Conversation(NamedTuple):
 
     @property
     def pull(self) -> float:
-        """The weight of this conversation in a draw."""
+        """The weight of this conversation in a draw: its traces, more for a failure."""
         return self.traces * (BOOST if self.failed else 1.0)
 
     @property
     def asked(self) -> str:
-        """All questions, as one text."""
+        """All questions as one text, for the search of near copies.
+
+        The last question has most of the conversation before it, but an earlier one may stand
+        there in other words, so each question itself is added.
+        """
         texts = [turn.content for turn in self.questions[-1].turns]
-        return "\n".join(
-            [*texts, *(question.turns[-1].content for question in self.questions)]
-        )
+        texts += [question.turns[-1].content for question in self.questions]
+        return "\n".join(texts)
 
     @property
     def answers(self) -> str:
@@ -195,17 +225,21 @@ class Conversation(NamedTuple):
 def conversation_names(batch: Batch) -> list[str | None]:
     """The group of each trace: its test case, else its conversation's case, else the conversation.
 
-    A log may name the case only at the last answer. None: the trace belongs to no group.
+    None: the trace belongs to no group.
     """
     pairs = [*zip(batch.column("case"), batch.column("conversation"), strict=True)]
+    # A log may name the case only at the last answer of a conversation.
     case_of = {talk: case for case, talk in pairs if case and talk}
     names: list[str | None] = []
     for case, talk in pairs:
-        known = case or (case_of.get(talk) if talk else None)
-        if known:
-            names.append(f"case {known}")
+        if case:
+            names.append(f"case {case}")
+        elif talk in case_of:
+            names.append(f"case {case_of[talk]}")
+        elif talk:
+            names.append(f"talk {talk}")
         else:
-            names.append(f"talk {talk}" if talk else None)
+            names.append(None)
     return names
 
 
@@ -217,7 +251,6 @@ def _conversations(
     ``failed`` maps the row of a trace to the reason of its failure. Traces without a question are
     left out.
     """
-    talks = batch.column("conversation")
     groups: dict[str, dict[int, LoggedQuestion]] = defaultdict(dict)
     names = conversation_names(batch)
     for row, (name, question) in enumerate(zip(names, questions, strict=True)):
@@ -226,15 +259,12 @@ def _conversations(
         if question is not None:
             group[row] = question
     units = []
-    for group in filter(None, groups.values()):
-        # Arms of a test answer a case in conversations of their own.
-        runs: dict[object, list[LoggedQuestion]] = defaultdict(list)
-        for row, question in group.items():
-            run = (talks[row] or row) if batch.case else ""
-            runs[run].append(question)
+    for group in groups.values():
+        if not group:
+            continue
         units.append(
             Conversation(
-                questions=_shortest([*runs.values()]),
+                questions=_shortest(_runs(batch, group)),
                 traces=len(group),
                 failed=not failed.keys().isdisjoint(group),
                 row=min(group),
@@ -243,22 +273,47 @@ def _conversations(
     return units
 
 
+def _runs(
+    batch: Batch, group: Mapping[int, LoggedQuestion]
+) -> list[list[LoggedQuestion]]:
+    """The questions of one group, by row, as runs: each arm of a test asked a case again.
+
+    Arms answer a case in conversations of their own. Where no test is logged, there is one run.
+    """
+    if not batch.case:
+        return [[*group.values()]]
+    talks = batch.column("conversation")
+    runs: dict[object, list[LoggedQuestion]] = defaultdict(list)
+    for row, question in group.items():
+        runs[talks[row] or row].append(question)
+    return [*runs.values()]
+
+
 def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion, ...]:
     """The different questions of the run with the least text, as other prompts may add text."""
     shortest = min(runs, key=lambda run: sum(question.characters for question in run))
     different: dict[tuple[Message, ...], LoggedQuestion] = {}
     for question in shortest:
-        known = different.setdefault(question.turns, question)
-        if known.reference is None and question.reference is not None:
+        earlier = different.get(question.turns)
+        # Asked twice, a question stands where it came first, with the first known right answer.
+        if earlier is None or (
+            earlier.reference is None and question.reference is not None
+        ):
             different[question.turns] = question
     first, *others = different.values()
     if not others and first.reference is None:
         # A single question has one right answer, in whatever run that stands.
-        for run in runs:
-            for question in run:
-                if question.reference is not None:
-                    return (first._replace(reference=question.reference),)
+        return (first._replace(reference=_first_reference(runs)),)
     return first, *others
+
+
+def _first_reference(runs: Sequence[Sequence[LoggedQuestion]]) -> str | None:
+    """The first right answer that any run knows; None where no run does."""
+    for run in runs:
+        for question in run:
+            if question.reference is not None:
+                return question.reference
+    return None
 
 
 def logged_questions(batch: Batch) -> list[LoggedQuestion | None]:
@@ -268,22 +323,40 @@ def logged_questions(batch: Batch) -> list[LoggedQuestion | None]:
     questions: list[LoggedQuestion | None] = []
     for text, turns, reference, contexts, output in zip(*columns, strict=True):
         spoken = _spoken(turns or (), text)
-        known = reference if reference and reference.strip() else None
-        row = LoggedQuestion(spoken, known, tuple(contexts or ()), output or "")
-        questions.append(row if spoken else None)
+        if not spoken:
+            questions.append(None)
+            continue
+        is_known = reference is not None and reference.strip()
+        questions.append(
+            LoggedQuestion(
+                turns=spoken,
+                reference=reference if is_known else None,
+                contexts=tuple(contexts or ()),
+                logged=output or "",
+            )
+        )
     return questions
 
 
 def _spoken(turns: Sequence[Message], text: str | None) -> tuple[Message, ...]:
-    """The messages to a model without its system prompt; () where they are unknown."""
-    spoken = tuple(
-        Message(*turn) for turn in turns if turn[0] != "system" and turn[1].strip()
-    )
+    """The messages to a model without its system prompt; () where they are unknown.
+
+    ``text`` is the logged input. A conversation of several turns says more than it does.
+    """
+    spoken = []
+    for turn in turns:
+        # Readers of logs may give a plain tuple.
+        message = Message(*turn)
+        if message.role != "system" and message.content.strip():
+            spoken.append(message)
     if len(spoken) > 1 and spoken[-1].role != "assistant":
-        return spoken
+        return tuple(spoken)
     if text and text.strip():
         return (Message("user", text),)
-    return spoken if spoken and spoken[-1].role == "user" else ()
+    # Where an answer comes last, the log doesn't say what it answered.
+    if spoken and spoken[-1].role == "user":
+        return tuple(spoken)
+    return ()
 
 
 def failures(batch: Batch, valid: Validator | None) -> Iterator[tuple[int, str]]:
@@ -302,10 +375,19 @@ def failures(batch: Batch, valid: Validator | None) -> Iterator[tuple[int, str]]
             yield row, "low_score"
         elif refuses(text):
             yield row, "refusal"
-        elif text and not calls and (valid or looks_like_json(text)):
-            value, _ = read_json(text)
-            if value is UNREAD or not (valid is None or valid(value)):
-                yield row, "format"
+        # Beside a call of a tool, a text is only a remark.
+        elif text and not calls and _breaks_format(text, valid):
+            yield row, "format"
+
+
+def _breaks_format(text: str, valid: Validator | None) -> bool:
+    """Whether an output isn't the JSON that it should be; a text without a schema may be prose."""
+    if valid is None and not looks_like_json(text):
+        return False
+    value, _ = read_json(text)
+    if value is UNREAD:
+        return True
+    return valid is not None and not valid(value)
 
 
 def _folded(
@@ -319,7 +401,7 @@ def _folded(
     )
     sizes = np.array([unit.traces for unit in units], dtype=np.float64)
     total = np.bincount(group, weights=sizes, minlength=len(units))
-    # Of a group the one that comes first is drawn; each comes with a chance by its size.
+    # Waiting times with these rates: each is the shortest of its group with a chance by its traces.
     time = rng.exponential(size=len(units)) / sizes
     order = np.lexsort((time, group))
     _, first = np.unique(group[order], return_index=True)
@@ -329,49 +411,76 @@ def _folded(
 
 # Strata: failed or not, the kind of request, its length.
 
-Cell = tuple[bool | None, str, str]
-"""Failed, kind of request, length; None and empty where they can't be distinguished."""
+
+class StratumKey(NamedTuple):
+    """A stratum. None and empty: too few conversations to distinguish."""
+
+    failed: bool | None
+    kind: str
+    length: str
+
+
+class _RequestKinds(NamedTuple):
+    """The kinds of requests."""
+
+    names: list[str]  #: The kind of each conversation; empty where it is unknown.
+    known_by: IntentBy
+    examples: dict[str, str]  #: A request of each kind that has no name of its own.
 
 
 def _kinds(
     units: Sequence[Conversation], wanted: int, rng: np.random.Generator
-) -> tuple[list[str], IntentBy, dict[str, str]]:
-    """The kind of each request, how it is known, and an example of each kind without a name.
+) -> _RequestKinds:
+    """Sort conversations by the kind of request; ``wanted`` of them are going to be drawn.
 
     The right answer is the kind if there are few labels. Otherwise similar vectors are one kind.
     """
     references = [unit.questions[0].reference for unit in units]
-    labels = {each for each in references if each is not None}
-    short = all(len(each) <= _LABEL_CHARACTERS and "\n" not in each for each in labels)
-    few = 2 <= len(labels) <= min(_MOST_LABELS, len(units) // 5)
-    if short and few and None not in references:
-        return [mask(each or "") for each in references], "reference", {}
+    if _are_labels(references):
+        labels = [mask(each or "") for each in references]
+        return _RequestKinds(labels, "reference", {})
     groups = min(MOST_GROUPS, wanted // _FOR_A_GROUP)
-    openings = [unit.questions[0].turns[-1].content for unit in units]
     if groups <= 1:
-        return [""] * len(units), "nothing", {}
-    member, away = kmeans(embed(openings), groups, rng)
+        return _RequestKinds([""] * len(units), "nothing", {})
+    openings = [unit.questions[0].turns[-1].content for unit in units]
+    member, distance = kmeans(embed(openings), groups, rng)
     names = [f"group {place + 1}" for place in member.tolist()]
     examples = {}
     for place in np.unique(member).tolist():
         inside = np.flatnonzero(member == place)
-        middle = int(inside[np.argmin(away[inside])])
-        flat = " ".join(mask(openings[middle][:2_000]).split())
-        examples[names[middle]] = (
-            flat if len(flat) <= _EXAMPLE else flat[: _EXAMPLE - 1] + "…"
-        )
-    return names, "embedding", examples
+        middle = int(inside[np.argmin(distance[inside])])
+        examples[names[middle]] = _example(openings[middle])
+    return _RequestKinds(names, "embedding", examples)
+
+
+def _are_labels(references: Sequence[str | None]) -> bool:
+    """Whether every conversation has a right answer, and all of these are a few short labels."""
+    labels = set()
+    for each in references:
+        if each is None or len(each) > _LABEL_CHARACTERS or "\n" in each:
+            return False
+        labels.add(each)
+    # A label comes back: with fewer than five conversations for each, the answers are mere texts.
+    return 2 <= len(labels) <= min(_MOST_LABELS, len(references) // 5)
+
+
+def _example(request: str) -> str:
+    """The masked beginning of a request, on one line."""
+    line = " ".join(mask(request[:_READ_FOR_EXAMPLE]).split())
+    if len(line) <= _EXAMPLE:
+        return line
+    return line[: _EXAMPLE - 1] + "…"
 
 
 def _lengths(units: Sequence[Conversation]) -> list[str]:
-    """The third of each conversation by the length of its questions."""
+    """The third of each conversation by the length of its last question with all before it."""
     if not units:
         return []
     sizes = np.array([unit.questions[-1].characters for unit in units])
+    # The longest of a third is in it, so conversations of one length are all in one third.
     ends = np.quantile(sizes, (1 / 3, 2 / 3), method="lower")
-    return [
-        _LENGTHS[place] for place in np.searchsorted(ends, sizes, side="left").tolist()
-    ]
+    thirds = np.searchsorted(ends, sizes, side="left")
+    return [_LENGTHS[third] for third in thirds.tolist()]
 
 
 def _cells(
@@ -379,83 +488,101 @@ def _cells(
     kinds: Sequence[str],
     lengths: Sequence[str],
     wanted: int,
-) -> list[Cell]:
-    """The stratum of each conversation, each large enough for at least one draw."""
+) -> list[StratumKey]:
+    """The stratum of each conversation, each large enough for at least one draw.
+
+    Small strata lose their length first, then their kind, and at last whether they failed.
+    """
     pulls = np.array([unit.pull for unit in units])
+    # Without a conversation there is no pull to divide by.
     share = (pulls * wanted / max(pulls.sum(), 1.0)).tolist()
-    failed = (unit.failed for unit in units)
-    cells: list[Cell] = list(zip(failed, kinds, lengths, strict=True))
-    cells = _merged(cells, share, lambda cell: (cell[0], cell[1], ""), whole=True)
-    cells = _merged(cells, share, lambda cell: (cell[0], _OTHER, ""), whole=False)
+    cells = [
+        StratumKey(unit.failed, kind, length)
+        for unit, kind, length in zip(units, kinds, lengths, strict=True)
+    ]
+    cells = _merged(cells, share, _without_length, whole=True)
+    # Only the small kinds are put together: the large ones keep their names.
+    cells = _merged(cells, share, _of_other_kind, whole=False)
     if len(set(cells)) > wanted:
-        cells = _merged(cells, share, lambda _: (None, "", ""), whole=True)
-    if len({cell[1] for cell in cells}) == 1:
-        cells = [(cell[0], "", cell[2]) for cell in cells]
+        cells = _merged(cells, share, _undistinguished, whole=True)
+    if len({cell.kind for cell in cells}) == 1:
+        # A single kind distinguishes nothing.
+        cells = [cell._replace(kind="") for cell in cells]
     return cells
 
 
+def _without_length(cell: StratumKey) -> StratumKey:
+    return cell._replace(length="")
+
+
+def _of_other_kind(cell: StratumKey) -> StratumKey:
+    return StratumKey(cell.failed, _OTHER, "")
+
+
+def _undistinguished(_: StratumKey) -> StratumKey:
+    return StratumKey(None, "", "")
+
+
 def _merged(
-    cells: Sequence[Cell],
+    cells: Sequence[StratumKey],
     share: Sequence[float],
-    coarser: Callable[[Cell], Cell],
+    coarser: Callable[[StratumKey], StratumKey],
     *,
     whole: bool,
-) -> list[Cell]:
+) -> list[StratumKey]:
     """Put cells with less than one draw under a coarser name.
 
     ``share`` is the number of draws for each conversation. With ``whole``, all cells of a coarser
     name move when one of them does.
     """
-    totals: dict[Cell, float] = defaultdict(float)
-    for cell, value in zip(cells, share, strict=True):
-        totals[cell] += value
-    small = {cell for cell, total in totals.items() if total < 1}
-    names = {coarser(cell) for cell in small}
-    joined = []
-    for cell in cells:
-        is_joined = coarser(cell) in names if whole else cell in small
-        joined.append(coarser(cell) if is_joined else cell)
-    return joined
+    totals: dict[StratumKey, float] = defaultdict(float)
+    for cell, draws in zip(cells, share, strict=True):
+        totals[cell] += draws
+    small = {cell for cell, draws in totals.items() if draws < 1}
+    moving = small
+    if whole:
+        names = {coarser(cell) for cell in small}
+        moving = {cell for cell in totals if coarser(cell) in names}
+    return [coarser(cell) if cell in moving else cell for cell in cells]
 
 
 def _drawn(
     units: Sequence[Conversation],
-    cells: Sequence[Cell],
+    cells: Sequence[StratumKey],
     wanted: int,
     rng: np.random.Generator,
 ) -> tuple[dict[int, float], tuple[Stratum, ...]]:
     """The number of traces that each drawn conversation represents, by its place; and the strata."""
-    members: dict[Cell, list[int]] = defaultdict(list)
+    members: dict[StratumKey, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
         members[cell].append(place)
     if not members:
         return {}, ()
     pulls = [
-        sum(units[at].traces for at in rows) * (BOOST if cell[0] else 1.0)
-        for cell, rows in members.items()
+        sum(units[place].traces for place in places) * (BOOST if cell.failed else 1.0)
+        for cell, places in members.items()
     ]
-    most = np.array([len(rows) for rows in members.values()])
+    most = np.array([len(places) for places in members.values()])
     counts = allocate(np.array(pulls), most, wanted).tolist()
     stands: dict[int, float] = {}
     strata = []
-    for cell, count in zip(members, counts, strict=True):
-        failed, intent, length = cell
-        rows = members[cell]
-        sizes = np.array([units[at].traces for at in rows], dtype=np.float64)
+    for (cell, places), count in zip(members.items(), counts, strict=True):
+        sizes = np.array([units[place].traces for place in places], dtype=np.float64)
         chosen, weights = draw(sizes, count, rng)
-        picked = [rows[at] for at in chosen.tolist()]
+        picked = [places[number] for number in chosen.tolist()]
         stands |= dict(zip(picked, weights.tolist(), strict=True))
         strata.append(
             Stratum(
-                failed=failed,
-                intent=intent,
-                length=length,
+                failed=cell.failed,
+                intent=cell.kind,
+                length=cell.length,
                 traces=int(sizes.sum()),
-                conversations=len(rows),
+                conversations=len(places),
                 drawn=len(picked),
-                cases=sum(len(units[at].questions) for at in picked),
+                cases=sum(len(units[place].questions) for place in picked),
             )
         )
+    # Failures first, then the largest; names decide among equals, so the order is always the same.
     strata.sort(key=lambda s: (not s.failed, -s.traces, s.intent, s.length))
     return stands, tuple(strata)
 
@@ -471,13 +598,18 @@ class DrawnConversation(NamedTuple):
     tags: tuple[str, ...]
 
 
+class _MadeCases(NamedTuple):
+    """The cases of an evaluation set."""
+
+    cases: tuple[EvalCase, ...]
+    masked: Counter[str]  #: Cases with hidden data, by the kind of data.
+    lost: int  #: Right answers that were left out, because only they have the hidden data.
+
+
 def _cases(
     drawn: Iterable[DrawnConversation], seed: int, policy: PersonalPolicy | None
-) -> tuple[tuple[EvalCase, ...], Counter[str], int]:
-    """A case for each question, with a mean weight of 1, and the cases with hidden data by kind.
-
-    The last value counts right answers that were left out, as only they have the hidden data.
-    """
+) -> _MadeCases:
+    """Make a case of each question, masked; the mean weight of all cases is 1."""
     cases: list[EvalCase] = []
     ids = Counter[str]()
     masked = Counter[str]()
@@ -493,16 +625,24 @@ def _cases(
         own_cases: list[EvalCase] = []
         for question in unit.questions:
             case = _masked_case(question, masker, ids)
-            lost += question.reference is not None and case.reference is None
+            if question.reference is not None and case.reference is None:
+                lost += 1
             fields = {"tags": each.tags, "weight": weight}
             own_cases.append(case.model_copy(update=fields))
         cases += _placed(own_cases, seed)
-        masked.update(dict.fromkeys(masker.kinds, len(own_cases)))
-    scale = len(cases) / (sum(case.weight for case in cases) or 1.0)
-    weighed = (
+        for kind in masker.kinds:
+            masked[kind] += len(own_cases)
+    return _MadeCases(_scaled(cases), masked, lost)
+
+
+def _scaled(cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
+    """The cases with their weights scaled to a mean of 1."""
+    if not cases:
+        return ()
+    scale = len(cases) / sum(case.weight for case in cases)
+    return tuple(
         case.model_copy(update={"weight": case.weight * scale}) for case in cases
     )
-    return tuple(weighed), masked, lost
 
 
 def _masked_case(
@@ -517,32 +657,47 @@ def _masked_case(
         for turn in question.turns
     ]
     passages = tuple(CasePassage(text=masker(text)) for text in question.contexts)
-    hidden = masker.count_hidden()
+    hidden_in_question = masker.count_hidden()
     reference = None if question.reference is None else masker(question.reference)
-    if masker.count_hidden() > hidden:
+    if masker.count_hidden() > hidden_in_question:
         reference = None
     logged = None
     if reference is None and question.logged:
         logged = masker(question.logged)
-    # By what is asked, so that the same case is called the same in another draw.
-    text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
-    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
-    ids[digest] += 1
+    # A case is one input or a conversation, never both.
     first, *others = turns
-    alone = not others and first.role == "user"
+    is_input = not others and first.role == "user"
     return EvalCase(
-        id=digest if ids[digest] == 1 else f"{digest}-{ids[digest]}",
-        input=first.content if alone else None,
-        messages=() if alone else tuple(turns),
+        id=_case_id(turns, ids),
+        input=first.content if is_input else None,
+        messages=() if is_input else tuple(turns),
         reference=reference,
         logged=logged,
         contexts=passages,
     )
 
 
+def _case_id(turns: Sequence[CaseMessage], ids: Counter[str]) -> str:
+    """Name a case by its question, so that it has the same name in another draw.
+
+    The same question again gets a number: ``ids`` counts how often each name was used.
+    """
+    text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
+    ids[digest] += 1
+    if ids[digest] == 1:
+        return digest
+    return f"{digest}-{ids[digest]}"
+
+
 def _placed(cases: Sequence[EvalCase], seed: int) -> list[EvalCase]:
-    """The cases of one conversation, with its name if there are several, and with its split."""
+    """Put the cases of one conversation into one split, under a common name if there are several.
+
+    The conversation is named by its first case, and the split is drawn by that name.
+    """
     first, *others = cases
-    talk = {"conversation_id": f"talk {first.id}" if others else None}
-    fields = {**talk, "split": split_of(first.model_copy(update=talk), seed=seed)}
+    talk = f"talk {first.id}" if others else None
+    named = first.model_copy(update={"conversation_id": talk})
+    split = split_of(named, seed=seed)
+    fields = {"conversation_id": talk, "split": split}
     return [case.model_copy(update=fields) for case in cases]

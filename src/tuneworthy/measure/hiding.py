@@ -24,6 +24,7 @@ from tuneworthy.model.case import Hiding, PersonalPolicy
 from tuneworthy.text.json import UNREAD, read_json
 
 _PASSES = 8
+"""How often a text is masked at most: a pass may uncover data that stood against other data."""
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*+"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 _OPENING = ("{", "[")
 _LETTER = r"[^\W\d_]"
@@ -31,7 +32,9 @@ _NAME = re.compile(
     rf"{_LETTER}(?:{_LETTER}|['’-])*(?: {_LETTER}(?:{_LETTER}|['’.-])*){{0,3}}"
 )
 _LEAST_PART = 3  #: Letters of a part of a name that is hidden where it stands alone.
-_LEAST_VALUE = 2
+_LEAST_VALUE = (
+    2  #: Characters of a value that is hidden everywhere; a single one is in any text.
+)
 _BETWEEN = r"[,.'’ ]?"  #: The signs that may stand between the digits of an amount.
 
 
@@ -54,8 +57,8 @@ class Masker:
     def __init__(self, policy: PersonalPolicy | None = None) -> None:
         self._policy = policy or PersonalPolicy()
         self._spared = spared_words(self._policy)
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._counts: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}  # by label and plain value
+        self._counts: dict[str, int] = {}  # different values of each label
         self._known: dict[str, KnownValue] = {}  # by the pattern that finds it
         self._pattern: re.Pattern[str] | None = None
 
@@ -77,12 +80,10 @@ class Masker:
 
     def expects(self, span: DataSpan, text: str) -> bool:
         """Whether a span holds a learned value, or a spared word."""
-        inside = (
-            k
-            for k in self._of_known(text)
-            if k.start <= span.start and span.end <= k.end
-        )
-        return next(inside, None) is not None or self._is_spared(span, text)
+        for known in self._of_known(text):
+            if known.start <= span.start and span.end <= known.end:
+                return True
+        return self._is_spared(span, text)
 
     def __call__(self, text: str) -> str:
         """Replace personal and secret data in a text by words; ``mask`` would change nothing more.
@@ -100,12 +101,12 @@ class Masker:
             hidden = self._hidden(text)
             if not hidden:
                 return text
-            text = labelled(
-                text, [s._replace(label=self._word(s, text)) for s in hidden]
-            )
+            numbered = [span._replace(label=self._word(span, text)) for span in hidden]
+            text = labelled(text, numbered)
         return mask(text)  # words without numbers always come to an end
 
     def _hidden(self, text: str) -> list[DataSpan]:
+        """The places of a text to hide. The names among them are known from now on."""
         known = [*self._of_known(text)]
         spans = [s for s in hidden_spans(text, known) if not self._is_spared(s, text)]
         for span in spans:
@@ -114,39 +115,44 @@ class Masker:
         return spans
 
     def _is_spared(self, span: DataSpan, text: str) -> bool:
+        """Whether a span overlaps a word that the policy spares; a secret is never spared."""
         if self._spared is None or span.label == "secret":
             return False
         return any(
-            m.start() < span.end and span.start < m.end()
-            for m in self._spared.finditer(text)
+            word.start() < span.end and span.start < word.end()
+            for word in self._spared.finditer(text)
         )
 
     def _of_known(self, text: str) -> Iterator[DataSpan]:
         """Places of a text that hold a value known to be personal."""
-        if self._pattern is None and self._known:
+        if not self._known:
+            return
+        if self._pattern is None:
+            # The longest first, so that a whole name is found before a part of it.
             every = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile(
                 rf"(?<![\w]){_any_of(every)}(?![\w])", re.IGNORECASE
             )
-        if self._pattern is None:
-            return
         for match in self._pattern.finditer(text):
-            label = self._known[self._written(match[0])].label
-            # "rose" is no Rose
-            is_part = label == "name" and not match[0][:1].isupper()
-            if not is_part:
-                yield DataSpan(*match.span(), "known", label)
+            value = match[0]
+            label = self._label_of_known(value)
+            # The word "rose" doesn't mean a person called Rose.
+            if label == "name" and not value[0].isupper():
+                continue
+            yield DataSpan(*match.span(), "known", label)
 
-    def _written(self, value: str) -> str:
-        """The pattern that found a value."""
-        return next(
-            each for each in self._known if re.fullmatch(each, value, re.IGNORECASE)
-        )
+    def _label_of_known(self, value: str) -> str:
+        """The label of the first known value that is written like this one."""
+        for written, known in self._known.items():
+            if re.fullmatch(written, value, re.IGNORECASE):
+                return known.label
+        raise LookupError(value)  # the pattern of all known values matched it
 
     def _know(self, label: str, value: str) -> None:
         """Remember a value as personal; of a name also its parts."""
         parts = [value]
         if label == "name":
+            # An initial alone is in too many texts.
             parts += [
                 part for part in value.split() if len(part.strip(".")) >= _LEAST_PART
             ]
@@ -154,20 +160,23 @@ class Masker:
             written = _pattern_of(part)
             if len(part) >= _LEAST_VALUE and written not in self._known:
                 self._known[written] = KnownValue(value, label)
+                # It is compiled anew when it is needed next.
                 self._pattern = None
 
     def _whole(self, span: DataSpan, text: str) -> str:
         """The value behind a span; for a part of a name, the whole name."""
         value = text[span.start : span.end]
-        if span.label == "name" and (written := _pattern_of(value)) in self._known:
-            return self._known[written].whole
-        return value
+        if span.label != "name":
+            return value
+        known = self._known.get(_pattern_of(value))
+        return value if known is None else known.whole
 
     def _word(self, span: DataSpan, text: str) -> str:
         number = self._number(span.label, self._whole(span, text))
         return span.label if number == 1 else f"{span.label} {number}"
 
     def _number(self, label: str, value: str) -> int:
+        """The number of a value among those with its label, from 1, by first appearance."""
         key = label, _plain(value)
         if key not in self._numbers:
             self._counts[label] = self._counts.get(label, 0) + 1
@@ -188,32 +197,39 @@ class Faker(Masker):
 
     def _replaced(self, text: str) -> str:
         """Replace personal values in a text by fakes."""
-        at = 0
-        pieces: list[str] = []
-        # learns the names in it, because a part of a name may stand before the name
+        # The first call learns the names, because a part of a name may stand before the name.
         self._hidden(text)
+        done = 0
+        pieces: list[str] = []
         for span in self._hidden(text):
-            pieces += [text[at : span.start], self._fake(span, text)]
-            at = span.end
-        return "".join((*pieces, text[at:]))
+            pieces += [text[done : span.start], self._fake(span, text)]
+            done = span.end
+        return "".join((*pieces, text[done:]))
 
     def _fake(self, span: DataSpan, text: str) -> str:
         """The fake that replaces a value: the same one each time, in the form of the value."""
         value = text[span.start : span.end]
         whole = self._whole(span, text)
+        # Counts the value as hidden; a fake shows no number.
         self._number(span.label, whole)
         if span.label == "secret":
             return "[secret]"
-        key = span.label, _plain(whole)
-        if key not in self._fakes:
-            make = _MAKERS.get(span.label, _of_shape)
-            self._fakes[key] = make(
-                whole if _letters(whole) else _plain(whole), self._random
-            )
-        fake = self._fakes[key]
+        fake = self._fake_of_whole(span.label, whole)
         if span.label == "name" and value != whole:
             return _part_of_name(value, whole, fake)
-        return _in_shape(fake, value) if _digits(fake) and not _letters(whole) else fake
+        if _digits(fake) and not _letters(whole):
+            return _in_shape(fake, value)
+        return fake
+
+    def _fake_of_whole(self, label: str, whole: str) -> str:
+        """The fake of a whole value, in any spelling; made when the value is first met."""
+        key = label, _plain(whole)
+        if key not in self._fakes:
+            make = _MAKERS.get(label, _of_shape)
+            # A number is made without its signs: each spelling of it puts its own around them.
+            plain = whole if _letters(whole) else _plain(whole)
+            self._fakes[key] = make(plain, self._random)
+        return self._fakes[key]
 
 
 class Keeper(Masker):
@@ -227,7 +243,9 @@ def hider(policy: PersonalPolicy | None, how: Hiding, seed: str) -> Masker:
     """The masker for the texts of one example, as a policy requires it."""
     if how == "keep":
         return Keeper(policy)
-    return Faker(policy, seed) if how == "fakes" else Masker(policy)
+    if how == "fakes":
+        return Faker(policy, seed)
+    return Masker(policy)
 
 
 def local_hider(policy: PersonalPolicy | None, seed: str) -> Masker:
@@ -255,7 +273,11 @@ def field_values(
 
 
 def _values_in(value: Any, names: set[str], path: str) -> Iterator[tuple[str, str]]:
-    """The values that stand in fields of some names, each with its field's name."""
+    """Find values in the fields of some names, in parsed JSON; each with its field's last part.
+
+    ``path`` is the field that ``value`` stands in, by its keys with dots between. A field is named
+    by its whole path or by its last key alone. True and false identify nobody.
+    """
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _values_in(inner, names, f"{path}.{key}" if path else str(key))
@@ -264,11 +286,10 @@ def _values_in(value: Any, names: set[str], path: str) -> Iterator[tuple[str, st
             yield from _values_in(inner, names, path)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         last = path.rpartition(".")[2]
-        if (
-            not names.isdisjoint((path.casefold(), last.casefold()))
-            and str(value).strip()
-        ):
-            yield last, str(value).strip()
+        is_named = path.casefold() in names or last.casefold() in names
+        text = str(value).strip()
+        if is_named and text:
+            yield last, text
 
 
 def is_json(text: str) -> bool:
@@ -283,25 +304,33 @@ def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
     """Replace the texts and numbers of a JSON text; the keys and the layout stay as they are."""
 
     def literal(match: re.Match[str]) -> str:
-        """Replace personal data in one JSON literal, so that it stays valid JSON; keys stay."""
+        """Replace personal data in one JSON literal, so that it stays valid JSON."""
         written = match[0]
         if not written.startswith('"'):
-            number = replaced(written)
-            return (
-                number
-                if number == written or _is_number(number)
-                else json.dumps(number)
-            )
-        # a text before a colon is a key
-        if text[match.end() :].lstrip()[:1] == ":":
+            return _replaced_number(written, replaced)
+        is_key = text[match.end() :].lstrip()[:1] == ":"
+        if is_key:
             return written
-        value = json.loads(written, strict=False)
-        new = replaced(value)
-        return (
-            written if new == value else json.dumps(new, ensure_ascii=written.isascii())
-        )
+        return _replaced_text(written, replaced)
 
     return _LITERAL.sub(literal, text)
+
+
+def _replaced_number(written: str, replaced: Callable[[str], str]) -> str:
+    """Replace personal data in a JSON number; a word for it becomes a JSON text."""
+    number = replaced(written)
+    if number == written or _is_number(number):
+        return number
+    return json.dumps(number)
+
+
+def _replaced_text(written: str, replaced: Callable[[str], str]) -> str:
+    """Replace personal data in a JSON text. Where there is none, its escapes stay too."""
+    value = json.loads(written, strict=False)
+    new = replaced(value)
+    if new == value:
+        return written
+    return json.dumps(new, ensure_ascii=written.isascii())
 
 
 def _is_number(text: str) -> bool:
@@ -318,23 +347,25 @@ def _pattern_of(value: str) -> str:
     """The pattern that finds a value. An amount is found however its digits are grouped."""
     if re.fullmatch(r"\d+(?:\.\d+)?", value):
         whole, _, rest = value.partition(".")
+        # "12.5" may be written "12,50"; a whole amount may have ".00" behind it.
         cents = rf"(?:[.,]{rest}0*)" if rest.strip("0") else r"(?:[.,]0{1,2})?"
         return _BETWEEN.join(whole) + cents
     return r"\s+".join(map(re.escape, value.split()))
 
 
 def _label_of(value: str) -> str:
-    """The label of a whole value; empty for an unknown kind."""
-    spans = hidden_spans(value, ())
-    whole = [span.label for span in spans if (span.start, span.end) == (0, len(value))]
-    return next(iter(whole), "")
+    """The label of a value that is personal as a whole, by its form; else an empty text."""
+    for span in hidden_spans(value):
+        if (span.start, span.end) == (0, len(value)):
+            return span.label
+    return ""
 
 
 def _plain(value: str) -> str:
-    """A value in one spelling, so that two spellings of it are equal."""
+    """A value in one spelling, so that two spellings of it are equal: of a number, its digits."""
     if not _letters(value):
-        whole = re.sub(r"[.,]0{1,2}$", "", value)
-        return _digits(whole) or value
+        without_cents = re.sub(r"[.,]0{1,2}$", "", value)
+        return _digits(without_cents) or value
     return " ".join(value.casefold().split())
 
 
@@ -397,36 +428,41 @@ def _card(value: str, draw: random.Random) -> str:
 
 
 def _iban(value: str, draw: random.Random) -> str:
+    """An account number of the same country and shape, with valid check digits."""
     plain = re.sub(r"\s", "", value)
-    body = _of_shape(plain[4:], draw)
-    made = f"{plain[:2]}{iban.calc_check_digits(f'{plain[:2]}00{body}')}{body}"
-    letters = iter(made)
+    country = plain[:2]
+    # Two check digits stand between the country and the account.
+    account = _of_shape(plain[4:], draw)
+    check = iban.calc_check_digits(f"{country}00{account}")
+    letters = iter(f"{country}{check}{account}")
+    # Blanks stay where they are in the value.
     return "".join(each if each.isspace() else next(letters, "") for each in value)
 
 
 def _of_shape(value: str, draw: random.Random) -> str:
-    """A text of the same shape: other digits and other letters; the first digit isn't zero."""
+    """A text of the same shape: other digits and other letters, and the same signs.
+
+    A number that begins with no zero gets none there, so that it stays valid JSON.
+    """
     made = []
-    for place, each in enumerate(value):
+    inside_number = False
+    for each in value:
         if each in string.digits:
-            leads = place == 0 or value[place - 1] not in string.digits
-            made.append(
-                draw.choice("123456789")
-                if leads and each != "0"
-                else draw.choice("0123456789")
-            )
+            may_be_zero = inside_number or each == "0"
+            digits = string.digits if may_be_zero else "123456789"
+            made.append(draw.choice(digits))
+        elif each.isalpha() and each.isupper():
+            made.append(draw.choice(string.ascii_uppercase))
         elif each.isalpha():
-            letters = (
-                string.ascii_uppercase if each.isupper() else string.ascii_lowercase
-            )
-            made.append(draw.choice(letters))
+            made.append(draw.choice(string.ascii_lowercase))
         else:
             made.append(each)
+        inside_number = each in string.digits
     return "".join(made)
 
 
 def _in_shape(fake: str, value: str) -> str:
-    """The digits of a fake in the groups of a value. Surplus characters of the value stay."""
+    """Put the digits of a fake where those of a value stand. Where the fake has fewer, they stay."""
     digits = iter(_digits(fake))
     return "".join(
         next(digits, each) if each in string.digits else each for each in value

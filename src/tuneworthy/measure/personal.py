@@ -13,7 +13,7 @@ import re
 import tomllib
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib import import_module
 from importlib.resources import files
@@ -75,16 +75,20 @@ _NEXT_WORD = re.compile(r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)")
 
 def persons(text: str) -> tuple[DataSpan, ...]:
     """Places of persons' names, in the order of the text, without overlap."""
+    # A name after a cue, such as "Dear", counts whatever it is.
     people = [
         DataSpan(*match.span(1), "person", "name")
         for match in _CUED.finditer(text)
         if match[1].split(maxsplit=1)[0].lower() not in _words("not_first.txt")
     ]
+    # Without a cue, it has to begin with a first name of the list.
     for match in _CAPITAL.finditer(text):
         start = match.start() + _opening(match[0], text[: match.start()])
         end = match.end()
         name = text[start:end]
-        if not _listed(name) or any(start < s.end and s.start < end for s in people):
+        if not _listed(name):
+            continue
+        if any(start < other.end and other.start < end for other in people):
             continue
         if " " in name or not _is_thing(text, start, end):
             people.append(DataSpan(start, end, "person", "name"))
@@ -92,17 +96,18 @@ def persons(text: str) -> tuple[DataSpan, ...]:
 
 
 def _opening(name: str, before: str) -> int:
-    """The length of a word before a first name that only opens a sentence, as in "Then Ada"."""
+    """The length of a word before a first name that only opens a sentence, as in "Then Ada".
+
+    ``before`` is the text in front of the name. It is 0 where the first word belongs to the name.
+    """
     first, _, rest = name.partition(" ")
-    opens = not before or _ENDS_SENTENCE.search(before[-_SENTENCE_END:]) is not None
-    if (
-        not rest
-        or not opens
-        or _listed(first)
-        or first.lower() in _words("not_last.txt")
-    ):
+    if not rest or not _listed(rest):
         return 0
-    return len(first) + 1 if _listed(rest) else 0
+    opens = not before or _ENDS_SENTENCE.search(before[-_SENTENCE_END:]) is not None
+    belongs = _listed(first) or first.lower() in _words("not_last.txt")
+    if belongs or not opens:
+        return 0
+    return len(first) + 1  # with the blank behind it
 
 
 def _is_thing(text: str, start: int, end: int) -> bool:
@@ -124,13 +129,17 @@ def first_names() -> frozenset[str]:
 
 @cache
 def _words(name: str) -> frozenset[str]:
-    lines = files("tuneworthy.measure").joinpath(name).read_text("utf-8").splitlines()
-    return frozenset(
-        word for line in lines if not line.startswith("#") for word in line.split()
-    )
+    """The words of a file of this package; lines with # in front are comments."""
+    words: set[str] = set()
+    text = files("tuneworthy.measure").joinpath(name).read_text("utf-8")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            words.update(line.split())
+    return frozenset(words)
 
 
 def _listed(name: str) -> bool:
+    """Whether a name begins with a first name of the list, and ends like a person's."""
     words = name.lower().split()
     shouted = name[:2].isupper() and len(words[0]) > 1  # an airport or an abbreviation
     if shouted or words[-1] in _words("not_last.txt"):
@@ -169,14 +178,18 @@ _THINGS_OF_A_YEAR = {
     "trail",
     "grove",
 }
-_HIGHEST_IN_A_VERSION = 40
+_HIGHEST_IN_A_VERSION = (
+    40  #: Four numbers below this are a version or a section's number.
+)
 _PLACEHOLDER = re.compile(
     r"example|placeholder|change.?me|your|dummy|redacted|masked|x{4}|\*{3}|\.{3}|:/|12345678"
     r"|none$|null$|true$|false$|undefined$",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Z_]+|%\w+%?|[\d.,:/-]+")
-_ENOUGH_BITS = 2.5
+_ENOUGH_BITS = (
+    2.5  #: A character of a password, by Shannon's entropy; "aaaa1111" has 1.
+)
 
 
 CHECKS: dict[str, Callable[[str], bool]] = {}
@@ -193,12 +206,16 @@ def _digits(text: str) -> str:
 
 
 def _valid(modules: Sequence[str], text: str) -> bool:
-    """Whether ``python-stdnum`` accepts a number; a repeated digit is a placeholder."""
+    """Whether a module of ``python-stdnum`` accepts a number; a repeated digit is a placeholder."""
     number = _NOT_PLAIN.sub("", text)
-    valid = (import_module(f"stdnum.{module}").is_valid for module in modules)
-    return len(set(_digits(number))) > 1 and any(
-        is_valid(number) or is_valid(text) for is_valid in valid
-    )
+    if len(set(_digits(number))) <= 1:
+        return False
+    for module in modules:
+        is_valid = import_module(f"stdnum.{module}").is_valid
+        # Some modules accept their signs only, others only the plain number.
+        if is_valid(number) or is_valid(text):
+            return True
+    return False
 
 
 @_check
@@ -259,21 +276,24 @@ def _joined_street(text: str) -> bool:
 def _public_address(text: str) -> bool:
     """Whether it is an address of the open internet, and not a version or the number of a section."""
     try:
-        public = ipaddress.ip_address(text).is_global
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    version = ":" not in text and all(
-        int(n) < _HIGHEST_IN_A_VERSION for n in text.split(".")
-    )
-    return public and not version
+    if not address.is_global:
+        return False
+    if address.version == 6:
+        return True
+    return any(int(part) >= _HIGHEST_IN_A_VERSION for part in text.split("."))
 
 
 @_check
 def _jwt(text: str) -> bool:
     """Whether it is a JSON Web Token whose header names an algorithm (RFC 7519)."""
     head = text.split(".", 1)[0]
+    # A token leaves out the padding to four characters that the decoder wants.
+    padding = "=" * (-len(head) % 4)
     try:
-        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        header = json.loads(base64.urlsafe_b64decode(head + padding))
     except (ValueError, RecursionError):
         return False
     return isinstance(header, dict) and "alg" in header
@@ -292,12 +312,15 @@ def _unlike_words(value: str) -> bool:
     """
     if not value or _PLACEHOLDER.search(value) or _CODE.fullmatch(value):
         return False
-    letters = any(each.isalpha() for each in value)
-    others = any(
-        each.isdigit() or each in "!@#%^&*+=/~?|" for each in value.rstrip("!?.=")
-    )
+    has_letter = any(each.isalpha() for each in value)
+    # Signs at the end may be those of the sentence.
+    inner = value.rstrip("!?.=")
+    has_other = any(each.isdigit() or each in "!@#%^&*+=/~?|" for each in inner)
+    if not (has_letter and has_other):
+        return False
     shares = [n / len(value) for n in Counter(value).values()]
-    return letters and others and -sum(p * math.log2(p) for p in shares) >= _ENOUGH_BITS
+    entropy = -sum(share * math.log2(share) for share in shares)
+    return entropy >= _ENOUGH_BITS
 
 
 # The kinds.
@@ -324,67 +347,81 @@ class DataKind(NamedTuple):
 
 
 def _read_kinds() -> tuple[DataKind, ...]:
-    """Read the kinds of personal and secret data from ``kinds.toml``."""
-    data = tomllib.loads(
-        files("tuneworthy.measure").joinpath("kinds.toml").read_text("utf-8")
-    )
+    """Read the kinds of personal and secret data from ``kinds.toml``; secret tokens come first."""
+    path = files("tuneworthy.measure").joinpath("kinds.toml")
+    data = tomllib.loads(path.read_text("utf-8"))
     parts: dict[str, str] = data["parts"]
-
-    def filled(expression: str) -> str:
-        return re.sub("<([A-Z]+)>", lambda part: filled(parts[part[1]]), expression)
-
-    def kind(entry: dict[str, Any]) -> DataKind:
-        """Read one kind of data from its table."""
-        caseless = entry.get("caseless", False)
-        flags = re.IGNORECASE if caseless else 0
-        exact = [entry["exact"]] if "exact" in entry else []
-        if "alone" in entry:
-            exact.append(
-                rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)"
-            )
-        said = entry.get("said", {})
-        exact += [
-            rf"\b(?:{words})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)"
-            for words in ([entry["words"]] if "words" in entry else said)
-        ]
-        # a gate that also asks for a number takes too long to compile
-        gate = rf"\b(?:{'|'.join(said)})\b"
-        by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
-        return DataKind(
-            id=entry["id"],
-            label="secret"
-            if entry["sort"] == "secret"
-            else entry.get("label", entry["id"]),
-            sort=entry["sort"],
-            gate=Pattern(filled(entry.get("gate", gate)), caseless=caseless),
-            exact=filled("|".join(exact)),
-            flags=flags,
-            source=entry["source"],
-            check=CHECKS[entry["check"]] if "check" in entry else by_stdnum,
-            trim=entry.get("trim", False),
-            behind=filled(entry.get("behind", "")),
-            digits=entry.get("digits", False),
-            by_word=tuple(partial(_valid, modules) for modules in said.values()),
-        )
-
     kinds = []
     for name, (body, source) in data["tokens"].items():
-        exact = rf"(?<![A-Za-z0-9])(?:{body})[\w+/=.-]*+"
         token = {
             "id": name,
             "sort": "secret",
             "source": source,
             "gate": body,
-            "exact": exact,
+            "exact": rf"(?<![A-Za-z0-9])(?:{body})[\w+/=.-]*+",
+            "check": "no_slug",
         }
-        kinds.append(kind(token | {"check": "no_slug"}))
-    return (*kinds, *map(kind, data["kinds"]))
+        kinds.append(_kind(token, parts))
+    kinds += [_kind(entry, parts) for entry in data["kinds"]]
+    return tuple(kinds)
+
+
+def _kind(entry: Mapping[str, Any], parts: Mapping[str, str]) -> DataKind:
+    """Make one kind of data from its table; ``parts`` are expressions that several kinds share."""
+    is_secret = entry["sort"] == "secret"
+    caseless = entry.get("caseless", False)
+    said = entry.get("said", {})
+    # The gate doesn't ask for a number behind the words: that takes too long to compile.
+    gate = entry.get("gate", rf"\b(?:{'|'.join(said)})\b")
+    if "check" in entry:
+        check = CHECKS[entry["check"]]
+    elif "stdnum" in entry:
+        check = partial(_valid, entry["stdnum"])
+    else:
+        check = None
+    return DataKind(
+        id=entry["id"],
+        label="secret" if is_secret else entry.get("label", entry["id"]),
+        sort=entry["sort"],
+        gate=Pattern(_filled(gate, parts), caseless=caseless),
+        exact=_filled("|".join(_expressions(entry)), parts),
+        flags=re.IGNORECASE if caseless else 0,
+        source=entry["source"],
+        check=check,
+        trim=entry.get("trim", False),
+        behind=_filled(entry.get("behind", ""), parts),
+        digits=entry.get("digits", False),
+        by_word=tuple(partial(_valid, modules) for modules in said.values()),
+    )
+
+
+def _filled(expression: str, parts: Mapping[str, str]) -> str:
+    """An expression with every <PART> replaced by that part, which may have parts itself."""
+    return re.sub("<([A-Z]+)>", lambda part: _filled(parts[part[1]], parts), expression)
+
+
+def _expressions(entry: Mapping[str, Any]) -> list[str]:
+    """The expressions for one kind: exact ones, a number alone, and numbers after their words."""
+    expressions = []
+    if "exact" in entry:
+        expressions.append(entry["exact"])
+    if "alone" in entry:
+        expressions.append(
+            rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)"
+        )
+    # Each of the ``said`` words has a group of its own, because each has its own check.
+    words = [entry["words"]] if "words" in entry else [*entry.get("said", {})]
+    expressions += [
+        rf"\b(?:{word})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)" for word in words
+    ]
+    return expressions
 
 
 KINDS = _read_kinds()  #: Every kind; where two find the same, the earlier has it.
 
-_BEHIND = 64  # characters in front that are looked at
-_NEAR = 80  # characters in front of the end of a gate in which a match mostly begins
+_BEHIND = 64  #: Characters in front of a match in which its word has to stand.
+_NEAR = 80  #: Characters in front of the end of a gate in which a match mostly begins.
+_SHORTEST_IBAN = 15  #: Characters, Norway's (ISO 13616).
 _SIX = "six digits"
 _SIX_DIGITS = r"\d(?:[ ./()-]{0,3}\d){5}"
 _NUMBERED = re.compile(_SIX_DIGITS)
@@ -394,30 +431,32 @@ class Scanner:
     """Searches many texts for all kinds of data at once."""
 
     def __init__(self) -> None:
-        first = {each.id: each.gate for each in KINDS if not each.digits}
+        plain = {each.id: each.gate for each in KINDS if not each.digits}
+        numbers = {each.id: each.gate for each in KINDS if each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
-        second = {each.id: each.gate for each in KINDS if each.digits}
-        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)}, shipped=True)
-        self._second = Searcher(second, shipped=True)
+        plain[_SIX] = Pattern(_SIX_DIGITS)
+        self._plain = Searcher(plain, shipped=True)
+        self._numbers = Searcher(numbers, shipped=True)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
         """The kinds in each text, confirmed by their checks: bit k is the k-th kind. None has none."""
         bits = np.zeros(len(texts), dtype=np.int64)
-        first = self._first.ends(texts)
-        places = np.flatnonzero(first.pop(_SIX))
-        second = self._second.ends([texts[row] for row in places.tolist()])
-        for place, each in enumerate(KINDS):
-            ends = second[each.id] if each.digits else first[each.id]
+        # Where each gate ends in each text; 0 where a text doesn't pass it.
+        plain_ends = self._plain.ends(texts)
+        with_number = np.flatnonzero(plain_ends.pop(_SIX))
+        number_ends = self._numbers.ends([texts[row] for row in with_number.tolist()])
+        for place, kind in enumerate(KINDS):
+            ends = number_ends[kind.id] if kind.digits else plain_ends[kind.id]
             if not ends.any():  # as mostly
                 continue
-            at = np.flatnonzero(ends)
-            rows = places[at] if each.digits else at
+            passed = np.flatnonzero(ends)
+            rows = with_number[passed] if kind.digits else passed
             # a long conversation asks the same again and again
             known: dict[str, bool] = {}
-            for row, end in zip(rows.tolist(), ends[at].tolist(), strict=True):
+            for row, end in zip(rows.tolist(), ends[passed].tolist(), strict=True):
                 text = texts[row] or ""
                 if text not in known:
-                    known[text] = _holds(each, text, end)
+                    known[text] = _holds(kind, text, end)
                 if known[text]:
                     bits[row] |= 1 << place
         return bits
@@ -436,13 +475,15 @@ def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:
     """
     kept: list[DataSpan] = []
     numbered = _NUMBERED.search(text) is not None
-    for each in kinds:
-        if each.digits and not numbered:
+    for kind in kinds:
+        if kind.digits and not numbered:
             continue
-        before = [*kept]  # in the order of the text
-        for span in _find_kind(each, text):
-            at = bisect_left(before, (span.end,))
-            if at == 0 or before[at - 1].end <= span.start:
+        # Spans of one kind don't overlap each other, so only those of earlier kinds can.
+        earlier = [*kept]
+        for span in _find_kind(kind, text):
+            place = bisect_left(earlier, (span.end,))
+            # The last one that begins before this one's end mustn't reach into it.
+            if place == 0 or earlier[place - 1].end <= span.start:
                 insort(kept, span)
     return tuple(kept)
 
@@ -456,9 +497,9 @@ def _holds(kind: DataKind, text: str, gate: int) -> bool:
     near = max(0, min(gate, len(text)) - _NEAR)
     while near and not text[near - 1].isalpha():
         near -= 1
-    return any(
-        next(_find_kind(kind, text, begin), None) for begin in dict.fromkeys((near, 0))
-    )
+    if any(_find_kind(kind, text, near)):
+        return True
+    return near > 0 and any(_find_kind(kind, text))
 
 
 _compiled = cache(re.compile)
@@ -467,6 +508,7 @@ _compiled = cache(re.compile)
 def _find_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
     """Places of a text that hold one kind of data, and pass its check."""
     for match in _compiled(kind.exact, kind.flags).finditer(text, begin):
+        # The data is the group that matched, where the expression has words in front of it.
         group = match.lastindex or 0
         start, end = match.span(group)
         if kind.behind:
@@ -474,17 +516,24 @@ def _find_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
             if not front.search(text, max(0, start - _BEHIND), start):
                 continue
         if kind.trim:
-            ends = (
-                at
-                for at in range(start + 15, end + 1)
-                if _valid(["iban"], text[start:at])
-            )
-            end = next(ends, start)
-            if end == start or text[end : end + 1].isalnum():
+            end = _end_of_iban(text, start, end)
+            if end == start:
                 continue
         check = kind.by_word[group - 1] if kind.by_word else kind.check
         if check is None or check(text[start:end]):
             yield DataSpan(start, end, kind.id, kind.label)
+
+
+def _end_of_iban(text: str, start: int, end: int) -> int:
+    """The end of the shortest IBAN that begins at ``start``; ``start`` itself for none.
+
+    The words after a number may look like more of it, so a match can reach too far.
+    """
+    for stop in range(start + _SHORTEST_IBAN, end + 1):
+        if _valid(["iban"], text[start:stop]):
+            is_cut = text[stop : stop + 1].isalnum()
+            return start if is_cut else stop
+    return start
 
 
 # Hiding personal and secret data in what a report or the ledger shows.
@@ -505,9 +554,11 @@ def mask(text: str) -> str:
 
     Masking twice changes nothing more. It is for samples, as it reads the text several times.
     """
-    while hidden := hidden_spans(text):
-        # Every pass takes something away that no label holds, so there is a last one.
+    hidden = hidden_spans(text)
+    # Every pass takes something away that no label holds, so there is a last one.
+    while hidden:
         text = labelled(text, hidden)
+        hidden = hidden_spans(text)
     return text
 
 
@@ -518,9 +569,8 @@ def without_secrets(name: str) -> str:
     that is checked.
     """
     near = name[:_REACH]
-    return labelled(
-        near, [span for span in spans(near) if span.label in {"secret", "email"}]
-    )
+    hidden = [span for span in spans(near) if span.label in {"secret", "email"}]
+    return labelled(near, hidden)
 
 
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
@@ -530,28 +580,29 @@ def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
     """
     low = max(0, start - around)
     high = min(len(text), end + around)
+    # Data that the piece cuts in two is recognized only by what stands before and after the piece.
     offset = max(0, low - _REACH)
     near = text[offset : high + _REACH]
-    shown = mask(
-        " ".join(
-            labelled(near, hidden_spans(near), low - offset, high - offset).split()
-        )
-    )
-    return ("… " if low else "") + shown + (" …" if high < len(text) else "")
+    piece = labelled(near, hidden_spans(near), low - offset, high - offset)
+    shown = mask(" ".join(piece.split()))
+    before = "… " if low else ""
+    after = " …" if high < len(text) else ""
+    return f"{before}{shown}{after}"
 
 
 def labelled(
     text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None
 ) -> str:
     """A text from one place to another, with labels instead of hidden data."""
-    at = low
+    done = low
     stop = len(text) if high is None else high
     pieces = []
     for span in hidden:
         if span.end > low and span.start < stop:
-            pieces.append(f"{text[at : span.start]}[{span.label}]")
-            at = max(at, span.end)
-    return "".join((*pieces, text[at:stop]))
+            # A span that begins before ``low`` has no text in front of it here.
+            pieces.append(f"{text[done : span.start]}[{span.label}]")
+            done = max(done, span.end)
+    return "".join((*pieces, text[done:stop]))
 
 
 def hidden_spans(text: str, known: Iterable[DataSpan] = ()) -> list[DataSpan]:
@@ -560,16 +611,21 @@ def hidden_spans(text: str, known: Iterable[DataSpan] = ()) -> list[DataSpan]:
     ``known`` are places of values that are hidden whatever they look like.
     """
     every = [*known, *spans(text), *persons(text)]
+    # A date of a log is no number to hide. Dashes in its place keep all places as they are.
     undated = _DAY.sub(lambda day: "-" * len(day[0]), text)
-    for label, matches in (
-        ("number", _NUMBER.finditer(undated)),
-        ("token", _TOKEN.finditer(text)),
-    ):
-        every += [DataSpan(*match.span(), label, label) for match in matches]
-    at = 0
+    every += [
+        DataSpan(*number.span(), "number", "number")
+        for number in _NUMBER.finditer(undated)
+    ]
+    every += [
+        DataSpan(*token.span(), "token", "token") for token in _TOKEN.finditer(text)
+    ]
+    # Of those that begin together, the longest; what overlaps the one before begins behind it.
+    every.sort(key=lambda span: (span.start, -span.end))
+    done = 0
     hidden = []
-    for span in sorted(every, key=lambda s: (s.start, -s.end)):
-        if span.end > at:
-            hidden.append(span._replace(start=max(at, span.start)))
-            at = span.end
+    for span in every:
+        if span.end > done:
+            hidden.append(span._replace(start=max(done, span.start)))
+            done = span.end
     return hidden

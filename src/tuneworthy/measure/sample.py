@@ -14,10 +14,9 @@ import re
 import struct
 import zipfile
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -42,7 +41,9 @@ CHARACTERS = 16 << 20
 
 LONGEST_TEXT = 20_000  #: Characters that are kept of one text.
 
-_MOST_TURNS = 100  # the newest messages, and the first passages and calls, are kept
+_MOST_TURNS = (
+    100  #: Messages (the newest), passages and calls of tools (the first) of a trace.
+)
 _TEXTS = frozenset({"output", "input", "reference", "error", "label"})
 _LISTS = frozenset({"messages", "contexts", "tool_calls"})
 
@@ -63,41 +64,51 @@ class Sample:
     def __init__(self, traces: int = TRACES, characters: int = CHARACTERS) -> None:
         self._traces = traces
         self._characters = characters
-        self._shrunk_at = (
-            self._traces + self._traces // 4
-        )  # often: what is out is not taken again
+        # A quarter above the limit: shrinking often keeps out what would be dropped anyway, and
+        # sorts each time.
+        self._shrunk_at = self._traces + self._traces // 4
         self._kept: list[_Trace] = []
         self._size = 0
         self._limit: int | None = None  # the smallest hash that is too large
 
     def add(self, batch: Batch, keys: NDArray[np.uint64], first_row: int) -> None:
         """Add traces; ``keys`` are the hashes of their conversations."""
-        rows = np.arange(len(keys))
-        if self._limit is not None:
-            rows = np.flatnonzero(keys < np.uint64(self._limit))
-        drawn = np.append(
-            np.fromiter((t.key for t in self._kept), np.uint64), keys[rows]
-        )
-        if (
-            len(drawn) > self._traces
-        ):  # what is further behind is dropped, and needn't be looked at
-            rows = rows[keys[rows] <= np.partition(drawn, self._traces)[self._traces]]
-        columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
+        columns = {}
+        for name in COLUMNS:
+            values = getattr(batch, name)
+            if values:
+                columns[name] = values
         long = [name for name in columns if name in _TEXTS | _LISTS]
-        for row in rows.tolist():
+        for row in self._candidates(keys).tolist():
             values = {name: each[row] for name, each in columns.items()}
-            size = cut = 0
+            size = 0
+            cut = 0
             for name in long:
                 if values[name] is not None:
-                    values[name], many, shorter = _shortened(name, values[name])
-                    size = size + many
-                    cut = cut + shorter
+                    short = _shortened(name, values[name])
+                    values[name] = short.value
+                    size += short.size
+                    if short.is_cut:
+                        cut += 1
             self._kept.append(
                 _Trace(int(keys[row]), first_row + row, size, cut, values)
             )
             self._size += size
             if len(self._kept) > self._shrunk_at or self._size > 2 * self._characters:
                 self._shrink()
+
+    def _candidates(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The rows with these keys that may be in the sample, as far as is known yet."""
+        rows = np.arange(len(keys))
+        if self._limit is not None:
+            rows = np.flatnonzero(keys < np.uint64(self._limit))
+        kept = np.fromiter((trace.key for trace in self._kept), np.uint64)
+        drawn = np.append(kept, keys[rows])
+        if len(drawn) > self._traces:
+            # What comes after as many smaller keys as fit is dropped in any case.
+            largest = np.partition(drawn, self._traces)[self._traces]
+            rows = rows[keys[rows] <= largest]
+        return rows
 
     def batch(self) -> tuple[Batch, int]:
         """The sample in the order of reading, and the number of texts that were cut.
@@ -116,23 +127,25 @@ class Sample:
 
     def add_sample(self, other: Sample) -> None:
         """Add the sample of other traces."""
-        former = (self._limit, other._limit)
+        # Shrinking sets a limit only where it drops something, so the earlier ones are kept here.
+        limits = [self._limit, other._limit]
         self._kept += other._kept
         self._shrink()
-        limits = [limit for limit in (*former, self._limit) if limit is not None]
-        self._limit = min(limits, default=None)
+        limits.append(self._limit)
+        self._limit = min(
+            (limit for limit in limits if limit is not None), default=None
+        )
 
     def _shrink(self) -> None:
-        """Keep the first traces in the order of the draw, as many as fit.
+        """Keep the first traces in the order of the draw, as many as fit; at least one.
 
         A dropped trace can never come back: more traces only push others farther behind.
         """
         self._kept.sort(key=attrgetter("key", "row"))
         size = 0
         for place, trace in enumerate(self._kept):
-            if place == self._traces or (
-                place and size + trace.size > self._characters
-            ):
+            is_too_large = place > 0 and size + trace.size > self._characters
+            if place == self._traces or is_too_large:
                 self._limit = trace.key
                 del self._kept[place:]
                 break
@@ -140,30 +153,39 @@ class Sample:
         self._size = size
 
 
-def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
-    """The part of a value that is kept, its number of characters, and whether it was cut."""
+class _Shortened(NamedTuple):
+    """The part of a value that is kept."""
+
+    value: Any
+    size: int  #: Characters.
+    is_cut: bool
+
+
+def _shortened(name: str, value: Any) -> _Shortened:
+    """Cut a value of a column of texts, or of lists of texts, to what a sample keeps."""
     if name in _TEXTS:
         text = value[:LONGEST_TEXT]
-        return text, len(text), len(text) < len(value)
+        return _Shortened(text, len(text), len(text) < len(value))
     some = tuple(value[-_MOST_TURNS:] if name == "messages" else value[:_MOST_TURNS])
-    whole = (
-        name == "contexts"
-    )  # messages and calls of tools have their text in second place
-    sizes = [len(each if whole else each[1]) for each in some]
+    # A passage is a text; a message and a call of a tool are pairs with their text behind.
+    if name == "contexts":
+        sizes = [len(text) for text in some]
+    else:
+        sizes = [len(text) for _, text in some]
     if max(sizes, default=0) <= LONGEST_TEXT:
-        return some, sum(sizes), len(some) < len(value)
-    if whole:
+        return _Shortened(some, sum(sizes), len(some) < len(value))
+    if name == "contexts":
         some = tuple(text[:LONGEST_TEXT] for text in some)
     else:
-        some = tuple(type(each)(each[0], each[1][:LONGEST_TEXT]) for each in some)
-    return some, sum(min(size, LONGEST_TEXT) for size in sizes), True
+        some = tuple(type(pair)(pair[0], pair[1][:LONGEST_TEXT]) for pair in some)
+    return _Shortened(some, sum(min(size, LONGEST_TEXT) for size in sizes), True)
 
 
-LETTERS = 10
-LOOKED_AT = 240
+LETTERS = 10  #: The fewest letters from which a text's language is named.
+LOOKED_AT = 240  #: The characters of a text that are read for it.
 SURE = 0.7
-"""The fewest letters, the characters that are read, and the lowest probability for naming a text's
-language (our choice: none of 7,580 English requests gets another one; docs/evidence/accuracy.md)."""
+"""The lowest probability for naming a text's language. These three are our choice: none of 7,580
+English requests gets another language (docs/evidence/accuracy.md)."""
 
 
 def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None] | None:
@@ -176,25 +198,38 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
     if model is None:
         return None
     known: dict[str, str | None] = {}
-    for text in dict.fromkeys(texts):
-        part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
-        short = sum(map(str.isalpha, part)) < LETTERS
-        code, sure = (_NONE, 1.0) if short else _likeliest(model, part)
-        known[text] = code if sure >= sure_from and code != _NONE else None
+    for text in texts:
+        if text not in known:
+            known[text] = _language(model, text, sure_from)
     return [known[text] for text in texts]
+
+
+def _language(model: Any, text: str, sure_from: float) -> str | None:
+    """The code of a text's language; None where it is short, or none is as likely as that."""
+    # Half a pair of UTF-16 becomes a question mark, as the model takes no half.
+    part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
+    letters = sum(1 for each in part if each.isalpha())
+    if letters < LETTERS:
+        return None
+    code, probability = _likeliest(model, part)
+    if code == _NO_LANGUAGE or probability < sure_from:
+        return None
+    return code
 
 
 def _likeliest(model: Any, text: str) -> tuple[str, float]:
     """The likeliest of the languages that may be named, and its probability among them."""
     ranked = [
-        (code, score) for code, score in model.rank(text) if code not in _NOT_TOLD
+        (code, score) for code, score in model.rank(text) if code not in _CONFUSED
     ]
+    total = sum(score for _, score in ranked)
+    # The model gives the likeliest first.
     code, score = ranked[0]
-    return code, score / sum(each for _, each in ranked)
+    return code, score / total
 
 
-_NONE = "zxx"  # what is no language, by ISO 639
-_NOT_TOLD = frozenset(
+_NO_LANGUAGE = "zxx"  #: The code of ISO 639 for what is no language.
+_CONFUSED = frozenset(
     ["an", "eo", "ext", "gcf", "gcr", "gl", "la", "lij", "oc", "pcm", "vec", "vo", "wa"]
 )
 """Small languages that a model confuses with larger ones in short texts; half of the Spanish texts
@@ -209,27 +244,23 @@ def _language_model() -> Any:
     except ImportError:
         return None
     arrays = _model_arrays(Path(MODEL_DIR) / MODEL_FILE)
-    if not arrays.keys() >= {
-        "ptc",
-        "pc",
-        "classes",
-        "nextmove",
-        "nextmove_row",
-        "out_feat",
-    }:
+    if not arrays.keys() >= _MODEL_ARRAYS:
+        # Another release packs its model otherwise: it reads that itself, more slowly.
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    moves: Any = arrays[
-        "nextmove"
-    ]  # a memoryview, because reading one item of it is faster than of an array
+    moves: Any = arrays["nextmove"]
     return LanguageIdentifier(
         arrays["ptc"],
         arrays["pc"],
         arrays["classes"].tolist(),
+        # Reading one item of a memoryview is faster than reading one of an array.
         memoryview(moves),
         arrays["out_feat"].tolist(),
         norm_probs=True,
         tk_row=arrays["nextmove_row"].tolist(),
     )
+
+
+_MODEL_ARRAYS = {"ptc", "pc", "classes", "nextmove", "nextmove_row", "out_feat"}
 
 
 def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -250,7 +281,11 @@ def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _arrays_in(packed: BinaryIO, data: bytes | mmap.mmap) -> dict[str, NDArray[Any]]:
-    """The arrays of a file, used where they lie in its bytes: numpy would copy them twice."""
+    """The arrays of a file by name, used where they lie in its bytes: numpy would copy them twice.
+
+    ``packed`` and ``data`` are the same file. It is {} where an array is compressed, or its header
+    isn't of numpy's first version: then its bytes can't be used as they are.
+    """
     arrays = {}
     with zipfile.ZipFile(packed) as archive:
         for member in archive.infolist():
@@ -261,7 +296,8 @@ def _arrays_in(packed: BinaryIO, data: bytes | mmap.mmap) -> dict[str, NDArray[A
                 if version != (1, 0):
                     return {}
                 shape, _, kind = np.lib.format.read_array_header_1_0(file)
-                begin = _begin_of(data, member.header_offset) + file.tell()
+                header_size = file.tell()
+            begin = _begin_of(data, member.header_offset) + header_size
             values = np.frombuffer(data, kind, math.prod(shape), begin)
             arrays[member.filename.removesuffix(".npy")] = values.reshape(shape)
     return arrays
@@ -311,14 +347,25 @@ instruction, a list of labels or a greeting. Rows with only such runs are compar
 LONGEST = 20_000  #: Characters of a text that are compared.
 
 _SEED = 20_261_124
-_PAIRS = 1 << 12  # pairs compared at once, so that a processor holds them near
-_OPENING = 16  # places of each side that are compared before the others
+_PAIRS = 1 << 12  #: Pairs compared at once, so that a processor holds them near.
+_OPENING = 16  #: Places of each side, question and answer, that are compared before the others.
 _SIDES = np.array((ASKED, PLACES - ASKED))
 _ONES = np.kron(
     np.eye(2, dtype=np.uint64), np.full((2, 1), 0x0101010101010101, np.uint64)
 )
-_OF_WORDS = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
-_WEIGHTS = np.array((*_OF_WORDS, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB), np.uint64)
+"""Sums the bytes of two pairs of 64-bit numbers, a pair for each side, into the top byte of each."""
+
+_WEIGHTS = np.array(
+    (
+        0x9E3779B97F4A7C15,
+        0xC2B2AE3D27D4EB4F,
+        0x165667B19E3779F9,
+        0xBF58476D1CE4E5B9,
+        0x94D049BB133111EB,
+    ),
+    np.uint64,
+)
+"""Large odd numbers without a pattern: of the words of a run, and of the places of a band."""
 
 
 def _letter(code: int) -> int:
@@ -329,9 +376,9 @@ def _letter(code: int) -> int:
 
 
 _LETTERS = bytes(map(_letter, range(256)))
-_AT_ONCE = 1 << 20  # bytes of words whose letters are numbers at once
-_POWER = 0x9E3779B1
-_INVERSE = pow(_POWER, -1, 1 << 32)
+_AT_ONCE = 1 << 20  #: Bytes of words whose letters are numbers at once.
+_POWER = 0x9E3779B1  #: An odd number without a pattern, whose powers weigh the letters of a word.
+_INVERSE = pow(_POWER, -1, 1 << 32)  #: It undoes a product with ``_POWER`` in 32 bits.
 _IDEOGRAPH = re.compile("([\u3000-\U0010ffff])")  # each is a word or a syllable
 _NARROW = bytes(range(0xE3))  #: Of UTF-8, what begins no ideograph.
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -356,11 +403,15 @@ def similar_groups(
     """Group a few texts by near copies; copies of copies join one group."""
     groups: list[list[frozenset[Run]]] = []
     for text in texts:
-        near = [
-            g for g in groups if any(jaccard(text, other) >= near_copy for other in g)
-        ]
-        groups = [g for g in groups if g not in near]
-        groups.append([text, *chain.from_iterable(near)])
+        # The text joins every group with a near copy of it to one.
+        joined = [text]
+        apart = []
+        for group in groups:
+            if any(jaccard(text, other) >= near_copy for other in group):
+                joined += group
+            else:
+                apart.append(group)
+        groups = [*apart, joined]
     return groups
 
 
@@ -385,7 +436,7 @@ class Signer:
     """
 
     def __init__(self, shared: Shared = ()) -> None:
-        self._held: list[tuple[str, str | None, int]] = []
+        self._waiting: list[_SignedRow] = []
         self.shared = shared
 
     def add(
@@ -395,37 +446,53 @@ class Signer:
         first_row: int = 0,
     ) -> Signatures:
         """Add rows, and return the signatures that are ready, usually those of these rows."""
-        rows = range(first_row, first_row + len(answers))
-        self._held += zip(
-            (each or "" for each in questions), answers, rows, strict=True
-        )
-        return (
-            self.rest() if self.shared or len(self._held) >= FIRST else _NO_SIGNATURES
-        )
+        pairs = zip(questions, answers, strict=True)
+        for row, (question, answer) in enumerate(pairs, start=first_row):
+            self._waiting.append(_SignedRow(question or "", answer, row))
+        if self.shared or len(self._waiting) >= FIRST:
+            return self.rest()
+        return _NO_SIGNATURES
 
     def rest(self) -> Signatures:
         """The signatures of all rows that still wait."""
-        if not self._held:
+        if not self._waiting:
             return _NO_SIGNATURES
-        asked, said, rows = zip(*self._held, strict=True)
-        self._held = []
-        sides = asked, said
-        self.shared = self.shared or tuple(
-            _shared(*_runs_of(each[:FIRST], rows)) for each in sides
-        )
-        pieces = [slice(at, at + _TOGETHER) for at in range(0, len(rows), _TOGETHER)]
-        each = [
-            np.vstack(
-                [
-                    _signed(*_runs_of(texts[at], rows[at]), shared, places)
-                    for at in pieces
-                ]
+        questions = [each.question for each in self._waiting]
+        answers = [each.answer for each in self._waiting]
+        rows = [each.row for each in self._waiting]
+        self._waiting = []
+        if not self.shared:
+            self.shared = (
+                _shared(*_runs_of(questions[:FIRST], rows[:FIRST])),
+                _shared(*_runs_of(answers[:FIRST], rows[:FIRST])),
             )
-            for texts, shared, places in zip(
-                sides, self.shared, (ASKED, PLACES - ASKED), strict=True
-            )
-        ]
-        return np.hstack(each)
+        shared_questions, shared_answers = self.shared
+        asked = _signatures(questions, rows, shared_questions, ASKED)
+        answered = _signatures(answers, rows, shared_answers, PLACES - ASKED)
+        return np.hstack([asked, answered])
+
+
+class _SignedRow(NamedTuple):
+    """A row that waits for its signature."""
+
+    question: str
+    answer: str | None
+    row: int
+
+
+def _signatures(
+    texts: Sequence[str | None],
+    rows: Sequence[int],
+    shared: NDArray[np.uint64],
+    places: int,
+) -> Signatures:
+    """The signatures of some texts, with so many places; without the runs that many rows share."""
+    signed = []
+    for start in range(0, len(rows), _TOGETHER):
+        piece = slice(start, start + _TOGETHER)
+        runs, text = _runs_of(texts[piece], rows[piece])
+        signed.append(_signed(runs, text, shared, places))
+    return np.vstack(signed)
 
 
 _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
@@ -440,32 +507,49 @@ def _runs_of(
 
 def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
     """Hash every run of three words; returns the hashes, and the text that each is in."""
-    if (half := len(spaced) // 2) and sum(map(len, spaced)) > _AT_ONCE:
+    if len(spaced) > 1 and sum(map(len, spaced)) > _AT_ONCE:
+        # In halves, so that the arrays below stay small.
+        half = len(spaced) // 2
         runs, text = _hashed(spaced[:half])
-        more, behind = _hashed(spaced[half:])
-        return np.append(runs, more), np.append(text, behind + half)
+        more_runs, more_text = _hashed(spaced[half:])
+        return np.append(runs, more_runs), np.append(text, more_text + half)
     letters = np.frombuffer(b"".join((b"\0", *spaced)), np.uint8)
     gaps = letters == 0
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1
-    # A word's letters, weighed by the powers of a number from the first of all letters on: what
-    # stands before it is taken out of the sum, and the power of its place out of the powers.
-    powers, inverse = (
-        _powers(n, len(letters).bit_length()) for n in (_POWER, _INVERSE)
-    )
-    sums = np.cumsum(letters * powers[: len(letters)], dtype=np.uint32)
-    words = np.diff(sums[begins - 1], append=sums[-1:]) * inverse[begins]
-    words = words.astype(np.uint64)
-    first = np.searchsorted(
-        begins, np.cumsum([1, *map(len, spaced)])
-    )  # words of each text
-    many = np.diff(first) - 2
-    many -= 2 * (
-        many > 2
-    )  # where there are enough words, runs don't reach over the ends of a text
-    text = np.repeat(np.arange(len(spaced)), many)
-    place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
+    words = _word_hashes(letters, begins)
+    # The first word of each text, and one place behind the last.
+    first = np.searchsorted(begins, np.cumsum([1, *map(len, spaced)]))
+    runs_in = _runs_in(np.diff(first))
+    text = np.repeat(np.arange(len(spaced)), runs_in)
+    # The word that each run begins with: the first of its text, and then one after the other.
+    run_in_text = np.arange(len(text)) - (np.cumsum(runs_in) - runs_in)[text]
+    place = first[:-1][text] + run_in_text
     start, middle, end = (words * weight for weight in _WEIGHTS[:3])
     return (start[:-2] + middle[1:-1] + end[2:])[place], text
+
+
+def _word_hashes(letters: NDArray[np.uint8], begins: Places) -> NDArray[np.uint64]:
+    """Hash every word: the sum of its letters, each times a power of a number by its place in it.
+
+    All sums are made at once, from the first of all letters on. The sum in front of a word is taken
+    out of it, and the power at its begin is divided out, all in whole numbers of 32 bits.
+    """
+    doubled = len(letters).bit_length()
+    powers = _powers(_POWER, doubled)
+    inverse = _powers(_INVERSE, doubled)
+    sums = np.cumsum(letters * powers[: len(letters)], dtype=np.uint32)
+    hashes = np.diff(sums[begins - 1], append=sums[-1:]) * inverse[begins]
+    return hashes.astype(np.uint64)
+
+
+def _runs_in(words: Places) -> Places:
+    """The number of three-word runs in texts with so many words, the two added ones included.
+
+    With three words of its own or more, a text needs no run that holds an added word. With fewer,
+    these are all that it has.
+    """
+    runs = words - 2
+    return runs - 2 * (runs > 2)
 
 
 @lru_cache(maxsize=4)
@@ -477,31 +561,36 @@ def _powers(number: int, doubled: int) -> NDArray[np.uint32]:
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
-    """Runs that are in many of these texts."""
+    """Runs that are in many of these texts, in order; ``text`` is the place of each run's text."""
     rows = int(text[-1]) + 1
     order = np.lexsort((text, runs))
-    of = text[order]
+    text = text[order]
     runs = runs[order]
-    new = np.append(True, (runs[1:] != runs[:-1]) | (of[1:] != of[:-1]))
-    each, many = np.unique(runs[new], return_counts=True)
-    return np.asarray(each[many > max(SHARED * rows, SHARED_ROWS)])
+    # A run counts once for each text.
+    is_new = np.append(True, (runs[1:] != runs[:-1]) | (text[1:] != text[:-1]))
+    different, texts_with = np.unique(runs[is_new], return_counts=True)
+    return np.asarray(different[texts_with > max(SHARED * rows, SHARED_ROWS)])
 
 
 def _signed(
     runs: NDArray[np.uint64], text: Places, shared: NDArray[np.uint64], places: int
 ) -> Signatures:
-    """MinHash signatures by ``rensa``, a row for each text."""
+    """MinHash signatures by ``rensa``, a row for each text.
+
+    Runs that many rows share are left out, except in a text that has no others.
+    """
     from rensa import RMinHash
 
-    many = int(text[-1]) + 1
-    own = np.append(shared, np.uint64(0))[np.searchsorted(shared, runs)] != runs
-    counts = np.bincount(text[own], minlength=many)
+    texts = int(text[-1]) + 1
+    # ``shared`` is in order, so each run can only be at one place in it; 0 stands behind the last.
+    is_own = np.append(shared, np.uint64(0))[np.searchsorted(shared, runs)] != runs
+    counts = np.bincount(text[is_own], minlength=texts)
     if not counts.all():
-        own |= (counts == 0)[text]
-        counts = np.bincount(text[own], minlength=many)
+        is_own |= (counts == 0)[text]
+        counts = np.bincount(text[is_own], minlength=texts)
     offsets = np.append(0, np.cumsum(counts)).astype(np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-        runs[own], offsets, places, _SEED
+        runs[is_own], offsets, places, _SEED
     )
     numbers = array("I")
     for row in matrix.to_rows():
@@ -510,13 +599,20 @@ def _signed(
 
 
 def _spaced(text: str | None, row: int) -> bytes:
-    """Words in small letters, each followed by a zero; after the last, two words that no text has."""
+    """Words in small letters, each followed by a zero; after the last, two words that no text has.
+
+    A missing text is the word of its row, which no other has. A text without a word is one word of
+    all its bytes.
+    """
     short = f"\0{row}" if text is None else text[:LONGEST]
-    lower = short if short.isascii() else short.lower()
-    if lower is not short and short.encode("utf-8", "surrogatepass").translate(
-        None, _NARROW
-    ):
+    if short.isascii():
+        lower = short
+    elif short.encode("utf-8", "surrogatepass").translate(None, _NARROW):
+        # Something is left beside narrow letters: ideographs, and each is a word.
         lower = " ".join(_IDEOGRAPH.split(short)).lower()
+    else:
+        lower = short.lower()
+    # Capitals of ASCII become small in this table, and its signs become zeros.
     words = lower.encode("utf-8", "replace").translate(_LETTERS)
     if not words.strip(b"\0"):
         words = b"\1" + short.encode("utf-8", "replace").hex().encode()
@@ -530,36 +626,58 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
     """
     rows = np.arange(len(matrix), dtype=np.int64)
     group = rows.copy()
-    bits = np.uint64(len(rows).bit_length())
-    sides = (matrix[:, at : at + _OPENING] for at in (0, ASKED))
-    openings = np.hstack([each.astype(np.uint8) for each in sides])
-    # rows that are equal in one band are compared: each with the first one of its run, and with
-    # the three rows before it; so the work stays linear, however many rows are equal
+    openings = np.hstack(
+        [
+            matrix[:, :_OPENING].astype(np.uint8),
+            matrix[:, ASKED : ASKED + _OPENING].astype(np.uint8),
+        ]
+    )
     for band in range(BANDS):
-        keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
-        # a key carries its row's place in its lowest bits
-        keys = keys >> bits << bits | rows.astype(np.uint64)
-        keys.sort()
-        ordered = keys >> bits
-        order = (keys - (ordered << bits)).astype(np.int64)
-        again = ordered[1:] == ordered[:-1]
-        beside = (np.append(again, False) | np.append(False, again))[
-            : len(rows)
-        ]  # mostly a few
-        order = order[beside]
-        ordered = ordered[beside]
-        begins = np.append(True, ordered[1:] != ordered[:-1])[: len(order)]
-        first = order[np.maximum.accumulate(np.where(begins, rows[: len(order)], 0))]
-        turned = [(np.roll(order, back), np.roll(ordered, back)) for back in (1, 2, 3)]
-        for other, theirs in ((first, ordered), *turned):
-            apart = (theirs == ordered) & (group[order] != group[other])
-            left = other[apart]
-            right = order[apart]
-            near = _alike(matrix, openings, left, right, alike)
-            group = joined_groups(group, left[near], right[near])
-    # a group may be a chain of copies of copies: rows that are unlike its first form a new one
-    copy_of = rows.copy()
-    left = rows[group != rows]
+        for left, right in _pairs_of_band(matrix, band):
+            apart = group[left] != group[right]
+            near = _alike(matrix, openings, left[apart], right[apart], alike)
+            group = joined_groups(group, left[apart][near], right[apart][near])
+    return _first_copies(matrix, openings, group, alike)
+
+
+def _pairs_of_band(matrix: Signatures, band: int) -> Iterator[tuple[Places, Places]]:
+    """Pairs of rows to compare, because they are equal in one band: earlier rows, and later ones.
+
+    Each row is paired with the first one equal to it, and with the three before it. So the work
+    stays linear, however many rows are equal.
+    """
+    rows = np.arange(len(matrix), dtype=np.int64)
+    bits = np.uint64(len(rows).bit_length())
+    keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
+    # A key carries its row's place in its lowest bits, so sorting keys sorts the rows.
+    keys = keys >> bits << bits | rows.astype(np.uint64)
+    keys.sort()
+    ordered = keys >> bits
+    order = (keys - (ordered << bits)).astype(np.int64)
+    # Only rows that equal another are paired, mostly a few.
+    again = ordered[1:] == ordered[:-1]
+    is_equal = np.append(again, False) | np.append(False, again)
+    is_equal = is_equal[: len(rows)]
+    order = order[is_equal]
+    ordered = ordered[is_equal]
+    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(order)]
+    first = order[np.maximum.accumulate(np.where(begins, rows[: len(order)], 0))]
+    yield first, order
+    for back in (1, 2, 3):
+        same = np.roll(ordered, back) == ordered
+        yield np.roll(order, back)[same], order[same]
+
+
+def _first_copies(
+    matrix: Signatures, openings: NDArray[np.uint8], group: Places, alike: float
+) -> Places:
+    """The first row that each is similar to; ``group`` joins rows by copies of copies.
+
+    Rows that are unlike the first of their group form a new one, again and again.
+    """
+    copy_of = np.arange(len(matrix), dtype=np.int64)
+    group = group.copy()
+    left = np.flatnonzero(group != copy_of)
     for _ in range(_ROUNDS):
         near = _alike(matrix, openings, group[left], left, alike)
         copy_of[left[near]] = group[left[near]]
@@ -568,11 +686,12 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
             group[left], return_index=True, return_inverse=True
         )
         group[left] = left[first][member]
+        # The first of a new group stands for itself.
         left = left[group[left] != left]
     return copy_of
 
 
-_ROUNDS = 20  # of looking for another first in what is like none so far
+_ROUNDS = 20  #: Groups that a chain of copies of copies is cut into, at most.
 
 
 def duplicate_groups(
@@ -602,19 +721,29 @@ def _alike(
     Most pairs have only one band of both in common. A few bytes, the openings, show that quickly.
     """
     near = np.zeros(len(left), dtype=bool)
-    needed = [next(n for n in range(each + 1) if n / each >= alike) for each in _SIDES]
-    least = np.array(needed) - _SIDES + _OPENING
-    for at in range(0, len(left), _PAIRS):
-        pairs = slice(at, at + _PAIRS)
+    needed_asked = _places_for(alike, ASKED)
+    needed_answered = _places_for(alike, PLACES - ASKED)
+    # All places beyond the openings may agree: so many at least have to agree in them.
+    least = np.array([needed_asked, needed_answered]) - _SIDES + _OPENING
+    for start in range(0, len(left), _PAIRS):
+        pairs = slice(start, start + _PAIRS)
         same = openings.take(left[pairs], axis=0) == openings.take(right[pairs], axis=0)
-        many = same.view(np.uint64) @ _ONES >> np.uint64(
-            56
-        )  # how many are the same on each side
-        some = at + np.flatnonzero((many.astype(np.int64) >= least).all(axis=1))
+        # Eight bytes of ones and zeros as one number: this product has their sum in its top byte.
+        opened = same.view(np.uint64) @ _ONES >> np.uint64(56)
+        enough = (opened.astype(np.int64) >= least).all(axis=1)
+        some = start + np.flatnonzero(enough)
         same = matrix[left[some]] == matrix[right[some]]
-        near[some] = np.count_nonzero(same[:, :ASKED], axis=1) >= needed[0]
-        near[some] &= np.count_nonzero(same[:, ASKED:], axis=1) >= needed[1]
+        near[some] = np.count_nonzero(same[:, :ASKED], axis=1) >= needed_asked
+        near[some] &= np.count_nonzero(same[:, ASKED:], axis=1) >= needed_answered
     return near
+
+
+def _places_for(alike: float, places: int) -> int:
+    """The fewest of some places that have to agree for a share of at least ``alike``."""
+    for fewest in range(places):
+        if fewest / places >= alike:
+            return fewest
+    return places
 
 
 def joined_groups(group: Places, left: Places, right: Places) -> Places:
@@ -624,6 +753,7 @@ def joined_groups(group: Places, left: Places, right: Places) -> Places:
         lower = group.copy()
         np.minimum.at(lower, group[left], low)
         np.minimum.at(lower, group[right], low)
+        # A group that was joined to another follows it to where that was joined.
         lower = lower[lower]
         if np.array_equal(lower, group):
             break

@@ -129,14 +129,7 @@ class ArmsSignal(TraceSignal):
         """The best arm and its lead; unknown where the log has several tests that share no case."""
         results = self.results(table)
         if len(results) > 1:
-            ask = _ONE_TEST.format(len(results))
-            arms = sum(len(r.arms) for r in results)
-            details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
-            unknown = (
-                each.make_evidence(table, None, ask, details=details)
-                for each in (_BEST, _LEAD)
-            )
-            return Findings(tuple(unknown), (_series(results),))
+            return _of_several_tests(table, results)
         (result,) = results
         ask = _ADD_SCORE if "case" in table.present else _ADD_CASE
         evidence = (_best(table, result, ask), _lead_of(table, result, ask))
@@ -144,7 +137,8 @@ class ArmsSignal(TraceSignal):
 
     def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
         """The comparison as records, one for each test."""
-        return compare_tests(*runs_of(table), rng=np.random.default_rng(0))
+        tested = runs_of(table)
+        return compare_tests(tested.names, tested.runs, rng=np.random.default_rng(0))
 
 
 class PairSignal(ArmsSignal):
@@ -160,7 +154,7 @@ class PairSignal(ArmsSignal):
     def __init__(self, piece: Callable[[], int], files: Mapping[int, str]) -> None:
         self._piece = piece
         self._files = files
-        self.names: list[tuple[str, str]] = []  #: Of arms, in the order of the files.
+        self.names: list[ArmName] = []  #: Of arms, in the order of the files.
         self.runs: ArmRuns | None = None
         self.by_text = False  #: Whether cases are matched by what was asked.
 
@@ -174,65 +168,107 @@ class PairSignal(ArmsSignal):
         return {**self._columns(batch), "asked": asked, "file": file}
 
     def finish(self, table: TraceTable) -> Findings:
-        """Keep the names and runs of two arms; equal names of two files stay apart."""
+        """Keep the names and runs of the arms, in the order in which the files name them."""
         self.by_text = "case" not in table.present
         if self.by_text:
-            table = replace(
-                table, numbers={**table.numbers, "arms_case": table.numbers["asked"]}
-            )
-        names, runs = runs_of(table)
+            asked = table.numbers["asked"]
+            table = replace(table, numbers={**table.numbers, "arms_case": asked})
+        tested = runs_of(table)
+        names = tested.names
+        arm = tested.runs.arm
         file = table.numbers["file"][np.isfinite(table.numbers["arms_case"])]
-        code = runs.arm
-        held = [set(code[file == each].tolist()) for each in self._files]
-        if len(held) == 2 and held[0] & held[1]:
-            code = code * 2 + (file == max(self._files))
-            labelled = (
-                (file, *name) for name in names for file in self._files.values()
-            )
-            names = [
-                (" · ".join(filter(None, first)), model) for *first, model in labelled
-            ]
-        codes, at, place = np.unique(code, return_index=True, return_inverse=True)
-        order = np.argsort(at)
-        self.names = [names[each] for each in codes[order].tolist()]
-        self.runs = runs._replace(arm=np.argsort(order)[place])
+        if self._is_shared(arm, file):
+            # Arm k of the first file becomes 2k, and of the second 2k + 1.
+            arm = arm * 2 + (file == max(self._files))
+            names = self._names_by_file(names)
+        used, first_row, place = np.unique(arm, return_index=True, return_inverse=True)
+        order = np.argsort(first_row)
+        self.names = [names[each] for each in used[order].tolist()]
+        self.runs = tested.runs._replace(arm=np.argsort(order)[place])
         return Findings()
 
+    def _is_shared(self, arm: Ints, file: Floats) -> bool:
+        """Whether two files have an arm with the same name. Both are values of each run."""
+        if len(self._files) != 2:
+            return False
+        first, second = (set(arm[file == number].tolist()) for number in self._files)
+        return not first.isdisjoint(second)
 
-def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
+    def _names_by_file(self, names: Sequence[ArmName]) -> list[ArmName]:
+        """Two names for each arm, one after the other: each file's name before the prompt's."""
+        return [
+            ArmName(" · ".join(filter(None, (file, name.prompt))), name.model)
+            for name in names
+            for file in self._files.values()
+        ]
+
+
+class TestedArms(NamedTuple):
+    """The arms of a test, and their runs."""
+
+    names: list[ArmName]
+    runs: ArmRuns
+
+
+def runs_of(table: TraceTable) -> TestedArms:
     """Prompt and model of each arm, and the values of the traces with a case."""
     rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
-    prompts = (*table.prompts, "")
-    models = (*table.models, "")
-    code = (table.prompt[rows] + 1) * len(models) + table.model[rows] + 1
+    # A pair of numbers as one; each is -1 for none, so 1 is added.
+    models = len(table.models) + 1
+    code = (table.prompt[rows] + 1) * models + table.model[rows] + 1
     codes, place = np.unique(code, return_inverse=True)
-    pairs = (divmod(each, len(models)) for each in codes.tolist())
-    names = [
-        (safe_excerpt(prompts[prompt - 1]), safe_excerpt(models[model - 1]))
-        for prompt, model in pairs
-    ]
-    case, score, usd, latency_s, error, group = (
-        table.numbers[name][rows] for name in _NUMBERS
+    names = []
+    for pair in codes.tolist():
+        prompt, model = divmod(pair, models)
+        names.append(
+            ArmName(
+                prompt=safe_excerpt(table.prompts[prompt - 1]) if prompt else "",
+                model=safe_excerpt(table.models[model - 1]) if model else "",
+            )
+        )
+    numbers = {name: table.numbers[name][rows] for name in _NUMBERS}
+    runs = ArmRuns(
+        arm=place,
+        case=numbers["arms_case"],
+        run=table.conversation[rows],
+        score=numbers["arms_score"],
+        usd=numbers["arms_usd"],
+        latency_s=numbers["arms_latency_s"],
+        error=numbers["arms_error"] > 0,
+        group=numbers["arms_group"],
     )
-    talk = table.conversation[rows]
-    return names, ArmRuns(place, case, talk, score, usd, latency_s, error > 0, group)
+    return TestedArms(names, runs)
+
+
+def _of_several_tests(table: TraceTable, results: tuple[ArmsResult, ...]) -> Findings:
+    """Unknown evidence with the number of tests, and the picture of all arms."""
+    ask = _ONE_TEST.format(len(results))
+    arms = sum(len(result.arms) for result in results)
+    details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
+    best = _BEST.make_evidence(table, None, ask, details=details)
+    lead = _LEAD.make_evidence(table, None, ask, details=details)
+    return Findings((best, lead), (_series(results),))
 
 
 def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
-    """The measurement of the best arm."""
+    """The measurement of the best arm; ``ask`` says what is missing where no arm has a score."""
     estimate = None
-    if result.arms and result.scale == "share":
-        best = result.arms[0]
-        estimate = Estimate(
-            best.value, best.low_of_all, best.high_of_all, best.cases, best.clusters
-        )
+    if result.arms:
+        ask = _ON_SCALE
+        if result.scale == "share":
+            best = result.arms[0]
+            estimate = Estimate(
+                value=best.value,
+                low=best.low_of_all,
+                high=best.high_of_all,
+                n=best.cases,
+                clusters=best.clusters,
+            )
+    method = "repeats averaged, Wilson over cases"
+    if len(result.arms) > 1:
+        method += _PICKED
     return _BEST.make_evidence(
-        table,
-        estimate,
-        _ON_SCALE if result.arms else ask,
-        method="repeats averaged, Wilson over cases"
-        + (_PICKED if len(result.arms) > 1 else ""),
-        details=_details(result),
+        table, estimate, ask, method=method, details=_details(result)
     )
 
 
@@ -255,18 +291,20 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 
 
 def _details(result: ArmsResult) -> dict[str, Scalar]:
-    """Details of the best two arms and of the lead."""
+    """Details of the best two arms and of the lead; unknown ones are left out."""
     details: dict[str, Scalar] = {"arms": len(result.arms) + result.left_out}
     for name, arm in zip(("best", "next"), result.arms, strict=False):
         for field in ("prompt", "model", "errors", "runs", *_OPTIONAL):
             value = getattr(arm, field)
             if not isinstance(value, Unknown):
                 details[f"{name}_{field}"] = value
-    if isinstance(result.lead, Lead):
-        details |= {"told_apart": result.lead.told_apart, "power": result.lead.power}
+    lead = result.lead
+    if isinstance(lead, Lead):
+        details["told_apart"] = lead.told_apart
+        details["power"] = lead.power
         details["same_cases"] = result.same_cases
-        if not isinstance(result.lead.cases_needed, Unknown):
-            details["cases_needed"] = result.lead.cases_needed
+        if not isinstance(lead.cases_needed, Unknown):
+            details["cases_needed"] = lead.cases_needed
     return details
 
 
@@ -282,12 +320,21 @@ def _series(results: tuple[ArmsResult, ...]) -> Series:
         if not any(isinstance(value, Unknown) for value in values):
             columns[name] = values
     if len(results) > 1:
-        tests = enumerate(results, start=1)
-        columns["test"] = tuple(place for place, result in tests for _ in result.arms)
+        tests: list[Scalar] = []
+        for number, result in enumerate(results, start=1):
+            tests += [number] * len(result.arms)
+        columns["test"] = tuple(tests)
     return Series(id="arms", columns=columns)
 
 
 # Prompts and models compared on the same test cases: numbers in, a record out.
+
+
+class ArmName(NamedTuple):
+    """An arm by its prompt and its model; empty for one that the log doesn't name."""
+
+    prompt: str
+    model: str
 
 
 class ArmRuns(NamedTuple):
@@ -320,9 +367,9 @@ class ArmRuns(NamedTuple):
     def choose_arms(self, arms: Sequence[int]) -> ArmRuns:
         """The traces of some arms, which get their places in ``arms`` as new numbers."""
         runs = self.choose_rows(np.isin(self.arm, arms))
-        return runs._replace(
-            arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)]
-        )
+        place_of = {arm: place for place, arm in enumerate(arms)}
+        places = [place_of[arm] for arm in runs.arm.tolist()]
+        return runs._replace(arm=np.array(places, dtype=np.int64))
 
     def add_failed_runs(self, arm: Ints, case: Floats) -> ArmRuns:
         """Append a failed run for each of these pairs of an arm and a case."""
@@ -330,6 +377,7 @@ class ArmRuns(NamedTuple):
         failed = ArmRuns(
             arm=arm,
             case=case,
+            # Numbers that no run has yet.
             run=int(self.run.max()) + 1 + np.arange(len(case)),
             score=nothing,
             usd=nothing,
@@ -341,68 +389,91 @@ class ArmRuns(NamedTuple):
         return ArmRuns._make(np.concatenate(columns) for columns in pairs)
 
     def misfit(self, margin: float) -> str:
-        """Why these arms can't be compared by a margin; empty where they can."""
+        """Why these arms can't be compared by a margin (0 for none); empty where they can."""
         arm = self.arm[self.compared]
         score = self.score[self.compared]
-        share = (score >= 0) & (score <= 1)
-        scales = {bool(share[arm == each].all()) for each in np.unique(arm).tolist()}
+        is_share = (score >= 0) & (score <= 1)
+        scales = {bool(is_share[arm == each].all()) for each in np.unique(arm).tolist()}
         if len(scales) > 1:
             return "one is scored from 0 to 1, the other beyond"
-        beyond = margin and False in scales
-        return (
-            "a margin is a share of cases, and these scores go beyond 0 and 1"
-            if beyond
-            else ""
-        )
+        if margin and False in scales:
+            return "a margin is a share of cases, and these scores go beyond 0 and 1"
+        return ""
 
     def failed(self, arms: Ints) -> Ints:
-        """Rows of some arms' runs that ended in an error, without a score."""
-        place = np.unique(self.case, return_inverse=True)[1]
-        key = (place * (int(self.arm.max()) + 2) + self.arm) * (
-            int(self.run.max()) + 1
-        ) + self.run
-        lost = self.error & np.isfinite(self.case) & ~np.isin(key, key[self.compared])
-        return np.flatnonzero(lost & np.isin(self.arm, arms))
+        """Rows of some arms' runs that ended in an error, without a score.
+
+        A run may take several traces: an error in one of them is none where another has a score.
+        """
+        _, case = np.unique(self.case, return_inverse=True)
+        arm_numbers = int(self.arm.max()) + 2  # from -1, for no arm, to the last
+        run_numbers = int(self.run.max()) + 1
+        # One number for each run of an arm on a case.
+        run_key = (case * arm_numbers + self.arm) * run_numbers + self.run
+        has_score = np.isin(run_key, run_key[self.compared])
+        is_failed = self.error & np.isfinite(self.case) & ~has_score
+        return np.flatnonzero(is_failed & np.isin(self.arm, arms))
 
 
 def compare_tests(
-    names: Sequence[tuple[str, str]], runs: ArmRuns, *, rng: np.random.Generator
+    names: Sequence[ArmName], runs: ArmRuns, *, rng: np.random.Generator
 ) -> tuple[ArmsResult, ...]:
     """Compare each test by itself, the one with the most cases first.
 
     Two arms are in one test if cases connect them: arms without a common case can't be compared. A
     test of under 20 cases is left out where another has as many; where none has, a test of under
-    half of the largest's cases is. Only the ``MOST_TESTS`` largest ones are kept. ``names`` are
-    prompt and model of each arm.
+    half of the largest's cases is. Only the ``MOST_TESTS`` largest ones are kept.
     """
     rows = runs.compared
     if not rows.any():
         return (compare_arms(names, runs, rng=rng),)
-    case = np.unique(runs.case[rows], return_inverse=True)[1]
     arm = runs.arm[rows]
-    order = np.argsort(case, kind="stable")
-    same = case[order][1:] == case[order][:-1]
-    arms = np.arange(int(runs.arm.max()) + 1)
-    of_arm = joined_groups(arms, arm[order][:-1][same], arm[order][1:][same])
-    of_case = np.zeros(int(case.max()) + 1, dtype=np.int64)
-    of_case[case] = of_arm[arm]
-    each, first_case, sizes = np.unique(of_case, return_index=True, return_counts=True)
-    largest = np.lexsort((first_case, -sizes))[:MOST_TESTS]
-    enough = sizes[largest] >= min(ENOUGH_CONVERSATIONS, max(2, sizes[largest[0]] / 2))
-    tests = each[largest[enough | (largest == largest[0])]]
+    _, case = np.unique(runs.case[rows], return_inverse=True)
+    test_of_arm = _connected_arms(arm, case, arms=int(runs.arm.max()) + 1)
+    tests = _large_tests(test_of_arm[arm], case)
     results = []
     for test in tests.tolist():
-        own = (runs.arm >= 0) & (of_arm[np.maximum(runs.arm, 0)] == test)
-        results.append(
-            compare_arms(names, ArmRuns(*(each[own] for each in runs)), rng=rng)
-        )
-    left_out = int((~np.isin(of_arm[np.unique(arm)], tests)).sum())
-    first = results[0].model_copy(update={"left_out": results[0].left_out + left_out})
-    return first, *results[1:]
+        # A trace of no arm (-1) is in no test; it only mustn't index from the end.
+        own = (runs.arm >= 0) & (test_of_arm[np.maximum(runs.arm, 0)] == test)
+        results.append(compare_arms(names, runs.choose_rows(own), rng=rng))
+    left_out = int((~np.isin(test_of_arm[np.unique(arm)], tests)).sum())
+    largest, *others = results
+    largest = largest.model_copy(update={"left_out": largest.left_out + left_out})
+    return largest, *others
+
+
+def _connected_arms(arm: Ints, case: Ints, arms: int) -> Ints:
+    """The test of each of so many arms, by the number of its first arm.
+
+    ``arm`` and ``case`` are values of each trace. Arms that share a case are in one test.
+    """
+    order = np.argsort(case, kind="stable")
+    arm = arm[order]
+    case = case[order]
+    same = case[1:] == case[:-1]
+    return joined_groups(np.arange(arms), arm[:-1][same], arm[1:][same])
+
+
+def _large_tests(test: Ints, case: Ints) -> Ints:
+    """The tests with enough cases to be compared, the largest first; of equal ones the earlier.
+
+    ``test`` and ``case`` are values of each trace. A case is in one test only.
+    """
+    test_of_case = np.zeros(int(case.max()) + 1, dtype=np.int64)
+    test_of_case[case] = test
+    tests, first_case, cases = np.unique(
+        test_of_case, return_index=True, return_counts=True
+    )
+    order = np.lexsort((first_case, -cases))[:MOST_TESTS]
+    largest = order[0]
+    # One case connects nothing, so a test has two at least.
+    least = min(ENOUGH_CONVERSATIONS, max(2, cases[largest] / 2))
+    kept = (cases[order] >= least) | (order == largest)
+    return np.asarray(tests[order[kept]])
 
 
 def compare_arms(
-    names: Sequence[tuple[str, str]], runs: ArmRuns, *, rng: np.random.Generator
+    names: Sequence[ArmName], runs: ArmRuns, *, rng: np.random.Generator
 ) -> ArmsResult:
     """Each arm's score with its intervals, the best first, and the lead of the best.
 
@@ -412,120 +483,198 @@ def compare_arms(
     ``same_cases`` is false. Failed runs are counted and left out of the score. They count as wrong
     for the order and the lower ends, and as right for the upper ends.
     """
-    rows = np.flatnonzero(runs.compared)
-    if not len(rows):
+    if not runs.compared.any():
         lead = Unknown(ask=_ONE_ARM)
         return ArmsResult(arms=(), lead=lead, cases=0, same_cases=True, scale="share")
-    case = np.unique(runs.case[rows], return_inverse=True)[1]
-    arms = int(runs.arm.max()) + 1
-    had = np.bincount(np.unique(case * arms + runs.arm[rows]) % arms, minlength=arms)
-    often = np.argsort(-had, kind="stable")[:MOST_ARMS]
-    kept = np.sort(often[had[often] > 0])
-    rows = rows[np.isin(runs.arm[rows], kept)]
+    cases_of_arm = _cases_of_arms(runs)
+    kept = _arms_with_most_cases(cases_of_arm)
+    rows = np.flatnonzero(runs.compared & np.isin(runs.arm, kept))
     score = runs.score[rows]
+    as_share = _is_share(score)
+    wrong = 0.0 if as_share else float(score.min())
+    right = 1.0 if as_share else float(score.max())
     failed = runs.failed(kept)
-    as_share = bool(((score >= 0) & (score <= 1)).all())
-    ends = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
     rows = np.concatenate([rows, failed])
-    scores = [np.append(score, np.full(len(failed), end)) for end in (np.nan, *ends)]
-    case = np.unique(runs.case[rows], return_inverse=True)[1]
-    shared: Flags = np.bincount(np.unique(case * arms + runs.arm[rows]) // arms) == len(
-        kept
+    shared = _of_shared_cases(runs, rows, len(kept))
+    # Of shared cases only, where there are enough; False where every arm keeps its own.
+    same_cases = shared is not None
+    among = np.ones(len(rows), dtype=bool) if shared is None else shared
+    views = _Views(
+        answered=_by_run(runs, rows, score, np.nan, among, kept),
+        least=_by_run(runs, rows, score, wrong, among, kept),
+        most=_by_run(runs, rows, score, right, among, kept),
     )
-    together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
-    among = shared[case] | (not together)
-    answered, least, most = [
-        _by_run(runs, rows[among], each[among], kept) for each in scores
-    ]
-    reach = quantiles(least.means, rng)
-    means = np.nanmean(least.means, axis=0).tolist()
-    order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
+    reach = quantiles(views.least.means, rng)
+    means = np.nanmean(views.least.means, axis=0).tolist()
+    order = sorted(range(len(kept)), key=lambda column: (-means[column], column))
     compared = []
     for column in order:
         arm = int(kept[column])
-        bounds = [
-            each.estimate(column, reach.arms, as_share=as_share)
-            for each in (least, most)
-        ]
         compared.append(
-            _arm(names[arm], runs, runs.arm == arm, answered.means[:, column], bounds)
+            _arm(
+                names[arm],
+                runs,
+                runs.arm == arm,
+                views.answered.means[:, column],
+                least=views.least.estimate(column, reach.arms, as_share=as_share),
+                most=views.most.estimate(column, reach.arms, as_share=as_share),
+            )
         )
     return ArmsResult(
         arms=tuple(compared),
-        lead=_lead((answered, least, most), order, reach),
-        cases=len(least.means),
-        same_cases=together,
+        lead=_lead(views, order, reach),
+        cases=len(views.least.means),
+        same_cases=same_cases,
         scale="share" if as_share else "score",
-        left_out=int((had > 0).sum()) - len(kept),
+        left_out=int((cases_of_arm > 0).sum()) - len(kept),
     )
+
+
+def _cases_of_arms(runs: ArmRuns) -> Ints:
+    """The number of different cases with a score of each arm."""
+    arm = runs.arm[runs.compared]
+    arms = int(runs.arm.max()) + 1
+    _, case = np.unique(runs.case[runs.compared], return_inverse=True)
+    # A pair of case and arm as one number, once.
+    pairs = np.unique(case * arms + arm)
+    return np.bincount(pairs % arms, minlength=arms)
+
+
+def _arms_with_most_cases(cases: Ints) -> Ints:
+    """The arms to compare, in order; of more than ``MOST_ARMS``, those with the most cases."""
+    most = np.argsort(-cases, kind="stable")[:MOST_ARMS]
+    return np.sort(most[cases[most] > 0])
+
+
+def _is_share(score: Floats) -> bool:
+    """Whether all scores lie between 0 and 1, so that their mean is a share."""
+    return bool(((score >= 0) & (score <= 1)).all())
+
+
+def _of_shared_cases(runs: ArmRuns, rows: Ints, arms: int) -> Flags | None:
+    """Which of some rows are of a case that every one of so many arms has.
+
+    None where these cases are too few to compare the arms on them alone.
+    """
+    _, case = np.unique(runs.case[rows], return_inverse=True)
+    arm_numbers = int(runs.arm.max()) + 1
+    pairs = np.unique(case * arm_numbers + runs.arm[rows])
+    is_shared: Flags = np.bincount(pairs // arm_numbers) == arms
+    if is_shared.sum() >= ENOUGH_CONVERSATIONS or is_shared.all():
+        return np.asarray(is_shared[case])
+    return None
 
 
 class RunScores(NamedTuple):
     """Runs of a test by case and arm, with a value for failed ones."""
 
     score: Floats  #: Of each run on a case.
-    cell: Ints  #: Its place in ``means``, counted row by row.
+    cell: Ints  #: Its place in ``means``: the case's times the number of arms, plus the arm's.
     means: Floats  #: A row a case and a column an arm; NaN where it wasn't run.
     clusters: Ints  #: Of each case.
 
     def estimate(self, arm: int, reach: float, *, as_share: bool) -> ArmBounds:
-        own = self.cell % self.means.shape[1] == arm
-        each, cases = _even(self.score[own], self.cell[own] // self.means.shape[1])
-        return arm_estimate(each, self.clusters[cases], reach, as_share=as_share)
+        """The mean score of an arm, with its own interval and one of so many standard errors."""
+        cases, arms = np.divmod(self.cell, self.means.shape[1])
+        own = arms == arm
+        scores, case = _even(self.score[own], cases[own])
+        return arm_estimate(scores, self.clusters[case], reach, as_share=as_share)
 
 
-def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
-    """Some rows with their scores, the traces of one run joined.
+class _Views(NamedTuple):
+    """The runs of a test in three views of what failed."""
 
-    A cell is a case with an arm. Its number is the case's number times the number of arms, plus the
-    place of the arm in ``kept``.
+    answered: RunScores  #: A failed run has no score.
+    least: RunScores  #: It counts as wrong.
+    most: RunScores  #: It counts as right.
+
+
+def _by_run(
+    runs: ArmRuns,
+    rows: Ints,
+    scores: Floats,
+    failed_score: float,
+    among: Flags,
+    kept: Ints,
+) -> RunScores:
+    """Join the traces of one run, and average them by case and arm.
+
+    Args:
+        runs: All traces.
+        rows: Those to look at: first the ones with a score, then the failed ones.
+        scores: The scores of the first ones.
+        failed_score: What a failed one counts as; NaN for nothing.
+        among: Which of the rows count.
+        kept: The arms, in order.
     """
+    failed = np.full(len(rows) - len(scores), failed_score)
+    scores = np.append(scores, failed)[among]
+    rows = rows[among]
     names, case = np.unique(runs.case[rows], return_inverse=True)
     cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
     _, run = np.unique(runs.run[rows], return_inverse=True)
-    most_runs = int(run.max()) + 1
-    once, place = np.unique(cell * most_runs + run, return_inverse=True)
+    # A pair of cell and run as one number, once.
+    run_numbers = int(run.max()) + 1
+    pairs, place = np.unique(cell * run_numbers + run, return_inverse=True)
     score = np.bincount(place, weights=scores) / np.bincount(place)
-    cells = once // most_runs
+    cells = pairs // run_numbers
     size = len(names) * len(kept)
     known = np.isfinite(score)
     sums = np.bincount(cells[known], weights=score[known], minlength=size)
+    # No run on a case gives NaN.
     with np.errstate(invalid="ignore"):
         means = sums / np.bincount(cells[known], minlength=size)
-    # Cases that share a run or a document stand or fall together.
-    clusters = np.arange(len(names))
-    for link in (runs.run[rows].astype(np.float64), runs.group[rows]):
+    return RunScores(
+        score=score,
+        cell=cells,
+        means=means.reshape(-1, len(kept)),
+        clusters=_case_clusters(case, runs.run[rows], runs.group[rows]),
+    )
+
+
+def _case_clusters(case: Ints, run: Ints, group: Floats) -> Ints:
+    """A number for each case, the same for cases that stand or fall together.
+
+    The values are those of each trace. Cases of one run, or from one document (``group``), do.
+    """
+    clusters = np.arange(int(case.max()) + 1)
+    for link in (run.astype(np.float64), group):
         order = np.argsort(link, kind="stable")
-        same = link[order][1:] == link[order][:-1]  # NaN is like no other
-        clusters = joined_groups(
-            clusters, case[order][:-1][same], case[order][1:][same]
-        )
-    return RunScores(score, cells, means.reshape(-1, len(kept)), clusters)
+        # NaN, for no document, is like no other.
+        same = link[order][1:] == link[order][:-1]
+        before = case[order][:-1]
+        after = case[order][1:]
+        clusters = joined_groups(clusters, before[same], after[same])
+    return clusters
 
 
 def _even(scores: Floats, cases: Ints) -> tuple[Floats, Ints]:
-    """The scores unchanged if every case has as many; else the mean of each case."""
-    each, place, many = np.unique(cases, return_inverse=True, return_counts=True)
-    if len(set(many.tolist())) == 1:
+    """Scores with their cases, unchanged if every case has as many; else one mean for each case."""
+    different, place, counts = np.unique(cases, return_inverse=True, return_counts=True)
+    if len(set(counts.tolist())) == 1:
         return scores, cases
-    return np.bincount(place, weights=scores) / many, each
+    return np.bincount(place, weights=scores) / counts, different
 
 
 def _arm(
-    name: tuple[str, str],
+    name: ArmName,
     runs: ArmRuns,
     own: Flags,
     means: Floats,
-    bounds: Sequence[tuple[Estimate, float, float]],
+    *,
+    least: ArmBounds,
+    most: ArmBounds,
 ) -> PromptArm:
-    """The result of an arm. ``bounds`` count failed runs as wrong, and as right.
+    """The result of an arm.
 
-    ``own`` are its traces, ``means`` its mean score by case.
+    ``own`` are its traces, and ``means`` its mean score by case. Failed runs count as wrong in
+    ``least``, and as right in ``most``.
     """
-    (least, low_of_all, _), (most, _, high_of_all) = bounds
     answered = means[np.isfinite(means)]
-    lost = least.value != most.value
-    value = float(answered.mean()) if lost and len(answered) else least.value
+    has_failed = least.estimate.value != most.estimate.value
+    value = least.estimate.value
+    if has_failed and len(answered):
+        value = float(answered.mean())
     rows = own & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
     middle: float | Unknown = Unknown(ask=_ADD_LATENCY)
@@ -533,23 +682,22 @@ def _arm(
     if len(times):
         middle = float(np.median(times))
         slow = float(np.quantile(times, 0.95))
-    usd, usd_low, usd_high = _usd_per_run(runs, rows)
-    prompt, model = name
+    cost = _usd_per_run(runs, rows)
     return PromptArm(
-        prompt=prompt,
-        model=model,
+        prompt=name.prompt,
+        model=name.model,
         value=value,
-        low=_finite_or(least.low, value),
-        high=_finite_or(most.high, value),
-        low_of_all=_finite_or(low_of_all, value),
-        high_of_all=_finite_or(high_of_all, value),
+        low=_finite_or(least.estimate.low, value),
+        high=_finite_or(most.estimate.high, value),
+        low_of_all=_finite_or(least.low, value),
+        high_of_all=_finite_or(most.high, value),
         cases=len(answered),
-        clusters=least.clusters,
+        clusters=least.estimate.clusters,
         runs=len(np.unique(runs.run[rows])),
         errors=len(np.unique(runs.run[rows & runs.error])),
-        usd_per_run=usd,
-        usd_per_run_low=usd_low,
-        usd_per_run_high=usd_high,
+        usd_per_run=cost.value,
+        usd_per_run_low=cost.low,
+        usd_per_run_high=cost.high,
         latency_p50_s=middle,
         latency_p95_s=slow,
     )
@@ -559,49 +707,61 @@ def _finite_or(end: float, value: float) -> float:
     return end if np.isfinite(end) else value
 
 
-def _usd_per_run(
-    runs: ArmRuns, rows: Flags
-) -> tuple[float | Unknown, float | Unknown, float | Unknown]:
+class _RunCost(NamedTuple):
+    """The mean cost of a run in USD, with its interval."""
+
+    value: float | Unknown
+    low: float | Unknown
+    high: float | Unknown
+
+
+def _usd_per_run(runs: ArmRuns, rows: Flags) -> _RunCost:
     """The mean cost of runs with a cost for all their traces, and its ends; cases are clusters."""
     _, first, place = np.unique(runs.run[rows], return_index=True, return_inverse=True)
-    cost = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
+    # A trace without a cost makes the sum of its run NaN, which is left out of the mean.
+    sums = np.bincount(place, weights=runs.usd[rows])
+    cost = mean(sums, runs.case[rows][first])
     if cost is None:
         unknown = Unknown(ask=_ADD_USD)
-        return unknown, unknown, unknown
+        return _RunCost(unknown, unknown, unknown)
     if not np.isfinite(cost.high):
-        return cost.value, Unknown(ask=_ONE_CASE), Unknown(ask=_ONE_CASE)
-    return cost.value, max(0.0, cost.low), cost.high
+        unknown = Unknown(ask=_ONE_CASE)
+        return _RunCost(cost.value, unknown, unknown)
+    # A symmetrical interval may reach below 0, and no run does.
+    return _RunCost(cost.value, max(0.0, cost.low), cost.high)
 
 
-def _lead(
-    runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles
-) -> Lead | Unknown:
+def _lead(views: _Views, order: Sequence[int], reach: Quantiles) -> Lead | Unknown:
     """The lead of the first arm over the second, with failed runs against it, and for it."""
-    answered, least, most = (each.means[:, order] for each in runs)
-    clusters = runs[0].clusters
     if len(order) < 2:
         return Unknown(ask=_ONE_ARM)
-    pair = paired(least[:, 0], most[:, 1], reach.pairs, clusters)
-    most_of_all = paired(most[:, 0], least[:, 1], reach.pairs, clusters)
-    if pair is None or most_of_all is None:
+    best, second, *_ = order
+    least = views.least.means
+    most = views.most.means
+    clusters = views.answered.clusters
+    against = paired(least[:, best], most[:, second], reach.pairs, clusters)
+    in_favor = paired(most[:, best], least[:, second], reach.pairs, clusters)
+    if against is None or in_favor is None:
         return Unknown(
             ask="run both on the same cases: they share fewer than two, or come from one"
         )
-    estimate = pair.difference
-    other = most_of_all.difference
-    needed = pair.cases_needed
-    apart = answered[:, 0] - answered[:, 1]
-    lost = estimate.value != other.value and np.isfinite(apart).any()
-    value = float(np.nanmean(apart)) if lost else estimate.value
+    lowest = against.difference
+    highest = in_favor.difference
+    difference = views.answered.means[:, best] - views.answered.means[:, second]
+    has_failed = lowest.value != highest.value
+    value = lowest.value
+    if has_failed and np.isfinite(difference).any():
+        value = float(np.nanmean(difference))
     told_apart: State = "unknown"
-    if estimate.clusters >= ENOUGH_CONVERSATIONS:
-        told_apart = "yes" if estimate.low > 0 else "no"
+    if lowest.clusters >= ENOUGH_CONVERSATIONS:
+        told_apart = "yes" if lowest.low > 0 else "no"
+    needed = against.cases_needed
     return Lead(
         value=value,
-        low=min(estimate.low, value),
-        high=max(other.high, value),
-        cases=estimate.n,
-        clusters=estimate.clusters,
+        low=min(lowest.low, value),
+        high=max(highest.high, value),
+        cases=lowest.n,
+        clusters=lowest.clusters,
         told_apart=told_apart,
         cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
     )
@@ -617,7 +777,7 @@ class ComparedArms(NamedTuple):
 
 
 def compare_two(
-    names: Sequence[tuple[str, str]], runs: ArmRuns, *, shared: bool = False
+    names: Sequence[ArmName], runs: ArmRuns, *, shared: bool = False
 ) -> ComparedArms | None:
     """Compare two arms case by case, the first less the second; None where one has no score.
 
@@ -644,62 +804,62 @@ def compare_two(
     runs = runs.choose_rows(judged[place])
     runs = runs.add_failed_runs(lacking_arm, cases[lacked_case])
     result = compare_arms(names, runs, rng=np.random.default_rng(0))
-    arms = {(each.prompt, each.model): each for each in result.arms}
+    arms = {ArmName(each.prompt, each.model): each for each in result.arms}
     first, second = names
     first_lacks, second_lacks = np.bincount(lacking_arm, minlength=2).tolist()
     return ComparedArms(
         arm=arms[first],
         baseline=arms[second],
-        contrast=_contrast(names, runs),
+        contrast=_contrast(first, second, runs),
         lacking=(first_lacks, second_lacks),
     )
 
 
-def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
+def _contrast(first: ArmName, second: ArmName, runs: ArmRuns) -> Contrast:
     """Compare two arms; a failed call counts as wrong at one end and as right at the other."""
     scored = np.flatnonzero(runs.compared)
-    failed = runs.failed(np.arange(2))
-    rows = np.concatenate([scored, failed])
+    rows = np.concatenate([scored, runs.failed(np.arange(2))])
     score = runs.score[scored]
-    as_share = bool(((score >= 0) & (score <= 1)).all())
-    least, most = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
-    span = (most - least) or 1.0
-    scaled = (score - least) / span
+    as_share = _is_share(score)
+    lowest = 0.0 if as_share else float(score.min())
+    highest = 1.0 if as_share else float(score.max())
+    # Scores on another scale are compared as shares of its span; equal scores have none.
+    span = (highest - lowest) or 1.0
+    scaled = (score - lowest) / span
+    everything = np.ones(len(rows), dtype=bool)
     arms = np.arange(2)
-    # What failed has no score, is wrong, and is right.
-    unscored = np.append(scaled, np.full(len(failed), np.nan))
-    wrong = np.append(scaled, np.zeros(len(failed)))
-    right = np.append(scaled, np.ones(len(failed)))
-    answered = _by_run(runs, rows, unscored, arms)
-    low = _by_run(runs, rows, wrong, arms)
-    high = _by_run(runs, rows, right, arms)
-    first, second = answered.means.T
+    answered = _by_run(runs, rows, scaled, np.nan, everything, arms)
+    low = _by_run(runs, rows, scaled, 0.0, everything, arms)
+    high = _by_run(runs, rows, scaled, 1.0, everything, arms)
     clusters = answered.clusters
     worst = paired_difference(low.means[:, 0], high.means[:, 1], clusters)
     best = paired_difference(high.means[:, 0], low.means[:, 1], clusters)
     assert worst is not None  # every case has both
     assert best is not None
-    both = first - second
-    value = float(np.nanmean(both)) if np.isfinite(both).any() else worst.value
-    enough = worst.clusters >= ENOUGH_CONVERSATIONS
+    difference = answered.means[:, 0] - answered.means[:, 1]
+    value = worst.value
+    if np.isfinite(difference).any():
+        value = float(np.nanmean(difference))
+    is_enough = worst.clusters >= ENOUGH_CONVERSATIONS
     ask = (
         f"run both on {ENOUGH_CONVERSATIONS} cases or more; they have {worst.clusters}"
     )
-    needed = cases_needed(first, second, clusters)
+    needed = cases_needed(answered.means[:, 0], answered.means[:, 1], clusters)
     low_end = span * min(worst.low, value)
     high_end = span * max(best.high, value)
+    is_beyond_chance = is_enough and (low_end > 0 or high_end < 0)
     return Contrast(
-        first=arm_name(names[0]),
-        second=arm_name(names[1]),
-        difference=span * value if enough else Unknown(ask=ask),
+        first=arm_name(first),
+        second=arm_name(second),
+        difference=span * value if is_enough else Unknown(ask=ask),
         low=low_end,
         high=high_end,
         n=worst.n,
         clusters=worst.clusters,
-        told_apart="yes" if enough and (low_end > 0 or high_end < 0) else "no",
+        told_apart="yes" if is_beyond_chance else "no",
         cases_needed=Unknown(ask=BY_MARGIN) if needed is None else needed,
     )
 
 
-def arm_name(arm: tuple[str, str]) -> str:
+def arm_name(arm: ArmName) -> str:
     return " · ".join(filter(None, arm)) or "the prompt"

@@ -136,9 +136,10 @@ def as_numbers(values: Iterable[Any]) -> Floats:
 @remembered(1)  # the system prompts of a batch, which several signals look at
 def distinct(values: Sequence[Any]) -> tuple[list[Any], Ints]:
     """Different values in the order of their first appearance, and the place of each among them."""
-    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
-    each = map(places.__getitem__, values)
-    return list(places), np.fromiter(each, dtype=np.int64, count=len(values))
+    different = list(dict.fromkeys(values))
+    place_of = {value: place for place, value in enumerate(different)}
+    places = map(place_of.__getitem__, values)
+    return different, np.fromiter(places, dtype=np.int64, count=len(values))
 
 
 def happened(values: Sequence[Any]) -> Flags:
@@ -163,8 +164,12 @@ def text_number(text: str) -> int:
 def clusters_of(names: Sequence[object]) -> Ints:
     """A number for each conversation of a sample. A trace without a name is alone."""
     codes: dict[object, int] = {}
-    keys = (row if name is None else f"={name}" for row, name in enumerate(names))
-    return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
+    clusters = []
+    for row, name in enumerate(names):
+        # A row is a number and a name a text here, so the two are never equal.
+        key = row if name is None else f"={name}"
+        clusters.append(codes.setdefault(key, len(codes)))
+    return np.array(clusters, dtype=np.int64)
 
 
 def rate(hits: Flags | Floats) -> float:
@@ -184,7 +189,7 @@ FIRST_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
 END_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 LOG_TIME = "log the `timestamp` of every call"
-_FEW = 0.005
+_FEW = 0.005  #: The share of timestamps that may be those of a wrong clock: one in 200.
 
 
 class Clock(NamedTuple):
@@ -203,11 +208,9 @@ class Clock(NamedTuple):
         """The advice where the times span less than some days; empty where they span them."""
         if not len(self.times):
             return LOG_TIME
-        return (
-            f"measure traces of {named}; the clock spans fewer"
-            if self.days < days
-            else ""
-        )
+        if self.days < days:
+            return f"measure traces of {named}; the clock spans fewer"
+        return ""
 
     def day(self, place: int) -> date | None:
         """The day of the first timestamp (0) or the last (-1); None without a clock."""
@@ -221,11 +224,12 @@ def _clock(time: Floats) -> Clock:
     usable = known & (time >= FIRST_S) & (time < END_S)
     times = np.sort(time[usable])
     if len(times):
+        # All but the latest few are taken as right, and may end as long again after their last.
         bulk = times[: max(1, math.ceil(len(times) * (1 - _FEW)))]
         first = bulk[0]
         last = bulk[-1]
         limit = last + max(float(last - first), DAY_S)
-        usable &= time <= limit  # not of NaN
+        usable &= time <= limit  # false for NaN
         times = times[times <= limit]
     stated = int(known.sum())
     return Clock(
@@ -290,36 +294,37 @@ class Measure(NamedTuple):
         """
         n = 0
         clusters = 0
-        ends = ask if result is None else result
-        if talks is not None:
-            n = len(talks)
-            clusters = how_many(talks)
-        if isinstance(ends, Estimate):
-            n = ends.n
-            clusters = ends.clusters
-            few_of_them = counted is not None and clusters < ENOUGH_CONVERSATIONS
-            ends = (
-                _counted(ends, counted)
-                if few_of_them
-                else _ends(ends, ask, bounds, spread)
-            )
-        about: dict[str, Any] = {}
-        if not isinstance(ends, str) or (
-            bounds is None and not isinstance(result, str)
-        ):
-            known = (details or {}).items()
-            shown = {
-                k: x for k, x in known if not isinstance(x, float) or math.isfinite(x)
-            }
-            if table.share < 1:
-                sample = "sampled"
-                shown["drawn_share"] = table.share
-            texts = tuple(readable_amount(each, 200) for each in islice(examples, 10))
-            about = {"n": n, "clusters": clusters, "method": method, "sample": sample}
-            about |= {"details": shown, "examples": texts}
-        value, low, high = (
-            (Unknown(ask=ends), None, None) if isinstance(ends, str) else ends
-        )
+        if isinstance(result, Estimate):
+            n = result.n
+            clusters = result.clusters
+            if counted is not None and clusters < ENOUGH_CONVERSATIONS:
+                ends = _counted(result, counted)
+            else:
+                ends = _ends(result, ask, bounds, spread)
+        else:
+            ends = ask if result is None else result
+            if talks is not None:
+                n = len(talks)
+                clusters = how_many(talks)
+        since = table.clock.day(0)
+        until = table.clock.day(-1)
+        low: float | None = None
+        high: float | Literal["open"] | None = None
+        if isinstance(ends, str):
+            value: float | Unknown = Unknown(ask=ends)
+            is_advice = isinstance(result, str)
+            if is_advice or bounds is not None:
+                return Evidence(
+                    id=self.id,
+                    unit=self.unit,
+                    factor=self.factor,
+                    value=value,
+                    since=since,
+                    observed_on=until,
+                )
+        else:
+            value, low, high = ends
+        texts = [readable_amount(text, 200) for text in islice(examples, 10)]
         return Evidence(
             id=self.id,
             unit=self.unit,
@@ -327,44 +332,68 @@ class Measure(NamedTuple):
             value=value,
             low=low,
             high=high,
-            since=table.clock.day(0),
-            observed_on=table.clock.day(-1),
-            **about,
+            n=n,
+            clusters=clusters,
+            method=method,
+            sample="sampled" if table.share < 1 else sample,
+            details=_shown_details(details or {}, table.share),
+            examples=tuple(texts),
+            since=since,
+            observed_on=until,
         )
+
+
+def _shown_details(details: Mapping[str, Scalar], share: float) -> dict[str, Scalar]:
+    """The details that are finite, and the share of the log that was drawn, where it isn't all."""
+    shown = {
+        name: value
+        for name, value in details.items()
+        if not isinstance(value, float) or math.isfinite(value)
+    }
+    if share < 1:
+        shown["drawn_share"] = share
+    return shown
 
 
 def _ends(
     estimate: Estimate, ask: str, bounds: Span | None, spread: float
 ) -> Ends | str:
     """A measurement's value and ends within its bounds, or the text that says what is missing."""
-    held = estimate.clusters
+    clusters = estimate.clusters
     if bounds is None:
-        if held < ENOUGH_CONVERSATIONS:
-            return f"measure at least {ENOUGH_CONVERSATIONS} conversations; {held} bear on it"
-        finite = math.isfinite(estimate.low) and math.isfinite(estimate.high)
-        return (estimate.value, estimate.low, estimate.high) if finite else ask
-    if held < ENOUGH_CONVERSATIONS:
-        return few(held)
+        if clusters < ENOUGH_CONVERSATIONS:
+            return f"measure at least {ENOUGH_CONVERSATIONS} conversations; {clusters} bear on it"
+        if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+            return ask
+        return estimate.value, estimate.low, estimate.high
+    if clusters < ENOUGH_CONVERSATIONS:
+        return few(clusters)
     low, value, high = np.clip(
         (estimate.low / spread, estimate.value, estimate.high * spread), *bounds
     ).tolist()
     return value, low, high if math.isfinite(high) else "open"
 
 
-def _counted(estimate: Estimate, bounds: Span | None) -> Ends | str:
-    low, high = bounds or AMOUNT
+def _counted(estimate: Estimate, bounds: Span) -> Ends | str:
+    """The value as it was counted, with its bounds as ends; the advice where nothing was."""
     if not estimate.n or not math.isfinite(estimate.value):
         return few(estimate.clusters)
+    low, high = bounds
     return estimate.value, low, high if math.isfinite(high) else "open"
 
 
 def pictures(
     picture: str, names: str, rows: Iterable[Sequence[Scalar]]
 ) -> tuple[Series, ...]:
-    """Rows of numbers as a picture's columns, named in one text; () without a row."""
-    columns = [*zip(*rows, strict=True)]
-    named = dict(zip(names.split(), columns, strict=True)) if columns else {}
-    return (Series(id=picture, columns=named),) if named else ()
+    """The columns of one picture from its rows; () without a row.
+
+    ``names`` has the names of the columns, with blanks between.
+    """
+    columns = list(zip(*rows, strict=True))
+    if not columns:
+        return ()
+    by_name = dict(zip(names.split(), columns, strict=True))
+    return (Series(id=picture, columns=by_name),)
 
 
 def corrected(seen: Estimate, finds: Span, spares: Span) -> Estimate:
@@ -375,11 +404,15 @@ def corrected(seen: Estimate, finds: Span, spares: Span) -> Estimate:
 
 def wider(first: Estimate | None, *others: Estimate | None) -> Estimate | None:
     """The first estimate with the lowest and the highest of all ends; None where one is missing."""
-    every = [each for each in (first, *others) if each is not None]
-    if first is None or len(every) <= len(others):
+    if first is None:
         return None
-    low = min(each.low for each in every)
-    high = max(each.high for each in every)
+    low = first.low
+    high = first.high
+    for other in others:
+        if other is None:
+            return None
+        low = min(low, other.low)
+        high = max(high, other.high)
     return replace(first, low=low, high=high)
 
 
@@ -397,14 +430,14 @@ def readable_amount(text: str, most: int) -> str:
 def safe_excerpt(text: str, longest: int = 120) -> str:
     """A piece of the data's text for a record: without secrets, cut, half surrogate pairs replaced."""
     text = without_secrets(text)
-    return readable_amount(
-        text if len(text) <= longest else text[: longest - 1] + "…", longest
-    )
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
+    return readable_amount(text, longest)
 
 
 # What scores say, and what stands or falls together.
 
-_FEW_ABOVE = 0.05
+_FEW_ABOVE = 0.05  #: The share of scores above 1 from which all are on another scale.
 RIGHT_FROM = 0.5  #: A score from this on counts as right; below, as wrong.
 
 _GOOD = (
@@ -425,12 +458,10 @@ def scores_of(batch: Batch) -> Floats:
     Labels are read by a closed list of English words. Another word counts as no label.
     """
     scores = as_numbers(batch.column("score"))
-    if batch.label:
-        by_label = as_numbers(
-            None if each is None else _in_words(each) for each in batch.label
-        )
-        scores = np.where(np.isnan(scores), by_label, scores)
-    return scores
+    if not batch.label:
+        return scores
+    by_label = [None if label is None else _in_words(label) for label in batch.label]
+    return np.where(np.isnan(scores), as_numbers(by_label), scores)
 
 
 @lru_cache(maxsize=4096)
@@ -443,11 +474,13 @@ def _in_words(label: str) -> float | None:
 def on_scale(scores: Floats) -> Floats:
     """Scores between 0 and 1; NaN for a missing score, or one on another scale.
 
-    Where over one in twenty is above 1, all of them are on another scale: 1 is the worst of 5.
+    Where over one in twenty is above 1, none counts: on a scale up to 5, a 1 is the worst.
     """
     known = scores[np.isfinite(scores)]
-    alien = len(known) > 0 and rate(known > 1) > _FEW_ABOVE
-    return np.where((scores >= 0) & (scores <= 1) & (not alien), scores, np.nan)
+    is_other_scale = len(known) > 0 and rate(known > 1) > _FEW_ABOVE
+    if is_other_scale:
+        return np.full_like(scores, np.nan)
+    return np.where((scores >= 0) & (scores <= 1), scores, np.nan)
 
 
 def right(scores: Floats) -> Floats:
@@ -469,20 +502,25 @@ def clusters(table: TraceTable, cases: Floats) -> Ints:
 
     Trials of one task aren't independent of each other.
     """
+    # Cases are numbers from 0 on, so conversations are put below.
     names = np.where(np.isnan(cases), -1.0 - table.conversation, cases)
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    _, groups = np.unique(names, return_inverse=True)
+    return groups.astype(np.int64)
 
 
 def sampled_rows(batch: Batch, most: int, wanted: Callable[[int], bool]) -> list[int]:
     """Rows of the sample for a slow detector: whole conversations or cases, spread evenly."""
     rows = [row for row in range(len(batch)) if wanted(row)]
-    every = -(-len(rows) // most)
-    if every <= 1:
+    if len(rows) <= most:
         return rows
-    places = sampled_clusters(batch, rows) % every
-    return [row for row, place in zip(rows, places.tolist(), strict=True) if not place][
-        :most
-    ]
+    every = math.ceil(len(rows) / most)
+    places = sampled_clusters(batch, rows).tolist()
+    drawn = []
+    for row, place in zip(rows, places, strict=True):
+        if place % every == 0:
+            drawn.append(row)
+    # Long conversations may bring a few too many.
+    return drawn[:most]
 
 
 def sampled_clusters(batch: Batch, rows: Sequence[int]) -> Ints:
@@ -521,29 +559,37 @@ def token_counts(batch: Batch) -> Numbers:
     The estimate of the input counts the conversation so far, or else the system prompt and the
     question. It adds passages (`contexts`) that are in neither, and the offered tools.
     """
-    read, written = (
-        amounts(batch.column(f"{side}_tokens")) for side in ("input", "output")
-    )
-    estimate, estimate_out = np.full((2, len(batch)), np.nan)
-    columns = [batch.column(name) for name in ("system", "messages", "input")]
-    contexts = batch.column("contexts")
-    tools = batch.column("tools")
-    for row in np.flatnonzero(np.isnan(read)).tolist():
-        estimate[row] = _characters_read(*(column[row] for column in columns))
-        said = f"{columns[0][row]}\n{columns[2][row]}" if contexts[row] else ""
-        estimate[row] += sum(
-            len(each) for each in contexts[row] or () if each not in said
-        )
-        estimate[row] += tools[row] or 0.0
+    read = amounts(batch.column("input_tokens"))
+    written = amounts(batch.column("output_tokens"))
+    characters_written = np.full(len(batch), np.nan)
     for row in np.flatnonzero(np.isnan(written)).tolist():
-        if (text := batch.output[row]) is not None:
-            estimate_out[row] = len(text)
+        text = batch.output[row]
+        if text is not None:
+            characters_written[row] = len(text)
     return {
         "input_tokens": read,
         "output_tokens": written,
-        "input_estimate": estimate / CHARACTERS_A_TOKEN,
-        "output_estimate": estimate_out / CHARACTERS_A_TOKEN,
+        "input_estimate": _input_characters(batch, np.isnan(read)) / CHARACTERS_A_TOKEN,
+        "output_estimate": characters_written / CHARACTERS_A_TOKEN,
     }
+
+
+def _input_characters(batch: Batch, wanted: Flags) -> Floats:
+    """The characters that the wanted calls read; NaN for other calls, and for an unlogged input."""
+    characters = np.full(len(batch), np.nan)
+    systems = batch.column("system")
+    turns = batch.column("messages")
+    questions = batch.column("input")
+    contexts = batch.column("contexts")
+    tools = batch.column("tools")
+    for row in np.flatnonzero(wanted).tolist():
+        size = _characters_read(systems[row], turns[row], questions[row])
+        if contexts[row]:
+            # A passage may have been pasted into the prompt or the question, and is counted there.
+            prompt = f"{systems[row]}\n{questions[row]}"
+            size += sum(len(text) for text in contexts[row] if text not in prompt)
+        characters[row] = size + (tools[row] or 0.0)
+    return characters
 
 
 def _characters_read(
@@ -551,12 +597,14 @@ def _characters_read(
 ) -> float:
     """The characters that a call read; NaN where the log has none of its input."""
     if turns:
-        apart = not any(turn.role == "system" for turn in turns)
-        return float(
-            sum(len(turn.content) for turn in turns) + len(system or "") * apart
-        )
-    nothing = system is None and question is None
-    return math.nan if nothing else float(len(system or "") + len(question or ""))
+        size = sum(len(turn.content) for turn in turns)
+        # A log may keep the system prompt apart from the conversation, or in it.
+        if system and not any(turn.role == "system" for turn in turns):
+            size += len(system)
+        return float(size)
+    if system is None and question is None:
+        return math.nan
+    return float(len(system or "") + len(question or ""))
 
 
 def chosen(reported: Floats, estimate: Floats) -> tuple[Floats, bool]:

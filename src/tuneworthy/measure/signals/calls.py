@@ -34,10 +34,12 @@ _CUT_OFF = 1.0
 _WITHHELD = 2.0
 _KINDS = {"cut_off": _CUT_OFF, "withheld": _WITHHELD}
 _OPENING = 200  #: Characters of a question that it is known by, beside its length.
-_CRC_BITS = 32
-_LENGTHS = 1 << 16
+_CRC_BITS = 32  #: A checksum of these characters stands in the lowest bits of a question's number,
+_LENGTHS = 1 << 16  #: its length modulo this above it,
 _LENGTH_BEGINS = 48
-_TURNS = 1 << 5  #: So that all three stand in the 53 bits that a float holds exactly.
+_TURNS = (
+    1 << 5
+)  #: and the turns modulo this above both: 53 bits, which a float holds exactly.
 _CUT = Measure("cut_off_share", "share of answers")
 _RETRIES = Measure("retry_share", "share of calls")
 
@@ -87,9 +89,12 @@ class CallsSignal(TraceSignal):
 def ends_of(batch: Batch) -> Floats:
     """1 for an answer that was cut off, 2 for a withheld one, 0 for another; NaN if unknown."""
     words, place = distinct(batch.column("finish"))
-    kinds = [
-        math.nan if word is None else _KINDS.get(end_kind(word), 0.0) for word in words
-    ]
+    kinds = []
+    for word in words:
+        if word is None:
+            kinds.append(math.nan)
+        else:
+            kinds.append(_KINDS.get(end_kind(word), 0.0))
     return np.array(kinds, dtype=np.float64)[place]
 
 
@@ -103,14 +108,13 @@ def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
     if not question:
         return math.nan
     opening = crc32(question[:_OPENING].encode("utf-8", "surrogatepass"))
-    length = len(question) % _LENGTHS
-    return float(
-        opening + (length << _CRC_BITS) + (len(turns or ()) % _TURNS << _LENGTH_BEGINS)
-    )
+    length = len(question) % _LENGTHS << _CRC_BITS
+    turn = len(turns or ()) % _TURNS << _LENGTH_BEGINS
+    return float(opening + length + turn)
 
 
 def _retries(table: TraceTable) -> Evidence:
-    """The share of questions that somebody asked again within ten minutes."""
+    """The share of calls that repeat one of the ten minutes before."""
     if "case" in table.present:  # a test asks the same on purpose
         return _RETRIES.make_evidence(
             table, "measure the logs of real use: these are runs of a test"
@@ -121,31 +125,32 @@ def _retries(table: TraceTable) -> Evidence:
         return _RETRIES.make_evidence(
             table, LOG_TIME if len(asked) else "log `input`, what was asked"
         )
-    named = "conversation" in table.present
-    groups = (table.conversation, asked) if named else (asked,)
-    later, before = _repeated(table.time, kept, groups)
     spoiled = table.numbers["spoiled"] == 1
-    if not named:
+    if "conversation" in table.present:
+        later, before = _repeated(table.time, kept, (table.conversation, asked))
+        where = "in one conversation"
+    else:
+        later, before = _repeated(table.time, kept, (asked,))
+        # Two people may ask the same; after an answer of no use it is the same one.
         later = later[spoiled[before]]
         before = before[spoiled[before]]
+        where = "after a call that failed or was cut off"
     again = np.zeros(len(asked))
     again[later] = 1.0
     return _RETRIES.make_evidence(
         table,
         share(again[kept], table.conversation[kept]),
-        method="the same question within ten minutes, "
-        + (
-            "in one conversation"
-            if named
-            else "after a call that failed or was cut off"
-        )
-        + "; conversations as clusters, Wilson",
+        method=f"the same question within ten minutes, {where}; conversations as clusters, Wilson",
         details={"after_a_failure": rate(spoiled[before])} if len(before) else {},
     )
 
 
 def _repeated(times: Floats, rows: Ints, groups: Sequence[Any]) -> tuple[Ints, Ints]:
-    """Rows that repeat another row of their group soon after it, and that other row."""
+    """Rows that repeat another row of their group soon after it, and that other row.
+
+    Rows are of one group if all ``groups`` have the same number for them.
+    """
+    # By group, and in a group by time, so that a repetition stands right behind what it repeats.
     order = rows[np.lexsort((times[rows], *(group[rows] for group in groups)))]
     later = order[1:]
     before = order[:-1]

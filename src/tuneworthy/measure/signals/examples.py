@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tuneworthy.measure.personal import excerpt, shared_scanner
@@ -45,13 +47,21 @@ SCANNED = 1_000
 REASONS = ("no_output", "error", "refused", "not_json", "flagged", "copy")
 """Reasons why an answer can't be an example; the first that holds counts."""
 
-_NONE = -1.0
+_NONE = -1.0  #: No reason. The others are places in ``REASONS``.
 _NO_OUTPUT = 0.0
 _ERROR = 1.0
 _REFUSED = 2.0
 _NOT_JSON = 3.0
 _FLAGGED = 4.0
-_SHOWN = 2
+_SHOWN = 2  #: Samples of each reason.
+_EXCERPT = 140  #: Characters of a sample.
+
+
+_USABLE = Measure("usable_examples", "examples", "insufficient_data")
+_METHOD = (
+    "counted: answers without an error, a refusal, broken JSON or a bad score, near copies once; "
+    "the lower end without what may hold personal or secret data"
+)
 
 
 class ExamplesSignal(TraceSignal):
@@ -86,6 +96,7 @@ class ExamplesSignal(TraceSignal):
         """
         silent = joined(batch.output).blank
         looks = looking(batch.output)
+        # Each line overwrites the one before: the last to be written comes first in ``REASONS``.
         reasons = np.where(refused(batch.output), _REFUSED, _NONE)
         reasons[there(batch.column("error"))] = _ERROR
         reasons[silent & ~happened(batch.column("tool_calls"))] = _NO_OUTPUT
@@ -98,99 +109,117 @@ class ExamplesSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         """The number of usable examples, with how many were left out for each reason."""
-        need = self._materials.examples_need
-        n = len(table)
-        needed: dict[str, Scalar] = {} if need is None else {"need": need}
-        measure = Measure("usable_examples", "examples", "insufficient_data")
-        method = (
-            "counted: answers without an error, a refusal, broken JSON or a bad score, near copies "
-            "once; the lower end without what may hold personal or secret data"
-        )
         if not {"output", "tool_calls"} & table.present:
             ask = "log `output`, what the model wrote"
-            return Findings(
-                (
-                    measure.make_evidence(
-                        table, None, ask, method=method, details=needed
-                    ),
-                )
+            unknown = _USABLE.make_evidence(
+                table, None, ask, method=_METHOD, details=self._need()
             )
+            return Findings((unknown,))
         looks = table.numbers["example_json"]
         likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
         expected = self._materials.output_schema is not None or likely
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
-        # an answer without words is a copy of none
         copies = table.numbers[DUPLICATE_OF][reason == _NONE]
-        usable = len(np.unique(copies[np.isfinite(copies)])) + int(
-            np.isnan(copies).sum()
-        )
+        usable = _different(copies)
         steps = {
             name: int((reason == place).sum()) for place, name in enumerate(REASONS)
         }
+        # Copies are found last, among those that nothing else speaks against.
         steps["copy"] = len(copies) - usable
         personal, seen = _personal(table.sample)
-        evidence = measure.make_evidence(
+        least = float(int(usable * (1 - personal)))
+        evidence = _USABLE.make_evidence(
             table,
-            (float(usable), float(int(usable * (1 - personal))), "open"),
-            method=method,
-            details={**seen, **needed, "all": n, **steps},
+            (float(usable), least, "open"),
+            method=_METHOD,
+            details={**seen, **self._need(), "all": len(table), **steps},
             examples=self._samples(table.sample, expected),
             talks=table.conversation,
         )
-        waterfall = [("all", n), *steps.items(), ("usable", usable)]
+        waterfall = [("all", len(table)), *steps.items(), ("usable", usable)]
         return Findings(
             (evidence,), pictures("examples_waterfall", "step n", waterfall)
         )
+
+    def _need(self) -> dict[str, Scalar]:
+        """The examples that the approach needs, as a detail; {} where unknown."""
+        need = self._materials.examples_need
+        return {} if need is None else {"need": need}
 
     def _samples(self, batch: Batch, json_expected: bool) -> list[str]:
         """Some of the rejected answers, masked, each after its reason."""
         talks = clusters_of(batch.column("conversation"))
         questions = batch.column("input")
         reason = _reasons(self.rows(batch), talks, json_expected=json_expected)
-        kept = np.flatnonzero(reason == _NONE)[:SCANNED].tolist()
-        texts = ([column[row] for row in kept] for column in (questions, batch.output))
-        groups = duplicate_groups(next(texts), answers=next(texts))
         samples = []
         for place, name in enumerate(REASONS):
             rows = np.flatnonzero(reason == place).tolist()
             if name == "copy":
-                rows = [row for at, row in enumerate(kept) if groups[at] != at]
+                rows = _copies(batch, np.flatnonzero(reason == _NONE).tolist())
             for row in rows[:_SHOWN]:
                 text = batch.output[row] or questions[row] or ""
-                piece = excerpt(text, 0, min(len(text), 140), around=0)
+                piece = excerpt(text, 0, min(len(text), _EXCERPT), around=0)
                 samples.append(safe_excerpt(f"{name}: {piece}", 200))
         return samples
 
 
-def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Floats:
-    """The place of the first reason against each trace, except copies; -1 for none.
+def _copies(batch: Batch, rows: Sequence[int]) -> list[int]:
+    """Which of the first of some rows are near copies of an earlier one."""
+    rows = rows[:SCANNED]
+    questions = batch.column("input")
+    groups = duplicate_groups(
+        [questions[row] for row in rows], answers=[batch.output[row] for row in rows]
+    )
+    return [row for place, row in enumerate(rows) if groups[place] != place]
 
-    The score is a trace's own, else the mean of its conversation.
+
+def _different(copies: Floats) -> int:
+    """The number of different answers, by the row that each is a copy of.
+
+    An answer without words is a copy of none (NaN), so it counts by itself.
     """
-    reason = numbers["example_reason"]
+    is_copy = np.isfinite(copies)
+    return len(np.unique(copies[is_copy])) + int((~is_copy).sum())
+
+
+def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Floats:
+    """The place of the first reason against each trace, except copies; -1 for none."""
+    reason = numbers["example_reason"].copy()
+    is_bad = _scores(numbers, conversation) < RIGHT_FROM  # false for NaN
+    reason[is_bad & (reason == _NONE)] = _FLAGGED
+    if json_expected:
+        looks = numbers["example_json"]
+        broken = numbers["example_broken"]
+        is_wrong = np.isfinite(looks) & ((looks == 0) | (broken == 1))
+        # Only a bad score comes after this reason.
+        is_next = (reason == _NONE) | (reason == _FLAGGED)
+        reason[is_wrong & is_next] = _NOT_JSON
+    return reason
+
+
+def _scores(numbers: Numbers, conversation: Ints) -> Floats:
+    """The score of each trace, else the mean of its conversation; NaN where neither has one."""
     scores = on_scale(numbers["example_score"])
     rated = np.isfinite(scores)
-    if rated.any():
-        size = int(conversation.max()) + 1
-        counts = np.bincount(conversation[rated], minlength=size)
-        sums = np.bincount(conversation[rated], weights=scores[rated], minlength=size)
-        of_all = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
-        bad = np.where(rated, scores, of_all[conversation]) < RIGHT_FROM
-        reason = np.where(bad & (reason == _NONE), _FLAGGED, reason)
-    looks = numbers["example_json"]
-    broken = numbers["example_broken"]
-    wrong = np.isfinite(looks) & ((looks == 0) | (broken == 1)) & json_expected
-    return np.where(
-        wrong & ((reason == _NONE) | (reason > _NOT_JSON)), _NOT_JSON, reason
-    )
+    if not rated.any():
+        return scores
+    size = int(conversation.max()) + 1
+    counts = np.bincount(conversation[rated], minlength=size)
+    sums = np.bincount(conversation[rated], weights=scores[rated], minlength=size)
+    means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+    return np.where(rated, scores, means[conversation])
 
 
 def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:
-    """The upper end of the share with personal or secret data, and the observed values."""
+    """The upper end of the share with personal or secret data, and the observed values.
+
+    0 and {} without an answer to search.
+    """
     rows = sampled_rows(batch, SCANNED, lambda row: bool(batch.output[row]))
     questions = batch.column("input")
     texts = [f"{questions[row] or ''}\n{batch.output[row]}" for row in rows]
-    seen = share(shared_scanner().bits(texts) != 0, sampled_clusters(batch, rows))
+    has_data = shared_scanner().bits(texts) != 0
+    seen = share(has_data, sampled_clusters(batch, rows))
     if seen is None:
         return 0.0, {}
     most = widened(seen, PATTERNS_FIND, PATTERNS_SPARE).high

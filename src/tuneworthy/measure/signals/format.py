@@ -7,7 +7,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +29,14 @@ from tuneworthy.measure.signals.base import (
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, Message, Scalar, ToolCall
+from tuneworthy.model.evidence import (
+    Batch,
+    Evidence,
+    Message,
+    Scalar,
+    Series,
+    ToolCall,
+)
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import UNREAD, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
@@ -49,13 +55,14 @@ ENOUGH_CALLS = 20
 """With fewer calls, nothing is inferred about a tool: its arguments only have to be an object."""
 
 _FACTOR = "inconsistent_format"
-_OPENS = frozenset(
-    "[{`"
-)  # what is read as JSON begins with one of these, or is no structure
-_DEEPEST = 5
+_OPENS = frozenset("[{`")  #: JSON that begins otherwise is no structure.
+_DEEPEST = 5  #: Levels, items of a list and keys of an object that a shape shows.
 _MOST_ITEMS = 5
 _MOST_KEYS = 400
 _KINDS = {type(None): "0", bool: "b", str: "s", dict: "{", list: "["}
+_MOST_VERSIONS = 50  #: Prompt versions in the picture, those with the most outputs.
+_SHOWN = 60  #: Characters of a key or a tool's name in an example.
+_INVALID = Measure("invalid_output_share", "share of outputs", _FACTOR)
 
 
 class FormatSignal(TraceSignal):
@@ -93,75 +100,61 @@ class FormatSignal(TraceSignal):
         """
         texts = joined(batch.output)
         failed = happened(batch.column("error"))
-        made = [[*map(_arguments, each or ())] for each in batch.column("tool_calls")]
-        calls, lost = (
-            np.fromiter(each, np.float64, len(batch))
-            for each in (map(len, made), (each.count(None) for each in made))
-        )
+        calls, calls_unread = _call_counts(batch)
+        # Beside a call of a tool, an output may be empty.
         answered = texts.there & ~failed & ((calls == 0) | (texts.lengths > 0))
         structured, fenced, invalid, shape = self._values(batch.output)
         read = ~np.isnan(structured)
         declines = answered & ~read & refused(batch.output)
-        columns = {
-            "structured": np.where(read, structured, looking(batch.output)),
-            "unread": ~read,
-            "fenced": np.where(read, fenced, 0.0),
-            "invalid": invalid,
-            "shape": shape,
-        }
+        # Only answers that don't refuse are judged by their form.
         checked = answered & ~declines
+        looks = np.where(read, structured, looking(batch.output))
         return {
             "refused": np.where(answered, declines, np.nan),
-            **{
-                name: np.where(checked, column, np.nan)
-                for name, column in columns.items()
-            },
+            "structured": np.where(checked, looks, np.nan),
+            "unread": np.where(checked, ~read, np.nan),
+            "fenced": np.where(checked, np.where(read, fenced, 0.0), np.nan),
+            "invalid": np.where(checked, invalid, np.nan),
+            "shape": np.where(checked, shape, np.nan),
             "failed": failed.astype(np.float64),
             "calls": calls,
-            "calls_unread": lost,
+            "calls_unread": calls_unread,
         }
 
     def _values(self, texts: Sequence[str | None]) -> Floats:
-        """Whether each text has a structure, a fence, a fault; and its shape, NaN without JSON.
+        """Four values of each text: has it a structure, a fence, a fault; and the number of its shape.
 
-        Without a schema, plain numbers and words are prose.
+        NaN where a text isn't JSON. Without a schema, plain numbers and words are prose.
         """
         valid = self._valid
         values = np.full((4, len(texts)), np.nan)
         for row, value, fenced in read_rows(texts):
             structured = type(value) in (dict, list)
-            if valid or structured or (texts[row] or "").lstrip()[:1] in _OPENS:
-                invalid = not valid(value) if valid else math.nan
-                values[:, row] = structured, fenced, invalid, number_of(shape_of(value))
+            opens = (texts[row] or "").lstrip()[:1] in _OPENS
+            if not (valid or structured or opens):
+                continue
+            fault = not valid(value) if valid else math.nan
+            values[:, row] = structured, fenced, fault, number_of(shape_of(value))
         return values
 
     def finish(self, table: TraceTable) -> Findings:
         """The shares of invalid outputs and calls, and a table of the prompt versions."""
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
-        calls = _tool_calls(table), _refused_calls(table)
-        evidence = (self._outputs(table, versions, known), *calls)
-        rows = []
-        for each in sorted(versions, key=lambda each: -len(each.rows))[:50]:
-            shapes = table.numbers["shape"][each.rows]
-            unread = np.isnan(shapes)
-            rows.append(
-                (
-                    readable_amount(each.name, 200) or "others",
-                    len(each.rows),
-                    1 - rate(unread),
-                    1 - rate(unread | each.wrong),
-                    rate(shapes == each.usual),
-                    len(np.unique(shapes[~unread])),
-                )
-            )
-        names = "prompt outputs read_share right_share usual_keys_share different_keys"
-        return Findings(evidence, pictures("signatures", names, rows))
+        evidence = (
+            self._outputs(table, versions, known),
+            _tool_calls(table),
+            _refused_calls(table),
+        )
+        return Findings(evidence, _picture(table.numbers["shape"], versions))
 
     def _versions(
         self, table: TraceTable, known: Mapping[float, Shape]
     ) -> Iterator[_VersionOutputs]:
-        """Prompt versions with structured outputs, in the order of the table."""
+        """Prompt versions with structured outputs, in the order of the table.
+
+        ``known`` are shapes by their number.
+        """
         numbers = table.numbers
         checked = np.flatnonzero(numbers["refused"] == 0)
         codes = table.prompt[checked]
@@ -170,20 +163,19 @@ class FormatSignal(TraceSignal):
         codes = np.where(sizes[codes + 1] >= ENOUGH_OUTPUTS, codes, -1)
         for code in np.unique(codes).tolist():
             rows = checked[codes == code]
-            if not (self._valid or rate(numbers["structured"][rows]) >= 0.5):
+            is_prose = rate(numbers["structured"][rows]) < 0.5
+            if is_prose and not self._valid:
                 continue
             shapes = numbers["shape"][rows]
-            each, counts = np.unique(shapes[~np.isnan(shapes)], return_counts=True)
-            usual = float(each[np.argmax(counts)]) if len(each) else math.nan
+            usual = _most_frequent(shapes)
             if self._valid:
                 wrong = numbers["invalid"][rows] == 1
             else:
                 # outputs of several small prompts may rightly have several shapes
                 lone = code >= 0 or not (table.prompt[rows] >= 0).any()
                 wrong = _unlike(shapes, usual, known, lone=lone)
-            yield _VersionOutputs(
-                table.prompts[code] if code >= 0 else "", rows, wrong, usual
-            )
+            name = table.prompts[code] if code >= 0 else ""
+            yield _VersionOutputs(name, rows, wrong, usual)
 
     def _outputs(
         self,
@@ -193,48 +185,39 @@ class FormatSignal(TraceSignal):
     ) -> Evidence:
         """The share of outputs that aren't JSON, or that break the schema or the usual keys."""
         numbers = table.numbers
-        estimate = None
-        prose = int(np.sum(numbers["refused"] == 0))
+        checked = int(np.sum(numbers["refused"] == 0))
         details: dict[str, Scalar] = {
             "refusals": int(np.sum(numbers["refused"] == 1)),
             "errors": int(np.sum(numbers["failed"] == 1)),
-            "left_out_as_prose": prose,
+            "left_out_as_prose": checked,
         }
-        seen = Counter[str]()
+        estimate = None
+        faults = Counter[str]()
         if versions and not self._broken:
             rows = np.concatenate([each.rows for each in versions])
-            unread = numbers["unread"][rows] == 1
             wrong = np.concatenate([each.wrong for each in versions])
+            unread = numbers["unread"][rows] == 1
             estimate = share(unread | wrong, table.conversation[rows])
-            details |= {
-                "left_out_as_prose": prose - len(rows),
-                "unread_share": rate(unread),
-                "fenced_share": rate(numbers["fenced"][rows] == 1),
-                "against_schema_share" if self._valid else "other_keys_share": rate(
-                    wrong
-                ),
-                "prompt_versions": len(versions),
-            }
-            for each in versions if not self._valid else ():
-                shapes = numbers["shape"][each.rows[each.wrong]]
-                for number, n in zip(
-                    *np.unique(shapes, return_counts=True), strict=True
-                ):
-                    if number in known and each.usual in known:
-                        for difference in differences(known[number], known[each.usual]):
-                            seen[difference] += int(n)
-        held = "the schema" if self._valid else "the usual keys of its prompt version"
-        return Measure(
-            "invalid_output_share", "share of outputs", _FACTOR
-        ).make_evidence(
+            details["left_out_as_prose"] = checked - len(rows)
+            details["unread_share"] = rate(unread)
+            details["fenced_share"] = rate(numbers["fenced"][rows] == 1)
+            wrong_name = "against_schema_share" if self._valid else "other_keys_share"
+            details[wrong_name] = rate(wrong)
+            details["prompt_versions"] = len(versions)
+            if not self._valid:
+                faults = _counted_differences(numbers["shape"], versions, known)
+        norm = "the schema" if self._valid else "the usual keys of its prompt version"
+        ask = (
+            "name data.output_schema: under half of the outputs look like JSON, so nothing says "
+            "which form is right"
+        )
+        return _INVALID.make_evidence(
             table,
             estimate,
-            self._broken
-            or "name data.output_schema: under half of the outputs look like"
-            " JSON, so nothing says which form is right",
-            method=f"read as JSON and checked against {held}; interval by conversation",
+            self._broken or ask,
+            method=f"read as JSON and checked against {norm}; interval by conversation",
             details=details,
-            examples=_most_common(seen),
+            examples=_most_common(faults),
         )
 
 
@@ -247,6 +230,62 @@ class _VersionOutputs(NamedTuple):
     usual: float
     """The number of the most frequent shape, the smaller of two equally frequent ones; NaN without
     any."""
+
+
+def _call_counts(batch: Batch) -> tuple[Floats, Floats]:
+    """The tool calls of each trace, and those whose arguments aren't a JSON object."""
+    calls = np.zeros(len(batch))
+    unread = np.zeros(len(batch))
+    for row, made in enumerate(batch.column("tool_calls")):
+        for call in made or ():
+            calls[row] += 1
+            if _arguments(call) is None:
+                unread[row] += 1
+    return calls, unread
+
+
+def _most_frequent(shapes: Floats) -> float:
+    """The most frequent number, the smallest of equally frequent ones; NaN where all are NaN."""
+    different, counts = np.unique(shapes[~np.isnan(shapes)], return_counts=True)
+    return float(different[np.argmax(counts)]) if len(different) else math.nan
+
+
+def _picture(shapes: Floats, versions: Sequence[_VersionOutputs]) -> tuple[Series, ...]:
+    """A row for each of the largest prompt versions; ``shapes`` are those of all traces."""
+    rows = []
+    for version in sorted(versions, key=lambda each: -len(each.rows))[:_MOST_VERSIONS]:
+        own = shapes[version.rows]
+        unread = np.isnan(own)
+        rows.append(
+            (
+                readable_amount(version.name, 200) or "others",
+                len(version.rows),
+                1 - rate(unread),
+                1 - rate(unread | version.wrong),
+                rate(own == version.usual),
+                len(np.unique(own[~unread])),
+            )
+        )
+    names = "prompt outputs read_share right_share usual_keys_share different_keys"
+    return pictures("signatures", names, rows)
+
+
+def _counted_differences(
+    shapes: Floats, versions: Sequence[_VersionOutputs], known: Mapping[float, Shape]
+) -> Counter[str]:
+    """How often wrong outputs differ from the usual keys in which way, where both are known."""
+    faults = Counter[str]()
+    for version in versions:
+        usual = known.get(version.usual)
+        if usual is None:
+            continue
+        wrong = shapes[version.rows[version.wrong]]
+        different, counts = np.unique(wrong, return_counts=True)
+        for number, n in zip(different.tolist(), counts.tolist(), strict=True):
+            if number in known:
+                for difference in differences(known[number], usual):
+                    faults[difference] += n
+    return faults
 
 
 def _most_common(counts: Counter[str]) -> list[str]:
@@ -276,13 +315,16 @@ def _unlike(
     read = ~np.isnan(shapes)
     if not lone and rate(shapes[read] == usual) < 0.5:
         return np.zeros(len(shapes), dtype=bool)
-    alike = [usual]
-    if (pattern := known.get(usual)) is not None:
+    fitting = [usual]
+    pattern = known.get(usual)
+    if pattern is not None:
         different = np.unique(shapes[read]).tolist()
-        alike += [
-            each for each in different if each in known and fits(known[each], pattern)
+        fitting += [
+            number
+            for number in different
+            if number in known and fits(known[number], pattern)
         ]
-    return read & ~np.isin(shapes, alike)
+    return read & ~np.isin(shapes, fitting)
 
 
 # Tool calls: arguments that are an object, with the keys and types their tool takes.
@@ -303,11 +345,14 @@ class LoggedCall(NamedTuple):
 
 
 def _logged_calls(table: TraceTable) -> list[LoggedCall]:
+    """All tool calls of the sample, in order."""
     sample = table.sample
     talks = clusters_of(sample.column("conversation")).tolist()
     logged: list[LoggedCall] = []
     for talk, calls in zip(talks, sample.column("tool_calls"), strict=True):
-        logged += [LoggedCall(talk, c.name, _arguments(c)) for c in calls or ()]
+        logged += [
+            LoggedCall(talk, call.name, _arguments(call)) for call in calls or ()
+        ]
     return logged
 
 
@@ -352,7 +397,7 @@ def _tool_calls(table: TraceTable) -> Evidence:
         " calls have and the types that two thirds have; interval by conversation",
         sample=table.extent(),
         details=details,
-        examples=_most_common(Counter(filter(None, faults))),
+        examples=_most_common(Counter(fault for fault in faults if fault)),
     )
 
 
@@ -374,20 +419,21 @@ def _refused_calls(table: TraceTable) -> Evidence:
     """
     sample = table.sample
     talks = clusters_of(sample.column("conversation")).tolist()
-    rows = [
-        *zip(talks, sample.column("tool_calls"), sample.column("messages"), strict=True)
-    ]
-    refusals = list[bool]()
-    clusters = list[int]()
+    columns = (talks, sample.column("tool_calls"), sample.column("messages"))
+    rows = list(zip(*columns, strict=True))
+    refusals: list[bool] = []
+    clusters: list[int] = []
     tools = Counter[str]()
     # Backwards: what tools answered to a call stands in the messages of the trace after it.
     answers: dict[int, list[str]] = {}
     for talk, calls, turns in reversed(rows):
+        # A call without an answer isn't judged.
         for call, answer in zip(calls or (), answers.get(talk, ()), strict=False):
             is_refusal = _ERROR.match(answer) is not None
             refusals.append(is_refusal)
             clusters.append(talk)
-            tools[call.name[:60]] += is_refusal
+            if is_refusal:
+                tools[call.name[:_SHOWN]] += 1
         answers[talk] = _newest_tool_answers(turns or ())
     measure = Measure("refused_tool_call_share", "share of tool calls")
     return measure.make_evidence(
@@ -396,14 +442,18 @@ def _refused_calls(table: TraceTable) -> Evidence:
         "log what tools answered (messages of role tool)",
         method="the tool's answer begins with an error; interval by conversation",
         sample=table.extent(),
-        examples=_most_common(+tools),  # those with a refusal
+        examples=_most_common(tools),
     )
 
 
 def _newest_tool_answers(turns: Sequence[Message]) -> list[str]:
     """The results of tools since the model's last turn, in order."""
-    newest = takewhile(lambda turn: turn.role != "assistant", reversed(turns))
-    answers = [turn.content for turn in newest if turn.role == "tool"]
+    answers = []
+    for turn in reversed(turns):
+        if turn.role == "assistant":
+            break
+        if turn.role == "tool":
+            answers.append(turn.content)
     answers.reverse()
     return answers
 
@@ -419,35 +469,41 @@ _ANY = ToolUsage()
 
 
 def _usage(calls: Sequence[dict[str, Any]]) -> ToolUsage:
-    """The arguments that calls of a tool usually have, with their usual types."""
-    keys = Counter(key for arguments in calls for key in arguments)
-    required = frozenset(
-        key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls)
-    )
+    """The keys that nearly all calls of one tool have, and the types that their values usually have.
+
+    Each call is its arguments. A null fits any type, so it counts for none.
+    """
+    keys = Counter[str]()
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for arguments in calls:
         for key, value in arguments.items():
+            keys[key] += 1
             if value is not None:
                 kinds[key][kind_of(value)] += 1
+    least = REQUIRED_FROM * len(calls)
     types = {}
     for key, counts in kinds.items():
+        values = counts.total()
         ((kind, n),) = counts.most_common(1)
-        if n >= TYPE_FROM * counts.total() and counts.total() >= ENOUGH_CALLS:
+        if values >= ENOUGH_CALLS and n >= TYPE_FROM * values:
             types[key] = kind
-    return ToolUsage(required, types)
+    return ToolUsage(frozenset(key for key, n in keys.items() if n >= least), types)
 
 
 def _fault(call: LoggedCall, usage: ToolUsage) -> str:
     """The fault of a call, without any value of its arguments; "" for none."""
-    tool = call.tool[:60]
+    tool = call.tool[:_SHOWN]
     if call.arguments is None:
         return f"{tool}: the arguments are not a JSON object"
     lacking = usage.required - call.arguments.keys()
     if lacking:
-        return f"{tool}: lacks {min(lacking)[:60]}"
+        # The first by name, so that the same log always gives the same examples.
+        return f"{tool}: lacks {min(lacking)[:_SHOWN]}"
     for key, value in call.arguments.items():
-        if value is not None and usage.types.get(key, kind_of(value)) != kind_of(value):
-            return f"{tool}: {key[:60]} is of another type"
+        if value is None or key not in usage.types:
+            continue
+        if usage.types[key] != kind_of(value):
+            return f"{tool}: {key[:_SHOWN]} is of another type"
     return ""
 
 
@@ -464,6 +520,7 @@ def shape_of(value: Any, depth: int = 0) -> Shape:
     Only five items of a list, the first 400 keys of an object and five levels are read, so that no
     value takes long.
     """
+    # ``type`` and not ``isinstance``: this runs for every value of every output.
     kind = type(value)
     if kind is dict and depth <= _DEEPEST:
         keys = sorted(value)[:_MOST_KEYS]
@@ -490,33 +547,45 @@ def fits(shape: Shape, other: Shape) -> bool:
     """Whether two shapes differ only in values that are null, or in lists that are empty."""
     if shape == other or "0" in (shape, other):
         return True
-    if isinstance(shape, str) or isinstance(other, str) or shape[0] != other[0]:
+    if isinstance(shape, str) or isinstance(other, str):
         return False
-    if shape[0] == "[":
-        return all(any(fits(a, b) for b in other[1]) for a in shape[1]) or not other[1]
-    mine = dict(shape[1])
-    yours = dict(other[1])
-    return mine.keys() == yours.keys() and all(
-        fits(mine[key], yours[key]) for key in mine
+    kind, inner = shape
+    other_kind, other_inner = other
+    if kind != other_kind:
+        return False
+    if kind == "[":
+        # Each item has to fit one of the others; an empty list fits any, on either side.
+        return not other_inner or all(
+            any(fits(item, each) for each in other_inner) for item in inner
+        )
+    mine = dict(inner)
+    others = dict(other_inner)
+    return mine.keys() == others.keys() and all(
+        fits(mine[key], others[key]) for key in mine
     )
 
 
 def differences(shape: Shape, usual: Shape) -> Iterator[str]:
     """The differences between a shape and the usual one, by the keys at its top."""
-    if (
-        isinstance(shape, str)
-        or isinstance(usual, str)
-        or shape[0] != usual[0]
-        or shape[0] != "{"
-    ):
+    mine = _keys(shape)
+    others = _keys(usual)
+    if mine is None or others is None:
         yield "is of another type"
         return
-    mine: Mapping[str, Shape] = dict(shape[1])
-    yours: Mapping[str, Shape] = dict(usual[1])
-    yield from (f"lacks {key[:60]}" for key in yours if key not in mine)
-    yield from (
-        f"has {key[:60]}, which others lack" for key in mine if key not in yours
-    )
+    for key in others:
+        if key not in mine:
+            yield f"lacks {key[:_SHOWN]}"
     for key in mine:
-        if key in yours and not fits(mine[key], yours[key]):
-            yield f"has another type or other keys in {key[:60]}"
+        if key not in others:
+            yield f"has {key[:_SHOWN]}, which others lack"
+    for key in mine:
+        if key in others and not fits(mine[key], others[key]):
+            yield f"has another type or other keys in {key[:_SHOWN]}"
+
+
+def _keys(shape: Shape) -> dict[str, Shape] | None:
+    """The keys of an object with their shapes; None for another shape."""
+    if isinstance(shape, str):
+        return None
+    kind, inner = shape
+    return dict(inner) if kind == "{" else None

@@ -20,6 +20,7 @@ from tuneworthy.measure.signals.base import (
     clusters_of,
     distinct,
     happened,
+    there,
     wider,
 )
 from tuneworthy.measure.signals.success import refused
@@ -33,7 +34,9 @@ from tuneworthy.text.search import joined
 ENOUGH_INSTRUCTIONS = 5
 
 _FACTOR = "instruction_limit"
-_MOST_KNOWN_PROMPTS = 2000
+_MOST_KNOWN_PROMPTS = (
+    2000  #: Read prompts that are remembered, so that memory stays bounded.
+)
 _NO_SYSTEM = (
     "log the system prompt with each trace (field system, or a message of role system)"
 )
@@ -66,77 +69,83 @@ class InstructionsSignal(TraceSignal):
         ``checked`` and ``ignored`` are bits of whole numbers: bit k is the k-th instruction in the
         trace's own system prompt.
         """
-        checked, ignored = np.zeros((2, len(batch)))
+        checked = np.zeros(len(batch))
+        ignored = np.zeros(len(batch))
         systems, place = distinct(batch.column("system"))
-        order = np.argsort(place, kind="stable")
-        ends = np.cumsum(np.bincount(place, minlength=len(systems)))
-        for system, members in zip(systems, np.split(order, ends[:-1]), strict=True):
+        for system, members in zip(systems, _members(place, len(systems)), strict=True):
             if system is None:
                 continue
-            instructions = self._read(system)
-            for bit, (known, failed) in enumerate(
-                _held_against(instructions, batch, members)
-            ):
-                checked[members[known]] += float(1 << bit)
-                ignored[members[failed]] += float(1 << bit)
+            results = _held_against(self._read(system), batch, members)
+            for bit, result in enumerate(results):
+                checked[members[result.applies]] += float(1 << bit)
+                ignored[members[result.is_ignored]] += float(1 << bit)
         return {"checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
         """The share of ignored instructions, and whether later ones are ignored more often."""
-        texts: Sequence[str] = table.systems
-        columns = (table.numbers, table.conversation, table.system)
-        extent = table.extent()
-        if texts:
-            extent = "all"
-        else:  # the sample, with prompts of its own
-            sample = table.sample
-            systems, place = distinct(sample.column("system"))
-            texts = [text or "" for text in systems]
-            system = np.where(
-                [text is None for text in systems], -1, np.arange(len(systems))
+        if table.systems:
+            extent: Extent = "all"
+            checks = self._checks(
+                table.systems, table.numbers, table.conversation, table.system
             )
-            talks = clusters_of(sample.column("conversation"))
-            columns = self.rows(sample), talks, system[place]
-        checks = list(self._checks(texts, *columns))
-        sums: dict[tuple[object, ...], tuple[Instruction, int, int]] = {}
-        for each in checks:  # an instruction that stands in several prompts counts once
-            first, n, failed = sums.get(each.asks, (each.instruction, 0, 0))
-            sums[each.asks] = (
-                first,
-                n + len(each.ignored),
-                failed + int(each.ignored.sum()),
-            )
-        worst = sorted(
-            sums.values(),
-            key=lambda row: (-row[2] / row[1], row[0].quote, row[0].words),
+        else:
+            extent = table.extent()
+            checks = self._checks_of_sample(table.sample)
+        results = list(checks)
+        return Findings(
+            (_ignored(table, _worst(results)), _position(table, results, extent))
         )
-        return Findings((_ignored(table, worst), _position(table, checks, extent)))
 
     def _read(self, system: str) -> tuple[Instruction, ...]:
+        """The instructions of a system prompt that can be checked."""
         if system not in self._known:
             if len(self._known) >= _MOST_KNOWN_PROMPTS:
                 self._known.clear()
             self._known[system] = self._reader.read(system)
         return self._known[system]
 
+    def _checks_of_sample(self, sample: Batch) -> Iterator[InstructionResults]:
+        """The results of each instruction of each prompt on the sample, with prompts of its own."""
+        texts = sample.column("system")
+        systems, place = distinct(texts)
+        return self._checks(
+            [text or "" for text in systems],
+            self.rows(sample),
+            clusters_of(sample.column("conversation")),
+            np.where(there(texts), place, -1),
+        )
+
     def _checks(
         self, texts: Sequence[str], numbers: Numbers, conversation: Ints, system: Ints
     ) -> Iterator[InstructionResults]:
-        """For each instruction of each prompt, the answers checked and those that break it."""
-        checked, ignored = (
-            numbers[name].astype(np.int64) for name in ("checked", "ignored")
-        )
+        """For each instruction of each prompt, the answers checked and those that break it.
+
+        ``system`` is the place of each trace's system prompt in ``texts``, -1 for none.
+        """
+        checked = numbers["checked"].astype(np.int64)
+        ignored = numbers["ignored"].astype(np.int64)
         rows = np.flatnonzero((checked > 0) & (system >= 0))
-        rows = rows[np.argsort(system[rows], kind="stable")]
-        for members in np.split(rows, np.flatnonzero(np.diff(system[rows])) + 1):
-            instructions = self._read(texts[system[members[0]]]) if len(members) else ()
+        for text, places in zip(texts, _members(system[rows], len(texts)), strict=True):
+            members = rows[places]
+            if not len(members):
+                continue
+            instructions = self._read(text)
             for bit, instruction in enumerate(instructions):
-                mine = members[(checked[members] >> bit & 1).astype(bool)]
+                mine = members[(checked[members] >> bit & 1) == 1]
                 if len(mine):
-                    failed = (ignored[mine] >> bit & 1).astype(bool)
                     yield InstructionResults(
-                        instruction, failed, conversation[mine], len(instructions)
+                        instruction,
+                        ignored=(ignored[mine] >> bit & 1) == 1,
+                        conversation=conversation[mine],
+                        of=len(instructions),
                     )
+
+
+def _members(place: Ints, groups: int) -> list[Ints]:
+    """The rows of each of so many groups, at least one, by the group of each row."""
+    order = np.argsort(place, kind="stable")
+    ends = np.cumsum(np.bincount(place, minlength=groups))
+    return np.split(order, ends[:-1])
 
 
 class InstructionResults(NamedTuple):
@@ -145,7 +154,7 @@ class InstructionResults(NamedTuple):
     instruction: Instruction
     ignored: Flags  #: One an output.
     conversation: Ints  #: Those the outputs come from.
-    of: int  #: How many instructions its prompt has.
+    of: int  #: The number of instructions that its prompt has.
 
     @property
     def asks(self) -> tuple[object, ...]:
@@ -153,49 +162,85 @@ class InstructionResults(NamedTuple):
         return self.instruction.kind, self.instruction.amount, self.instruction.words
 
 
+class _CheckedOutputs(NamedTuple):
+    """The outputs of one system prompt, checked by one of its instructions."""
+
+    applies: Flags  #: Whether the instruction applies to each.
+    is_ignored: Flags  #: Whether it applies, and the output doesn't follow it.
+
+
 def _held_against(
     instructions: Sequence[Instruction], batch: Batch, members: Ints
-) -> Iterator[tuple[Flags, Flags]]:
-    """For each instruction, the outputs it applies to, and those that don't follow it.
+) -> Iterator[_CheckedOutputs]:
+    """Check the outputs of one system prompt by each of its instructions, in order.
 
-    All outputs are of one system prompt. Instructions don't apply to errors and refusals.
+    ``members`` are the rows of the prompt. Instructions don't apply to errors and refusals.
     """
     if not instructions:
         return
-    output = batch.output
-    rows = members.tolist()
     failed = happened(batch.column("error"))[members]
-    checked = ~(failed | refused(output)[members])
-    texts = [
-        output[row] if kept else None
-        for row, kept in zip(rows, checked.tolist(), strict=True)
-    ]
+    checked = ~(failed | refused(batch.output)[members])
     tools = batch.column("tool_calls")
-    calls = [
-        0 if bad else len(tools[row] or ())
-        for row, bad in zip(rows, failed, strict=True)
-    ]
+    texts: list[str | None] = []
+    calls = []
+    for row, is_checked, has_failed in zip(
+        members.tolist(), checked.tolist(), failed.tolist(), strict=True
+    ):
+        texts.append(batch.output[row] if is_checked else None)
+        calls.append(0 if has_failed else len(tools[row] or ()))
     for instruction in instructions:
         if instruction.kind == "json":  # was read already
-            known = checked & ~joined(output).blank[members]
-            yield known, known & ~readable(output)[members]
+            applies = checked & ~joined(batch.output).blank[members]
+            yield _CheckedOutputs(applies, applies & ~readable(batch.output)[members])
         else:
             answers = follows(instruction, texts, calls)
-            known = np.array([answer is not None for answer in answers])
-            yield known, np.array([answer is False for answer in answers])
+            yield _CheckedOutputs(
+                applies=np.array([answer is not None for answer in answers]),
+                is_ignored=np.array([answer is False for answer in answers]),
+            )
 
 
-def _ignored(
-    table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]
-) -> Evidence:
-    """The share of ignored checks over all traces. A check is a bit, so bits are counted."""
-    checked, ignored = (_bits(table.numbers[name]) for name in ("checked", "ignored"))
-    where = np.concatenate(
-        [
-            np.repeat(table.conversation, ignored),
-            np.repeat(table.conversation, checked - ignored),
-        ]
+class _InstructionCount(NamedTuple):
+    """An instruction of all prompts that ask the same."""
+
+    instruction: Instruction
+    checked: int
+    ignored: int
+
+
+def _worst(results: Sequence[InstructionResults]) -> list[_InstructionCount]:
+    """Different instructions, those that are ignored most often first.
+
+    An instruction that stands in several prompts counts once, in the words of the first.
+    """
+    counts: dict[tuple[object, ...], _InstructionCount] = {}
+    for result in results:
+        earlier = counts.get(result.asks, _InstructionCount(result.instruction, 0, 0))
+        counts[result.asks] = _InstructionCount(
+            earlier.instruction,
+            earlier.checked + len(result.ignored),
+            earlier.ignored + int(result.ignored.sum()),
+        )
+    return sorted(
+        counts.values(),
+        key=lambda count: (
+            -count.ignored / count.checked,
+            count.instruction.quote,
+            count.instruction.words,
+        ),
     )
+
+
+def _ignored(table: TraceTable, worst: Sequence[_InstructionCount]) -> Evidence:
+    """The share of ignored checks over all traces. A check is a bit, so bits are counted."""
+    checked = _bits(table.numbers["checked"])
+    ignored = _bits(table.numbers["ignored"])
+    # A row for each check, first the ignored ones, with its conversation.
+    talks = np.append(
+        np.repeat(table.conversation, ignored),
+        np.repeat(table.conversation, checked - ignored),
+    )
+    is_ignored = np.arange(len(talks)) < ignored.sum()
     read = "let somebody read a sample: no instruction of these prompts can be checked by rule"
     return Measure(
         "ignored_instruction_share",
@@ -203,19 +248,24 @@ def _ignored(
         _FACTOR,
     ).make_evidence(
         table,
-        share(np.arange(len(where)) < ignored.sum(), where),
+        share(is_ignored, talks),
         read if "system" in table.present else _NO_SYSTEM,
         method="instructions found by a closed list of wordings, each checked on every"
         " output that it concerns; interval by conversation",
         details={"instructions": len(worst)},
-        examples=(
-            f"{i.quote[:100]}{''.join(f' [{word[:30]}]' for word in i.words)}: {failed} of {n}"
-            for i, n, failed in worst
-        ),
+        examples=map(_shown, worst),
     )
 
 
+def _shown(count: _InstructionCount) -> str:
+    """An instruction as an example, with how often it was ignored."""
+    words = "".join(f" [{word[:30]}]" for word in count.instruction.words)
+    quote = count.instruction.quote[:100]
+    return f"{quote}{words}: {count.ignored} of {count.checked}"
+
+
 def _bits(numbers: Floats) -> Ints:
+    """The number of bits that are 1 in each whole number."""
     whole = numbers.astype(np.int64)
     counts = np.zeros(len(numbers), dtype=np.int64)
     for bit in range(int(whole.max(initial=0)).bit_length()):
@@ -228,18 +278,21 @@ def _position(
 ) -> Evidence:
     """The slope over places, for prompts with enough instructions."""
     kept = [each for each in checks if each.of >= ENOUGH_INSTRUCTIONS]
-    codes = {
-        asks: code
-        for code, asks in enumerate(dict.fromkeys(each.asks for each in kept))
-    }
+    codes: dict[tuple[object, ...], int] = {}
+    for each in kept:
+        codes.setdefault(each.asks, len(codes))
     estimate = None
     if len(codes) >= ENOUGH_INSTRUCTIONS:
+        # A row for each check of an output.
         sizes = [len(each.ignored) for each in kept]
         followed = np.concatenate([~each.ignored for each in kept]).astype(np.float64)
-        at = np.repeat([each.instruction.position for each in kept], sizes)
+        position = np.repeat([each.instruction.position for each in kept], sizes)
         kinds = np.repeat([codes[each.asks] for each in kept], sizes)
-        where = np.concatenate([each.conversation for each in kept])
-        estimate = wider(slope(followed, at, where), slope(followed, at, kinds))
+        talks = np.concatenate([each.conversation for each in kept])
+        # Checks of one conversation depend on each other, and so do those of one instruction.
+        estimate = wider(
+            slope(followed, position, talks), slope(followed, position, kinds)
+        )
     few = f"it takes {ENOUGH_INSTRUCTIONS} instructions in one prompt that can be checked by rule"
     return Measure(
         "position_effect",

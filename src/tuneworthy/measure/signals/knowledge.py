@@ -71,72 +71,92 @@ class KnowledgeSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         """How often passages hold the answer, and how often it is wrong although they do."""
-        sufficient = table.numbers["knowledge_sufficient"]
-        if np.isfinite(sufficient).any():  # as people labelled
-            passages = _Passages(
-                sufficient,
-                right(on_scale(table.numbers["knowledge_score"])),
-                clusters(table, table.numbers["knowledge_case"]),
-                "sufficient by the label `answerable`",
-            )
-        else:
-            passages = _detected(table)
+        is_labelled = np.isfinite(table.numbers["knowledge_sufficient"]).any()
+        passages = _labelled(table) if is_labelled else _detected(table)
         cells = passages.cells()
         evidence = (_synthesis(table, passages, cells), _recall(table, passages, cells))
-        rows = []
-        for name, n in cells.items():
-            passage, answer = name.split("_")
-            rows.append((passage == "sufficient", answer == "right", n))
-        picture = pictures("knowledge", "sufficient right n", rows)
-        return Findings(evidence, picture)
+        rows = [
+            (cell.sufficient, cell.right, cells[cell.name])
+            for cell in _CELLS
+            if cell.name in cells
+        ]
+        return Findings(evidence, pictures("knowledge", "sufficient right n", rows))
+
+
+class _Cell(NamedTuple):
+    """One of the four cells of the 2×2."""
+
+    name: str
+    sufficient: bool
+    right: bool
+
+
+_CELLS = (
+    _Cell("sufficient_right", sufficient=True, right=True),
+    _Cell("sufficient_wrong", sufficient=True, right=False),
+    _Cell("insufficient_right", sufficient=False, right=True),
+    _Cell("insufficient_wrong", sufficient=False, right=False),
+)
 
 
 class _Passages(NamedTuple):
     """Which answers had sufficient passages, and how that is known."""
 
-    sufficient: Floats
+    sufficient: Floats  #: 1.0 or 0.0; NaN where unknown. So is ``right``.
     right: Floats
     clusters: Ints
     how: str
     sensitivity: Span = CERTAIN
     specificity: Span = CERTAIN
     sample: Extent = "all"
-    lacking: str = ""
+    lacking: str = ""  #: The log entry that is missing, where nothing is known.
 
     def cells(self) -> dict[str, int]:
         """The four counts, by labels or by the detector; {} where all are 0."""
-        counts = {
-            f"{passage}_{answer}": int(
-                ((self.sufficient == enough) & (self.right == good)).sum()
-            )
-            for enough, passage in ((1, "sufficient"), (0, "insufficient"))
-            for good, answer in ((1, "right"), (0, "wrong"))
-        }
+        counts = {}
+        for cell in _CELLS:
+            inside = (self.sufficient == cell.sufficient) & (self.right == cell.right)
+            counts[cell.name] = int(inside.sum())
         return counts if any(counts.values()) else {}
+
+    @property
+    def is_detected(self) -> bool:
+        """Whether a detector with known errors said it, and not people."""
+        return self.sensitivity != CERTAIN
 
     def errors(self) -> dict[str, Scalar]:
         """The detector's errors for the report; {} for labels."""
-        if self.sensitivity == CERTAIN:
+        if not self.is_detected:
             return {}
-        names = (
-            "sensitivity_low",
-            "sensitivity_high",
-            "specificity_low",
-            "specificity_high",
-        )
-        return dict(zip(names, (*self.sensitivity, *self.specificity), strict=True))
+        sensitivity_low, sensitivity_high = self.sensitivity
+        specificity_low, specificity_high = self.specificity
+        return {
+            "sensitivity_low": sensitivity_low,
+            "sensitivity_high": sensitivity_high,
+            "specificity_low": specificity_low,
+            "specificity_high": specificity_high,
+        }
 
     @property
     def widened(self) -> str:
-        return (
-            "" if self.sensitivity == CERTAIN else ", widened by the detector's errors"
-        )
+        """The end of a sentence on the method; empty for labels."""
+        return ", widened by the detector's errors" if self.is_detected else ""
+
+
+def _labelled(table: TraceTable) -> _Passages:
+    """Whether the passages of all traces are sufficient, as people labelled."""
+    return _Passages(
+        sufficient=table.numbers["knowledge_sufficient"],
+        right=right(on_scale(table.numbers["knowledge_score"])),
+        clusters=clusters(table, table.numbers["knowledge_case"]),
+        how="sufficient by the label `answerable`",
+    )
 
 
 def _detected(table: TraceTable) -> _Passages:
     """Whether the passages of sampled traces are sufficient, by a detector."""
     batch = table.sample
-    lacking = ""
+    lacking = _FEW_WORDS
     if "contexts" not in table.present:
         lacking = _ADD_CONTEXTS
     elif "reference" not in table.present:
@@ -148,15 +168,16 @@ def _detected(table: TraceTable) -> _Passages:
         LOOKED_AT,
         lambda row: contexts[row] is not None and bool(references[row]),
     )
+    detected = (sufficient(references[row], contexts[row]) for row in rows)
     return _Passages(
-        as_numbers(sufficient(references[row], contexts[row]) for row in rows),
-        right(on_scale(scores_of(batch)[rows])),
-        sampled_clusters(batch, rows),
-        f"sufficient by the reference's words in the passages ({MEASURED_ON})",
-        SENSITIVITY,
-        SPECIFICITY,
-        table.extent(len(rows)),
-        lacking or _FEW_WORDS,
+        sufficient=as_numbers(detected),
+        right=right(on_scale(scores_of(batch)[rows])),
+        clusters=sampled_clusters(batch, rows),
+        how=f"sufficient by the reference's words in the passages ({MEASURED_ON})",
+        sensitivity=SENSITIVITY,
+        specificity=SPECIFICITY,
+        sample=table.extent(len(rows)),
+        lacking=lacking,
     )
 
 
@@ -164,7 +185,7 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
     """The share of questions whose passages hold the answer."""
     estimate = share(passages.sufficient, passages.clusters)
     details: dict[str, Scalar] = {**cells}
-    if estimate is not None and passages.sensitivity != CERTAIN:
+    if estimate is not None and passages.is_detected:
         details["seen_share"] = estimate.value
         estimate = corrected(estimate, passages.sensitivity, passages.specificity)
     return Measure(
@@ -183,19 +204,24 @@ def _synthesis(
     table: TraceTable, passages: _Passages, cells: dict[str, int]
 ) -> Evidence:
     """The share of wrong answers among those whose passages hold the answer."""
-    both = np.isfinite(passages.sufficient) & np.isfinite(passages.right)
+    known = np.isfinite(passages.sufficient) & np.isfinite(passages.right)
     estimate = None
-    ask = _ADD_SCORE if len(passages.sufficient) else passages.lacking
-    if both.any():
+    if known.any():
         estimate = share_given(
-            1 - passages.right[both],
-            passages.sufficient[both],
-            passages.clusters[both],
+            1 - passages.right[known],
+            passages.sufficient[known],
+            passages.clusters[known],
             passages.sensitivity,
             passages.specificity,
         )
-        if {"score", "label"} & table.present:
-            ask = "no scored answer had sufficient passages: measure more, or fix retrieval"
+    # Advice for a share that can't be estimated.
+    is_scored = not {"score", "label"}.isdisjoint(table.present)
+    if known.any() and is_scored:
+        ask = "no scored answer had sufficient passages: measure more, or fix retrieval"
+    elif len(passages.sufficient):
+        ask = _ADD_SCORE
+    else:
+        ask = passages.lacking
     return Measure(
         "synthesis_failure_share", "share of answers with sufficient context", _FACTOR
     ).make_evidence(
@@ -244,6 +270,7 @@ def stem(word: str) -> str:
     It is far cruder than Porter's (1980). Numbers stay as they are.
     """
     for ending in _ENDINGS:
+        # At least three letters stay: "red" isn't "r" with an ending.
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)]
             break

@@ -25,7 +25,7 @@ from tuneworthy.measure.signals.base import (
 from tuneworthy.model.evidence import Batch, Evidence, Series
 from tuneworthy.stats.clustered import Estimate, explained_share, quantile
 
-BINS = 30
+BINS = 30  #: Of the picture of latency by input tokens, at most.
 MOST_FITTED = 100_000
 """The most calls for fitting the share of the prompt. Of more calls, every second conversation is
 taken, or every third, and so on. The error is negligible by then."""
@@ -66,15 +66,15 @@ class LatencySignal(TraceSignal):
         """Seconds of successful calls, failures, and the tokens read (without cache) and written."""
         tokens = token_counts(batch)
         failed = there(batch.column("error"))
-        seconds, first, cached = (
-            amounts(batch.column(name))
-            for name in ("latency_s", "time_to_first_token_s", "cached_tokens")
-        )
+        seconds = amounts(batch.column("latency_s"))
+        first = amounts(batch.column("time_to_first_token_s"))
+        cached = np.nan_to_num(amounts(batch.column("cached_tokens")))
         return {
             "latency_s": np.where(failed, np.nan, seconds),
             "first_s": np.where(failed, np.nan, first),
             "failed": failed.astype(np.float64),
-            "read": np.maximum(tokens["input_tokens"] - np.nan_to_num(cached), 0.0),
+            # A log may count cached tokens apart from the others: then there are more of them.
+            "read": np.maximum(tokens["input_tokens"] - cached, 0.0),
             "written": tokens["output_tokens"],
             "read_estimate": tokens["input_estimate"],
             "written_estimate": tokens["output_estimate"],
@@ -89,9 +89,8 @@ class LatencySignal(TraceSignal):
         ]
         if np.isfinite(table.numbers["first_s"]).any():
             evidence.append(_quantile(table, "first_token_p95_s", 0.95, of="first_s"))
-        return Findings(
-            tuple(evidence), by_tokens(table.numbers["latency_s"], _read(table)[0])
-        )
+        read, _ = _read(table)
+        return Findings(tuple(evidence), by_tokens(table.numbers["latency_s"], read))
 
     def _settling(self, table: TraceTable) -> Evidence:
         """The evidence that settles the signal: the prompt's share of time if the target is missed."""
@@ -100,24 +99,32 @@ class LatencySignal(TraceSignal):
             ask = "state `targets.latency_p95_s`: without a target none is missed"
             return _SETTLING.make_evidence(table, ask)
         late = quantile(table.numbers["latency_s"], 0.95, table.conversation)
-        if late is not None and math.isfinite(late.high) and late.high <= target_s:
-            return _SETTLING.make_evidence(
-                table,
-                Estimate(0.0, 0.0, 0.0, late.n, late.clusters),
-                _LOG,
-                method="0: the whole interval of the 95th percentile keeps the target",
-                bounds=SHARE,
-                details={
-                    "target_s": target_s,
-                    "p95_low_s": late.low,
-                    "p95_high_s": late.high,
-                },
-            )
+        if late is None:
+            return _explained(table)
+        if math.isfinite(late.high) and late.high <= target_s:
+            return _kept_target(table, late, target_s)
         explained = _explained(table)
-        if late is None or not explained.is_known or late.low > target_s:
+        if late.low > target_s or not explained.is_known:
             return explained
+        # The target may be kept, and then the prompt explains nothing that is missed.
         method = f"{explained.method}; from 0: the target may be kept"
         return explained.model_copy(update={"low": 0.0, "method": method})
+
+
+def _kept_target(table: TraceTable, late: Estimate, target_s: float) -> Evidence:
+    """A share of 0: where the target is kept, latency is no reason for tuning."""
+    return _SETTLING.make_evidence(
+        table,
+        Estimate(0.0, 0.0, 0.0, late.n, late.clusters),
+        _LOG,
+        method="0: the whole interval of the 95th percentile keeps the target",
+        bounds=SHARE,
+        details={
+            "target_s": target_s,
+            "p95_low_s": late.low,
+            "p95_high_s": late.high,
+        },
+    )
 
 
 def by_tokens(latency_s: Floats, read: Floats) -> tuple[Series, ...]:
@@ -131,22 +138,26 @@ def by_tokens(latency_s: Floats, read: Floats) -> tuple[Series, ...]:
     if len(tokens) < _LEAST_IN_BIN:
         return ()
     bins = min(BINS, len(tokens) // _LEAST_IN_BIN)
+    # Calls with the same tokens stay in one bin, so equal edges are one.
     edges = np.unique(np.quantile(tokens, np.linspace(0, 1, bins + 1)))
-    place = np.clip(
-        np.searchsorted(edges, tokens, side="right") - 1, 0, max(len(edges) - 2, 0)
-    )
+    last_bin = max(len(edges) - 2, 0)
+    # The largest value lies on the last edge, and belongs to the last bin.
+    bin_of = np.searchsorted(edges, tokens, side="right") - 1
+    bin_of = np.clip(bin_of, 0, last_bin)
     rows = []
-    for at in np.unique(place):
-        held = tokens[place == at]
-        took = seconds[place == at]
-        middle, late = np.quantile(took, (0.5, 0.95)).tolist()
-        rows.append((float(held.min()), float(held.max()), middle, late, len(held)))
+    for place in np.unique(bin_of):
+        inside = bin_of == place
+        low = float(tokens[inside].min())
+        high = float(tokens[inside].max())
+        middle, late = np.quantile(seconds[inside], (0.5, 0.95)).tolist()
+        rows.append((low, high, middle, late, int(inside.sum())))
     return pictures(
         "latency_by_tokens", "input_tokens_low input_tokens_high p50_s p95_s n", rows
     )
 
 
 def _read(table: TraceTable) -> tuple[Floats, bool]:
+    """The input tokens of each call, cached ones apart, and whether they are estimates."""
     return chosen(table.numbers["read"], table.numbers["read_estimate"])
 
 
@@ -154,8 +165,9 @@ def _quantile(
     table: TraceTable, measure: str, at: float, of: str = "latency_s"
 ) -> Evidence:
     """A quantile of the latency, or of the time to the first token."""
-    about = "today.latency_p95_s" if measure == "latency_p95_s" else ""
-    return Measure(measure, "seconds", about).make_evidence(
+    # The 95th percentile is a figure of the case file too.
+    factor = "today.latency_p95_s" if measure == "latency_p95_s" else ""
+    return Measure(measure, "seconds", factor).make_evidence(
         table,
         quantile(table.numbers[of], at, table.conversation),
         _LOG if of == "latency_s" else "log `time_to_first_token_s`",
@@ -167,20 +179,14 @@ def _quantile(
 
 def _explained(table: TraceTable) -> Evidence:
     """How much of the latency the length of the input explains."""
-    read, estimated = _read(table)
+    read, is_estimated = _read(table)
     written, _ = chosen(table.numbers["written"], table.numbers["written_estimate"])
-    every = -(-len(table) // MOST_FITTED)
     seconds = table.numbers["latency_s"]
+    every = math.ceil(len(table) / MOST_FITTED)
     if every > 1:
+        # Whole conversations, as their calls depend on each other.
         seconds = np.where(table.conversation % every == 0, seconds, np.nan)
-    columns = {
-        "`latency_s`": seconds,
-        "`input_tokens`": read,
-        "`output_tokens`": written,
-    }
-    lacking = [
-        name for name, values in columns.items() if not np.isfinite(values).any()
-    ]
+    lacking = _lacking(seconds, read, written)
     estimate = None
     if not lacking:
         estimate = explained_share(
@@ -195,10 +201,20 @@ def _explained(table: TraceTable) -> Evidence:
         method="least squares of latency on input and output tokens within each model, weighted "
         "for scatter that grows with latency, far values drawn in; conversations as clusters",
         bounds=SHARE,
-        sample="all" if every == 1 else "sampled",
+        sample="sampled" if every > 1 else "all",
         details={
-            "tokens_estimated": estimated,
+            "tokens_estimated": is_estimated,
             "mean_input_tokens": float(read[known].mean()) if known.any() else 0.0,
             "mean_latency_s": float(seconds[known].mean()) if known.any() else 0.0,
         },
     )
+
+
+def _lacking(seconds: Floats, read: Floats, written: Floats) -> list[str]:
+    """The columns without any number, as a log would name them."""
+    columns = {
+        "`latency_s`": seconds,
+        "`input_tokens`": read,
+        "`output_tokens`": written,
+    }
+    return [name for name, values in columns.items() if not np.isfinite(values).any()]

@@ -7,15 +7,15 @@ from importlib.resources import files
 
 import numpy as np
 
-from tuneworthy.measure.signals.base import Findings, TraceSignal, TraceTable
+from tuneworthy.measure.signals.base import Findings, Ints, TraceSignal, TraceTable
 from tuneworthy.measure.signals.novelty import DIGITS, Vectors
 from tuneworthy.model.evalset import digest_of
-from tuneworthy.model.evidence import RequestMix
+from tuneworthy.model.evidence import Batch, RequestMix
 from tuneworthy.text.embedding import embed
 
 LIST = 1  #: Number of the list of words; mixes of another one can't be compared.
-LEAST_CONVERSATIONS = 200
-MOST_CONVERSATIONS = 3_000
+LEAST_CONVERSATIONS = 200  #: With fewer, there is too little in a half to compare.
+MOST_CONVERSATIONS = 3_000  #: Of more, those with the smallest hashes of their names.
 
 
 class MixSignal(TraceSignal):
@@ -30,37 +30,40 @@ class MixSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         """Count the nearest word of the list for the first request of each conversation."""
-        first: dict[str, str] = {}
-        columns = (table.sample.column(name) for name in ("conversation", "input"))
-        for row, (name, text) in enumerate(zip(*columns, strict=True)):
-            if text and text.strip():
-                first.setdefault(name or f"row {row}", text)
-        if len(first) < LEAST_CONVERSATIONS:
+        requests = _first_requests(table.sample)
+        if len(requests) < LEAST_CONVERSATIONS:
             return Findings()
-        names = sorted(first, key=lambda name: digest_of("mix", name))[
-            :MOST_CONVERSATIONS
-        ]
-        vectors = embed([DIGITS.sub("0", first[name]) for name in names])
+        names = sorted(requests, key=lambda name: digest_of("mix", name))
+        names = names[:MOST_CONVERSATIONS]
+        vectors = embed([DIGITS.sub("0", requests[name]) for name in names])
         nearest = (vectors @ _words().T).argmax(axis=1)
-        # two halves of an order by hash, so they are drawn at random
-        halves = (nearest[::2], nearest[1::2])
-        counts = [
-            tuple(np.bincount(half, minlength=len(_words())).tolist())
-            for half in halves
-        ]
-        day = table.clock.day(-1)
-        return Findings(
-            mix=RequestMix(words=LIST, halves=(counts[0], counts[1]), observed_on=day)
+        # Every second one of an order by hash, so the halves are drawn at random.
+        mix = RequestMix(
+            words=LIST,
+            halves=(_counts(nearest[::2]), _counts(nearest[1::2])),
+            observed_on=table.clock.day(-1),
         )
+        return Findings(mix=mix)
+
+
+def _first_requests(sample: Batch) -> dict[str, str]:
+    """The first request of each conversation, by its name; a trace without one is alone."""
+    requests: dict[str, str] = {}
+    pairs = zip(sample.column("conversation"), sample.column("input"), strict=True)
+    for row, (name, text) in enumerate(pairs):
+        if text and text.strip():
+            requests.setdefault(name or f"row {row}", text)
+    return requests
+
+
+def _counts(nearest: Ints) -> tuple[int, ...]:
+    """How many requests count for each word of the list."""
+    return tuple(np.bincount(nearest, minlength=len(_words())).tolist())
 
 
 @cache
 def _words() -> Vectors:
     """The vectors of the list of words."""
-    lines = (
-        files("tuneworthy.measure")
-        .joinpath("mix_words.txt")
-        .read_text("utf-8")
-        .splitlines()
-    )
+    path = files("tuneworthy.measure").joinpath("mix_words.txt")
+    lines = path.read_text("utf-8").splitlines()
     return embed([line for line in lines if not line.startswith("#")])

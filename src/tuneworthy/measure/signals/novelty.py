@@ -18,6 +18,7 @@ from tuneworthy.measure.signals.base import (
     Flags,
     Ints,
     Measure,
+    Span,
     TraceSignal,
     TraceTable,
     clusters_of,
@@ -56,11 +57,13 @@ MOST_REQUESTS = 3_000
 DIGITS = re.compile(r"\d+")
 """Numbers of orders and dates. Another number doesn't make another kind of request."""
 
-_MOST = 16
-_SEED = 20_261_124  # of the shuffles
-_THE_SAME = 0.95  # a cosine from here on is the same request in other letters
-_BLOCK = 512
-_LONG_WORDS = 50
+_MOST = 16  #: Nearest requests that are kept of each request.
+_SEED = 20_261_124  #: Of the shuffles.
+_THE_SAME = 0.95  #: A cosine from here on is the same request in other letters.
+_BLOCK = 512  #: Requests that are compared with all others at once, so that it fits into memory.
+_LONG_WORDS = (
+    50  #: Longer requests than those that the detector's error was measured on.
+)
 _UNIT = "share of requests of the last month"
 _NOVEL = Measure("novel_request_share", _UNIT, "exploration_phase")
 _DRIFT = Measure("intent_drift", "squared distance of unit vectors")
@@ -93,9 +96,9 @@ class NoveltySignal(TraceSignal):
         requests = _requests(table)
         lacking = _lacking(table, requests)
         if lacking:
-            return Findings(
-                tuple(each.make_evidence(table, lacking) for each in (_NOVEL, _DRIFT))
-            )
+            novel = _NOVEL.make_evidence(table, lacking)
+            drift = _DRIFT.make_evidence(table, lacking)
+            return Findings((novel, drift))
         vectors = embed([DIGITS.sub("0", text) for text in requests.texts])
         return Findings(
             (_novel(table, requests, vectors), _drift(table, requests, vectors))
@@ -110,32 +113,42 @@ def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
     new = flagged(neighbours(vectors, talks, later), talks, later, rng)
     seen = share(new.rows[later], talks[later])
     assert seen is not None  # both sides have requests
+    # The scatter of shuffled draws may be wider than that of conversations.
     half = Z95 * new.spread
-    ends = min(seen.low, seen.value - half), max(seen.high, seen.value + half)
+    seen = replace(
+        seen,
+        low=min(seen.low, seen.value - half),
+        high=max(seen.high, seen.value + half),
+    )
     earlier = int((~later).sum())
-    detects = next(
-        sensitivity for least, sensitivity in SENSITIVITY if earlier >= least
-    )
-    spares = (1 - new.by_chance,) * 2
-    value, low, high = true_share(
-        replace(seen, low=ends[0], high=ends[1]), detects, spares
-    )
-    words = float(np.median([len(each.split()) for each in requests.texts]))
+    spares = 1 - new.by_chance
+    value, low, high = true_share(seen, _sensitivity(earlier), (spares, spares))
+    words = float(np.median([len(text.split()) for text in requests.texts]))
+    if words > _LONG_WORDS:
+        high = 1.0
     return _NOVEL.make_evidence(
         table,
-        (value, low, 1.0 if words > _LONG_WORDS else high),
+        (value, low, high),
         talks=talks[later],
         method=f"{MODEL}; nearest neighbours, against shuffled ones; detector's error in",
-        sample=requests.of,
+        sample=requests.extent,
         details={
             "flagged": seen.value,
             "flagged_where_nothing_is_new": new.by_chance,
-            "cosine_limit": new.limits[0],
-            "cosine_limit_with_a_later_one_nearer": new.limits[1],
+            "cosine_limit": new.limits.alone,
+            "cosine_limit_with_a_later_one_nearer": new.limits.together,
             "earlier_requests": earlier,
             "median_words": words,
         },
     )
+
+
+def _sensitivity(earlier: int) -> Span:
+    """The share of truly new requests that is flagged beside so many earlier ones, as a range."""
+    for least, sensitivity in SENSITIVITY:
+        if earlier >= least:
+            return sensitivity
+    raise ValueError(earlier)  # with fewer than ``LEAST_EARLIER`` nothing is measured
 
 
 def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
@@ -147,10 +160,11 @@ def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
         return _DRIFT.make_evidence(table, few(1))
     return _DRIFT.make_evidence(
         table,
+        # A distance without its scatter may come out below 0, which no distance is.
         (max(0.0, moved.value), max(0.0, moved.low), max(0.0, moved.high)),
         talks=talks,
         method=f"{MODEL}; last month against before; jackknife over conversations",
-        sample=requests.of,
+        sample=requests.extent,
         details={"chance": moved.chance},
     )
 
@@ -161,48 +175,71 @@ class _Requests(NamedTuple):
     texts: tuple[str, ...]
     later: Flags  #: Which belong to the last month.
     conversation: Ints
-    of: Extent  #: Whether these are all requests.
+    extent: Extent  #: Whether these are all requests.
+
+
+class _TimedRequest(NamedTuple):
+    """A request with its time, in seconds since 1970, and its conversation."""
+
+    time: float
+    text: str
+    conversation: str | None
 
 
 def _requests(table: TraceTable) -> _Requests:
     """Requests of the sample by time, with those of the last month marked."""
-    sample = table.sample
-    at = table.clock
-    first, last = (at.times[0], at.times[-1]) if len(at.times) else (1.0, 0.0)
-    columns = (sample.column(name) for name in ("timestamp", "input", "conversation"))
-    rows = [
-        (time, text, name)
-        for time, text, name in zip(*columns, strict=True)
-        if time is not None and first <= time <= last and text and text.strip()
-    ]
-    rows.sort(key=lambda row: row[0])
-    whole = len(sample) == len(table) and len(rows) <= MOST_REQUESTS
-    if len(rows) > MOST_REQUESTS:
-        places = (
-            np.linspace(0, len(rows) - 1, MOST_REQUESTS)
-            .round()
-            .astype(np.int64)
-            .tolist()
-        )
-        rows = [rows[place] for place in places]
+    requests = _timed_requests(table)
+    extent: Extent = "sampled"
+    if len(table.sample) == len(table) and len(requests) <= MOST_REQUESTS:
+        extent = "all"
+    if len(requests) > MOST_REQUESTS:
+        # Spread evenly over the log.
+        places = np.linspace(0, len(requests) - 1, MOST_REQUESTS)
+        requests = [
+            requests[place] for place in places.round().astype(np.int64).tolist()
+        ]
+    times = np.array([request.time for request in requests])
+    clock = table.clock
+    month_began = clock.times[-1] - MONTH_DAYS * DAY_S if len(clock.times) else 0.0
     return _Requests(
-        tuple(row[1] for row in rows),
-        np.array([row[0] > last - MONTH_DAYS * DAY_S for row in rows], dtype=bool),
-        clusters_of([row[2] for row in rows]),
-        "all" if whole else "sampled",
+        texts=tuple(request.text for request in requests),
+        later=times > month_began,
+        conversation=clusters_of([request.conversation for request in requests]),
+        extent=extent,
     )
+
+
+def _timed_requests(table: TraceTable) -> list[_TimedRequest]:
+    """Requests of the sample with a time that the clock has, oldest first."""
+    clock = table.clock
+    if not len(clock.times):
+        return []
+    first = clock.times[0]
+    last = clock.times[-1]
+    names = ("timestamp", "input", "conversation")
+    columns = (table.sample.column(name) for name in names)
+    requests = []
+    for time, text, conversation in zip(*columns, strict=True):
+        is_timed = time is not None and first <= time <= last
+        if is_timed and text and text.strip():
+            requests.append(_TimedRequest(time, text, conversation))
+    requests.sort(key=lambda request: request.time)
+    return requests
 
 
 def _lacking(table: TraceTable, requests: _Requests) -> str:
     """The log entry that is missing to compare months; empty where none is."""
-    later = requests.later
     if "input" not in table.present:
         return "log the `input` of every call"
-    if short := table.clock.shorter(LEAST_DAYS, "two months"):
+    short = table.clock.shorter(LEAST_DAYS, "two months")
+    if short:
         return short
-    held = min(how_many(requests.conversation[side]) for side in (later, ~later))
-    if held < ENOUGH_CONVERSATIONS:
-        return few(held)
+    later = requests.later
+    conversations = min(
+        how_many(requests.conversation[later]), how_many(requests.conversation[~later])
+    )
+    if conversations < ENOUGH_CONVERSATIONS:
+        return few(conversations)
     earlier = int((~later).sum())
     if earlier < LEAST_EARLIER:
         return f"measure {LEAST_EARLIER} earlier requests; the sample has {earlier}"
@@ -220,14 +257,20 @@ class Neighbours(NamedTuple):
     earlier: Vectors  #: Cosine to the nearest earlier request; -1 where there is none.
 
 
+class CosineLimits(NamedTuple):
+    """Cosines below which a request is flagged as new."""
+
+    alone: float
+    together: float  #: Where its nearest request is another later one.
+
+
 class Flagged(NamedTuple):
     """Later requests that are flagged as new, and the share that chance would flag."""
 
     rows: Flags  #: Which of all requests are.
     by_chance: float  #: Mean share of the later ones when conversations are shuffled.
     spread: float  #: Standard deviation of that share.
-    limits: tuple[float, float]
-    """Cosines below which a request is flagged: alone, and with a later one that is nearer."""
+    limits: CosineLimits
 
 
 def neighbours(vectors: Vectors, conversation: Ints, later: Flags) -> Neighbours:
@@ -243,13 +286,14 @@ def neighbours(vectors: Vectors, conversation: Ints, later: Flags) -> Neighbours
     for start in range(0, n, _BLOCK):
         rows = slice(start, start + _BLOCK)
         near = vectors[rows] @ vectors.T
+        # The lowest cosine: a request of the same conversation is no neighbour.
         near[conversation[rows, None] == conversation] = -1.0
         earlier[rows] = near[:, ~later].max(axis=1, initial=-1.0)
-        some = np.argpartition(near, n - most, axis=1)[:, n - most :]
-        order = np.argsort(
-            -np.take_along_axis(near, some, axis=1), axis=1, kind="stable"
-        )
-        places[rows] = np.take_along_axis(some, order, axis=1)
+        # Only the nearest are sorted, which is much faster than sorting all.
+        nearest = np.argpartition(near, n - most, axis=1)[:, n - most :]
+        distance = -np.take_along_axis(near, nearest, axis=1)
+        order = np.argsort(distance, axis=1, kind="stable")
+        places[rows] = np.take_along_axis(nearest, order, axis=1)
         cosines[rows] = np.take_along_axis(near, places[rows], axis=1)
     return Neighbours(places, cosines, earlier)
 
@@ -262,38 +306,49 @@ def flagged(
     Shuffling shows how many are flagged if nothing is new, and how much that varies. Conversations
     in both periods stay where they are. At least one request has to be later, and at least one not.
     """
-    rows, limits = _unlike(near, near.earlier, later)
-    member, k = members(conversation)
-    of = np.bincount(member, weights=later, minlength=k)
-    whole = (of == 0) | (of == np.bincount(member, minlength=k))
-    side = of > 0
-    moved = np.zeros(k, dtype=bool)
+    limits = _limits(near.earlier, later)
+    rows = _unlike(near, near.earlier, later, limits)
+    member, conversations = members(conversation)
+    requests_in = np.bincount(member, minlength=conversations)
+    later_in = np.bincount(member, weights=later, minlength=conversations)
+    in_one_period = (later_in == 0) | (later_in == requests_in)
+    is_later = later_in > 0
+    moved = np.zeros(conversations, dtype=bool)
     shares = []
     for _ in range(DRAWS):
-        moved[whole] = rng.permutation(side[whole])
-        shuffled = np.where(whole[member], moved[member], later)
-        shares.append(
-            float(_unlike(near, _first(near, shuffled), shuffled)[0][shuffled].mean())
-        )
+        moved[in_one_period] = rng.permutation(is_later[in_one_period])
+        shuffled = np.where(in_one_period[member], moved[member], later)
+        earlier = _nearest_earlier(near, shuffled)
+        new = _unlike(near, earlier, shuffled, _limits(earlier, shuffled))
+        shares.append(float(new[shuffled].mean()))
     return Flagged(rows, float(np.mean(shares)), float(np.std(shares, ddof=1)), limits)
 
 
-def _first(near: Neighbours, later: Flags) -> Vectors:
+def _nearest_earlier(near: Neighbours, later: Flags) -> Vectors:
     """The cosine to the nearest earlier request; to the last neighbor where all are later."""
-    others = ~later[near.places]
-    place = np.where(
-        others.any(axis=1), others.argmax(axis=1), near.places.shape[1] - 1
-    )
+    is_earlier = ~later[near.places]
+    # ``argmax`` gives the first that is true.
+    first = is_earlier.argmax(axis=1)
+    last = near.places.shape[1] - 1
+    place = np.where(is_earlier.any(axis=1), first, last)
     return np.take_along_axis(near.cosines, place[:, None], axis=1)[:, 0]
 
 
+def _limits(earlier: Vectors, later: Flags) -> CosineLimits:
+    """The cosines that few earlier requests fall below, compared with each other.
+
+    ``earlier`` is each request's cosine to its nearest earlier one.
+    """
+    alone, together = np.quantile(earlier[~later], (ALONE, TOGETHER)).tolist()
+    # Where earlier requests repeat each other, a limit near 1 would flag other wordings.
+    return CosineLimits(min(alone, _THE_SAME), min(together, _THE_SAME))
+
+
 def _unlike(
-    near: Neighbours, earlier: Vectors, later: Flags
-) -> tuple[Flags, tuple[float, float]]:
-    """Which requests are like none before, with the two limits of likeness that were used."""
-    alone, together = (
-        min(float(each), _THE_SAME)
-        for each in np.quantile(earlier[~later], (ALONE, TOGETHER))
-    )
-    beside = later[near.places[:, 0]]
-    return (earlier < alone) | ((earlier < together) & beside), (alone, together)
+    near: Neighbours, earlier: Vectors, later: Flags, limits: CosineLimits
+) -> Flags:
+    """Which requests are like none before, by their cosines to the nearest earlier request."""
+    nearest = near.places[:, 0]
+    beside_later = later[nearest]
+    is_alone = earlier < limits.alone
+    return is_alone | ((earlier < limits.together) & beside_later)

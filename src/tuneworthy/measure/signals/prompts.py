@@ -21,9 +21,10 @@ from tuneworthy.measure.signals.base import (
 from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
 
-_MOST_VERSIONS = 50
-#: Of the calls; a version with fewer was tried, and never went live.
-_LEAST_SHARE = 0.01
+_MOST_VERSIONS = 50  #: Of the table, the oldest ones.
+_LEAST_SHARE = (
+    0.01  #: Of the calls; a version with fewer was tried, and never went live.
+)
 _CHANGE = Measure("prompt_price_change", "share of the price of a call")
 _UNKNOWN = "unknown"
 
@@ -53,8 +54,10 @@ def prompt_prices(table: TraceTable) -> tuple[Evidence, tuple[Series, ...]]:
 def _versions(table: TraceTable) -> Iterator[_PromptCalls]:
     """The calls of each prompt version that is used often enough."""
     usd = table.numbers["usd"]
-    sizes = np.bincount(table.prompt + 1, minlength=len(table.prompts) + 1)[1:]
-    for place in np.flatnonzero(sizes >= max(1.0, _LEAST_SHARE * len(table))).tolist():
+    named = table.prompt[table.prompt >= 0]
+    calls = np.bincount(named, minlength=len(table.prompts))
+    least = max(1.0, _LEAST_SHARE * len(table))
+    for place in np.flatnonzero(calls >= least).tolist():
         rows = np.flatnonzero(table.prompt == place)
         times = table.time[rows][table.clock.usable[rows]]
         first_s = float(times.min()) if len(times) else math.nan
@@ -66,20 +69,30 @@ def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
     """A row of the table of prompts: calls, days, price of a call and tokens."""
     rows = version.rows
     times = table.time[rows][table.clock.usable[rows]]
-    days: list[Scalar] = [_UNKNOWN, _UNKNOWN]
+    first: Scalar = _UNKNOWN
+    last: Scalar = _UNKNOWN
     if len(times):
-        days = [day_of(time).date().isoformat() for time in (times.min(), times.max())]
-    usd: list[Scalar] = [_UNKNOWN, _UNKNOWN, _UNKNOWN]
+        first = day_of(times.min()).date().isoformat()
+        last = day_of(times.max()).date().isoformat()
+    usd: Scalar = _UNKNOWN
+    usd_low: Scalar = _UNKNOWN
+    usd_high: Scalar = _UNKNOWN
     if version.usd is not None:
-        low = max(0.0, version.usd.low)
-        usd = [
-            _finite_or_unknown(each)
-            for each in (version.usd.value, low, version.usd.high)
-        ]
-    tokens = [
-        _mean(table.numbers[f"{side}_tokens"][rows]) for side in ("input", "output")
-    ]
-    return safe_excerpt(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
+        usd = _finite_or_unknown(version.usd.value)
+        # A symmetrical interval may reach below 0, and no call does.
+        usd_low = _finite_or_unknown(max(0.0, version.usd.low))
+        usd_high = _finite_or_unknown(version.usd.high)
+    return (
+        safe_excerpt(version.name, 200) or "unnamed",
+        len(rows),
+        first,
+        last,
+        usd,
+        usd_low,
+        usd_high,
+        _mean(table.numbers["input_tokens"][rows]),
+        _mean(table.numbers["output_tokens"][rows]),
+    )
 
 
 def _mean(numbers: Floats) -> Scalar:
@@ -93,27 +106,21 @@ def _finite_or_unknown(number: float) -> Scalar:
 
 def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
     """The change in the price of a call from the former prompt version to the newest."""
-    priced = [
-        each
-        for each in versions
-        if each.usd is not None
-        and each.usd.clusters >= ENOUGH_CONVERSATIONS
-        and each.usd.low > 0
-    ]
     if "case" in table.present:
         return _CHANGE.make_evidence(
             table, "measure the logs of real use: these are runs of a test"
         )
+    priced = [version for version in versions if _is_priced(version)]
     if len(priced) < 2 or math.isnan(priced[-1].first_s):
         return _CHANGE.make_evidence(
             table,
             "log the `usd` and the `prompt_version` of every call: it takes two versions "
             f"with {ENOUGH_CONVERSATIONS} conversations each",
         )
-    newest = priced[-1]
-    former = priced[-2]
+    *_, former, newest = priced
     assert newest.usd is not None
     assert former.usd is not None
+    # The least change has the newest at its lowest and the former at its highest.
     ends = (
         newest.usd.value / former.usd.value - 1,
         newest.usd.low / former.usd.high - 1,
@@ -131,3 +138,11 @@ def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
             "former": safe_excerpt(former.name, 200),
         },
     )
+
+
+def _is_priced(version: _PromptCalls) -> bool:
+    """Whether the price of a version is known well enough to be compared."""
+    if version.usd is None or version.usd.clusters < ENOUGH_CONVERSATIONS:
+        return False
+    # The change divides by the lower end.
+    return version.usd.low > 0

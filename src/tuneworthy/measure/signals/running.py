@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,16 +64,22 @@ class RunningSignal(TraceSignal):
             return Findings()
         talks = clusters_of(batch.column("conversation"))[rows]
         hits = np.array([arm == most for arm in arms], dtype=np.float64)
-        prompt, model = most
         evidence = _RUNNING.make_evidence(
             table,
             share(hits, talks),
             "measure a longer log",
             method="first calls of conversations that follow the template of one prompt file",
-            details={"prompt": prompt, "model": model},
+            details={"prompt": most.prompt, "model": most.model},
             sample=table.extent(len(batch)),
         )
         return Findings((evidence,))
+
+
+class _RunningArm(NamedTuple):
+    """A prompt file with a model."""
+
+    prompt: str
+    model: str
 
 
 def _newest_rows(batch: Batch) -> list[int]:
@@ -82,17 +89,21 @@ def _newest_rows(batch: Batch) -> list[int]:
     turns = batch.column("turn")
     rows = []
     for row in range(len(batch)):
-        old = times[row] < newest - MONTH_DAYS * DAY_S  # False where a time is missing
-        if not old and turns[row] in (None, 0):
+        is_old = (
+            times[row] < newest - MONTH_DAYS * DAY_S
+        )  # False where a time is missing
+        is_first = turns[row] is None or turns[row] == 0
+        if is_first and not is_old:
             rows.append(row)
     return rows
 
 
 def _arm_of(
     batch: Batch, row: int, prompts: Sequence[PromptWording]
-) -> tuple[str, str] | None:
+) -> _RunningArm | None:
     """The prompt file and the model of a call; None where one is unknown."""
     messages = batch.column("messages")[row] or ()
+    # An answer before the first call is a solved example, which no prompt file holds.
     if any(message.role == "assistant" for message in messages):
         return None
     model = batch.column("model")[row]
@@ -102,12 +113,16 @@ def _arm_of(
         prompt = _by_name(name or "", prompts)
     else:
         prompt = _by_text(system, prompts)
-    return (prompt, model) if prompt and model else None
+    return _RunningArm(prompt, model) if prompt and model else None
 
 
 def _by_name(name: str, prompts: Sequence[PromptWording]) -> str:
-    same = [each.name for each in prompts if _plain(each.name) == _plain(name)]
-    return same[0] if len(same) == 1 else ""
+    """The only prompt file with a name, whatever its signs and capitals; else an empty text."""
+    same = [prompt.name for prompt in prompts if _plain(prompt.name) == _plain(name)]
+    if len(same) != 1:
+        return ""
+    (only,) = same
+    return only
 
 
 def _plain(name: str) -> str:
@@ -115,6 +130,7 @@ def _plain(name: str) -> str:
 
 
 def _by_text(system: str, prompts: Sequence[PromptWording]) -> str:
+    """The prompt file that a system prompt follows with the most text; empty for none."""
     text = " ".join(system.split())
     fitting = [
         each for each in prompts if _size(each) >= LEAST_LETTERS and follows(text, each)
@@ -128,7 +144,10 @@ def _size(prompt: PromptWording) -> int:
 
 
 def follows(text: str, prompt: PromptWording) -> bool:
-    """Whether a text, with single blanks, is a filled-in form of a template."""
+    """Whether a text, with single blanks, is a filled-in form of a template.
+
+    The pieces of a template are what stands between the places to fill in.
+    """
     first, *rest = prompt.pieces
     if not rest:
         return text == first
@@ -136,6 +155,7 @@ def follows(text: str, prompt: PromptWording) -> bool:
     if not text.startswith(first):
         return False
     place = len(first)
+    # The earliest place for each piece leaves the most room for the next one.
     for piece in middle:
         place = text.find(piece, place)
         if place < 0:

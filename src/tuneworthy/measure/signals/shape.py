@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneworthy.measure.sample import LETTERS, SURE, languages
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
+    Extent,
     Findings,
     Flags,
     Ints,
@@ -24,14 +26,14 @@ from tuneworthy.measure.signals.base import (
     happened,
     how_many,
     pictures,
-    rate,
     sampled_clusters,
     sampled_rows,
+    there,
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, Scalar
-from tuneworthy.stats.clustered import quantile, share
+from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series
+from tuneworthy.stats.clustered import Estimate, quantile, share
 from tuneworthy.text.json import looks_like_json
 
 MOST_WORDS = 6  #: Of a label.
@@ -43,8 +45,9 @@ _SQL = re.compile(
     r"|update\s+\S+\s+set\s|with\s+\S+\s+as\s*\().*"
 )
 _WORDS = re.compile(r"[^\W_]+(?:[.,:]\d+)*")
+_WORD_OR_END = re.compile(_WORDS.pattern + r"|[.!?\n:]")
 _FACT = re.compile(r"\d|^[A-Z]")
-_RUN = 4  # words in a row that are copied
+_RUN = 4  #: Words in a row that are copied.
 _ASK = "log `output`, what the model answered"
 _ASK_CONTEXTS = "log `contexts`, the passages that the model was given"
 _FORM = Measure("fixed_form_share", "share of answers", "consistent_behavior")
@@ -82,44 +85,71 @@ class ShapeSignal(TraceSignal):
     def finish(self, table: TraceTable) -> Findings:
         """The shares of fixed forms, own facts, repeated answers and copied answers."""
         batch = table.sample
-        talks = clusters_of(table.sample.column("conversation"))
+        talks = clusters_of(batch.column("conversation"))
         answered = ~happened(batch.column("error")) & ~refused(batch.output)
         answered &= happened(batch.output) | happened(batch.column("tool_calls"))
-        forms = _forms(batch, answered)
-        prose = np.array([form == "prose" for form in forms]) & answered
-        counts = Counter(
-            form for form, there in zip(forms, answered, strict=True) if there
-        )
+        forms = np.array(_forms(batch, answered))
+        prose = (forms == "prose") & answered
         grounded = happened(batch.column("contexts")) & answered
-        kinds: dict[str, Scalar] = {
-            name.replace(" ", "_"): n for name, n in sorted(counts.items())
-        }
-        measures: tuple[tuple[Measure, Flags, Flags, str, dict[str, Scalar]], ...] = (
-            (_FORM, ~prose, answered, _ASK, kinds),
-            (_FACTS, _own_facts(batch, prose), prose, _ASK, {}),
-            (_SAME, _repeated(batch, prose, talks), prose, _ASK, {}),
-            (_COPIED, _copied(batch, grounded), grounded, _ASK_CONTEXTS, {}),
-        )
+        kinds: dict[str, Scalar] = {}
+        for form, count in sorted(Counter(forms[answered].tolist()).items()):
+            kinds[form.replace(" ", "_")] = count
+        copied = _copied(batch, grounded)
+        own_facts = _own_facts(batch, prose)
+        repeated = _repeated(batch, prose, talks)
         return Findings(
-            tuple(
-                measure.make_evidence(
-                    table,
-                    share(hits[among], talks[among]),
-                    ask,
-                    method=_METHODS[measure.id],
-                    details=details,
-                    sample=table.extent(),
-                )
-                for measure, hits, among, ask, details in measures
+            (
+                _share_of(table, _FORM, ~prose, answered, talks, details=kinds),
+                _share_of(table, _FACTS, own_facts, prose, talks),
+                _share_of(table, _SAME, repeated, prose, talks),
+                _share_of(table, _COPIED, copied, grounded, talks, ask=_ASK_CONTEXTS),
             )
         )
+
+
+def _share_of(
+    table: TraceTable,
+    measure: Measure,
+    hits: Flags,
+    among: Flags,
+    talks: Ints,
+    *,
+    ask: str = _ASK,
+    details: Mapping[str, Scalar] | None = None,
+) -> Evidence:
+    """The share of hits among some traces of the sample; ``talks`` are their conversations."""
+    return measure.make_evidence(
+        table,
+        share(hits[among], talks[among]),
+        ask,
+        method=_METHODS[measure.id],
+        details=details,
+        sample=table.extent(),
+    )
 
 
 _LANGUAGES = Measure("other_language_share", "share of questions in a known language")
 _NOT_ASKED = Measure("evalset_language_gap", "share of questions in a known language")
 _LONGER = Measure("evalset_length_gap", "share of questions")
-_MOST_TOLD = 1_000
-_MOST_NAMED = 12
+_MOST_READ = 1_000  #: Questions whose language is looked for, as that is slow.
+_MOST_NAMED = 12  #: Languages in the picture and the details.
+
+
+class _Language(NamedTuple):
+    """A language among the questions."""
+
+    code: str
+    questions: int
+    share: Estimate  #: Of the questions in a known language.
+
+
+class _Questions(NamedTuple):
+    """Questions of the sample with their languages."""
+
+    codes: NDArray[np.str_]  #: The language of each question in a known one.
+    talks: Ints  #: Their conversations.
+    unknown: int  #: Questions in an unknown language.
+    extent: Extent
 
 
 class TextsSignal(TraceSignal):
@@ -142,60 +172,37 @@ class TextsSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         """The lengths of texts, the languages, and the languages that the evaluation set lacks."""
-        asked = table.sample.column("input")
         lengths = [
             _length(table, "question", "input"),
             _length(table, "answer", "output"),
         ]
         if self._cases:
             lengths.append(self._longer(table))
-        rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(asked[row]))
-        talks = sampled_clusters(table.sample, rows)
-        enough = how_many(talks) >= ENOUGH_CONVERSATIONS
-        codes = languages([asked[row] or "" for row in rows]) if enough else []
-        if not codes:
-            ask = few(how_many(talks)) if rows else "log `input`, what was asked"
-            ask = ask if codes is not None else "install tuneworthy[traces]"
-            return Findings((*lengths, _LANGUAGES.make_evidence(table, ask)))
-        known = np.array([code is not None for code in codes])
-        of = np.array([code for code in codes if code is not None])
-        groups = talks[known]
-        counts = Counter(of.tolist())
-        named = [
-            code
-            for code, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-        ]
-        shares = [(code, share(of == code, groups)) for code in named[:_MOST_NAMED]]
-        drawn = [
-            (c, e.value, e.low, e.high, counts[c]) for c, e in shares if e is not None
-        ]
-        details: dict[str, Scalar] = {
-            code: counts[code] for code in named[:_MOST_NAMED]
-        }
-        other = _LANGUAGES.make_evidence(
-            table,
-            share(of != named[0], groups) if named else None,
-            f"measure questions of {LETTERS} letters or more",
-            method=f"by letters, where {SURE:g} sure; interval by conversation",
-            details=details | {"unknown": len(codes) - len(of)},
-            sample=table.extent(len(rows)),
-        )
-        names = "language value low high n"
-        pictured = pictures("languages", names, drawn * other.is_known)
-        # a case of an unsure language counts as its most likely one
-        held = languages(self._cases, sure_from=0) or ()
-        if 2 * held.count(None) >= len(held):
-            return Findings((*lengths, other), pictured)
-        gap = _NOT_ASKED.make_evidence(
-            table,
-            share(~np.isin(of, [*filter(None, held)]), groups) if named else None,
-            method="languages of no case of the evaluation set; interval by conversation",
-            details={
-                code: counts[code] for code in named[:_MOST_NAMED] if code not in held
-            },
-            sample=table.extent(len(rows)),
-        )
-        return Findings((*lengths, other, gap), pictured)
+        questions = _questions(table)
+        if isinstance(questions, str):
+            unknown = _LANGUAGES.make_evidence(table, questions)
+            return Findings((*lengths, unknown))
+        named = _languages(questions)
+        other = _other_languages(table, questions, named)
+        picture: tuple[Series, ...] = ()
+        if other.is_known:
+            rows = [
+                (
+                    each.code,
+                    each.share.value,
+                    each.share.low,
+                    each.share.high,
+                    each.questions,
+                )
+                for each in named
+            ]
+            picture = pictures("languages", "language value low high n", rows)
+        # A case of an unsure language counts as its most likely one.
+        cases = languages(self._cases, sure_from=0) or ()
+        if 2 * cases.count(None) >= len(cases):
+            return Findings((*lengths, other), picture)
+        gap = _language_gap(table, questions, named, cases)
+        return Findings((*lengths, other, gap), picture)
 
     def _longer(self, table: TraceTable) -> Evidence:
         """The share of questions that are longer than every case of the evaluation set."""
@@ -213,25 +220,96 @@ class TextsSignal(TraceSignal):
         )
 
 
+def _questions(table: TraceTable) -> _Questions | str:
+    """Questions of the sample with their languages; the advice where they can't be compared."""
+    asked = table.sample.column("input")
+    rows = sampled_rows(table.sample, _MOST_READ, lambda row: bool(asked[row]))
+    if not rows:
+        return "log `input`, what was asked"
+    talks = sampled_clusters(table.sample, rows)
+    conversations = how_many(talks)
+    if conversations < ENOUGH_CONVERSATIONS:
+        return few(conversations)
+    codes = languages([asked[row] or "" for row in rows])
+    if codes is None:
+        return "install tuneworthy[traces]"
+    known = there(codes)
+    return _Questions(
+        codes=np.array([code for code in codes if code is not None]),
+        talks=talks[known],
+        unknown=codes.count(None),
+        extent=table.extent(len(rows)),
+    )
+
+
+def _languages(questions: _Questions) -> list[_Language]:
+    """The most frequent languages of the questions, by their number; of equal ones by code."""
+    counts = Counter(questions.codes.tolist())
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    named = []
+    for code, count in ordered[:_MOST_NAMED]:
+        estimate = share(questions.codes == code, questions.talks)
+        assert estimate is not None  # there are questions in this language
+        named.append(_Language(code, count, estimate))
+    return named
+
+
+def _other_languages(
+    table: TraceTable, questions: _Questions, named: Sequence[_Language]
+) -> Evidence:
+    """The share of questions in another language than most."""
+    estimate = None
+    if named:
+        most = named[0].code
+        estimate = share(questions.codes != most, questions.talks)
+    details: dict[str, Scalar] = {each.code: each.questions for each in named}
+    details["unknown"] = questions.unknown
+    return _LANGUAGES.make_evidence(
+        table,
+        estimate,
+        f"measure questions of {LETTERS} letters or more",
+        method=f"by letters, where {SURE:g} sure; interval by conversation",
+        details=details,
+        sample=questions.extent,
+    )
+
+
+def _language_gap(
+    table: TraceTable,
+    questions: _Questions,
+    named: Sequence[_Language],
+    cases: Sequence[str | None],
+) -> Evidence:
+    """The share of questions in a language of which no case is; ``cases`` are their languages."""
+    known = [code for code in cases if code is not None]
+    estimate = None
+    if named:
+        estimate = share(~np.isin(questions.codes, known), questions.talks)
+    return _NOT_ASKED.make_evidence(
+        table,
+        estimate,
+        method="languages of no case of the evaluation set; interval by conversation",
+        details={each.code: each.questions for each in named if each.code not in known},
+        sample=questions.extent,
+    )
+
+
 def _length(table: TraceTable, what: str, column: str) -> Evidence:
     """The median length of questions or answers, in characters."""
-    texts = [
-        (row, text) for row, text in enumerate(table.sample.column(column)) if text
-    ]
-    long = np.array([len(text) for _, text in texts], dtype=np.float64)
-    talks = clusters_of(table.sample.column("conversation"))[[row for row, _ in texts]]
-    middle, late = (quantile(long, at, talks) for at in (0.5, 0.95))
-    ends = (
-        {}
-        if late is None
-        else {"p95": late.value, "p95_low": late.low, "p95_high": late.high}
-    )
+    texts = table.sample.column(column)
+    rows = [row for row, text in enumerate(texts) if text]
+    lengths = np.array([len(texts[row]) for row in rows], dtype=np.float64)
+    talks = clusters_of(table.sample.column("conversation"))[rows]
+    late = quantile(lengths, 0.95, talks)
+    details: dict[str, Scalar] = {}
+    if late is not None:
+        details = {"p95": late.value, "p95_low": late.low, "p95_high": late.high}
     return Measure(f"{what}_characters", "characters").make_evidence(
         table,
-        middle,
+        quantile(lengths, 0.5, talks),
         f"log `{column}`",
         method="median; interval by conversation",
-        details=ends,
+        details=details,
         sample=table.extent(),
     )
 
@@ -239,43 +317,58 @@ def _length(table: TraceTable, what: str, column: str) -> Evidence:
 def _forms(batch: Batch, answered: Flags) -> list[Form]:
     """The form of each output; short texts are labels only where few different ones recur."""
     texts = [(text or "").strip() for text in batch.output]
-    short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
-    rows = zip(texts, short, answered, strict=True)
-    kinds = Counter(text.casefold() for text, label, there in rows if label and there)
-    few = rate(np.array(short)[answered]) > 0 and len(kinds) <= MOST_LABELS * sum(
-        kinds.values()
-    )
+    labels = _labels(texts, answered)
     forms: list[Form] = []
-    for text, label, calls in zip(
-        texts, short, batch.column("tool_calls"), strict=True
-    ):
+    for text, calls in zip(texts, batch.column("tool_calls"), strict=True):
         if looks_like_json(text):
             forms.append("json")
         elif _SQL.fullmatch(text):
             forms.append("sql")
-        elif label and few:
+        elif _is_short(text) and labels:
             forms.append("label")
+        elif calls and not text:
+            forms.append("tool call")
         else:
-            forms.append("tool call" if calls and not text else "prose")
+            forms.append("prose")
     return forms
+
+
+def _labels(texts: Sequence[str], answered: Flags) -> set[str]:
+    """The labels among the answers, in small letters; none where short answers seldom recur."""
+    short = [
+        text.casefold()
+        for text, is_answer in zip(texts, answered.tolist(), strict=True)
+        if is_answer and _is_short(text)
+    ]
+    different = set(short)
+    return different if len(different) <= MOST_LABELS * len(short) else set()
+
+
+def _is_short(text: str) -> bool:
+    return bool(text) and len(text.split()) <= MOST_WORDS
 
 
 def _own_facts(batch: Batch, rows: Flags) -> Flags:
     """Whether each output states a number or a name that no text given to the model holds."""
     own = np.zeros(len(batch), dtype=bool)
-    columns = [
-        batch.column(name) for name in ("input", "system", "messages", "contexts")
-    ]
-    words = lru_cache(maxsize=64)(_words)  # many share a system prompt
+    questions = batch.column("input")
+    systems = batch.column("system")
+    messages = batch.column("messages")
+    contexts = batch.column("contexts")
+    words_of = lru_cache(maxsize=64)(_words)  # many share a system prompt
     for row in np.flatnonzero(rows).tolist():
-        asked, system, turns, passages = (values[row] for values in columns)
         left = {word.casefold() for word in _facts(batch.output[row] or "")}
-        sources = (asked, system, *(passages or ()), *(text for _, text in turns or ()))
-        for text in filter(None, sources):
-            small = text.casefold() if left else ""
+        sources = [questions[row], systems[row], *(contexts[row] or ())]
+        sources += [text for _, text in messages[row] or ()]
+        for text in sources:
+            if not left:
+                break
+            if not text:
+                continue
             # a word that is no part of the text is none of its words, which take longer to find
+            small = text.casefold()
             if any(word in small for word in left):
-                left -= words(text)
+                left -= words_of(text)
         own[row] = bool(left)
     return own
 
@@ -295,24 +388,29 @@ def _small_words(text: str) -> list[str]:
 
 def _facts(text: str) -> list[str]:
     """Numbers, and capitalized words that don't begin a sentence."""
-    made = []
+    facts = []
     begins = True
-    for word in re.findall(r"[^\W_]+(?:[.,:]\d+)*|[.!?\n:]", text):
+    for word in _WORD_OR_END.findall(text):
         if word in ".!?\n:":
             begins = True
             continue
-        if word[0].isdigit() or (not begins and _FACT.match(word) and len(word) > 1):
-            made.append(word)
+        is_number = word[0].isdigit()
+        # A single capital is a letter of a list, or the word "I".
+        is_name = not begins and _FACT.match(word) and len(word) > 1
+        if is_number or is_name:
+            facts.append(word)
         begins = False
-    return made
+    return facts
 
 
 def _repeated(batch: Batch, rows: Flags, talks: Ints) -> Flags:
-    of: dict[str, set[int]] = {}
+    """Whether several conversations have each answer word for word, among some rows."""
     texts = [" ".join((text or "").casefold().split()) for text in batch.output]
+    conversations: dict[str, set[int]] = defaultdict(set)
     for row in np.flatnonzero(rows).tolist():
-        of.setdefault(texts[row], set()).add(int(talks[row]))
-    return np.array([len(of.get(text, ())) > 1 for text in texts], dtype=bool)
+        conversations[texts[row]].add(int(talks[row]))
+    repeated = {text for text, own in conversations.items() if len(own) > 1}
+    return np.array([text in repeated for text in texts], dtype=bool)
 
 
 def _copied(batch: Batch, rows: Flags) -> Flags:
@@ -320,15 +418,18 @@ def _copied(batch: Batch, rows: Flags) -> Flags:
     copied = np.zeros(len(batch), dtype=bool)
     passages = batch.column("contexts")
     for row in np.flatnonzero(rows).tolist():
-        runs = {*_runs(batch.output[row] or "")}
-        held = (runs.intersection(_runs(text)) for text in passages[row] or ())
-        copied[row] = (
-            any(len(each) * 2 >= len(runs) for each in held) if runs else False
-        )
+        runs = set(_runs(batch.output[row] or ""))
+        if not runs:
+            continue
+        for passage in passages[row] or ():
+            if 2 * len(runs.intersection(_runs(passage))) >= len(runs):
+                copied[row] = True
+                break
     return copied
 
 
 def _runs(text: str) -> Iterator[tuple[str, ...]]:
     """The runs of four words in a text; none where it has fewer."""
     words = _small_words(text)
-    return zip(*(words[at:] for at in range(_RUN)), strict=False)
+    # The words from the first on, from the second on, and so on, side by side.
+    return zip(*(words[start:] for start in range(_RUN)), strict=False)

@@ -11,6 +11,8 @@ from tuneworthy.measure.signals.base import (
     SHARE,
     Findings,
     Flags,
+    Floats,
+    Ints,
     Measure,
     Numbers,
     TraceSignal,
@@ -24,7 +26,7 @@ from tuneworthy.measure.signals.base import (
 )
 from tuneworthy.measure.signals.calls import withheld
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
-from tuneworthy.stats.clustered import share
+from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.text.search import joined, remembered
 
 _ADD_SCORE = (
@@ -60,43 +62,50 @@ class SuccessSignal(TraceSignal):
     def rows(self, batch: Batch) -> Numbers:
         """For each trace: its score, error and case, and whether the answer was refused."""
         kept_back = withheld(batch)
-        answered = joined(batch.output).lengths > 0
+        # An answer that was kept back may be empty, and is a refusal all the same.
+        is_judged = (joined(batch.output).lengths > 0) | kept_back
+        is_refused = refused(batch.output) | kept_back
         return {
             "success_score": scores_of(batch),
             "success_error": there(batch.column("error")).astype(np.float64),
-            "success_refused": np.where(
-                answered | kept_back, refused(batch.output) | kept_back, np.nan
-            ),
+            "success_refused": np.where(is_judged, is_refused, np.nan),
             "success_kept_back": kept_back.astype(np.float64),
             "success_case": case_numbers(batch),
         }
 
     def finish(self, table: TraceTable) -> Findings:
         """The shares of success, of errors and of refusals."""
-        failed = "error" in table.present
-        errors = Measure("error_share", "share of calls").make_evidence(
-            table,
-            share(table.numbers["success_error"], table.conversation)
-            if failed
-            else None,
-            "log `error`, what went wrong with a call; none is recorded",
-            method="calls with an error; conversations as clusters, Wilson",
-            counted=SHARE,
-        )
-        refusals = Measure("refusal_share", "share of outputs").make_evidence(
-            table,
-            share(table.numbers["success_refused"], table.conversation),
-            "log `output`, what the model wrote",
-            method="outputs that their makers call refused or filtered, or that open with a "
-            "refusal by a closed list of English wordings: at least so many; conversations as "
-            "clusters, Wilson",
-            details={
-                "said_by_their_maker": int(table.numbers["success_kept_back"].sum())
-            },
-        )
-        if refusals.is_known:
-            refusals = refusals.model_copy(update={"high": "open"})
-        return Findings((_success(table), errors, refusals))
+        return Findings((_success(table), _errors(table), _refusals(table)))
+
+
+def _errors(table: TraceTable) -> Evidence:
+    """The share of calls with an error; unknown where none is logged, as logs may leave them out."""
+    estimate = None
+    if "error" in table.present:
+        estimate = share(table.numbers["success_error"], table.conversation)
+    return Measure("error_share", "share of calls").make_evidence(
+        table,
+        estimate,
+        "log `error`, what went wrong with a call; none is recorded",
+        method="calls with an error; conversations as clusters, Wilson",
+        counted=SHARE,
+    )
+
+
+def _refusals(table: TraceTable) -> Evidence:
+    """The share of refused answers, without an upper end: other wordings aren't on the list."""
+    refusals = Measure("refusal_share", "share of outputs").make_evidence(
+        table,
+        share(table.numbers["success_refused"], table.conversation),
+        "log `output`, what the model wrote",
+        method="outputs that their makers call refused or filtered, or that open with a "
+        "refusal by a closed list of English wordings: at least so many; conversations as "
+        "clusters, Wilson",
+        details={"said_by_their_maker": int(table.numbers["success_kept_back"].sum())},
+    )
+    if not refusals.is_known:
+        return refusals
+    return refusals.model_copy(update={"high": "open"})
 
 
 def _success(table: TraceTable) -> Evidence:
@@ -105,29 +114,24 @@ def _success(table: TraceTable) -> Evidence:
     cases = table.numbers["success_case"]
     scores = on_scale(on_any_scale)
     rated = np.flatnonzero(np.isfinite(scores))
-    _, first, place = np.unique(
-        table.conversation[rated], return_index=True, return_inverse=True
-    )
-    good = right(scores[rated])
-    went = np.bincount(place, weights=good) / np.bincount(place) if len(rated) else good
     tested = rated[np.isfinite(cases[rated])]
-    of_arm = (table.prompt[tested] + 1) * (len(table.models) + 1) + table.model[tested]
-    arms = len(np.unique(of_arm))
+    arms = _count_arms(table, tested)
+    off_scale = int(np.isfinite(on_any_scale).sum()) - len(rated)
     details: dict[str, Scalar] = {
         "labelled_share": len(rated) / max(1, len(table)),
         "scored_traces": len(rated),
         "tested_share": len(tested) / max(1, len(rated)),
-        "off_scale": int(np.isfinite(on_any_scale).sum()) - len(rated),
+        "off_scale": off_scale,
         "arms": arms,
     }
     if len(rated):
         details["mean_score"] = float(scores[rated].mean())
     estimate = None
-    ask = _ON_SCALE if details["off_scale"] else _ADD_SCORE
     if arms > 1:
         ask = _ONE_ARM
     else:
-        estimate = share(went, clusters(table, cases)[rated[first]])
+        ask = _ON_SCALE if off_scale else _ADD_SCORE
+        estimate = _share_of_conversations(table, right(scores), rated)
     return Measure(
         "success_share", "share of conversations", "success_with_prompts"
     ).make_evidence(
@@ -138,6 +142,28 @@ def _success(table: TraceTable) -> Evidence:
         "clustered by test case where there is one; Wilson",
         details=details,
     )
+
+
+def _count_arms(table: TraceTable, rows: Ints) -> int:
+    """The number of different prompts with models that answered some traces."""
+    # A pair as one number; each is -1 for none, so 1 is added.
+    models = len(table.models) + 1
+    pairs = (table.prompt[rows] + 1) * models + table.model[rows] + 1
+    return len(np.unique(pairs))
+
+
+def _share_of_conversations(
+    table: TraceTable, good: Floats, rated: Ints
+) -> Estimate | None:
+    """The share of right answers, averaged by conversation first; None without a rated trace."""
+    if not len(rated):
+        return None
+    _, first, place = np.unique(
+        table.conversation[rated], return_index=True, return_inverse=True
+    )
+    means = np.bincount(place, weights=good[rated]) / np.bincount(place)
+    groups = clusters(table, table.numbers["success_case"])
+    return share(means, groups[rated[first]])
 
 
 # Answers that decline: no fault of format, and no sign of a voice.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
     Findings,
     Flags,
-    Ints,
+    Floats,
     Measure,
     Numbers,
     TraceSignal,
@@ -33,6 +35,14 @@ MOST_TERMS = 480  #: Further terms of a glossary are not looked for.
 _KINDS = ("due", "wrong", "held")
 _ABOUT = "terminology_errors"
 _SAY_IT = "say it right in the prompt first: none of the terms that were due is in it"
+
+
+class _TermUse(NamedTuple):
+    """The use of one term, for each trace."""
+
+    due: Flags
+    wrong: Flags
+    held: Flags  #: Whether the system prompt has the right word.
 
 
 class TermsSignal(TraceSignal):
@@ -63,18 +73,21 @@ class TermsSignal(TraceSignal):
         """
         n = len(batch)
         glossary = self._glossary
-        columns = range(-(-len(glossary) // TERMS_A_COLUMN))
-        made = {f"{kind}_{k}": np.zeros(n) for kind in _KINDS for k in columns}
-        if not made:
-            return made
+        columns = math.ceil(len(glossary) / TERMS_A_COLUMN)
+        bits: dict[str, Floats] = {}
+        for kind in _KINDS:
+            for column in range(columns):
+                bits[f"{kind}_{column}"] = np.zeros(n)
+        if not bits:
+            return bits
         answered = joined(batch.output).there & ~happened(batch.column("error"))
         written = glossary.look(batch.output)
         question = glossary.look(batch.column("input"))
         prompts, place = distinct(batch.column("system"))
-        held = glossary.look(prompts)
+        in_prompts = glossary.look(prompts)
         for index in range(len(glossary)):
-            column = index // TERMS_A_COLUMN
-            bit = float(1 << index % TERMS_A_COLUMN)
+            column, number = divmod(index, TERMS_A_COLUMN)
+            bit = float(1 << number)
             wrong = np.zeros(n, dtype=bool)
             for _, flags in glossary.wrong(written, index, batch.output):
                 wrong |= flags
@@ -83,21 +96,24 @@ class TermsSignal(TraceSignal):
                 | wrong
                 | glossary.called_for(question, index)
             )
-            made[f"due_{column}"][due & answered] += bit
-            made[f"wrong_{column}"][wrong & answered] += bit
-            made[f"held_{column}"][glossary.holds_right_word(held, index)[place]] += bit
-        return made
+            held = glossary.holds_right_word(in_prompts, index)[place]
+            bits[f"due_{column}"][due & answered] += bit
+            bits[f"wrong_{column}"][wrong & answered] += bit
+            bits[f"held_{column}"][held] += bit
+        return bits
 
     def finish(self, table: TraceTable) -> Findings:
         """The share of wrong words where the prompt holds the right one."""
-        held_due, held_wrong, bare_due, bare_wrong = np.zeros(
-            (4, len(table)), dtype=bool
-        )
-        for due, wrong, held in self._flags(table):
-            held_due |= due & held
-            held_wrong |= wrong & held
-            bare_due |= due & ~held
-            bare_wrong |= wrong & ~held
+        # Outputs in which any term is due or wrong, by whether the prompt holds that term.
+        held_due = np.zeros(len(table), dtype=bool)
+        held_wrong = np.zeros(len(table), dtype=bool)
+        bare_due = np.zeros(len(table), dtype=bool)
+        bare_wrong = np.zeros(len(table), dtype=bool)
+        for term in self._uses(table):
+            held_due |= term.due & term.held
+            held_wrong |= term.wrong & term.held
+            bare_due |= term.due & ~term.held
+            bare_wrong |= term.wrong & ~term.held
         evidence = Measure(
             "forbidden_term_share", "share of outputs in which the term is due", _ABOUT
         ).make_evidence(
@@ -116,7 +132,10 @@ class TermsSignal(TraceSignal):
         return Findings((evidence,))
 
     def _lacking(self, table: TraceTable, *, due: bool) -> str:
-        """The step that would make the measurement known."""
+        """The step that would make the measurement known.
+
+        ``due``: whether a term is due anywhere that the prompt doesn't hold.
+        """
         if not len(self._glossary):
             return (
                 "name data.glossary: the terms, and the words that are wrong for them"
@@ -127,18 +146,19 @@ class TermsSignal(TraceSignal):
             return "log the system prompt with each trace (field system), to see what it says right"
         return _SAY_IT
 
-    def _flags(self, table: TraceTable) -> Iterator[tuple[Flags, Flags, Flags]]:
-        """For each term: where it is due, where it is wrong, and where the prompt holds it."""
-        bits: list[Ints] = []
-        for index in range(len(self._glossary)):
-            column, bit = divmod(index, TERMS_A_COLUMN)
-            if bit == 0:
-                bits = [
-                    table.numbers[f"{kind}_{column}"].astype(np.int64)
-                    for kind in _KINDS
-                ]
-            due, wrong, held = ((each >> bit & 1).astype(bool) for each in bits)
-            yield due, wrong, held
+    def _uses(self, table: TraceTable) -> Iterator[_TermUse]:
+        """The use of each term of the glossary, read from the bits of the columns."""
+        terms = len(self._glossary)
+        for column, start in enumerate(range(0, terms, TERMS_A_COLUMN)):
+            due = table.numbers[f"due_{column}"].astype(np.int64)
+            wrong = table.numbers[f"wrong_{column}"].astype(np.int64)
+            held = table.numbers[f"held_{column}"].astype(np.int64)
+            for bit in range(min(TERMS_A_COLUMN, terms - start)):
+                yield _TermUse(
+                    due=(due >> bit & 1) == 1,
+                    wrong=(wrong >> bit & 1) == 1,
+                    held=(held >> bit & 1) == 1,
+                )
 
     def _examples(self, table: TraceTable) -> Iterator[str]:
         """The wrong words in the sample, the most frequent first."""

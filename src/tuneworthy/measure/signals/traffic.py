@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -63,10 +63,11 @@ HOUR_S = 3600.0
 MINUTES_5_S = 300.0
 
 _POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
-_LACKING = 0.01
-_GAPS = 0.2
-_MOSTLY = 0.95
-_MOST_GROWTH = 1e6
+_LACKING = 0.01  #: The share of traces without a usable time from which a count has no upper end.
+_GAPS = 0.2  #: The share of empty weeks from which a log has gaps.
+_OFTEN = 3  #: Mean requests a week from which an empty week is no chance.
+_MOSTLY = 0.95  #: The share of calls with a price from which the others are taken to cost as much.
+_MOST_GROWTH = 1e6  #: A growth a month above this is no number to show.
 _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
 _OF_USE = frozenset(
     {"requests_per_month", "growth_per_month", "usd_per_month", "listed_usd_per_month"}
@@ -155,16 +156,19 @@ def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, flo
     There are as many days as the clock spans. A day that lacks at most a quarter counts as whole.
     The second value is the variance of a day if conversations came independently.
     """
-    at = table.clock
-    whole = int(at.days + 0.25)
-    ago = (at.times[-1] - table.time[at.usable]) / DAY_S
-    amount = np.ones(len(ago)) if values is None else np.nan_to_num(values[at.usable])
-    kept = ago < whole
-    ago = ago[kept].astype(np.int64)
-    amount = amount[kept]
+    clock = table.clock
+    whole = int(clock.days + 0.25)
+    rows = np.flatnonzero(clock.usable)
+    days_ago = (clock.times[-1] - table.time[rows]) / DAY_S
+    kept = days_ago < whole
+    rows = rows[kept]
+    amount = np.ones(len(rows)) if values is None else np.nan_to_num(values[rows])
+    ago = days_ago[kept].astype(np.int64)
+    # Counted backwards, and turned round.
     days = np.bincount(ago, weights=amount, minlength=whole)[::-1].astype(np.float64)
-    sums = np.bincount(table.conversation[at.usable][kept], weights=amount)
-    return days, float(sums @ sums) / max(whole, 1)
+    by_conversation = np.bincount(table.conversation[rows], weights=amount)
+    variance = float(by_conversation @ by_conversation) / max(whole, 1)
+    return days, variance
 
 
 def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
@@ -175,16 +179,16 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
     days, it is the count, as a lower end. For a drawn share of a log, it is scaled up.
     """
     clock = table.clock
-    drawn = table.share
     if clock.days + 0.25 < LEVEL_DAYS:
         rows = clock.usable
         amount = np.ones(int(rows.sum())) if values is None else values[rows]
         value, error = _counted_of(table, rows, np.nan_to_num(amount))
         return value, max(0.0, value - Z95 * error), "open"
-    now = level(*by_day(table, values))
-    to_month = MONTH_DAYS / drawn
-    missing = clock.lacking + clock.ignored > _LACKING * len(table)
-    high: float | Literal["open"] = "open" if missing else to_month * now.high
+    days, variance = by_day(table, values)
+    now = level(days, variance)
+    to_month = MONTH_DAYS / table.share
+    is_incomplete = clock.lacking + clock.ignored > _LACKING * len(table)
+    high: float | Literal["open"] = "open" if is_incomplete else to_month * now.high
     return to_month * now.value, to_month * now.low, high
 
 
@@ -194,20 +198,19 @@ def _counted_of(table: TraceTable, rows: Flags, amount: Floats) -> tuple[float, 
     Conversations were drawn, so each represents several.
     """
     by_talk = np.bincount(table.conversation[rows], weights=amount) / table.share
+    # Each conversation was drawn or not, with this share as its chance.
     error = math.sqrt((1 - table.share) * float(by_talk @ by_talk))
     return float(by_talk.sum()), error
 
 
 def _how(table: TraceTable) -> str:
     """How requests a month were computed, in words."""
-    of_all = (
-        ""
-        if table.share >= 1
-        else f"from a draw of {table.share:.3g} of the conversations; "
-    )
+    source = ""
+    if table.share < 1:
+        source = f"from a draw of {table.share:.3g} of the conversations; "
     if table.clock.days + 0.25 < LEVEL_DAYS:
-        return f"{of_all}counted; the clock spans no month, so this is the least that a month holds"
-    return of_all + (
+        return f"{source}counted; the clock spans no month, so this is the least that a month holds"
+    return source + (
         "level of the last 28 days for a month of 30.4 days; interval from the scatter of days "
         "beyond their weekday, neighbouring days taken as related"
     )
@@ -234,7 +237,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     """Growth per month by the trend of whole weeks, and that trend."""
     factor = "economics.traffic.growth_per_month"
     measure = Measure("growth_per_month", "share a month", factor)
-    at = table.clock
+    clock = table.clock
     fitted = _trend(table)
     if isinstance(fitted, str):
         return measure.make_evidence(table, fitted), None
@@ -244,18 +247,15 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     low = least_factor - 1
     high = most_factor - 1
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
-    needed = months_needed(line, at.days / MONTH_DAYS)
+    needed = months_needed(line, clock.days / MONTH_DAYS)
     if low <= 0 <= high and needed is not None:
         details["months_needed"] = needed
         method += f"; about {needed} months of such days are needed to tell this growth from zero"
+    shown_high: float | Literal["open"] = high if high < _MOST_GROWTH else "open"
     evidence = measure.make_evidence(
         table,
-        (
-            min(value, _MOST_GROWTH),
-            min(low, _MOST_GROWTH),
-            high if high < _MOST_GROWTH else "open",
-        ),
-        talks=table.conversation[at.usable],
+        (min(value, _MOST_GROWTH), min(low, _MOST_GROWTH), shown_high),
+        talks=table.conversation[clock.usable],
         method=method,
         details=details,
     )
@@ -277,7 +277,7 @@ def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
     weeks = whole.reshape(-1, WEEK).sum(axis=1)
     empty = int((weeks == 0).sum())
     # Where weeks have few requests anyway, some are empty by chance.
-    has_gaps = empty > _GAPS * len(weeks) and weeks.mean() >= 3
+    has_gaps = empty > _GAPS * len(weeks) and weeks.mean() >= _OFTEN
     line = None if has_gaps else trend(weeks)
     if line is None:
         return "measure a log without gaps; weeks of this one are empty"
@@ -290,12 +290,16 @@ def months_needed(line: Trend, months: float) -> int | None:
     The error of a slope falls with the length of the log to the power of 1.5. None where more than
     ``MOST_MONTHS`` would be needed.
     """
+    # The growth that a log of this length would distinguish from none.
     reach = (t95(line.degrees) + _POWER_80) * line.error
-    if reach <= 0 or abs(line.growth) <= reach * (months / MOST_MONTHS) ** 1.5:
+    if reach <= 0:
         return None
-    return max(
-        int(months) + 1, math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3))
-    )
+    least_growth = reach * (months / MOST_MONTHS) ** 1.5
+    if abs(line.growth) <= least_growth:
+        return None
+    needed = math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3))
+    # This log has just not been long enough.
+    return max(int(months) + 1, needed)
 
 
 def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
@@ -355,19 +359,28 @@ def _seconds(day: date) -> float:
 # What a prefix cache would take of the input: tokens that an earlier call had begun with.
 
 
-def _following(table: TraceTable, rows: Ints, *same: Ints) -> tuple[Ints, Ints, Floats]:
-    """Rows that follow another row of the same kind, that other row, and the seconds between."""
+class _Following(NamedTuple):
+    """Rows that follow another row of the same kind."""
+
+    later: Ints
+    before: Ints
+    gap_s: Floats  #: Seconds between the two.
+
+
+def _following(table: TraceTable, rows: Ints, *same: Ints) -> _Following:
+    """Find the rows that follow another one with the same number in each of ``same``."""
     turn = np.nan_to_num(table.turn[rows])
     time = table.time[rows]
-    order = rows[np.lexsort((turn, time, *(each[rows] for each in same)))]
+    # By kind, then by time, then by turn: a row stands right behind the one that it follows.
+    order = rows[np.lexsort((turn, time, *(numbers[rows] for numbers in same)))]
     later = order[1:]
     before = order[:-1]
     follows = np.ones(len(later), dtype=bool)
-    for each in same:
-        follows &= each[later] == each[before]
+    for numbers in same:
+        follows &= numbers[later] == numbers[before]
     later = later[follows]
     before = before[follows]
-    return later, before, table.time[later] - table.time[before]
+    return _Following(later, before, table.time[later] - table.time[before])
 
 
 def _cacheable(table: TraceTable) -> Evidence:
@@ -379,8 +392,7 @@ def _cacheable(table: TraceTable) -> Evidence:
     """
     factor = "economics.traffic.cacheable_share"
     measure = Measure("cacheable_share", "share of input tokens", factor)
-    usable = table.clock.usable
-    if not usable.any():
+    if not table.clock.usable.any():
         return measure.make_evidence(table, LOG_TIME)
     if table.share < 1:
         return measure.make_evidence(
@@ -390,43 +402,82 @@ def _cacheable(table: TraceTable) -> Evidence:
         return measure.make_evidence(
             table, "log the `system` prompt, or `conversation_id`"
         )
-    read, estimated = chosen(
-        table.numbers["input_tokens"], table.numbers["input_estimate"]
-    )
-    read = np.where(usable, read, np.nan)
-    system = table.numbers["system_tokens"]
-    prompt = table.system
-    model = table.model
-    named = np.flatnonzero(usable & (prompt >= 0) & np.isfinite(system))
-    later, _, after_s = _following(table, named, prompt, model)
-    turns = np.flatnonzero(np.isfinite(read))
-    turn, before, gap_s = _following(table, turns, table.conversation, prompt, model)
-    grown = read[turn] >= read[before]
-
-    def cached(times: float, lives_s: float) -> Estimate | None:
-        """``times`` is the error of counting the system prompt by characters."""
-        again = np.zeros(len(read))
-        rows = later[after_s <= lives_s]
-        again[rows] = np.minimum(system[rows] * times, np.nan_to_num(read[rows]))
-        near = grown & (gap_s <= lives_s)
-        again[turn[near]] = np.maximum(again[turn[near]], read[before[near]])
-        again[again < LEAST_TOKENS] = 0.0
-        return ratio(
-            np.where(np.isfinite(read), again, np.nan), read, table.conversation
-        )
-
+    repeated = _repeated_input(table)
+    # A system prompt is counted by characters, so it may be shorter or longer.
     within_hour = [
-        cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)
+        repeated.share_cached(times, HOUR_S)
+        for times in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)
     ]
-    short = cached(1.0, MINUTES_5_S)
+    within_minutes = repeated.share_cached(1.0, MINUTES_5_S)
+    source = "estimated from characters/4" if repeated.is_estimated else "as reported"
+    details: dict[str, Scalar] = {}
+    if within_minutes is not None:
+        details["within_5_minutes"] = within_minutes.value
     return measure.make_evidence(
         table,
         wider(*within_hour),
         "log `input_tokens`, or the texts",
         method="system prompts and histories sent again within an hour, 1,024 tokens or more; "
-        f"input {'estimated from characters/4' if estimated else 'as reported'}",
+        f"input {source}",
         bounds=SHARE,
-        details={} if short is None else {"within_5_minutes": short.value},
+        details=details,
+    )
+
+
+class _RepeatedInput(NamedTuple):
+    """Calls whose input begins as that of an earlier call."""
+
+    read: Floats  #: Tokens of each call; NaN where unknown, or without a usable time.
+    is_estimated: bool
+    system: Floats  #: Tokens of each call's system prompt, by characters.
+    conversation: Ints
+    prompts: _Following  #: Calls with the same system prompt and model.
+    histories: (
+        _Following  #: Calls of one conversation, where the later one read no less.
+    )
+
+    def share_cached(self, times: float, lives_s: float) -> Estimate | None:
+        """The share of the input that a cache would have, if it keeps texts for so many seconds.
+
+        ``times`` is the error of counting the system prompt by characters.
+        """
+        cached = np.zeros(len(self.read))
+        rows = self.prompts.later[self.prompts.gap_s <= lives_s]
+        # No more than the call read in all.
+        cached[rows] = np.minimum(
+            self.system[rows] * times, np.nan_to_num(self.read[rows])
+        )
+        is_near = self.histories.gap_s <= lives_s
+        later = self.histories.later[is_near]
+        before = self.histories.before[is_near]
+        cached[later] = np.maximum(cached[later], self.read[before])
+        cached[cached < LEAST_TOKENS] = 0.0
+        cached[~np.isfinite(self.read)] = np.nan
+        return ratio(cached, self.read, self.conversation)
+
+
+def _repeated_input(table: TraceTable) -> _RepeatedInput:
+    """Find the calls with a usable time whose input begins as that of an earlier one."""
+    usable = table.clock.usable
+    read, is_estimated = chosen(
+        table.numbers["input_tokens"], table.numbers["input_estimate"]
+    )
+    read = np.where(usable, read, np.nan)
+    system = table.numbers["system_tokens"]
+    prompted = np.flatnonzero(usable & (table.system >= 0) & np.isfinite(system))
+    prompts = _following(table, prompted, table.system, table.model)
+    known = np.flatnonzero(np.isfinite(read))
+    turns = _following(table, known, table.conversation, table.system, table.model)
+    grown = read[turns.later] >= read[turns.before]
+    return _RepeatedInput(
+        read=read,
+        is_estimated=is_estimated,
+        system=system,
+        conversation=table.conversation,
+        prompts=prompts,
+        histories=_Following(
+            turns.later[grown], turns.before[grown], turns.gap_s[grown]
+        ),
     )
 
 
@@ -484,12 +535,10 @@ def _cached(table: TraceTable) -> Evidence:
 def _spend(table: TraceTable) -> tuple[Evidence, ...]:
     """The cost of a request and of a month. If list prices were used, the bill by calls is unknown."""
     usd = table.numbers["usd"]
-    known = np.isfinite(usd)
-    taken = known & table.clock.usable
     ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
     listed = int(np.isfinite(table.numbers["listed_usd"]).sum())
     source = f"the list price ({catalogue()})" if listed else "what the calls report"
-    each = Measure("usd_per_request", "USD a request").make_evidence(
+    request = Measure("usd_per_request", "USD a request").make_evidence(
         table,
         mean(usd, table.conversation),
         ask,
@@ -498,20 +547,30 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
         details={"by_list": listed} if listed else {},
         counted=AMOUNT,
     )
-    month: Ends | str = LOG_TIME if known.any() else ask
-    if taken.any():
-        month = _usd_per_month(table, rate(known))
-    bill = Measure("listed_usd_per_month", "USD a month") if listed else _BILL
-    months = bill.make_evidence(
+    if not listed:
+        return request, _bill(table, _BILL, source, ask)
+    # A bill by list prices has another name, so that no stated bill gives way to it.
+    by_list = Measure("listed_usd_per_month", "USD a month")
+    bill = _bill(table, by_list, source, ask)
+    return request, bill, _BILL.make_evidence(table, ask)
+
+
+def _bill(table: TraceTable, measure: Measure, source: str, ask: str) -> Evidence:
+    """The cost of a month by the prices of calls; ``ask`` is the advice where none has one."""
+    priced = np.isfinite(table.numbers["usd"])
+    counted = priced & table.clock.usable
+    month: Ends | str
+    if counted.any():
+        month = _usd_per_month(table, rate(priced))
+    else:
+        month = LOG_TIME if priced.any() else ask
+    return measure.make_evidence(
         table,
         month,
-        talks=table.conversation[taken],
+        talks=table.conversation[counted],
         method=f"sum of {source}; {_how(table)}",
-        details={"share_with_usd": rate(known)},
+        details={"share_with_usd": rate(priced)},
     )
-    if listed:
-        return each, months, _BILL.make_evidence(table, ask)
-    return each, months
 
 
 def _usd_per_month(table: TraceTable, priced: float) -> Ends:
@@ -532,8 +591,13 @@ _BILL = Measure("usd_per_month", "USD a month", "today.usd_per_month")
 
 def distinct_models(names: Sequence[str]) -> int:
     """The number of models, without a maker's prefix, a date at the end, and capitals."""
-    plain = (re.split(r"[/:]", name.strip().casefold())[-1] for name in names)
-    return len({_DATED.sub("", name) for name in plain} - {""})
+    models = set()
+    for name in names:
+        *_, last = re.split(r"[/:]", name.strip().casefold())
+        plain = _DATED.sub("", last)
+        if plain:
+            models.add(plain)
+    return len(models)
 
 
 def _models(table: TraceTable) -> Evidence:

@@ -15,7 +15,7 @@ from tuneworthy.measure.signals.base import (
     pictures,
 )
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch
+from tuneworthy.model.evidence import Batch, Evidence, Series
 from tuneworthy.stats.clustered import share, slope
 from tuneworthy.text.glossary import Phrases
 from tuneworthy.text.search import joined
@@ -54,14 +54,16 @@ class VoiceSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         """The share of outputs with generic phrases, and its change from turn to turn."""
-        generic = table.numbers["generic"]
-        talks = table.conversation
-        turn = table.turn
+        evidence = (self._by_output(table), _by_turn(table))
+        return Findings(evidence, _picture(table))
+
+    def _by_output(self, table: TraceTable) -> Evidence:
+        """The share of outputs with a generic phrase."""
         counts = self._phrases.counts(table.sample.output)
-        phrasing = Measure("generic_phrase_share", "share of outputs", _ABOUT)
-        by_output = phrasing.make_evidence(
+        measure = Measure("generic_phrase_share", "share of outputs", _ABOUT)
+        return measure.make_evidence(
             table,
-            share(generic, talks),
+            share(table.numbers["generic"], table.conversation),
             "measure traces with outputs: these have none",
             method="outputs with at least one phrase of the list; interval by conversation",
             details={
@@ -70,21 +72,35 @@ class VoiceSignal(TraceSignal):
             },
             examples=[f'"{phrase}" ({n} in the sample)' for phrase, n in counts],
         )
-        known = ~(np.isnan(turn) | np.isnan(generic))
-        turns = np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)
-        known &= turns[talks] > 1
-        drift = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT)
-        by_turn = drift.make_evidence(
-            table,
-            slope(generic[known], turn[known], talks[known]) if known.any() else None,
-            "measure conversations of two or more turns (fields conversation_id and turn)",
-            method="least squares of generic phrasing on the turn, over conversations of two or"
-            " more; interval by conversation",
-        )
-        rows: list[tuple[int, float, float, float, int]] = []
-        for place in range(MOST_TURNS):  # those that enough conversations reach
-            here = share(generic[turn == place], talks[turn == place])
-            if here is not None and here.clusters >= ENOUGH_CONVERSATIONS:
-                rows.append((place, here.value, here.low, here.high, here.n))
-        picture = pictures("voice_by_turn", "turn share low high n", rows)
-        return Findings((by_output, by_turn), picture)
+
+
+def _by_turn(table: TraceTable) -> Evidence:
+    """The change of that share from turn to turn."""
+    generic = table.numbers["generic"]
+    talks = table.conversation
+    known = ~(np.isnan(table.turn) | np.isnan(generic))
+    # A conversation of one turn shows no change.
+    turns = np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)
+    known &= turns[talks] > 1
+    estimate = None
+    if known.any():
+        estimate = slope(generic[known], table.turn[known], talks[known])
+    measure = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT)
+    return measure.make_evidence(
+        table,
+        estimate,
+        "measure conversations of two or more turns (fields conversation_id and turn)",
+        method="least squares of generic phrasing on the turn, over conversations of two or"
+        " more; interval by conversation",
+    )
+
+
+def _picture(table: TraceTable) -> tuple[Series, ...]:
+    """The share of outputs with a generic phrase at each turn that enough conversations reach."""
+    rows: list[tuple[int, float, float, float, int]] = []
+    for place in range(MOST_TURNS):
+        is_here = table.turn == place
+        here = share(table.numbers["generic"][is_here], table.conversation[is_here])
+        if here is not None and here.clusters >= ENOUGH_CONVERSATIONS:
+            rows.append((place, here.value, here.low, here.high, here.n))
+    return pictures("voice_by_turn", "turn share low high n", rows)
