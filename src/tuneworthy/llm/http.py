@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -18,6 +18,7 @@ from tuneworthy.errors import CaseError, one_line
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
+    CallError,
     Doubtful,
     NotSent,
     NotTaken,
@@ -198,51 +199,35 @@ class Http:
         headers: Mapping[str, str] | None = None,
         vouched: bool = False,
         most_bytes: int = _MOST_BYTES,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of an answer; a body is cut at ``most_bytes``.
+    ) -> HttpAnswer:
+        """Send one request, and return its answer; a body is cut at ``most_bytes``.
 
         ``data`` is a body, or the fields of a form: texts, and files with their names. No redirect
         is followed. An address is ``vouched`` for where a confirmed service named it. Raises
         Refused for an invalid address and for a host that nobody confirmed, NotSent if nothing left
         this machine, Doubtful if it was sent and the answer is late or the connection broke.
         """
+        # who put a key for a host into the environment trusts that host
         self._refuse_host(url, trusted=vouched or key is not None)
         all_headers = dict(headers or {})
-        sent = data if isinstance(data, bytes) else _form(data)
         if key is not None:
             all_headers["Authorization"] = f"Bearer {key.reveal()}"
-        way = _way_to(url)
+        request = self._open().request(
+            method,
+            url,
+            data=data if isinstance(data, bytes) else _form(data),
+            headers=all_headers,
+            allow_redirects=False,  # the key would go with it
+            **_way_to(url),
+        )
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._open().request(
-                    method,
-                    url,
-                    data=sent,
-                    headers=all_headers,
-                    allow_redirects=False,
-                    **way,
-                ) as response,
-            ):
-                raw = bytearray()
-                async for chunk in response.content.iter_any():
-                    raw += chunk
-                    if len(raw) > most_bytes:
-                        break
-                return response.status, response.headers, bytes(raw)
-        except aiohttp.InvalidURL:
-            raise Refused("its address is not valid") from None
-        except aiohttp.ClientHttpProxyError as caught:
-            why = f"the proxy lets nothing through to its host (HTTP {caught.status})"
-            raise NotSent(why, again=caught.status in _BUSY) from None
-        except aiohttp.ClientProxyConnectionError as caught:
-            raise NotSent(f"can't connect to the proxy {caught.host}") from None
-        except aiohttp.ClientConnectorError as caught:
-            raise NotSent(f"can't connect to {caught.host}") from None
+            async with asyncio.timeout(self._timeout), request as response:
+                body = await _read_body(response, most_bytes)
+                return HttpAnswer(response.status, response.headers, body)
         except TimeoutError:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
-            raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
+            raise _call_error(caught) from None
 
     def _refuse_host(self, url: str, *, trusted: bool) -> None:
         """Refuse a host that nobody confirmed. Everything that is sent passes here."""
@@ -254,16 +239,51 @@ class Http:
             raise Refused(str(unconfirmed_error("what is sent", host)), for_all=True)
 
     def _open(self) -> aiohttp.ClientSession:
+        """The session of all requests, made with the first one."""
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 limit=self._at_once, keepalive_timeout=_IDLE_S
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(total=None),  # each request has its own
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+class HttpAnswer(NamedTuple):
+    """An answer over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def _read_body(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """Read a body up to the first bytes beyond a limit, so that no answer fills the memory."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > most_bytes:
+            break
+    return bytes(body)
+
+
+def _call_error(caught: Exception) -> CallError:
+    """The error of a failed exchange: only without a connection is it sure that nothing was sent."""
+    match caught:
+        case aiohttp.InvalidURL():
+            return Refused("its address is not valid")
+        case aiohttp.ClientHttpProxyError():
+            why = f"the proxy lets nothing through to its host (HTTP {caught.status})"
+            return NotSent(why, again=caught.status in _BUSY)
+        case aiohttp.ClientProxyConnectionError():
+            return NotSent(f"can't connect to the proxy {caught.host}")
+        case aiohttp.ClientConnectorError():
+            return NotSent(f"can't connect to {caught.host}")
+        case _:
+            return Doubtful(f"the connection broke ({type(caught).__name__})")
 
 
 def _most_bytes(request: Request) -> int:

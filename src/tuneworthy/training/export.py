@@ -474,18 +474,32 @@ def _forbidden_words(example: TrainingExample, to: Target) -> list[str]:
 
 def _unpaired(example: TrainingExample) -> Iterator[str]:
     """Tool calls without a result before the conversation goes on, and results without a call."""
-    waiting: list[str] = []
+    open_calls: list[
+        str
+    ] = []  # ids of calls that wait for their results; some may be empty
     for turn in example.messages:
-        if turn.role != "tool" and waiting:
+        if turn.role == "tool":
+            if not _close_call(open_calls, turn.tool_call_id):
+                yield "has a tool's result without its call"
+            continue
+        if open_calls:
             yield "has a call without its result"
-        if turn.role != "tool":
-            waiting = [call.id for call in turn.tool_calls]
-        elif turn.tool_call_id in waiting:
-            waiting.remove(turn.tool_call_id)
-        elif waiting and not (turn.tool_call_id and all(waiting)):
-            waiting.pop(0)  # answers without names are matched in order
-        else:
-            yield "has a tool's result without its call"
+        open_calls = [call.id for call in turn.tool_calls]
+
+
+def _close_call(open_calls: list[str], call_id: str) -> bool:
+    """Remove the call of a result from those that wait; returns whether there was one.
+
+    Where the result or a call has no id, they are matched in order.
+    """
+    if call_id in open_calls:
+        open_calls.remove(call_id)
+        return True
+    all_named = bool(call_id) and all(open_calls)
+    if open_calls and not all_named:
+        open_calls.pop(0)
+        return True
+    return False
 
 
 def _check_turns(example: TrainingExample, _: str, to: Target) -> str:
@@ -846,7 +860,7 @@ def _price(
     if to.offer is not None:
         model = f"{to.offer.host}:{base.name}"
         price = facts_on(day).training_price(model, method_of(name))
-        if price is not None:
+        if price is not None:  # a service may ask a least amount for a job
             return max(tokens * price.most / TOKENS_PER_MTOK, price.minimum_usd)
     if to.price is None:
         return Unknown(
@@ -1090,14 +1104,19 @@ def _equal_parts(recipe: Recipe) -> int:
 
 
 def _with(text: str, values: Mapping[str, str], flags: Mapping[str, bool]) -> str:
-    """Fill in a template. A line that ends with ``{{if FLAG}}`` is dropped without the flag."""
+    """Fill in the ``{{words}}`` of a template.
+
+    A line that ends with ``{{if FLAG}}`` is dropped without the flag.
+    """
     lines = []
     for line in text.split("\n"):
         mark = _IF.search(line)
-        if mark is None or flags[mark[1]]:
-            lines.append(_IF.sub("", line).rstrip())
+        if mark is None:
+            lines.append(line.rstrip())
+        elif flags[mark.group(1)]:
+            lines.append(line[: mark.start()].rstrip())
     whole = "\n".join(lines)
-    return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)
+    return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word.group(1)], whole)
 
 
 # What is shown of it.

@@ -302,26 +302,13 @@ def _copy_code(place: Path) -> None:
 
 def _card(report: WinnerReport, lab: PreparedLab) -> str:
     """The card of a way without a trained model, as Markdown."""
-    quality = report.quality
-    said = (
-        f"unknown: {quality.ask}"
-        if isinstance(quality, Unknown)
-        else f"{quality} ({report.ways})"
-    )
+    title, _, _ = WINNERS[report.name].partition(":")
     kind = "a label" if report.name == "head" else "messages for a model"
-    routed = ""
-    if report.routed:
-        asked = report.asks or "ask that model yourself"
-        routed = (
-            f"* Right together on held-out cases: {md(report.routed)}.\n"
-            f'* Where the answer has `"sure": false`, {md(asked)}.\n'
-        )
     return (
-        f"# {md(report.case)}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
+        f"# {md(report.case)}: {title.lower()}\n\n"
         f"* Learned from {count(report.examples)} examples with {count(report.labels)} different "
         f"answers, on {lab.as_of}.\n"
-        f"* Right on held-out cases: {said}.\n"
-        f"{routed}"
+        f"{_measured_lines(report)}"
         f"* It answers with {kind}. It embeds the first 2,000 characters of a text by a table of "
         "word pieces, which was made for English.\n"
         "* A request unlike every example still gets an answer. Measure it again on new logs.\n\n"
@@ -332,6 +319,21 @@ def _card(report: WinnerReport, lab: PreparedLab) -> str:
         "The server has no password and listens to this machine alone. The table is wordllama's; "
         "its license lies beside it.\n"
     )
+
+
+def _measured_lines(report: WinnerReport) -> str:
+    """The lines of a card on how right the way is, alone and together with a model."""
+    quality = report.quality
+    if isinstance(quality, Unknown):
+        right = f"unknown: {quality.ask}"
+    else:
+        right = f"{quality} ({report.ways})"
+    lines = f"* Right on held-out cases: {md(right)}.\n"
+    if report.routed:
+        asked = report.asks or "ask that model yourself"
+        lines += f"* Right together on held-out cases: {md(report.routed)}.\n"
+        lines += f'* Where the answer has `"sure": false`, {md(asked)}.\n'
+    return lines
 
 
 def winner_json(report: WinnerReport) -> str:
