@@ -145,7 +145,7 @@ def test_a_set_that_changed_since_is_said(folder: Path, tmp_path: Path) -> None:
     other = training.model_copy(update={"digest": "0" * 64})
     piloted = training_as_piloted.as_piloted(folder, other, examples, "sft")
     assert piloted.same_set is False
-    assert len(piloted.train) - piloted.general == piloted.there == 80
+    assert len(piloted.train) - piloted.general == piloted.available == 80
 
 
 def test_bare_is_the_accepted_examples_alone(folder: Path, tmp_path: Path) -> None:

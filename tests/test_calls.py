@@ -355,7 +355,7 @@ def test_every_case_is_answered_or_in_doubt_whatever_goes_wrong(tmp_path: Path) 
     fake, jobs = Fake(echo, manners), many(1000)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         runner = Runner(ledger, fake, lambda _: FREE, run="r", cap_usd=0, at_once=64)
-        runner._wait = lambda *_: 0.005  # type: ignore[method-assign]  # a test can't wait
+        runner._wait_s = lambda *_: 0.005  # type: ignore[method-assign]  # a test can't wait
         found = asyncio.run(runner.all(jobs)).settled
     told = [found[job.key].status for job in jobs]
     assert set(told) == {"settled", "in_doubt"}

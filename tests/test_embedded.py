@@ -398,7 +398,7 @@ def running(real: Path) -> Iterator[Path]:
     """The weights, with a process that stays for all who share it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "CONTEXT_TOKENS", SMALL)
-        held = embedded._acquire_process((real, None))
+        held = embedded._acquire_process(embedded.Weights(real, None))
     yield real
     embedded._let_go(held)
 

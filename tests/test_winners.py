@@ -19,12 +19,21 @@ from internals import (
     model_training,
     prepare,
     training_as_piloted,
+    training_pilot,
     training_served,
     training_winners,
 )
 from internals import run as command
 from lab_world import folder_of
-from pilot_world import MODELS, trained_on
+from pilot_world import (
+    MODELS,
+    FakeTrainer,
+    answers,
+    case_of,
+    pilot_of,
+    rising,
+    trained_on,
+)
 from tuneworthy import InputError, load_case
 
 KINDS = {"invoice": "please send the bill for order", "moved": "my new street is number",
@@ -138,6 +147,22 @@ def test_what_nobody_measured_is_unknown_and_a_second_export_replaces_nothing(
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "unknown" in card
     assert command(["export", str(folder), "--to", "head", "--output", place]) != 0
+
+
+@pytest.mark.slow
+def test_the_card_shows_the_name_of_a_prompt_and_never_obeys_it(tmp_path: Path) -> None:
+    prompts = {"<b>plain": "Answer the question.\n"}
+    folder = case_of(tmp_path / "case", cases=40, prompts=prompts)
+    training_pilot.run(
+        pilot_of(folder, FakeTrainer(tmp_path / "log"), seeds=1),
+        cap_usd=1.0,
+        transport=answers(rising()),
+    )
+    done = training_winners.hand_over(folder, "nearest", tmp_path / "near")
+    assert "<b>plain" in done.ways
+    card = (tmp_path / "near" / "README.md").read_text("utf-8")
+    assert "&lt;b&gt;plain" in card
+    assert "<b>" not in card
 
 
 def test_too_few_examples_make_no_head(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ from typing import Any
 from tuneworthy.errors import InputError
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
-HEADERS_S = 10.0
-BODY_S = 30.0
-BODY_BYTES_S = 16 * 1024
-"""Seconds that a client has for its headers and for a body. This many bytes give one more second."""
+HEADERS_S = 10.0  #: Seconds that a client has for its headers.
+BODY_S = 30.0  #: Seconds that a client has for a body.
+BODY_BYTES_S = 16 * 1024  #: Bytes of a body that give the client one more second.
 AT_ONCE = 512
 """The most connections. If all have shown the token, another one is turned away."""
 STRANGERS = AT_ONCE // 2
@@ -37,11 +36,13 @@ def is_loopback(host: str) -> bool:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free port."""
+    """Open a listening socket; port 0 takes a free port."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        # several addresses may fit the host; the system puts the one to prefer first
+        addresses = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        )
+        family, kind, protocol, _, address = addresses[0]
         with ExitStack() as undo:
             listener = undo.enter_context(socket.socket(family, kind, protocol))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,9 +81,9 @@ def serve(
         log_level=log,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=False,  # a stranger could write any address into them
         http=impatient(H11Protocol, shows),
-        limit_concurrency=AT_ONCE + 1,
+        limit_concurrency=AT_ONCE + 1,  # uvicorn refuses at its limit, not above it
         timeout_graceful_shutdown=patience_s,
         ws="none",
     )
@@ -90,16 +91,19 @@ def serve(
 
 
 def group_address(client: tuple[str, int] | None) -> str:
-    """The group that an address is counted with: the whole network for IPv6.
+    """Return the group that an address is counted with: the whole network for IPv6.
 
-    Each machine of an IPv6 network has many addresses.
+    Each machine of an IPv6 network has many addresses. "" where the address is unknown.
     """
     if client is None:
         return ""
-    address = ipaddress.ip_address(client[0].partition("%")[0])
+    host, _port = client
+    bare, _, _zone = host.partition("%")
+    address = ipaddress.ip_address(bare)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        # a site usually has 64 bits for its machines
         return str(ipaddress.ip_network((address, 64), strict=False))
-    return client[0].removeprefix("::ffff:")
+    return host.removeprefix("::ffff:")
 
 
 class Strangers:
@@ -109,21 +113,37 @@ class Strangers:
         self._addresses: dict[Any, str] = {}
 
     def add(self, newcomer: Any) -> None:
-        """Add a connection. Where there are too many, the oldest of the busiest address is dropped."""
+        """Add a connection. While there are too many, drop the oldest of the busiest address."""
         self._addresses[newcomer] = group_address(newcomer.client)
         while True:
-            (address, count), *_ = Counter(self._addresses.values()).most_common(1)
-            oldest = next(
-                each for each, its in self._addresses.items() if its == address
-            )
-            had_its_time = newcomer.came - oldest.came >= GRACE_S
-            many = count > STRANGERS_OF_AN_ADDRESS or len(self._addresses) > STRANGERS
-            is_full = len(newcomer.connections) > AT_ONCE
-            if oldest is newcomer or not (is_full or (many and had_its_time)):
+            oldest = self._oldest_of_busiest_address()
+            if oldest is newcomer or not self._gives_way(oldest, newcomer):
                 return
             self.drop(oldest)
             oldest.connections.discard(oldest)  # its place is free now
             oldest.transport.abort()
+
+    def _oldest_of_busiest_address(self) -> Any:
+        """The connection to drop first, so that one address can't drive out the others."""
+        counts = Counter(self._addresses.values())
+        busiest = max(counts, key=lambda address: counts[address])
+        # connections are in the order in which they came
+        return next(
+            connection
+            for connection, address in self._addresses.items()
+            if address == busiest
+        )
+
+    def _gives_way(self, oldest: Any, newcomer: Any) -> bool:
+        """Whether a connection is dropped: it had its time among too many, or no place is left."""
+        if len(newcomer.connections) > AT_ONCE:
+            return True
+        address = self._addresses[oldest]
+        of_address = sum(1 for each in self._addresses.values() if each == address)
+        too_many = (
+            of_address > STRANGERS_OF_AN_ADDRESS or len(self._addresses) > STRANGERS
+        )
+        return too_many and newcomer.came - oldest.came >= GRACE_S
 
     def see(self, connection: Any, shows: Shows) -> None:
         """Remove a connection if its request shows the token."""
@@ -139,58 +159,91 @@ class Strangers:
         self._addresses.pop(connection, None)
 
 
+class _Patience:
+    """The time that a client has for the rest of a request; then its connection is dropped."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._loop = connection.loop
+        self._owed: Any = None  # what the client has still to send: h11's state of it
+        self._until = 0.0  # when its time is over, by the loop's clock
+        self._timer: Any = None
+
+    def wait(self) -> None:
+        """Start the timer when the client begins to owe a part of a request; else stop it."""
+        import h11
+
+        owed = self._owed_by_client()
+        if owed is self._owed:
+            return  # the timer runs on, so that single bytes buy no time
+        self.stop()
+        self._owed = owed
+        if owed is not None:
+            patience_s = HEADERS_S if owed is h11.IDLE else BODY_S
+            self._until = self._loop.time() + patience_s
+            self._timer = self._loop.call_at(self._until, self._look)
+
+    def extend(self, received: int) -> None:
+        """Give more time for a body, by the bytes that came."""
+        import h11
+
+        if self._owed is h11.SEND_BODY:
+            self._until += received / BODY_BYTES_S
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    def _owed_by_client(self) -> Any:
+        """What h11 expects of the client; None while a whole request is being answered."""
+        import h11
+
+        cycle = self._connection.cycle
+        answering = cycle is not None and not cycle.response_complete
+        state = self._connection.conn.their_state
+        # an answer may begin before the whole body has come
+        if answering and state is not h11.SEND_BODY:
+            return None
+        return state
+
+    def _look(self) -> None:
+        """Drop the connection if its time is over, else look again when it will be."""
+        if self._connection.flow.read_paused:  # we paused reading ourselves
+            self._until = self._loop.time() + BODY_S
+        if self._loop.time() >= self._until:
+            self._connection.transport.abort()
+        else:
+            self._timer = self._loop.call_at(self._until, self._look)
+
+
 def impatient(protocol: type[Any], shows: Shows) -> type[Any]:
-    """Uvicorn's protocol over h11, but without patience for slow requests.
+    """Return uvicorn's protocol over h11, but without patience for slow requests.
 
     It drops a client that is too slow with the rest of a request. Otherwise as many silent
     connections as are allowed would lock everybody out.
     """
-    import h11
-
     strangers = Strangers()
 
     class Impatient(protocol):  # type: ignore[misc]  # given by who may import uvicorn
         came = 0.0  # when it connected
-        _owed: Any = None  # what the client has still to send: h11's state of it
-        _until = 0.0
-        _timer: Any = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self.came = self.loop.time()
+            self._patience = _Patience(self)
             strangers.add(self)
-            self._wait()
+            self._patience.wait()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             strangers.see(self, shows)
-            self._wait()
-            self._until += len(data) / BODY_BYTES_S * (self._owed is h11.SEND_BODY)
+            self._patience.wait()
+            self._patience.extend(len(data))
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             strangers.drop(self)
-            self._timer = self._timer and self._timer.cancel()
-
-        def _wait(self) -> None:
-            """Start or stop the timer: it runs while the other side owes a part of a request."""
-            answering = self.cycle is not None and not self.cycle.response_complete
-            state = self.conn.their_state
-            owed = state if state is h11.SEND_BODY or not answering else None
-            if owed is not self._owed:
-                self._timer = self._timer and self._timer.cancel()
-                self._owed = owed
-                if owed is not None:
-                    patience = HEADERS_S if owed is h11.IDLE else BODY_S
-                    self._until = self.loop.time() + patience
-                    self._timer = self.loop.call_at(self._until, self._look)
-
-        def _look(self) -> None:
-            if self.flow.read_paused:  # we paused reading ourselves
-                self._until = self.loop.time() + BODY_S
-            if self.loop.time() >= self._until:
-                self.transport.abort()
-            else:
-                self._timer = self.loop.call_at(self._until, self._look)
+            self._patience.stop()
 
     return Impatient

@@ -37,6 +37,7 @@ from tuneworthy.model.evalset import (
     Coefficient,
     Disagreement,
     EvalCase,
+    GroupKey,
     ItemKey,
     Label,
     Task,
@@ -67,8 +68,9 @@ Kind = Literal[
 """``training`` reviews candidates for training. ``compare`` compares labels with an arm's own
 answers; only the arm is named. ``failure`` names the cause of each drawn failure."""
 
+Outputs = Mapping[str, Mapping[str, str]]  #: Output by arm, and by id of the case.
 LONGEST = 100_000  #: Characters of a right answer.
-_WHY = 200  # characters of a reason to reject
+_LONGEST_REASON = 200  # characters of a reason to reject an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class ReferenceForm(NamedTuple):
 
 
 def answer_form(case: Case, cases: Sequence[EvalCase]) -> ReferenceForm:
-    """The form of right answers: by the case's schema, or else the form that they have in common.
+    """Return the form of right answers: by the case's schema, else the form they have in common.
 
     Where every known right answer is an object or a list, the form is JSON. Where no right answer
     is known yet, the logged answers decide.
@@ -121,7 +123,8 @@ def answer_form(case: Case, cases: Sequence[EvalCase]) -> ReferenceForm:
     known = [entry.reference for entry in cases if entry.reference is not None]
     if not known:
         known = [entry.logged for entry in cases if entry.logged]
-    return ReferenceForm(is_json=bool(known) and all(map(_is_container, known)))
+    all_json = all(_is_container(answer) for answer in known)
+    return ReferenceForm(is_json=bool(known) and all_json)
 
 
 def _is_container(answer: object) -> bool:
@@ -166,7 +169,7 @@ class LabelQueue:
     def place(self, name: str) -> int | None:
         """The place of an item, from 1; None where it isn't in the queue."""
         if name in self.items:
-            return [*self.items].index(name) + 1
+            return list(self.items).index(name) + 1
         return None
 
     def value_of(self, name: str) -> str:
@@ -182,22 +185,33 @@ class LabelQueue:
         return () if item is None else self.notes.get(item.key, ())
 
     def open_after(self, name: str = "") -> str:
-        """The id of the first item without a label after another one; empty where none is left."""
-        left = [*self.items][self.place(name) or 0 :]
-        return next((key for key in left if not self.is_labelled(self.items[key])), "")
+        """The id of the first item without a label after ``name``; empty where none is left.
+
+        Where ``name`` isn't in the queue, the search begins with the first item.
+        """
+        place = self.place(name) or 0
+        for key in list(self.items)[place:]:
+            if not self.is_labelled(self.items[key]):
+                return key
+        return ""
 
     def before(self, name: str) -> str:
-        """The id of the item before; empty for the first one."""
-        place = self.place(name) or 1
-        return [*self.items][place - 2] if place > 1 else ""
+        """The id of the item before ``name``; empty for the first item and an unknown one."""
+        place = self.place(name)
+        if place is None or place == 1:
+            return ""
+        # places count from 1, so the item before has the index place - 2
+        return list(self.items)[place - 2]
 
     def text_of(self, name: str) -> str:
-        """This labeller's better answer, else the shown one."""
+        """This labeller's edited answer, else the item's shown output; empty for an unknown item."""
         item = self.items.get(name)
-        label = None if item is None else self.labels.get(item.key)
-        return (label.text if label and label.value == "edit" else "") or (
-            item.outputs[0] if item else ""
-        )
+        if item is None:
+            return ""
+        label = self.labels.get(item.key)
+        if label is not None and label.value == "edit" and label.text:
+            return label.text
+        return item.outputs[0]
 
     def label(self, name: str, value: str, better: str = "") -> None:
         """Keep a label of an item if it is one of its choices. An unchanged label is kept once.
@@ -210,15 +224,29 @@ class LabelQueue:
             what = "what that page showed has changed since, or is settled; nothing was kept"
             raise ConflictError(what, fix="go on with the next")
         text, more = self.checked(item, value, better)
+        # an edit or a reason may have changed although the label is the same
         if self.value_of(name) != text or more:
             self.keep(item, text, more)
 
     def checked(self, item: Item, value: str, better: str = "") -> tuple[str, str]:
-        """A label in its kept form, and the answer of an edit or the reason for a rejection.
+        """Return a label as it is kept, and the answer of an edit or the reason for a rejection.
 
         Raises:
             InputError: If it isn't a possible label of the item.
         """
+        text = self._checked_value(item, value)
+        if text == "reject":
+            return text, better.strip()[:_LONGEST_REASON]
+        if text != "edit":
+            return text, ""
+        if not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
+            raise InputError(
+                "an edit changes the answer", fix="change it, or accept it"
+            )
+        return text, better
+
+    def _checked_value(self, item: Item, value: str) -> str:
+        """Return a choice of the item unchanged, or a free text without the blanks around it."""
         text = value if item.choices else value.strip()
         if item.choices and text not in item.choices:
             what = f'"{value[:40]}" can\'t be said of it'
@@ -232,27 +260,19 @@ class LabelQueue:
         wrong = self.form.problem(text) if item.task == "answer" else ""
         if wrong:
             raise InputError(f"the answer {wrong}", fix="correct it; nothing was kept")
-        if text == "reject":
-            return text, better.strip()[:_WHY]
-        if text != "edit":
-            return text, ""
-        if not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
-            raise InputError(
-                "an edit changes the answer", fix="change it, or accept it"
-            )
-        return text, better
+        return text
 
     def keep(self, item: Item, value: str, better: str = "") -> None:
         """Keep a label for the outputs as they are shown. It replaces an earlier label of the item."""
-        _, rubric, case, arm, against = item.key
+        key = item.key
         label = Label(
             task=item.task,
-            case=case,
+            case=key.case,
             value=item.true_value(value),
             text=better,
-            arm=arm,
-            against=against,
-            rubric=rubric,
+            arm=key.arm,
+            against=key.against,
+            rubric=key.rubric,
             output=shown_digest(item),
         )
         stores.append_label(self.case, self.labeller, label)
@@ -260,11 +280,13 @@ class LabelQueue:
 
 
 def _items_by_id(items: Iterable[Item]) -> dict[str, Item]:
+    """The items by an id that changes with anything a labeller sees of the item."""
     named = {}
     for item in items:
         flipped = "flipped" if item.flipped else ""
         case = item.case.model_dump_json(exclude_defaults=True)
-        named[digest_of("item", *item.key, shown_digest(item), flipped, case)] = item
+        item_id = digest_of("item", *item.key, shown_digest(item), flipped, case)
+        named[item_id] = item
     return named
 
 
@@ -274,7 +296,7 @@ def shown_digest(item: Item) -> str:
 
 
 def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
-    """The queue of items to label, starting where this labeller stopped.
+    """Open the queue of items to label, starting where this labeller stopped.
 
     Cases come in an order drawn by the seed, the same for every labeller, so that the first ones
     are a random sample and two labellers meet; the arms of a case are shuffled and never named.
@@ -282,41 +304,76 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     case = load_case(source)
     if task.kind == "settle":
         return _queue_to_settle(source, case, task)
-    name = stores.labeller_name(task.labeller)
-    text = ""
+    labeller = stores.labeller_name(task.labeller)
+    rubric = ""
     form = ReferenceForm()
     notes: Mapping[ItemKey, tuple[str, ...]] = {}
     if task.lab is not None:
-        items, text = _drawn_items(source, case, task.rubric, task.lab)
+        items, rubric = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "training":
         items = review_items(read_candidates(case).found, named_lines(case))
     elif task.kind == "failure":
         draw = kept_draw(case)
         items = failure_items(case, draw)
         notes = proposals(draw, items)
-        text = causes_text(case)
+        rubric = causes_text(case)
     elif task.kind == "compare":
         items = pair_items(own_answers(source, arm=task.arms[0] if task.arms else ""))
     elif task.kind == "answer":
         cases = evalset_of(case, source)
-        lacking = [eval_case for eval_case in cases if eval_case.reference is None]
         form = answer_form(case, cases)
-        if not lacking:
-            fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
-            raise CaseError("every case has a right answer", where=str(source), fix=fix)
-        items = [
-            Item("answer", eval_case) for eval_case in shuffled(lacking, task.seed)
-        ]
+        items = _answers_to_give(source, cases, task.seed)
     else:
-        items, text = _outputs_to_label(source, case, task)
-    own = _labels(case).get(name, {})
-    return LabelQueue(case, name, _items_by_id(items), text, own, notes, form)
+        items, rubric = _outputs_to_label(source, case, task)
+    return LabelQueue(
+        case=case,
+        labeller=labeller,
+        items=_items_by_id(items),
+        rubric=rubric,
+        labels=_labels(case).get(labeller, {}),
+        notes=notes,
+        form=form,
+    )
+
+
+def _answers_to_give(
+    source: str | Path, cases: Sequence[EvalCase], seed: int
+) -> list[Item]:
+    """An item for each case without a right answer; a CaseError where every case has one."""
+    lacking = [eval_case for eval_case in cases if eval_case.reference is None]
+    if not lacking:
+        fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
+        raise CaseError("every case has a right answer", where=str(source), fix=fix)
+    return [Item("answer", eval_case) for eval_case in shuffled(lacking, seed)]
 
 
 def _outputs_to_label(
     source: str | Path, case: Case, task: LabelTask
 ) -> tuple[list[Item], str]:
-    """The outputs to judge by a rubric or in pairs, in random order, with the rubric's text."""
+    """Return the outputs to label by a rubric or in pairs, in random order, and the rubric's text."""
+    _refuse_impossible(task)
+    outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
+    rubric = rubric_text(task.rubric) if task.rubric else ""
+    cases = shuffled(named_evalset(case) or (), task.seed)
+    _refuse_silent_arms(task, outputs)
+    arms = tuple(sorted(task.arms or outputs))
+    if task.kind == "pairwise":
+        # a pair has no scale, so its labels belong to the rubric alone
+        rubric_digest = digest_of(rubric) if rubric else ""
+        items = _pair_items(cases, outputs, arms, rubric_digest, task.seed)
+    else:
+        rubric_digest = digest_of(rubric, task.scale)
+        items = _rubric_items(cases, outputs, arms, rubric_digest, task)
+    if not items:
+        fix = "run the lab on: tuneworthy ceiling"
+        raise CaseError(
+            "no case was answered by these arms", where=str(source), fix=fix
+        )
+    return items, rubric
+
+
+def _refuse_impossible(task: LabelTask) -> None:
+    """Raise an InputError for a task whose own options don't fit together."""
     if task.scale not in SCALES:
         raise InputError(f'"{task.scale[:40]}" is not a scale', fix=" or ".join(SCALES))
     if task.kind == "pairwise" and len(task.arms) != 2:
@@ -325,31 +382,16 @@ def _outputs_to_label(
         raise InputError(
             "needs a rubric", where="rubric", fix="write one, or choose one"
         )
-    outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
-    text = rubric_text(task.rubric) if task.rubric else ""
-    cases = shuffled(named_evalset(case) or (), task.seed)
+
+
+def _refuse_silent_arms(task: LabelTask, outputs: Outputs) -> None:
+    """Raise an InputError for a pair of one arm with itself, and for an arm without outputs."""
     if task.kind == "pairwise" and task.arms[0] == task.arms[1]:
         raise CaseError("names one arm twice", where="--pairwise", fix="name two")
-    for name in task.arms:
-        if name not in outputs:
-            fix = did_you_mean(name, tuple(outputs))
-            raise InputError(f'"{name[:80]}" answered nothing', where="ARM", fix=fix)
-    arms = tuple(sorted(task.arms or outputs))
-    if task.kind == "pairwise":
-        items = _pair_items(
-            cases, outputs, arms, digest_of(text) if text else "", task.seed
-        )
-    else:
-        items = _rubric_items(cases, outputs, arms, digest_of(text, task.scale), task)
-    if not items:
-        fix = "run the lab on: tuneworthy ceiling"
-        raise CaseError(
-            "no case was answered by these arms", where=str(source), fix=fix
-        )
-    return items, text
-
-
-Outputs = Mapping[str, Mapping[str, str]]  #: Output by arm, and by id of the case.
+    for arm in task.arms:
+        if arm not in outputs:
+            fix = did_you_mean(arm, tuple(outputs))
+            raise InputError(f'"{arm[:80]}" answered nothing', where="ARM", fix=fix)
 
 
 def _pair_items(
@@ -361,7 +403,7 @@ def _pair_items(
 ) -> list[Item]:
     """The outputs of two arms side by side, for each case that both answered.
 
-    The seed draws which of them is shown first.
+    The seed draws which of them is shown first. ``rubric`` is the rubric's digest.
     """
     first, second = (outputs[arm] for arm in arms)
     items = []
@@ -388,14 +430,22 @@ def _rubric_items(
     rubric: str,
     task: LabelTask,
 ) -> list[Item]:
-    """Each output of some arms as an item, the arms of a case in an order drawn by the seed."""
+    """Each output of some arms as an item, the arms of a case in an order drawn by the seed.
+
+    ``rubric`` is the digest of the rubric and its scale.
+    """
     items = []
     for case in cases:
         for arm, output in _shuffle_arms(case, outputs, arms, task.seed):
-            choices = SCALES[task.scale]
-            items.append(
-                Item("rubric", case, (arm,), (output,), choices, rubric=rubric)
+            item = Item(
+                task="rubric",
+                case=case,
+                arms=(arm,),
+                outputs=(output,),
+                choices=SCALES[task.scale],
+                rubric=rubric,
             )
+            items.append(item)
     return items
 
 
@@ -415,7 +465,7 @@ def _chance(seed: int, case: EvalCase) -> random.Random:
 def _drawn_items(
     source: str | Path, case: Case, rubric: str | Path, lab: For
 ) -> tuple[list[Item], str]:
-    """The outputs for which a lab with a grader needs labels, and the rubric's text.
+    """Return the outputs for which a lab with a grader needs labels, and the rubric's text.
 
     Cases come in an order that was drawn before any label. The arms of a case are shuffled, and an
     output that several of them wrote is shown once.
@@ -424,7 +474,8 @@ def _drawn_items(
         raise InputError(
             "needs the rubric", where="--for", fix="give --rubric FILE as well"
         )
-    plan, chosen = _plan(case, source, lab)
+    wanted = _wanted_labels(case, source, lab)
+    plan = wanted.plan
     text = rubric_text(rubric)
     if digest_of(text, SCALE) != plan.rubric:
         fix = (
@@ -435,56 +486,83 @@ def _drawn_items(
     if lab != "verify":
         ready = with_searched(ready)
     outputs = outputs_of(ready)
-    arms = chosen or tuple(arm.id for arm in ready.plan.arms)
+    arms = wanted.arms or tuple(arm.id for arm in ready.plan.arms)
     cases = ready.plan.select if lab == "choose" else ready.plan.report
-    items = []
+    items: list[Item] = []
     for eval_case in label_sample(cases, plan.labels, plan.seed):
-        mixed = _shuffle_arms(eval_case, outputs, arms, plan.seed)
-        own = {output: arm for arm, output in reversed(mixed)}
-        items += [
-            Item(
-                "rubric",
-                eval_case,
-                (arm,),
-                (output,),
-                SCALES[SCALE],
-                rubric=plan.rubric,
-            )
-            for output, arm in reversed(own.items())
-        ]
+        items += _different_outputs(eval_case, outputs, arms, plan)
     if not items:
-        fix = f"run the lab on: tuneworthy {'verify' if lab == 'verify' else 'ceiling'} {source}"
+        fix = f"run the lab on: tuneworthy {_command_of(lab)} {source}"
         raise CaseError(
             "no drawn case was answered by these arms", where=str(source), fix=fix
         )
     return items, text
 
 
-def _plan(
-    case: Case, source: str | Path, lab: For
-) -> tuple[JudgePlan, tuple[str, ...]]:
-    """The plan for the grader, and the arms whose outputs people label; () for all arms.
+def _different_outputs(
+    case: EvalCase, outputs: Outputs, arms: Sequence[str], plan: JudgePlan
+) -> list[Item]:
+    """An item for each different output of a case, under the first shuffled arm that wrote it."""
+    mixed = _shuffle_arms(case, outputs, arms, plan.seed)
+    arm_by_output: dict[str, str] = {}
+    for arm, output in mixed:
+        arm_by_output.setdefault(output, arm)
+    items = []
+    for output, arm in arm_by_output.items():
+        item = Item(
+            task="rubric",
+            case=case,
+            arms=(arm,),
+            outputs=(output,),
+            choices=SCALES[SCALE],
+            rubric=plan.rubric,
+        )
+        items.append(item)
+    return items
 
-    ``lab`` says what the labels are for: to ``choose`` an arm, for a ceiling lab's ``report``, or
-    to ``verify`` a tuned model. To choose, the plan of either lab will do.
+
+def _command_of(lab: For) -> str:
+    """The command that runs the lab."""
+    return "verify" if lab == "verify" else "ceiling"
+
+
+class _WantedLabels(NamedTuple):
+    """A grader's plan, and the arms whose outputs people label for it; () for all arms."""
+
+    plan: JudgePlan
+    arms: tuple[str, ...]
+
+
+def _wanted_labels(case: Case, source: str | Path, lab: For) -> _WantedLabels:
+    """Read from the lab's plan which labels its grader needs.
+
+    Raises:
+        CaseError: If no lab with a grader has written its plan.
     """
-    plan: CeilingPlan | VerifyPlan | None = None
-    if lab != "verify":
-        plan = stores.written_choice(case)
-    if not plan and lab != "report":
-        plan = stores.written_plan(case)
+    plan = _written_plan(case, lab)
     if plan is None or plan.judge is None:
-        name = "verify" if lab == "verify" else "ceiling"
-        fix = f"run it first: tuneworthy {name} {source} --judge RUBRIC --judge-model MODEL"
+        fix = f"run it first: tuneworthy {_command_of(lab)} {source} --judge RUBRIC --judge-model MODEL"
         raise CaseError(
             "no lab with a judge has chosen its arms yet", where=str(source), fix=fix
         )
     if lab == "choose":
-        return plan.judge, ()
-    if isinstance(plan, CeilingPlan):
-        own = (plan.before,) if plan.before else ()
-        return plan.judge, tuple(dict.fromkeys((*plan.chosen, *own)))
-    return plan.judge, (plan.tuned, plan.untuned)
+        return _WantedLabels(plan.judge, ())
+    if isinstance(plan, VerifyPlan):
+        return _WantedLabels(plan.judge, (plan.tuned, plan.untuned))
+    arms = plan.chosen
+    if plan.before and plan.before not in arms:
+        arms = (*arms, plan.before)
+    return _WantedLabels(plan.judge, arms)
+
+
+def _written_plan(case: Case, lab: For) -> CeilingPlan | VerifyPlan | None:
+    """The plan that the lab wrote. To choose an arm, the plan of either lab will do."""
+    if lab == "verify":
+        return stores.written_plan(case)
+    plan = stores.written_choice(case)
+    if plan is None and lab == "choose":
+        return stores.written_plan(case)
+    return plan
 
 
 #: The labels of each labeller that count.
@@ -503,13 +581,18 @@ def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
 
 
 def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
-    """The same, but () where there are no labels yet."""
+    """Return the agreement of a case's labellers for each task and rubric; () without labels."""
     case = load_case(source)
     labels = _labels(case)
+    # settled labels are decisions about the others, not one more labeller
     settled = labels.pop(stores.ADJUDICATED, {})
-    groups = sorted({key.group for own in labels.values() for key in own})
+    groups: set[GroupKey] = set()
+    for own in labels.values():
+        groups.update(key.group for key in own)
     clusters = {item.id: item.cluster for item in named_evalset(case) or ()}
-    return tuple(_agreement(group, labels, settled, clusters) for group in groups)
+    return tuple(
+        _agreement(group, labels, settled, clusters) for group in sorted(groups)
+    )
 
 
 def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
@@ -517,84 +600,116 @@ def _queue_to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQu
     cases = {
         entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)
     }
-    order = {name: place for place, name in enumerate(cases)}
-    differ: list[Disagreement] = []
-    for group in agreement(source):
-        differ += [each for each in group.disagreements if each.settled is None]
-    if not differ:
-        fix = f"see them: tuneworthy evalset agreement {argument(source)}"
-        raise CaseError("has nothing to settle", where=str(source), fix=fix)
+    disputes = _open_disputes(source, tuple(cases))
+    keys = [dispute.key for dispute in disputes]
     outputs: Outputs = {}
-    keys = [dispute.key for dispute in differ]
     if any(key.task in ("rubric", "pairwise") and key.arm != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
+    ready_items = _items_of_other_queues(case, keys)
     labels = _labels(case)
-    labelled = {
-        (label.output, label.key) for own in labels.values() for label in own.values()
-    }
+    labelled: set[tuple[str, ItemKey]] = set()
+    for own in labels.values():
+        labelled.update((label.output, label.key) for label in own.values())
     items = []
     notes = {}
-    differ.sort(key=lambda dispute: order.get(dispute.key.case, -1))
-    # items of other queues, which have their texts themselves
-    others: list[Item] = []
-    if any(key.task == "training" for key in keys):
-        others += review_items(read_candidates(case).found)
-    if any(key.task == "failure" for key in keys):
-        others += failure_items(case, kept_draw(case))
-    by_key = {item.key: item for item in others}
-    for dispute in differ:
-        item = by_key.get(dispute.key) or _item(dispute, cases, outputs)
-        if item is not None and (shown_digest(item), dispute.key) in labelled:
-            items.append(item)
-            values = {item.true_value(value) for _, value in dispute.said}
-            notes[dispute.key] = tuple(sorted(values))
+    for dispute in disputes:
+        key = dispute.key
+        item = ready_items.get(key) or _disputed_item(dispute, cases, outputs)
+        # labels of outputs that have changed since can't be settled any more
+        if item is None or (shown_digest(item), key) not in labelled:
+            continue
+        items.append(item)
+        values = {item.true_value(value) for _, value in dispute.said}
+        notes[key] = tuple(sorted(values))
     if not items:
         fix = "put back the prompts and the set that were labelled"
         raise CaseError("the labelled items are gone", where=str(source), fix=fix)
-    text = rubric_text(task.rubric) if task.rubric else ""
-    own = labels.get(stores.ADJUDICATED, {})
-    form = answer_form(case, tuple(cases.values()))
     return LabelQueue(
-        case, stores.ADJUDICATED, _items_by_id(items), text, own, notes, form
+        case=case,
+        labeller=stores.ADJUDICATED,
+        items=_items_by_id(items),
+        rubric=rubric_text(task.rubric) if task.rubric else "",
+        labels=labels.get(stores.ADJUDICATED, {}),
+        notes=notes,
+        form=answer_form(case, tuple(cases.values())),
     )
 
 
-def _item(
-    differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs
+def _open_disputes(source: str | Path, case_ids: Sequence[str]) -> list[Disagreement]:
+    """The disagreements that nobody has settled, in the order of the cases.
+
+    Raises:
+        CaseError: If there is none.
+    """
+    disputes: list[Disagreement] = []
+    for group in agreement(source):
+        disputes += [each for each in group.disagreements if each.settled is None]
+    if not disputes:
+        fix = f"see them: tuneworthy evalset agreement {argument(source)}"
+        raise CaseError("has nothing to settle", where=str(source), fix=fix)
+    place_of = {case_id: place for place, case_id in enumerate(case_ids)}
+    # disputes about anything outside the evaluation set come first
+    disputes.sort(key=lambda dispute: place_of.get(dispute.key.case, -1))
+    return disputes
+
+
+def _items_of_other_queues(case: Case, keys: Iterable[ItemKey]) -> dict[ItemKey, Item]:
+    """The items whose cases aren't in the evaluation set: of training and of failures."""
+    tasks = {key.task for key in keys}
+    items: list[Item] = []
+    if "training" in tasks:
+        items += review_items(read_candidates(case).found)
+    if "failure" in tasks:
+        items += failure_items(case, kept_draw(case))
+    return {item.key: item for item in items}
+
+
+def _disputed_item(
+    dispute: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs
 ) -> Item | None:
     """The item on which people differ, to be settled; None where its case or outputs are gone."""
-    task, rubric, case_id, first, second = differ.key
-    case = cases.get(case_id)
-    arms = tuple(filter(None, (first, second)))
-    if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):
+    key = dispute.key
+    case = cases.get(key.case)
+    if case is None:
         return None
-    values = {value for _, value in differ.said}
-    choices: tuple[str, ...] | None = PAIRS if task == "pairwise" else ()
-    if task == "rubric":
-        choices = next((scale for scale in SCALES.values() if values <= {*scale}), None)
-    texts = tuple(outputs[arm][case_id] for arm in arms)
-    if choices is None:
+    arms = tuple(arm for arm in (key.arm, key.against) if arm)
+    if any(case.id not in outputs.get(arm, {}) for arm in arms):
         return None
-    return Item(cast("Task", task), case, arms, texts, choices, rubric=rubric)
+    choices: tuple[str, ...] = ()
+    if key.task == "pairwise":
+        choices = PAIRS
+    elif key.task == "rubric":
+        choices = _scale_with({value for _, value in dispute.said})
+        if not choices:
+            return None
+    return Item(
+        task=cast("Task", key.task),
+        case=case,
+        arms=arms,
+        outputs=tuple(outputs[arm][case.id] for arm in arms),
+        choices=choices,
+        rubric=key.rubric,
+    )
+
+
+def _scale_with(values: set[str]) -> tuple[str, ...]:
+    """The first scale that has all of these labels; () for none."""
+    for scale in SCALES.values():
+        if values <= set(scale):
+            return scale
+    return ()
 
 
 def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
-    """The evaluation set of a case, with right answers from labels.
+    """Return the evaluation set of a case, with right answers from labels.
 
     Where a case has no right answer, the settled label counts, else the one that all its labellers
     gave.
     """
     case = load_case(source)
-    cases = evalset_of(case, source)
-    labels = _labels(case)
-    settled = _values_by_labeller([labels.pop(stores.ADJUDICATED, {})])
-    answers = {case_id: values[0] for case_id, values in settled.items()}
-    for case_id, values in _values_by_labeller(labels.values()).items():
-        agree = len({_plain("answer", value) for value in values}) == 1
-        if agree:
-            answers.setdefault(case_id, values[0])
+    answers = _answers_from_labels(_labels(case))
     labelled = []
-    for each in cases:
+    for each in evalset_of(case, source):
         if each.reference is None and each.id in answers:
             labelled.append(each.model_copy(update={"reference": answers[each.id]}))
         else:
@@ -602,12 +717,25 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     return tuple(labelled)
 
 
-def _values_by_labeller(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
-    values: dict[str, list[str]] = {}
-    for label in (label for own in labels for label in own.values()):
-        if label.task == "answer":
-            values.setdefault(label.case, []).append(label.value)
-    return values
+def _answers_from_labels(labels: LabelsByName) -> dict[str, str]:
+    """The right answer by id of the case: the settled one, else the one of all its labellers."""
+    settled = _answers_by_case([labels.pop(stores.ADJUDICATED, {})])
+    answers = {case_id: values[0] for case_id, values in settled.items()}
+    for case_id, values in _answers_by_case(labels.values()).items():
+        different = {_compared_form("answer", value) for value in values}
+        if case_id not in answers and len(different) == 1:
+            answers[case_id] = values[0]
+    return answers
+
+
+def _answers_by_case(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
+    """The right answers that people gave, by id of the case."""
+    answers: dict[str, list[str]] = {}
+    for own in labels:
+        for label in own.values():
+            if label.task == "answer":
+                answers.setdefault(label.case, []).append(label.value)
+    return answers
 
 
 def _label_text(label: Label) -> str:
@@ -615,7 +743,7 @@ def _label_text(label: Label) -> str:
     return label.text if label.value == "edit" else label.value
 
 
-def _plain(task: str, value: str) -> str:
+def _compared_form(task: str, value: str) -> str:
     """A label in the form that is compared: case and blanks of an answer don't count."""
     if task == "answer":
         return " ".join(value.casefold().split())
@@ -630,74 +758,94 @@ def _labels(case: Case) -> LabelsByName:
 
 
 def _agreement(
-    group: tuple[str, str],
-    people: LabelsByName,
+    group: GroupKey,
+    labels: LabelsByName,
     settled: Mapping[ItemKey, Label],
     clusters: Mapping[str, str],
 ) -> AgreementOf:
     """How far people agree on one task, with the items on which they differ."""
-    task, rubric = group
-    names = [
-        name
-        for name in sorted(people)
-        if any(key.group == group for key in people[name])
-    ]
-    keys = sorted({key for name in names for key in people[name] if key.group == group})
-    table = []
-    differ = []
-    both = 0
-    for key in keys:
-        values = {
-            name: _label_text(people[name][key])
-            for name in names
-            if key in people[name]
+    texts = _texts_by_item(group, labels)
+    names = sorted({name for by_name in texts.values() for name in by_name})
+    several = 0
+    disputes = []
+    # a row for each item and a column for each labeller; None where somebody gave no label
+    table: list[list[str | None]] = []
+    for key, by_name in texts.items():
+        compared = {
+            name: _compared_form(group.task, text) for name, text in by_name.items()
         }
-        table.append(
-            [_plain(task, values[name]) if name in values else None for name in names]
-        )
-        both += len(values) >= 2
-        if len({_plain(task, value) for value in values.values()}) > 1:
+        table.append([compared.get(name) for name in names])
+        if len(compared) > 1:
+            several += 1
+        if len(set(compared.values())) > 1:
             end = settled.get(key)
-            settled_as = end.value if end else None
-            pairs = tuple(values.items())
-            differ.append(Disagreement(key=key, said=pairs, settled=settled_as))
-    low, high = wilson(both - len(differ), both)
+            dispute = Disagreement(
+                key=key,
+                said=tuple(by_name.items()),
+                settled=end.value if end else None,
+            )
+            disputes.append(dispute)
+    same = several - len(disputes)
+    low, high = wilson(same, several)
+    # cases of one cluster aren't independent, which widens the intervals
+    cluster_of_row = [clusters.get(key.case, key.case) for key in texts]
     return AgreementOf(
-        task=cast("Task", task),
-        rubric=rubric,
+        task=cast("Task", group.task),
+        rubric=group.rubric,
         labellers=tuple(names),
-        labelled=len(keys),
-        both=both,
-        same=both - len(differ),
+        labelled=len(texts),
+        both=several,
+        same=same,
         low=low,
         high=high,
-        coefficients=_coefficients(
-            table, [clusters.get(key.case, key.case) for key in keys]
-        ),
-        disagreements=tuple(differ),
+        coefficients=_coefficients(table, cluster_of_row),
+        disagreements=tuple(disputes),
     )
+
+
+def _texts_by_item(
+    group: GroupKey, labels: LabelsByName
+) -> dict[ItemKey, dict[str, str]]:
+    """The labels of one task as texts, by item and by labeller, both in the order of their names."""
+    texts: dict[ItemKey, dict[str, str]] = {}
+    for name in sorted(labels):
+        for key, label in labels[name].items():
+            if key.group == group:
+                texts.setdefault(key, {})[name] = _label_text(label)
+    return dict(sorted(texts.items()))
 
 
 def _coefficients(
     table: Sequence[Sequence[str | None]], clusters: Sequence[str]
 ) -> tuple[Coefficient, ...]:
-    """Kappa and alpha of a table with a row for each item and a column for each labeller."""
+    """Kappa and alpha of a table with a row for each item and a column for each labeller.
+
+    () for a single labeller. A coefficient that the labels don't determine is unknown.
+    """
     import numpy as np
 
     from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 
-    if len(table[0]) < 2:
+    labellers = len(table[0])
+    if labellers < 2:
         return ()
+    # Cohen's kappa is defined for two labellers, Fleiss' for any number
+    kappa = cohen_kappa if labellers == 2 else fleiss_kappa
     unknown = Unknown(ask="label more of the same items, with both labels in use")
-    return tuple(
-        of(table, clusters, np.random.default_rng(0))
-        or Coefficient.model_validate({"id": of.__name__, "value": unknown})
-        for of in (cohen_kappa if len(table[0]) == 2 else fleiss_kappa, nominal_alpha)
-    )
+    coefficients = []
+    for compute in (kappa, nominal_alpha):
+        coefficient = compute(table, clusters, np.random.default_rng(0))
+        if coefficient is None:
+            undefined = {"id": compute.__name__, "value": unknown}
+            coefficient = Coefficient.model_validate(undefined)
+        coefficients.append(coefficient)
+    return tuple(coefficients)
 
 
-_QUEUES = 8  # queues kept at a time
-_FILES = 5_000  # files of a case that are looked at
+_QUEUES = 8  # queues that are kept at a time; opening one may read a whole lab
+_FILES = (
+    5_000  # files of a case that are looked at; a queue of a larger folder isn't kept
+)
 
 
 class LabelQueues:
@@ -711,23 +859,29 @@ class LabelQueues:
         self._kept: Cache[LabelQueue] = Cache(_QUEUES)
 
     def open(self, source: str | Path, task: LabelTask) -> LabelQueue:
-        """Open a queue as in ``open_queue``."""
+        """Return the kept queue of a task with this labeller's labels, else open and keep it."""
         folder = Path(source).resolve()
         stamp = None
+        # labels decide what is left to settle, and their files aren't in the stamp
         if task.kind != "settle":
-            stamp = stamps(
-                folder, but=str(folder / stores.FOLDER / "labels"), most=_FILES
-            )
+            labels_folder = str(folder / stores.FOLDER / "labels")
+            stamp = stamps(folder, but=labels_folder, most=_FILES)
+        # None for too many files; empty where the source is a file, whose changes aren't seen
+        if not stamp:
+            return self._open_anew(source, task)
+        # the same items for every labeller
         key = folder, replace(task, labeller="")
-        kept = self._kept.find(key, stamp) if stamp else None
-        if kept:
+        kept = self._kept.find(key, stamp)
+        if kept is not None:
             return kept.shared_with(task.labeller)
+        return self._kept.keep(key, stamp, self._open_anew(source, task))
+
+    def _open_anew(self, source: str | Path, task: LabelTask) -> LabelQueue:
+        """Open a queue whose rubric, if it has one, is named by its file in the case folder."""
         if task.rubric:
-            task = replace(
-                task, rubric=stores.rubric_path(load_case(source), str(task.rubric))
-            )
-        queue = open_queue(source, task)
-        return self._kept.keep(key, stamp, queue) if stamp else queue
+            path = stores.rubric_path(load_case(source), str(task.rubric))
+            task = replace(task, rubric=path)
+        return open_queue(source, task)
 
 
 class Overview(NamedTuple):
@@ -755,35 +909,49 @@ def overview(
     """
     case = load_case(source)
     cases = named_evalset(case) or ()
-    rubrics = stores.read_rubrics(case)
-    lacking = sum(item.reference is None for item in cases)
+    lacking = [each for each in cases if each.reference is None]
     arms: tuple[str, ...] = ()
-    why: InputError | None = None
+    no_arms: InputError | None = None
     try:
         arms = tuple(sorted(arm_outputs(source, seed=seed, max_tokens=max_tokens)))
     except InputError as caught:
-        why = caught
-    named = case.data.training or case.data.traces
-    has = bool(named or (case.data.examples and case.data.examples.path))
-    own = (
-        agreement_so_far(source),
-        has,
-        bool(arms) and stores.read_training(case) is not None,
-    )
+        no_arms = caught
     draw = stores.written_draw(case)
-    failures = 0 if draw is None else len(draw.drawn)
-    return Overview(lacking, len(cases), rubrics, arms, why, *own, failures)
+    return Overview(
+        lacking=len(lacking),
+        cases=len(cases),
+        rubrics=stores.read_rubrics(case),
+        arms=arms,
+        no_arms=no_arms,
+        agreement=agreement_so_far(source),
+        candidates=_names_candidates(case),
+        compared=bool(arms) and stores.read_training(case) is not None,
+        failures=0 if draw is None else len(draw.drawn),
+    )
+
+
+def _names_candidates(case: Case) -> bool:
+    """Whether a case names files or logs to learn from."""
+    data = case.data
+    if data.training or data.traces:
+        return True
+    return data.examples is not None and bool(data.examples.path)
 
 
 def agreement_and_rubrics(
     source: str | Path,
 ) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
-    """The agreement of labellers, () before the first label; and each rubric's text, by digest."""
-    rubrics = stores.read_rubrics(load_case(source)).values()
-    ways = ((), *((scale,) for scale in SCALES))
-    return agreement_so_far(source), {
-        digest_of(t, *way): t for t in rubrics for way in ways
-    }
+    """Return the agreement of labellers, () before the first label; and rubrics' texts, by digest.
+
+    A label names its rubric by the digest of the rubric with its scale, or of the rubric alone
+    for pairs, so each text stands under all of these.
+    """
+    texts = {}
+    for text in stores.read_rubrics(load_case(source)).values():
+        texts[digest_of(text)] = text
+        for scale in SCALES:
+            texts[digest_of(text, scale)] = text
+    return agreement_so_far(source), texts
 
 
 def add_rubric(source: str | Path, text: str) -> str:

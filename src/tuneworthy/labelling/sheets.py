@@ -59,9 +59,9 @@ class KeptTask(Record):
 
 
 def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
-    """The unlabelled items of a task, a row each, with an empty column for the labels.
+    """Return the unlabelled items of a task, a row each, with an empty column for the labels.
 
-    As ``csv`` or ``jsonl``.
+    ``form`` is ``csv`` or ``jsonl``.
 
     Raises:
         InputError: If every item is labelled.
@@ -108,8 +108,8 @@ def new_sheet(source: str | Path, labeller: str, output: str | None = None) -> s
     if queue.done == len(queue.items):
         return ""
     path = sheet_path(source, labeller, output)
-    is_there = os.path.lexists(path)
-    if output is not None or not is_there:
+    exists = os.path.lexists(path)
+    if output is not None or not exists:
         write_new(path, export_sheet(source, task, "csv"))
     return str(path)
 
@@ -120,23 +120,28 @@ _LETTER = "i"  # before an id: a spreadsheet takes 12345e6 for a number
 def _row(queue: LabelQueue, name: str, item: Item, task_id: str) -> dict[str, str]:
     """An item as a row of texts, by column."""
     case = item.case
-    outputs = (*item.outputs_in_order, "", "")
-    reference = case.reference
-    choices = ", ".join(shown_choices(item)) if item.choices else "any text"
-    if queue.form.is_json and not item.choices:
-        choices = "JSON"
+    # an item has at most two outputs; a missing one is an empty cell
+    output, other_output = (*item.outputs_in_order, "", "")[:2]
     return {
         "item": _LETTER + name,
         "task": task_id,
         "case": case.id,
         "input": "\n\n".join(_question_parts(case)),
-        "reference": reference if isinstance(reference, str) else _json_of(case),
-        "logged": case.logged or "" if item.task == "answer" else "",
-        "output": outputs[0],
-        "other_output": outputs[1],
+        "reference": _reference_text(case),
+        # only who writes a right answer sees the logged one: it would sway who compares outputs
+        "logged": (case.logged or "") if item.task == "answer" else "",
+        "output": output,
+        "other_output": other_output,
         "said_so_far": "\n".join(queue.notes_on(name)),
-        "choices": choices,
+        "choices": _choices_text(queue, item),
     }
+
+
+def _choices_text(queue: LabelQueue, item: Item) -> str:
+    """The choices for an item in a cell of a sheet, or the form of its free answer."""
+    if item.choices:
+        return ", ".join(shown_choices(item))
+    return "JSON" if queue.form.is_json else "any text"
 
 
 def shown_choices(item: Item) -> tuple[str, ...]:
@@ -156,10 +161,12 @@ def _question_parts(case: EvalCase) -> Iterator[str]:
         yield f"Passage: {passage.text}"
 
 
-def _json_of(case: EvalCase) -> str:
-    """A right answer that isn't a text, as JSON; empty without one."""
+def _reference_text(case: EvalCase) -> str:
+    """A right answer as text, as JSON where it isn't one; empty without a right answer."""
     if case.reference is None:
         return ""
+    if isinstance(case.reference, str):
+        return case.reference
     return json.dumps(case.reference, ensure_ascii=False)
 
 
@@ -169,23 +176,29 @@ def _keep_task(case: Case, task: LabelTask) -> str:
     if task.rubric:  # as seen from the case folder, whose place may change
         rubric = os.path.relpath(Path(task.rubric).resolve(), case.folder.resolve())
         task = replace(task, rubric=rubric)
-    plain = KeptTask(id="", task=task).model_dump_json()
-    kept = KeptTask(id=_LETTER + digest_of("task", plain), task=task)
+    without_id = KeptTask(id="", task=task).model_dump_json()
+    task_id = _LETTER + digest_of("task", without_id)
     tasks = stores.label_tasks(case, KeptTask)
-    if kept.id not in {each.id for each in tasks.read()}:
-        tasks.append(kept)
-    return kept.id
+    known_ids = {kept.id for kept in tasks.read()}
+    if task_id not in known_ids:
+        tasks.append(KeptTask(id=task_id, task=task))
+    return task_id
 
 
 def _kept_task(case: Case, task_id: str, path: Path) -> LabelTask:
-    """The task that a sheet names; an error where this case never exported it."""
-    assert case.folder is not None
+    """Return the task that a sheet names.
+
+    Raises:
+        CaseError: If this case never exported it.
+    """
+    assert case.folder is not None  # labels are kept beside a case
     for kept in stores.label_tasks(case, KeptTask).read():
-        if kept.id == task_id:
-            task = kept.task
-            if task.rubric:
-                task = replace(task, rubric=case.folder / task.rubric)
-            return task
+        if kept.id != task_id:
+            continue
+        task = kept.task
+        if task.rubric:  # it was kept as seen from the case folder
+            task = replace(task, rubric=case.folder / task.rubric)
+        return task
     what = f'was not exported from this case (task "{task_id[:40]}")'
     fix = f"export again: tuneworthy evalset export {argument(case.folder)} --labeller NAME"
     raise CaseError(what, where=str(path), fix=fix)
@@ -220,10 +233,7 @@ def import_sheet(
     """
     case = load_case(source)
     rows = list(read_table(path))
-    task_id = next((row["task"] for _, row in rows if row.get("task")), "")
-    if not task_id:
-        fix = "import what evalset export --labeller wrote, with all its columns"
-        raise CaseError("has no column task with an id", where=f"{path}:1", fix=fix)
+    task_id = _task_id_of(rows, path)
     task = _kept_task(case, task_id, path)
     if kind is not None and task.kind != kind:
         fix = f"import it: tuneworthy evalset import {argument(path)} {argument(case.folder)}"
@@ -242,14 +252,36 @@ def import_sheet(
             problems.append(f"{path}:{line}: {caught}")
     if problems or not labels:
         return ImportedLabels(queue.labeller, 0, 0, empty, tuple(problems))
-    kept = 0
-    for each in labels:
-        before = queue.labels.get(queue.items[each.name].key)
-        queue.label(each.name, each.label, each.better)
-        kept += queue.labels.get(queue.items[each.name].key) is not before
+    kept = _keep_labels(queue, labels)
     if any(queue.items[each.name].task == "failure" for each in labels):
         record_causes(case)
     return ImportedLabels(queue.labeller, kept, len(labels) - kept, empty, ())
+
+
+def _task_id_of(rows: list[tuple[int, dict[str, str]]], path: Path) -> str:
+    """The id of a sheet's task, from the first row that has one.
+
+    Raises:
+        CaseError: If no row has one.
+    """
+    for _, row in rows:
+        if row.get("task"):
+            return row["task"]
+    fix = "import what evalset export --labeller wrote, with all its columns"
+    raise CaseError("has no column task with an id", where=f"{path}:1", fix=fix)
+
+
+def _keep_labels(queue: LabelQueue, labels: list[_SheetAnswer]) -> int:
+    """Keep the labels of a sheet, and return how many of them were new."""
+    new = 0
+    for each in labels:
+        key = queue.items[each.name].key
+        before = queue.labels.get(key)
+        queue.label(each.name, each.label, each.better)
+        # the queue keeps a new record only for a label that changed
+        if queue.labels.get(key) is not before:
+            new += 1
+    return new
 
 
 def _read_label(
@@ -280,24 +312,25 @@ def _read_label(
 
 
 def _choice(item: Item, label: str) -> str:
-    """The choice of an item with this word or key, in any case."""
+    """Return the choice of an item that somebody wrote as its word, title or key, in any case."""
     typed = label.strip().casefold()
     words = dict(zip(shown_choices(item), item.choices, strict=True))
     words |= {choice: choice for choice in item.choices}
     words |= {title.casefold(): choice for choice, title in titles_of(item).items()}
     words |= keys_of(item)
-    if typed not in words:
+    if typed in words:
+        return words[typed]
+    if item.titles:  # with titles there are too many choices to list
+        fix = did_you_mean(typed, shown_choices(item))
+    else:
         fix = f"write one of these: {', '.join(shown_choices(item))}"
-        if item.titles:
-            fix = did_you_mean(typed, shown_choices(item))
-        raise InputError(f'"{label.strip()[:40]}" can\'t be said of it', fix=fix)
-    return words[typed]
+    raise InputError(f'"{label.strip()[:40]}" can\'t be said of it', fix=fix)
 
 
 def answer_to_edit(
     source: str | Path, case_id: str, labeller: str
 ) -> tuple[LabelQueue, str]:
-    """The queue and the item in which the right answer of one case is given.
+    """Return the queue of right answers, and the id of the item of one case in it.
 
     Raises:
         InputError: If there is no such case, or it has a right answer.

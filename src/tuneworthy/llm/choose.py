@@ -34,7 +34,7 @@ from tuneworthy.llm.hosts import refuse_unconfirmed
 from tuneworthy.llm.proxies import list_proxies
 from tuneworthy.llm.runner import PriceOf
 from tuneworthy.model.base import Strings, readable
-from tuneworthy.model.case import Model, Price, price_of
+from tuneworthy.model.case import Model, Price, TokenPrice, price_of
 from tuneworthy.model.lab import Reply, Request, Usage
 
 FREE = Price(input=0.0, output=0.0)
@@ -67,12 +67,12 @@ class Fake:
 
 
 def echo(request: Request) -> str:
-    """The last message unchanged; empty without one."""
+    """Return the last message unchanged; empty without one."""
     return request.messages[-1].content if request.messages else ""
 
 
 def parrot(request: Request) -> str:
-    """The answer of the last example in the conversation; without an example, the last message."""
+    """Return the last example's answer in the conversation; without one, the last message."""
     answers = [
         message.content for message in request.messages if message.role == "assistant"
     ]
@@ -95,9 +95,9 @@ class Switch:
             await transport.close()
 
     async def send(self, request: Request) -> Reply:
-        transport = self._by_place.get(
-            request.base_url or f"{request.provider}:{request.model}"
-        )
+        """Send a request by the transport of its place; see ``Transport``."""
+        place = request.base_url or f"{request.provider}:{request.model}"
+        transport = self._by_place.get(place)
         if transport is None:
             raise NotSent(f"nothing serves {request.model}", again=False)
         return await transport.send(request)
@@ -111,39 +111,43 @@ def transport_for(
     confirmed: Collection[str] = (),
     **more: Any,
 ) -> Transport:
-    """The transport for requests to some models; the caller closes it.
+    """Return the transport for requests to some models; the caller closes it.
 
     An answer that takes more than ``timeout_s`` seconds is in doubt. ``at_once`` is the most calls
     in flight (give the runner no more). ``confirmed`` are hosts that may get calls beside the
     vendors' own, and ``more`` is for ``Http``. Raises InputError if nobody confirmed a host, a key
     or a library is missing, or a fake has no such name.
     """
-    from tuneworthy.llm.embedded import local_model
-
     refuse_unconfirmed(places, confirmed)
     # an invalid address is refused here
     list_proxies(place.base_url for place in places)
-    by_place: dict[str, Transport] = {}
     keys = _keys_by_address(places)
+    by_place: dict[str, Transport] = {}
     for place in places:
         lacks = _lacks_key(place)
         if lacks:
             raise lacks
-        if place.base_url:
-            continue
-        name = f"{place.provider}:{place.name}"
-        if place.provider != FAKE:
-            by_place[name] = local_model(place.name)
-        elif place.name in FAKES:
-            by_place[name] = Fake(FAKES[place.name])
-        else:
-            fix = f"there is {', '.join(FAKES)}"
-            raise CaseError(f'there is no model "{name}"', fix=fix)
+        if not place.base_url:
+            name = f"{place.provider}:{place.name}"
+            by_place[name] = _transport_inside(place)
     if keys:
-        more["confirmed"] = confirmed
-        http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
-        by_place |= dict.fromkeys(keys, http)
+        settings = {"timeout_s": timeout_s, "at_once": at_once, "confirmed": confirmed}
+        http = _http(keys, **settings, **more)
+        for address in keys:
+            by_place[address] = http
     return Switch(by_place)
+
+
+def _transport_inside(place: Reached) -> Transport:
+    """The transport of a model inside this program: the embedded one, or a fake."""
+    from tuneworthy.llm.embedded import local_model
+
+    if place.provider != FAKE:
+        return local_model(place.name)
+    if place.name in FAKES:
+        return Fake(FAKES[place.name])
+    fix = f"there is {', '.join(FAKES)}"
+    raise CaseError(f'there is no model "{place.provider}:{place.name}"', fix=fix)
 
 
 def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
@@ -168,10 +172,13 @@ def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
 
 
 def lacking_keys(places: Iterable[Reached]) -> Strings:
-    """A sentence for each key that a place needs and that this machine lacks."""
-    return tuple(
-        dict.fromkeys(str(lacks) for each in places if (lacks := _lacks_key(each)))
-    )
+    """Return a sentence for each key that a place needs and that this machine lacks."""
+    sentences = []
+    for place in places:
+        lacks = _lacks_key(place)
+        if lacks is not None and str(lacks) not in sentences:
+            sentences.append(str(lacks))
+    return tuple(sentences)
 
 
 def _lacks_key(place: Reached) -> CaseError | None:
@@ -186,6 +193,7 @@ def _lacks_key(place: Reached) -> CaseError | None:
 
 
 def _http(keys: Mapping[str, Secret | None], **more: Any) -> Transport:
+    """The transport over HTTP; an InputError where its library isn't installed."""
     try:
         from tuneworthy.llm.http import Http
     except ImportError as lacking:
@@ -197,7 +205,7 @@ def _http(keys: Mapping[str, Secret | None], **more: Any) -> Transport:
 def prices_of(
     models: Iterable[Model], as_of: date, trusted: Collection[str] = frozenset()
 ) -> PriceOf:
-    """Prices of requests to a case's models; None for a model without a known price.
+    """Return the prices of requests to a case's models; None for a model without a known price.
 
     A stated price counts. At a vendor known by name, it counts at least as the list price of the
     day ``as_of`` for the longest prompts: a cap has to hold whatever a file says. A model that
@@ -205,55 +213,76 @@ def prices_of(
     Stated prices of models ``trusted`` by id count unchanged. A fake, or a model inside this
     program, costs nothing.
     """
-    by_place: dict[tuple[str, str], Model] = {}
-    for model in models:
-        # a model that can't be reached is reported where it is reached
-        with suppress(CaseError):
-            place = reach(model)
-            by_place.setdefault((place.base_url or place.provider, place.name), model)
+    return _RequestPrices(models, as_of, trusted).price
 
-    @lru_cache(maxsize=4096)
-    def listed(model: Model, tokens: int) -> Price | None:
-        """The list price of a model at the place where it is called."""
-        if model.usd_per_mtok is None:
-            return list_price(model, as_of, tokens)
-        place = reach(model)  # the name that the endpoint knows it by
-        address = model.base_url and place.base_url
-        name = f"{place.provider}:{place.name}"
-        by_list = price_on(name, as_of, base_url=address, input_tokens=tokens)
-        is_free = model.usd_per_mtok.input + model.usd_per_mtok.output == 0
-        if by_list is not None or is_free:
-            return by_list
-        return least_price(place.name, place.base_url, as_of)
 
-    def price(request: Request) -> Price | None:
-        """The price of a call: as stated where that is trusted, else at least the list price."""
-        model = by_place.get((request.base_url or request.provider, request.model))
-        inside = not request.base_url and request.provider in (LOCAL, FAKE)
-        stated = price_of(model, {}) if model is not None else None
-        if model is None or inside:
-            return stated or (FREE if inside else None)
-        if stated and (model.id in trusted or on_this_machine(request.base_url)):
-            return stated
+class _RequestPrices:
+    """Prices of requests to a case's models; see ``prices_of``."""
+
+    def __init__(
+        self, models: Iterable[Model], as_of: date, trusted: Collection[str]
+    ) -> None:
+        self._as_of = as_of
+        self._trusted = trusted
+        self._by_place: dict[tuple[str, str], Model] = {}
+        # a lab asks for the same few prices very often
+        self._listed = lru_cache(maxsize=4096)(self._look_up_listed)
+        for model in models:
+            # a model that can't be reached is reported where it is reached
+            with suppress(CaseError):
+                place = reach(model)
+                address = place.base_url or place.provider
+                self._by_place.setdefault((address, place.name), model)
+
+    def price(self, request: Request) -> Price | None:
+        """The price of a request: as stated where that is trusted, else at least the list price."""
+        model = self._by_place.get(
+            (request.base_url or request.provider, request.model)
+        )
+        stated = None if model is None else price_of(model, {})
+        if not request.base_url and request.provider in (LOCAL, FAKE):
+            return stated or FREE  # it runs inside this program
+        if model is None:
+            return None
+        if stated is not None:
+            is_trusted = model.id in self._trusted
+            if is_trusted or on_this_machine(request.base_url):
+                return stated
         # prices have steps by length; the next power of two makes few lookups of many lengths
         tokens = 1 << most_input_tokens(request).bit_length()
-        return _at_least(stated, listed(model, tokens))
+        return _at_least(stated, self._listed(model, tokens))
 
-    return price
+    def _look_up_listed(self, model: Model, tokens: int) -> Price | None:
+        """The list price of a model at the place where it is called."""
+        if model.usd_per_mtok is None:
+            return list_price(model, self._as_of, tokens)
+        place = reach(model)  # the name that the endpoint knows it by
+        address = place.base_url if model.base_url else None
+        name = f"{place.provider}:{place.name}"
+        listed = price_on(name, self._as_of, base_url=address, input_tokens=tokens)
+        if listed is not None or _is_free(model.usd_per_mtok):
+            return listed
+        return least_price(place.name, place.base_url, self._as_of)
+
+
+def _is_free(price: Price | TokenPrice) -> bool:
+    return price.input == 0 and price.output == 0
 
 
 def _at_least(stated: Price | None, listed: Price | None) -> Price | None:
     """A stated price, if it isn't below the list price; a stated 0 doesn't count."""
-    if stated is None or listed is None:
-        return listed or (stated if stated and stated.input + stated.output else None)
+    if stated is None:
+        return listed
+    if listed is None:
+        return None if _is_free(stated) else stated
     if stated.input >= listed.input and stated.output >= listed.output:
         return stated
     return Price(max(stated.input, listed.input), max(stated.output, listed.output))
 
 
 WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.
-_MOST_BYTES = 1024 * 1024
-_MOST_NAMED = 100
+_MOST_BYTES = 1024 * 1024  # of a list of models
+_MOST_NAMED = 100  # models of an endpoint
 
 State = Literal["key", "no_key", "answers", "silent", "open", "inside", "unknown"]
 """Its key exists; its key is missing; it answers on this machine; it doesn't answer there; it needs
@@ -275,12 +304,11 @@ class Served(NamedTuple):
 
 
 def endpoints() -> tuple[Served, ...]:
-    """The endpoints known by name, each where the environment says, else at its vendor."""
+    """List the endpoints known by name, each where the environment says, else at its vendor."""
     places = [_reach_or_why(Model(id=f"{provider}:any")) for provider in PRESETS]
+    served_models = _list_served_models(places)
     endpoints = []
-    for provider, place, names in zip(
-        PRESETS, places, _list_served_models(places), strict=True
-    ):
+    for provider, place, names in zip(PRESETS, places, served_models, strict=True):
         if isinstance(place, str):
             endpoints.append(Served(provider, "", "unknown", why=place))
         else:
@@ -289,14 +317,13 @@ def endpoints() -> tuple[Served, ...]:
 
 
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
-    """The models of a case, in their order, with the list prices of a day."""
+    """List the models of a case, in their order, with the list prices of a day."""
     known = tuple(models)
     listed = look_up(known, as_of)
     places = [_reach_or_why(model) for model in known]
+    served_models = _list_served_models(places)
     served = []
-    for model, place, names in zip(
-        known, places, _list_served_models(places), strict=True
-    ):
+    for model, place, names in zip(known, places, served_models, strict=True):
         if isinstance(place, str):
             served.append(Served(model.id, "", "unknown", why=place))
             continue
@@ -317,42 +344,42 @@ def _reach_or_why(model: Model) -> Reached | str:
 
 def _list_served_models(places: Sequence[Reached | str]) -> list[Strings | None]:
     """The models that each place on this machine serves, all asked at once; None for no answer."""
-    named: list[Strings | None] = [None] * len(places)
+    names: list[Strings | None] = [None] * len(places)
 
-    def ask(at: int, place: Reached) -> None:
-        named[at] = _models_at(place)
+    def ask(index: int, place: Reached) -> None:
+        names[index] = _models_at(place)
 
-    threads = [
-        threading.Thread(target=ask, args=(at, place), daemon=True)
-        for at, place in enumerate(places)
-        if isinstance(place, Reached)
-        and place.base_url
-        and on_this_machine(place.base_url)
-    ]
-    for thread in threads:
-        thread.start()
+    threads = []
+    for index, place in enumerate(places):
+        if isinstance(place, str) or not place.base_url:
+            continue
+        if on_this_machine(place.base_url):
+            # a daemon, so that one that hangs doesn't keep the program from ending
+            thread = threading.Thread(target=ask, args=(index, place), daemon=True)
+            threads.append(thread)
+            thread.start()
     for thread in threads:
         thread.join(WAIT_S)
-    return [*named]
+    return list(names)  # a copy, which a late thread can't change
 
 
 def _models_at(place: Reached) -> Strings | None:
     """The models that a place lists; () for an answer that isn't a list, None for no answer."""
     parts = urlsplit(place.base_url)
-    kind: type[http.client.HTTPConnection] = http.client.HTTPConnection
+    connect: type[http.client.HTTPConnection] = http.client.HTTPConnection
     if parts.scheme == "https":
-        kind = http.client.HTTPSConnection
+        connect = http.client.HTTPSConnection
     headers = {}
     if place.key is not None:
         headers["Authorization"] = f"Bearer {place.key.reveal()}"
-    with (
-        suppress(OSError, http.client.HTTPException, ValueError),
-        closing(kind(parts.hostname or "", parts.port, timeout=WAIT_S)) as connection,
-    ):
-        connection.request("GET", f"{parts.path}/models", headers=headers)
-        answer = connection.getresponse()
-        if answer.status == http.client.OK:
-            return _names_in_list(answer.read(_MOST_BYTES))
+    # whatever goes wrong, it doesn't answer
+    with suppress(OSError, http.client.HTTPException, ValueError):
+        connection = connect(parts.hostname or "", parts.port, timeout=WAIT_S)
+        with closing(connection):
+            connection.request("GET", f"{parts.path}/models", headers=headers)
+            answer = connection.getresponse()
+            if answer.status == http.client.OK:
+                return _names_in_list(answer.read(_MOST_BYTES))
     return None
 
 
@@ -369,17 +396,21 @@ def _describe_endpoint(
     name: str, place: Reached, models: Strings | None, price: Price | None
 ) -> Served:
     """An endpoint with its state: whether it has a key, or answers on this machine."""
-    state: State
+    key_from = ""
     if not place.base_url:
-        state = "inside"
+        state: State = "inside"
     elif on_this_machine(place.base_url):
         state = "silent" if models is None else "answers"
-    elif place.key is not None:
-        state = "key"
     else:
-        state = "no_key" if place.key_from in _NEEDED else "open"
-    key_from = "" if state in ("inside", "answers", "silent") else place.key_from
+        key_from = place.key_from
+        if place.key is not None:
+            state = "key"
+        elif key_from in _NEEDED:
+            state = "no_key"
+        else:
+            state = "open"
     return Served(name, place.base_url, state, key_from, price, models or ())
 
 
+#: Variables with keys that a vendor's endpoint needs.
 _NEEDED = frozenset(preset.key_from for preset in PRESETS.values() if preset.key_from)

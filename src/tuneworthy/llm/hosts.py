@@ -8,7 +8,7 @@ sent to a host that nobody confirmed on this machine, and a case file can't conf
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -38,11 +38,14 @@ def user_folder(variable: str, usual: str) -> Path | None:
 
 
 # a decision asks twenty times; HOME is an argument because Path.home reads it
+# a decision asks twenty times; HOME is an argument because Path.home reads it
 @lru_cache(maxsize=8)
 def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
     """Our folder of a user, where the environment or the home names one."""
     base = Path(named)
-    if not base.is_absolute():
+    if (
+        not base.is_absolute()
+    ):  # empty, or it would depend on where the program was started
         try:
             base = Path.home() / usual
         except RuntimeError:  # no home is known
@@ -51,43 +54,45 @@ def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
 
 
 def read_host(text: str) -> str:
-    """The host in a host's name or an address; a CaseError for another text."""
+    """Read the host in a host's name or an address; a CaseError for another text."""
     return host_of(text if "://" in text else f"https://{text}")
 
 
 def find_strange_host(model_id: str, base_url: str | None) -> str:
-    """The host of a model that isn't at its vendor's own; empty for one that is.
+    """Return the host of a model that isn't at its vendor's own; empty for one that is.
 
     A local server is no strange host, unless a vendor's name stands before it. An invalid address
     isn't reported here, but where the model is called.
     """
-    host = ""
-    with suppress(CaseError):
-        host = host_of(base_url) if base_url else ""
+    if not base_url:
+        return ""
+    try:
+        host = host_of(base_url)
+    except CaseError:
+        return ""
     provider, _, name = model_id.partition(":")
     preset = PRESETS.get(provider) if name else None
-    if not host or (preset is None and host in LOOPBACK):
-        return ""
     if preset is None:
-        return host
+        return "" if host in LOOPBACK else host
     own = host_of(preset.base_url)
-    same = host == own or (host in LOOPBACK and own in LOOPBACK)
-    return "" if same else host
+    both_local = host in LOOPBACK and own in LOOPBACK
+    return "" if host == own or both_local else host
 
 
 def name_with_host(model_id: str, base_url: str | None) -> str:
-    """The name of a model for people: ``openai:gpt-6-luna at elsewhere.example``."""
+    """Name a model for people: ``openai:gpt-6-luna at elsewhere.example``."""
     host = find_strange_host(model_id, base_url)
     return f"{model_id} at {host}" if host else model_id
 
 
 def find_strange_hosts(places: Iterable[Reached]) -> Strings:
-    """Hosts of places other than their vendors' own, each once."""
-    hosts = (
-        find_strange_host(f"{place.provider}:{place.name}", place.base_url)
-        for place in places
-    )
-    return tuple(dict.fromkeys(host for host in hosts if host))
+    """Return the hosts of places other than their vendors' own, each once."""
+    hosts: list[str] = []
+    for place in places:
+        host = find_strange_host(f"{place.provider}:{place.name}", place.base_url)
+        if host and host not in hosts:
+            hosts.append(host)
+    return tuple(hosts)
 
 
 def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
@@ -104,10 +109,12 @@ def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
 
 
 def _hosts_in_environment() -> frozenset[str]:
+    """The hosts at which a user's environment places vendors' models."""
     hosts = set[str]()
     for provider in PRESETS:
-        if address := named_address(provider):
-            with suppress(CaseError):
+        address = named_address(provider)
+        if address:
+            with suppress(CaseError):  # reported where a model is called there
                 hosts.add(read_host(address))
     return frozenset(hosts)
 
@@ -119,12 +126,9 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
     confirms the host.
     """
     host = host_of(place.base_url)
-    if (
-        place.key is not None
-        or host in LOOPBACK
-        or host in confirmed
-        or host in _hosts_in_environment()
-    ):
+    if place.key is not None or host in LOOPBACK or host in confirmed:
+        return True
+    if host in _hosts_in_environment():
         return True
     preset = PRESETS.get(place.provider)
     if preset is None:
@@ -133,8 +137,12 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
 
 
 def list_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:
-    """A sentence for each host that nobody confirmed, with the way to confirm it; () for none."""
-    return tuple(dict.fromkeys(map(str, _refusals(places, confirmed))))
+    """List a sentence for each host that nobody confirmed, with the way to confirm it; () for none."""
+    sentences: list[str] = []
+    for refusal in _refusals(places, confirmed):
+        if str(refusal) not in sentences:
+            sentences.append(str(refusal))
+    return tuple(sentences)
 
 
 def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> None:
@@ -145,13 +153,12 @@ def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) ->
 
 def _refusals(
     places: Iterable[Reached], confirmed: Collection[str]
-) -> Iterable[InputError]:
-    """The error for each place whose host nobody confirmed."""
+) -> Iterator[InputError]:
+    """The error for each place whose host nobody confirmed; a model inside the program has none."""
     for place in places:
         if place.base_url and not _is_confirmed(place, confirmed):
-            yield unconfirmed_error(
-                f'model "{place.provider}:{place.name}"', host_of(place.base_url)
-            )
+            model = f'model "{place.provider}:{place.name}"'
+            yield unconfirmed_error(model, host_of(place.base_url))
 
 
 def unconfirmed_error(what: str, host: str) -> InputError:
@@ -163,7 +170,7 @@ def unconfirmed_error(what: str, host: str) -> InputError:
 
 
 def shorten_path(path: Path) -> str:
-    """A path with ``~`` for the home, if it is inside it."""
-    with suppress(RuntimeError, ValueError):
+    """Write a path with ``~`` for the home, if it is inside it."""
+    with suppress(RuntimeError, ValueError):  # no home is known, or it is elsewhere
         return f"~/{path.relative_to(Path.home())}"
     return str(path)

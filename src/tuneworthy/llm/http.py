@@ -8,10 +8,9 @@ import math
 import re
 import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -19,6 +18,7 @@ from tuneworthy.errors import CaseError, one_line
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
+    CallError,
     Doubtful,
     NotSent,
     NotTaken,
@@ -32,8 +32,16 @@ from tuneworthy.llm.endpoints import (
 from tuneworthy.llm.hosts import may_send_to, unconfirmed_error
 from tuneworthy.llm.proxies import find_proxy
 from tuneworthy.model.base import readable
-from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
+from tuneworthy.model.lab import (
+    ERROR_END,
+    ChatMessage,
+    RefusedBy,
+    Reply,
+    Request,
+    Usage,
+)
 
+# HTTP's status codes
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _NO_KEY = frozenset({401, 402})
 _FORBIDDEN = 403
@@ -43,7 +51,7 @@ _MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any mod
 _BYTES_A_TOKEN = 64  # sixteen times the usual ones
 # bytes for thinking that no token limit counts, and for JSON
 _BYTES_AROUND = 256 * 1024
-_MOST_TOKENS = 10**9
+_MOST_TOKENS = 10**9  # of a count that is kept
 _FORGOTTEN_AFTER = timedelta(days=7)
 # many servers close after 5 s, and a call sent just then would be in doubt
 _IDLE_S = 4.0
@@ -83,76 +91,103 @@ class Http:
             await self._session.close()
 
     async def send(self, request: Request) -> Reply:
-        """Send a request once; see ``Transport``."""
+        """Send a request once; see ``Transport``.
+
+        Where the endpoint refuses a parameter, which costs nothing, it is replaced and sent again.
+        """
         place = request.base_url, request.model
         if place not in self._learned:
             self._learned[place] = self._earlier(place)
-        known = self._learned[place]
+        replaced = self._learned[place]
         for _ in range(_MOST_CHANGES):
-            before = dict(known)
+            before = dict(replaced)
             try:
-                reply = await self._send(request, known)
+                reply = await self._send(request, replaced)
             except NotTaken as caught:
                 if caught.parameter not in _INSTEAD:
                     raise
-                if caught.parameter in known.values() and place in self._changed:
-                    del self._changed[place]  # the endpoint takes other parameters now
-                    known.clear()
-                else:
-                    known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
-                self._refused[place] = RefusedBy(base_url=request.base_url, on=_now())
-                if known == before:  # the replacement that it asked for didn't help
+                self._learn(place, caught.parameter)
+                if replaced == before:  # the replacement that it asked for didn't help
                     raise
             else:
-                changed = tuple(_CHANGES[parameter] for parameter in known)
+                changed = tuple(_CHANGES[parameter] for parameter in replaced)
                 more = {"changed": changed, "refused": self._refused.get(place)}
                 return reply.model_copy(update=more)
         raise Refused("it takes none of the parameters that were tried")
 
-    def _earlier(self, place: Place) -> dict[str, str]:
-        """Replacements of parameters that earlier runs had to make."""
-        said, on = self._changed.get(place, ("", ""))
-        known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in said}
-        if not known or not _now(_FORGOTTEN_AFTER)[:10] <= on[:10] <= _now()[:10]:
-            return {}
-        self._refused[place] = RefusedBy(base_url=place[0], on=on)
-        return known
+    def _learn(self, place: Place, parameter: str) -> None:
+        """Note that an endpoint refused a parameter, and what is sent instead from now on."""
+        replaced = self._learned[place]
+        if parameter in replaced.values() and place in self._changed:
+            # a replacement of an earlier run is refused: the endpoint takes other parameters now
+            del self._changed[place]
+            replaced.clear()
+        else:
+            replaced.setdefault(parameter, _INSTEAD[parameter])
+        base_url, _ = place
+        self._refused[place] = RefusedBy(base_url=base_url, on=_now())
 
-    async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
-        """Send a request once, with refused parameters replaced as ``known`` says."""
+    def _earlier(self, place: Place) -> dict[str, str]:
+        """Replacements of parameters that runs of the last days had to make; {} without any."""
+        changes, refused_on = self._changed.get(place, ("", ""))
+        replaced = {
+            old: new for old, new in _INSTEAD.items() if _CHANGES[old] in changes
+        }
+        first_day = _now(_FORGOTTEN_AFTER)[:10]
+        today = _now()[:10]
+        # a day in the future was written by a wrong clock, and would never be forgotten
+        if not replaced or not first_day <= refused_on[:10] <= today:
+            return {}
+        base_url, _ = place
+        self._refused[place] = RefusedBy(base_url=base_url, on=refused_on)
+        return replaced
+
+    async def _send(self, request: Request, replaced: Mapping[str, str]) -> Reply:
+        """Send a request once, with other parameters in place of refused ones."""
         key = self._keys.get(request.base_url)
-        sent = time.monotonic()
+        sent_at = time.monotonic()
         try:
-            body = payload(request)
-            sent_body = {known.get(name, name): value for name, value in body.items()}
-            raw_body = json.dumps(
-                {name: sent_body[name] for name in sent_body if name}
-            ).encode()
+            body = _with_replacements(payload(request), replaced)
+            raw_body = json.dumps(body).encode()
         except (ValueError, RecursionError):
             raise Refused("its schema or tools are not JSON") from None
         path = "chat/completions" if request.choices is None else "decisions"
-        url = f"{request.base_url}/{path}"
-        kind = {"Content-Type": "application/json"}
-        most = _most_bytes(request)
+        most_bytes = _most_bytes(request)
         status, headers, raw = await self.exchange(
-            "POST", url, key, data=raw_body, headers=kind, most_bytes=most
+            "POST",
+            f"{request.base_url}/{path}",
+            key,
+            data=raw_body,
+            headers={"Content-Type": "application/json"},
+            most_bytes=most_bytes,
         )
         if status != _OK:
-            answers = request.base_url in self._answered
-            said = hidden(raw.decode("utf-8", "replace"), key)
-            if status in _NO_KEY and key is None:
-                said = f"no key is in {key_variable(request.base_url)}; it says {said}"
-            refusal = refusal_of(
-                status, headers.get("Retry-After", ""), said, known=answers
-            )
-            if isinstance(refusal, Refused):
-                name = refused_parameter(said, sent_body)
-            else:
-                name = ""
-            raise NotTaken(name, str(refusal)) if name else refusal
+            retry_after = headers.get("Retry-After", "")
+            text = hidden(raw.decode("utf-8", "replace"), key)
+            raise self._refusal(request, status, retry_after, text, sent=body)
         self._answered.add(request.base_url)
-        latency_s = time.monotonic() - sent
-        return parse(raw, latency_s=latency_s, key=key, most_bytes=most)
+        latency_s = time.monotonic() - sent_at
+        return parse(raw, latency_s=latency_s, key=key, most_bytes=most_bytes)
+
+    def _refusal(
+        self,
+        request: Request,
+        status: int,
+        retry_after: str,
+        text: str,
+        *,
+        sent: Iterable[str],
+    ) -> Exception:
+        """The error for a failed answer; NotTaken where it names one of the ``sent`` parameters."""
+        if status in _NO_KEY and self._keys.get(request.base_url) is None:
+            text = f"no key is in {key_variable(request.base_url)}; it says {text}"
+        has_answered = request.base_url in self._answered
+        refusal = refusal_of(status, retry_after, text, known=has_answered)
+        if isinstance(refusal, Refused):
+            parameter = refused_parameter(text, sent)
+            if parameter:
+                return NotTaken(parameter, str(refusal))
+        return refusal
 
     async def exchange(
         self,
@@ -164,51 +199,35 @@ class Http:
         headers: Mapping[str, str] | None = None,
         vouched: bool = False,
         most_bytes: int = _MOST_BYTES,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of an answer; a body is cut at ``most_bytes``.
+    ) -> HttpAnswer:
+        """Send one request, and return its answer; a body is cut at ``most_bytes``.
 
         ``data`` is a body, or the fields of a form: texts, and files with their names. No redirect
         is followed. An address is ``vouched`` for where a confirmed service named it. Raises
         Refused for an invalid address and for a host that nobody confirmed, NotSent if nothing left
         this machine, Doubtful if it was sent and the answer is late or the connection broke.
         """
+        # who put a key for a host into the environment trusts that host
         self._refuse_host(url, trusted=vouched or key is not None)
         all_headers = dict(headers or {})
-        sent = data if isinstance(data, bytes) else _form(data)
         if key is not None:
             all_headers["Authorization"] = f"Bearer {key.reveal()}"
-        way = _way_to(url)
+        request = self._open().request(
+            method,
+            url,
+            data=data if isinstance(data, bytes) else _form(data),
+            headers=all_headers,
+            allow_redirects=False,  # the key would go with it
+            **_way_to(url),
+        )
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._open().request(
-                    method,
-                    url,
-                    data=sent,
-                    headers=all_headers,
-                    allow_redirects=False,
-                    **way,
-                ) as response,
-            ):
-                raw = bytearray()
-                async for chunk in response.content.iter_any():
-                    raw += chunk
-                    if len(raw) > most_bytes:
-                        break
-                return response.status, response.headers, bytes(raw)
-        except aiohttp.InvalidURL:
-            raise Refused("its address is not valid") from None
-        except aiohttp.ClientHttpProxyError as caught:
-            why = f"the proxy lets nothing through to its host (HTTP {caught.status})"
-            raise NotSent(why, again=caught.status in _BUSY) from None
-        except aiohttp.ClientProxyConnectionError as caught:
-            raise NotSent(f"can't connect to the proxy {caught.host}") from None
-        except aiohttp.ClientConnectorError as caught:
-            raise NotSent(f"can't connect to {caught.host}") from None
+            async with asyncio.timeout(self._timeout), request as response:
+                body = await _read_body(response, most_bytes)
+                return HttpAnswer(response.status, response.headers, body)
         except TimeoutError:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
-            raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
+            raise _call_error(caught) from None
 
     def _refuse_host(self, url: str, *, trusted: bool) -> None:
         """Refuse a host that nobody confirmed. Everything that is sent passes here."""
@@ -220,16 +239,51 @@ class Http:
             raise Refused(str(unconfirmed_error("what is sent", host)), for_all=True)
 
     def _open(self) -> aiohttp.ClientSession:
+        """The session of all requests, made with the first one."""
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 limit=self._at_once, keepalive_timeout=_IDLE_S
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(total=None),  # each request has its own
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+class HttpAnswer(NamedTuple):
+    """An answer over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def _read_body(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """Read a body up to the first bytes beyond a limit, so that no answer fills the memory."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > most_bytes:
+            break
+    return bytes(body)
+
+
+def _call_error(caught: Exception) -> CallError:
+    """The error of a failed exchange: only without a connection is it sure that nothing was sent."""
+    match caught:
+        case aiohttp.InvalidURL():
+            return Refused("its address is not valid")
+        case aiohttp.ClientHttpProxyError():
+            why = f"the proxy lets nothing through to its host (HTTP {caught.status})"
+            return NotSent(why, again=caught.status in _BUSY)
+        case aiohttp.ClientProxyConnectionError():
+            return NotSent(f"can't connect to the proxy {caught.host}")
+        case aiohttp.ClientConnectorError():
+            return NotSent(f"can't connect to {caught.host}")
+        case _:
+            return Doubtful(f"the connection broke ({type(caught).__name__})")
 
 
 def _most_bytes(request: Request) -> int:
@@ -255,14 +309,17 @@ def _way_to(url: str) -> dict[str, Any]:
 def _form(
     fields: Mapping[str, str | tuple[str, bytes]] | None,
 ) -> aiohttp.FormData | None:
-    """The fields as a form of several parts; None without fields."""
+    """The fields as a form of several parts: texts, and files with their names; None without any."""
+    if not fields:
+        return None
     form = aiohttp.FormData()
-    for name, value in (fields or {}).items():
+    for name, value in fields.items():
         if isinstance(value, str):  # a content type makes it a form of several parts
             form.add_field(name, value, content_type="text/plain")
         else:
-            form.add_field(name, value[1], filename=value[0])
-    return form if fields else None
+            file_name, content = value
+            form.add_field(name, content, filename=file_name)
+    return form
 
 
 _INSTEAD = {
@@ -278,6 +335,7 @@ _CHANGES = {
     for old, new in _INSTEAD.items()
 }
 _MOST_CHANGES = len(_INSTEAD) + 2
+"""Tries of one request: each parameter may be refused once, and earlier replacements may be wrong."""
 _NOT_TAKEN = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown (?:name|parameter|field)|not permitted|"
     r"extra_forbidden|deprecated|is allowed for this|must be one of|expected one of|"
@@ -286,74 +344,98 @@ _NOT_TAKEN = re.compile(
 
 
 def refused_parameter(said: str, sent: Iterable[str]) -> str:
-    """The parameter that an endpoint's error says it doesn't take; empty for none.
+    """Return the parameter that an endpoint's error says it doesn't take; empty for none.
 
     ``said`` is the error, ``sent`` the parameters. Some endpoints write names in camel case.
     """
     text = said.casefold()
     if not _NOT_TAKEN.search(text):
         return ""
-    words = {*re.findall(r"[a-z]+", text.replace("_", ""))} - {"model", "messages"}
-    return next((name for name in sent if name.replace("_", "") in words), "")
+    # without underscores, maxTokens and max_tokens are one word
+    words = set(re.findall(r"[a-z]+", text.replace("_", "")))
+    for name in sent:
+        # every error may speak of these two
+        if name not in ("model", "messages") and name.replace("_", "") in words:
+            return name
+    return ""
+
+
+def _with_replacements(
+    body: Mapping[str, Any], replaced: Mapping[str, str]
+) -> dict[str, Any]:
+    """A body with other names for some parameters; one whose other name is empty is left out."""
+    changed = {}
+    for name, value in body.items():
+        new_name = replaced.get(name, name)
+        if new_name:
+            changed[new_name] = value
+    return changed
 
 
 def payload(request: Request) -> dict[str, Any]:
-    """The body of a request in the endpoint's form."""
+    """Return the body of a request in the endpoint's form."""
     if request.choices is not None:
         return _decision(request)
-    schema, tools = (
-        text and json.loads(text) for text in (request.response_schema, request.tools)
-    )
-    # OpenAI's newer models refuse the older name, and all of its models know the newer one.
-    newer = request.base_url in (PRESETS["openai"].base_url, named_address("openai"))
-    named = {"name": "output", "strict": True, "schema": schema}
-    body = {
+    body: dict[str, Any] = {
         "model": request.model,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "messages": _turns(request.messages),
         "temperature": request.temperature,
         "reasoning_effort": request.effort,
-        "max_completion_tokens" if newer else "max_tokens": request.max_tokens,
+        _limit_name(request): request.max_tokens,
         "seed": request.seed,
-        "response_format": {"type": "json_schema", "json_schema": named},
+        "response_format": None,
         "grammar": request.grammar,
-        "tools": tools,
+        "tools": json.loads(request.tools) if request.tools else None,
     }
-    lacks = () if request.response_schema is not None else ("response_format",)
-    return {
-        name: part
-        for name, part in body.items()
-        if part is not None and name not in lacks
-    }
+    if request.response_schema is not None:
+        schema = json.loads(request.response_schema)
+        named = {"name": "output", "strict": True, "schema": schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    return {name: part for name, part in body.items() if part is not None}
+
+
+def _limit_name(request: Request) -> str:
+    """The parameter for the most tokens of an answer.
+
+    OpenAI's newer models refuse the older name, and all of its models know the newer one.
+    """
+    of_openai = (PRESETS["openai"].base_url, named_address("openai"))
+    return "max_completion_tokens" if request.base_url in of_openai else "max_tokens"
+
+
+def _turns(messages: Iterable[ChatMessage]) -> list[dict[str, str]]:
+    return [{"role": turn.role, "content": turn.content} for turn in messages]
 
 
 def _decision(request: Request) -> dict[str, Any]:
     """A question of choice about the input. The system prompt says how to choose."""
-    talk = [m for m in request.messages if m.role != "system"]
-    system = "\n".join(m.content for m in request.messages if m.role == "system")
-    turns = [{"role": m.role, "content": m.content} for m in talk]
+    talk = [turn for turn in request.messages if turn.role != "system"]
+    system = [turn.content for turn in request.messages if turn.role == "system"]
     question = {
         "type": "choice",
         "name": "answer",
-        "instructions": system or "Which of these fits the input?",
+        "instructions": "\n".join(system) or "Which of these fits the input?",
         "choices": [{"value": label} for label in request.choices or ()],
     }
-    content = talk[0].content if len(talk) == 1 else turns
+    # a single turn is an input; more are a conversation
+    content = talk[0].content if len(talk) == 1 else _turns(talk)
     return {"model": request.model, "input": content, "questions": [question]}
 
 
 def _decision_as_chat(body: Any) -> Any:
     """A decision in the form of a chat completion."""
-    answer = body["answers"][0]
-    usage = body.get("usage") or {}
+    answer = body["answers"][0]  # one question was asked
     refused = answer["type"] == "refusal"
-    names = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
-    counts = {name: usage.get(own) for name, own in names.items()}
-    details = {
-        f"{name}_details": usage.get(f"{own}_details") for name, own in names.items()
-    }
     message = {"content": "" if refused else answer["choice"], "refusal": refused}
     choice = {"message": message, "error": answer.get("error")}
-    return {"choices": [choice], "usage": {**counts, **details}}
+    usage = body.get("usage") or {}
+    counts = {
+        "prompt_tokens": usage.get("input_tokens"),
+        "prompt_tokens_details": usage.get("input_tokens_details"),
+        "completion_tokens": usage.get("output_tokens"),
+        "completion_tokens_details": usage.get("output_tokens_details"),
+    }
+    return {"choices": [choice], "usage": counts}
 
 
 def parse(
@@ -375,29 +457,19 @@ def parse(
         error = _error_end(body, key)
         if "answers" in body:
             body = _decision_as_chat(body)
-        choice = body["choices"][0]
-        usage = body.get("usage") or {}
+        choice = body["choices"][0]  # one answer was asked for
         message = choice["message"]
         error = error or _error_end(choice, key) or _error_end(message, key)
-        ended = "refusal" if message.get("refusal") else choice.get("finish_reason")
-        if ended is None or ended == "":  # an empty reason counts as none
-            ended = "stop"
-        details = usage.get("prompt_tokens_details") or {}
-        written = usage.get("completion_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
             text=_content(message.get("content"), key),
             model=_model(body.get("model"), key),
             tool_calls=tuple(
-                (_text(c["name"], key), _text(c["arguments"], key)) for c in calls
+                (_text(call["name"], key), _text(call["arguments"], key))
+                for call in calls
             ),
-            finish=error or _text(ended, key)[:100],
-            usage=Usage(
-                input_tokens=_tokens(usage.get("prompt_tokens")),
-                output_tokens=_tokens(usage.get("completion_tokens")),
-                cached_tokens=_tokens(details.get("cached_tokens")),
-                reasoning_tokens=_tokens(written.get("reasoning_tokens")),
-            ),
+            finish=error or _finish(choice, key),
+            usage=_usage(body.get("usage") or {}),
             latency_s=latency_s,
         )
     except (
@@ -409,6 +481,28 @@ def parse(
         RecursionError,
     ):
         raise Doubtful("the answer can't be read") from None
+
+
+def _finish(choice: Mapping[str, Any], key: Secret | None) -> str:
+    """Why an answer ended; a missing or an empty reason counts as a whole answer."""
+    if choice["message"].get("refusal"):
+        return "refusal"
+    reason = choice.get("finish_reason")
+    if reason is None or reason == "":
+        return "stop"
+    return _text(reason, key)[:100]
+
+
+def _usage(counts: Mapping[str, Any]) -> Usage:
+    """The tokens of an answer, by its endpoint."""
+    read = counts.get("prompt_tokens_details") or {}
+    written = counts.get("completion_tokens_details") or {}
+    return Usage(
+        input_tokens=_tokens(counts.get("prompt_tokens")),
+        output_tokens=_tokens(counts.get("completion_tokens")),
+        cached_tokens=_tokens(read.get("cached_tokens")),
+        reasoning_tokens=_tokens(written.get("reasoning_tokens")),
+    )
 
 
 def _error_end(part: Mapping[str, Any], key: Secret | None) -> str:
@@ -429,7 +523,7 @@ def _content(value: object, key: Secret | None) -> str:
     """
     if not isinstance(value, list):
         return _text(value or "", key)
-    texts = (part if isinstance(part, str) else _part(part) for part in value)
+    texts = [part if isinstance(part, str) else _part(part) for part in value]
     return "".join(_text(text, key) for text in texts)
 
 
@@ -466,25 +560,37 @@ def _tokens(value: object) -> int:
 
 
 def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
-    """The error for a failed answer. A 403 of a ``known`` endpoint is only about this request."""
+    """Return the error for a failed answer.
+
+    A 403 of a ``known`` endpoint, which has answered before, is only about this request.
+    """
     why = f"HTTP {status}: {one_line(body[:2000], limit=200)}".removesuffix(": ")
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))
-    if _OK < status < _REDIRECT:
+    if (
+        _OK < status < _REDIRECT
+    ):  # some success without an answer: it may have been paid
         return Doubtful(why)
-    return Refused(
-        why, for_all=status in _NO_KEY or (status == _FORBIDDEN and not known)
-    )
+    for_all = status in _NO_KEY or (status == _FORBIDDEN and not known)
+    return Refused(why, for_all=for_all)
 
 
 def _seconds(retry_after: str) -> float | None:
     """Seconds of a Retry-After header, a number or a date; None for another text."""
-    seconds = math.nan
-    with suppress(ValueError, TypeError, OverflowError):
-        until = parsedate_to_datetime(retry_after)
-        seconds = (
-            until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)
-        ).total_seconds()
-    with suppress(ValueError):
+    try:
         seconds = float(retry_after)
+    except ValueError:
+        seconds = _seconds_until(retry_after)
+    # also not where it is no number
     return seconds if 0 <= seconds < math.inf else None
+
+
+def _seconds_until(text: str) -> float:
+    """Seconds until a date of HTTP; NaN for another text."""
+    try:
+        until = parsedate_to_datetime(text)
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        return (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return math.nan

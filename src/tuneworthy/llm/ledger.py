@@ -21,20 +21,18 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import PICO, pico, whole_cap
-from tuneworthy.llm.seals import origin, seal
+from tuneworthy.llm.seals import Origin, origin, seal
 from tuneworthy.model.lab import Reply, Settled, Spend
 
 
 def locked(path: Path) -> int:
     """Lock a file beside another until its descriptor is closed; an InputError if that fails."""
+    # the last two are missing on Windows
+    no_inheritance = getattr(os, "O_CLOEXEC", 0)
+    no_links = getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDWR | os.O_CREAT | no_inheritance | no_links
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        flags = (
-            os.O_RDWR
-            | os.O_CREAT
-            | getattr(os, "O_CLOEXEC", 0)
-            | getattr(os, "O_NOFOLLOW", 0)
-        )
         descriptor = os.open(f"{path}.lock", flags, 0o644)
     except OSError as caught:
         what = f"can't be written ({caught.strerror})"
@@ -73,7 +71,9 @@ class InTheWayError(InputError):
 
 def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
     """SQLite's error in one line. It never advises to move a sound file away."""
-    if (getattr(caught, "sqlite_errorcode", 0) or 0) & 0xFF in _IN_THE_WAY:
+    code = getattr(caught, "sqlite_errorcode", None) or 0
+    primary_code = code & 0xFF  # the rest says more about the same
+    if primary_code in _IN_THE_WAY:
         fix = "make room, or check the folder and who else uses it; the ledger itself is sound"
         return InTheWayError(f"can't be used now ({caught})", where=path, fix=fix)
     return InputError(what, where=path, fix=fix)
@@ -90,15 +90,17 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     Raises InputError if a later version made it, if nothing was ever kept in it, or if its sums
     aren't those of its calls, as the cap rests on them.
     """
-    kinds = _objects_of_database(base)
+    objects = _objects_of_database(base)
     ((version,),) = base.execute("PRAGMA user_version")
-    if version > VERSION and {*_TABLES} <= {*kinds}:
+    # a later version may have more tables, and has these two
+    if version > VERSION and set(_TABLES) <= set(objects):
         fix = "update tuneworthy, and leave the file where it is: it holds what was paid for"
         raise InputError("was made by a newer tuneworthy", where=path, fix=fix)
     if _holds_nothing(base):
         raise NothingKeptError("holds nothing", where=path)
-    if kinds != _TABLES:
+    if objects != _TABLES:
         raise sqlite3.DatabaseError("not made by us")
+    # an error where one of our columns is missing
     base.execute(
         "SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0"
     )
@@ -110,7 +112,8 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
 
 def _has_seals(base: sqlite3.Connection) -> bool:
     """Whether answers have a place for their seal."""
-    return "seal" in {row[1] for row in base.execute("PRAGMA table_info(calls)")}
+    columns = base.execute("SELECT name FROM pragma_table_info('calls')")
+    return ("seal",) in columns.fetchall()
 
 
 def _objects_of_database(base: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -119,11 +122,14 @@ def _objects_of_database(base: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def _holds_nothing(base: sqlite3.Connection) -> bool:
-    """Whether a database has no tables, or only our first one without a call."""
-    kinds = _objects_of_database(base)
-    if kinds == _TABLES[:1]:
+    """Whether a database has no tables, or only our first one without a call.
+
+    The latter is left where a program of an earlier version was killed while it made the ledger.
+    """
+    objects = _objects_of_database(base)
+    if objects == _TABLES[:1]:
         return not base.execute("SELECT 1 FROM calls LIMIT 1").fetchall()
-    return not kinds
+    return not objects
 
 
 def _make_ledger(path: Path) -> None:
@@ -168,12 +174,13 @@ def _adds_up(base: sqlite3.Connection) -> bool:
         "FROM calls) GROUP BY run"
     )
     for row in rows:
-        if any(type(n) is not int for n in row):
+        # SQLite adds texts and fractions without complaint
+        if not all(isinstance(amount, int) for amount in row):
             return False
-        held, paid, aside, cost = row
-        if held < 0 or held != aside:
+        held, paid, held_by_calls, cost_of_calls = row
+        if held < 0 or held != held_by_calls:
             return False
-        if cost < 0 or paid < cost:
+        if cost_of_calls < 0 or paid < cost_of_calls:
             return False
     return True
 
@@ -231,14 +238,32 @@ class Ledger:
         self._base = None
         self._brought = set[str]()
         self._lock = locked(path)
+        self._make_if_lacking()
+        settings = (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+        )  # survives a killed process
+        with self._opening(path.absolute(), *settings) as base:
+            refuse_strange(base, path)
+            if not _has_seals(base):
+                base.execute(_ADD_SEALS)
+            base.execute(f"PRAGMA user_version = {VERSION}")
+            # these were in flight when the last process died
+            base.execute(
+                "UPDATE calls SET status = 'in_doubt', why = ? WHERE status = 'sent'",
+                (_CUT_OFF,),
+            )
+
+    def _make_if_lacking(self) -> None:
+        """Make the ledger where there is none; an InputError, and no lock left, if that fails."""
+        path = self._path
         try:
             if not os.path.lexists(path) or self._is_empty():
                 _make_ledger(path)
         except sqlite3.Error as caught:
             self.close()
-            raise _wrong(
-                caught, path, f"can't be made ({caught})", "check the folder"
-            ) from None
+            what = f"can't be made ({caught})"
+            raise _wrong(caught, path, what, "check the folder") from None
         except OSError as caught:
             self.close()
             what = f"can't be made ({caught.strerror})"
@@ -246,16 +271,6 @@ class Ledger:
         except BaseException:
             self.close()
             raise
-        settings = "journal_mode=WAL", "synchronous=NORMAL"  # survives a killed process
-        with self._opening(path.absolute(), *settings) as base:
-            refuse_strange(base, path)
-            if not _has_seals(base):
-                base.execute(_ADD_SEALS)
-            base.execute(f"PRAGMA user_version = {VERSION}")
-            base.execute(  # on the wire when the last process died
-                "UPDATE calls SET status = 'in_doubt', why = ? WHERE status = 'sent'",
-                (_CUT_OFF,),
-            )
 
     def _is_empty(self) -> bool:
         """Whether there is a file without content. Opening checks any other file."""
@@ -295,10 +310,10 @@ class Ledger:
     def close(self) -> None:
         if self._base is not None:
             self._base.close()
-        if self._lock >= 0:
+            self._base = None
+        if self._lock >= 0:  # a ledger that is only read has none
             os.close(self._lock)
-        self._base = None
-        self._lock = -1
+            self._lock = -1
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         if self._base is None:
@@ -357,11 +372,13 @@ class Ledger:
         return dict(self._select(keys, "calls.key, status"))
 
     def _select(self, keys: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
-        these = (
+        """The columns of several requests' rows; a failed one counts as never sent."""
+        # the keys are one value, as a statement takes only so many
+        statement = (
             f"SELECT {columns} FROM json_each(?) JOIN calls ON calls.key = json_each.value "  # noqa: S608  # words of ours
             "WHERE status <> 'failed'"
         )
-        return self._query_rows(these, (json.dumps(sorted(keys)),))
+        return self._query_rows(statement, (json.dumps(sorted(keys)),))
 
     def reserve(
         self,
@@ -382,7 +399,8 @@ class Ledger:
         """
         amount = pico(usd)
         with self._durably() if durable else nullcontext(), self.together():
-            if sum(self._money(run)) + amount > whole_cap(cap_usd):
+            money = self._money(run)
+            if money.held + money.paid + amount > whole_cap(cap_usd):
                 return "over_cap"
             written = self._run(
                 "INSERT INTO calls (key, run, model, status, held) VALUES (?, ?, ?, 'sent', ?) "
@@ -390,13 +408,14 @@ class Ledger:
                 "held = excluded.held, paid = 0, why = '' WHERE calls.status = 'failed'",
                 (key, run, model, amount),
             )
-            if written.rowcount != 1:
+            if written.rowcount != 1:  # it is there, and didn't fail
                 raise ValueError("the call was sent before: look it up first")
             self._add(run, held=amount, paid=0)
         return "go"
 
     @contextmanager
     def _durably(self) -> Iterator[None]:
+        """Have SQLite wait for the disk within the block."""
         self._run("PRAGMA synchronous=FULL")
         try:
             yield
@@ -471,8 +490,8 @@ class Ledger:
         return tuple(_read_call(key, row) for key, *row in rows)
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
-        """The money and the calls of a run so far."""
-        held, paid = self._money(run)
+        """Return the money and the calls of a run so far."""
+        money = self._money(run)
         rows = self._query_rows(
             "SELECT status, COUNT(*), SUM(why <> ''), SUM(why = ?) FROM calls "
             "WHERE run = ? GROUP BY status",
@@ -487,8 +506,8 @@ class Ledger:
             cut_off[status] = n_cut_off
         return Spend(
             cap=cap_usd,
-            paid=paid / PICO,
-            held=held / PICO,
+            paid=money.paid / PICO,
+            held=money.held / PICO,
             calls=calls["settled"],
             reused=0,
             in_doubt=calls["in_doubt"],
@@ -505,11 +524,12 @@ class Ledger:
         """
         paid = pico(usd)
         with self.together():
-            _, before = self._money(run)
+            before = self._money(run).paid
             rows = self._query_rows(
                 "SELECT key, paid FROM calls WHERE run = ? AND paid > 0", (run,)
             )
             for key, cost in rows:
+                # rounded down, so that the calls together cost no more than the run paid
                 share = cost * paid // before
                 self._run("UPDATE calls SET paid = ? WHERE key = ?", (share, key))
             self._add(run, held=0, paid=paid - before)
@@ -528,7 +548,10 @@ class Ledger:
         return UsualCall(written, thought or 0.0, seconds or 0.0)
 
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """Replacements of refused parameters as JSON with the last refusal, by address and model."""
+        """Return what was sent instead of refused parameters, by address and model.
+
+        Each value is the replacements as JSON, and the time of the last refusal.
+        """
         rows = self._query_rows(
             "SELECT json_extract(reply, '$.refused.base_url') AS place, model, "
             "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
@@ -539,15 +562,15 @@ class Ledger:
             for place, model, changed, on in rows
         }
 
-    def _money(self, run: str) -> tuple[int, int]:
-        """The picodollars that a run has reserved and paid."""
+    def _money(self, run: str) -> _RunMoney:
         rows = self._query_rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
         if not rows:
-            return 0, 0
+            return _RunMoney(0, 0)
         ((held, paid),) = rows
-        return held, paid
+        return _RunMoney(held, paid)
 
     def _add(self, run: str, *, held: int, paid: int) -> None:
+        """Change the picodollars that a run has reserved and paid by some amounts."""
         self._run(
             "INSERT INTO runs (run, held, paid) VALUES (?, ?, ?) ON CONFLICT (run) DO UPDATE "
             "SET held = held + excluded.held, paid = paid + excluded.paid",
@@ -555,24 +578,34 @@ class Ledger:
         )
 
 
+class _RunMoney(NamedTuple):
+    """The picodollars that a run has reserved, and those that it has paid."""
+
+    held: int
+    paid: int
+
+
 def _read_call(key: str, row: Sequence[Any]) -> Settled:
     """Read a call of the ledger; refuse an answer that was edited after it was kept."""
     status, held, paid, text, why, model, sealed = row
+    made: Origin = "here"  # of a call without an answer, which has no seal
+    reply = None
     try:
-        comes = text is not None and origin(_text_to_seal(key, model, text), sealed)
-        reply = None if text is None else Reply.model_validate_json(text)
+        if text is not None:
+            made = origin(_text_to_seal(key, model, text), sealed)
+            reply = Reply.model_validate_json(text)
         call = Settled(
             key=key,
             status=status,
             reply=reply,
             usd=(held + paid) / PICO,
             why=why,
-            brought=comes == "brought",
+            brought=made == "brought",
         )
     except (ValueError, TypeError, RecursionError, AttributeError):
         what = f"a call in the ledger can't be read ({key[:12]})"
         raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None
-    if comes == "edited":
+    if made == "edited":
         what = f"an answer in the ledger was changed after it was kept ({key[:12]})"
         fix = "restore an earlier copy of .tuneworthy/calls.sqlite3, or move it away"
         raise InputError(what, fix=fix)
@@ -608,9 +641,9 @@ class ReadOnlyLedger(Ledger):
             self._look("immutable=1")
 
     def _look(self, how: str) -> None:
-        with self._opening(
-            f"{self._path.absolute().as_uri()}?{how}", "query_only=ON"
-        ) as base:
+        """Open the file as SQLite's parameter says, and check that it is a ledger."""
+        address = f"{self._path.absolute().as_uri()}?{how}"
+        with self._opening(address, "query_only=ON") as base:
             refuse_strange(base, self._path)
             if not _has_seals(base):  # a ledger of an earlier version
                 self._columns = self._columns.replace("seal", "''")

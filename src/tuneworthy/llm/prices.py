@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, TypedDict
 
 
 class Tiers(TypedDict):
+    """A price that rises with the input tokens of a request: it applies to all of its tokens."""
+
     base: float
+    #: Pairs of a number of tokens and the price for longer requests, in rising order.
     above: Sequence[tuple[int, float]]
 
-
-"""A price that rises with the input tokens of a request: it applies to all tokens of a longer
-request."""
 
 Amount = float | Tiers
 """USD for a million tokens."""
@@ -94,11 +94,11 @@ def catalogue() -> str:
 def find_model(
     name: str, provider: str | None, address: str | None
 ) -> ListedModel | None:
-    """A model by its name at a provider or at an address; None where the list lacks it."""
+    """Find a model by its name at a provider or at an address; None where the list lacks it."""
     name = name.lower()
-    if provider is not None and provider.lower() == _ROUTER and "/" in name:
-        first, _, rest = name.partition("/")
-        if first and _provider_called(first):
+    if provider is not None and provider.lower() == _ROUTER:
+        first, slash, rest = name.partition("/")
+        if slash and first and _provider_called(first):
             provider = first
             name = rest
     listed = _find_provider(name, provider, address)
@@ -109,15 +109,17 @@ def find_model(
 
 @lru_cache(maxsize=4096)
 def provider_id(provider: str | None, name: str) -> str | None:
-    """The list's id for a provider or an address; for None, the maker of the named model."""
-    address = provider if provider is not None and "://" in provider else None
-    listed = _find_provider(name.lower(), None if address else provider, address)
+    """Return the list's id for a provider or an address; for None, the maker of the named model."""
+    if provider is not None and "://" in provider:
+        listed = _find_provider(name.lower(), None, provider)
+    else:
+        listed = _find_provider(name.lower(), provider, None)
     return None if listed is None else listed["id"]
 
 
 @lru_cache(maxsize=4096)
 def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
-    """Providers with a model of this name among their own, and that model."""
+    """Find the providers with a model of this name among their own: their ids, and that model."""
     name = name.lower()
     rows: list[tuple[str, ListedModel]] = []
     for provider in _whole()["providers"]:
@@ -129,12 +131,13 @@ def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
 
 @lru_cache(maxsize=256)
 def dearest_amounts(address: str, day: date) -> Amounts:
-    """The highest prices of a provider for input and for output, over all its listed models.
+    """Return a provider's highest prices for input and for output, over all its listed models.
 
     Both are None at the address of an unlisted provider.
     """
     listed = _find_provider("", None, address)
     models = () if listed is None else listed["models"]
+    # an endless request reaches the dearest tier
     amounts = [amounts_for(rates_on(model, day), math.inf) for model in models]
     inputs = [each.input for each in amounts if each.input is not None]
     outputs = [each.output for each in amounts if each.output is not None]
@@ -150,22 +153,29 @@ def _find_provider(
         called = _provider_called(provider)
         if called is not None or provider.lower() != _ROUTER:
             return called
+        # a router serves other providers' models: go by the model
     if address is not None:
-        at = (each for each in providers if re.match(each["address"], address))
-        return next(at, None)
-    own = (each for each in providers if "names" in each and _fits(each["names"], name))
-    return next(own, None)
+        for each in providers:
+            if re.match(each["address"], address):
+                return each
+        return None
+    for each in providers:
+        if "names" in each and _fits(each["names"], name):
+            return each
+    return None
 
 
 def _provider_called(name: str) -> ListedProvider | None:
     """The listed provider of this name, by its id or by the rules for its other names."""
     name = name.lower().strip()
     providers: Sequence[ListedProvider] = _whole()["providers"]
-    by_id = (each for each in providers if each["id"] == name)
-    by_rule = (
-        each for each in providers if "match" in each and _fits(each["match"], name)
-    )
-    return next(by_id, None) or next(by_rule, None)
+    for provider in providers:
+        if provider["id"] == name:
+            return provider
+    for provider in providers:
+        if "match" in provider and _fits(provider["match"], name):
+            return provider
+    return None
 
 
 def _model_of(provider: ListedProvider, name: str) -> ListedModel | None:
@@ -182,12 +192,15 @@ def _model_of(provider: ListedProvider, name: str) -> ListedModel | None:
 
 
 def _first_that_fits(models: Iterable[ListedModel], name: str) -> ListedModel | None:
-    return next((model for model in models if _fits(model["match"], name)), None)
+    for model in models:
+        if _fits(model["match"], name):
+            return model
+    return None
 
 
 def _fits(clause: Clause, name: str) -> bool:
     """Whether a name in small letters fits a rule. The list's texts are in small letters, too."""
-    ((kind, value),) = clause.items()
+    ((kind, value),) = clause.items()  # a clause has one kind
     match kind:
         case "equals":
             return bool(name == value)
@@ -201,7 +214,7 @@ def _fits(clause: Clause, name: str) -> bool:
             return re.search(value, name) is not None
         case "or":
             return any(_fits(each, name) for each in value)
-        case _:
+        case _:  # "and"
             return all(_fits(each, name) for each in value)
 
 
@@ -220,9 +233,9 @@ def _with_dashed_date(name: str) -> str:
 
 
 def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
-    """Prices of a model on a day at noon; before its first price, the first one."""
+    """Return the prices of a model on a day at noon; before its first price, the first one."""
     rates = model["rates"][0]
-    for later in reversed(model["rates"]):
+    for later in reversed(model["rates"]):  # of those in force, the last counts
         if _is_in_force(later, day):
             rates = later
             break
@@ -231,7 +244,7 @@ def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
     changed: Rates = {}
     for variant in model.get("batch", ()):
         if _is_in_force(variant, day):
-            changed = variant | changed
+            changed = variant | changed  # what an earlier one says stays
     return rates | changed
 
 
@@ -254,7 +267,11 @@ def amounts_for(rates: Rates, input_tokens: float) -> Amounts:
 
 
 def _amount_for(price: Amount | None, input_tokens: float) -> float | None:
+    """The price at a length: of several tiers, the highest that the length reaches."""
     if price is None or isinstance(price, int | float):
         return price
-    reached = [dearer for start, dearer in price["above"] if input_tokens > start]
-    return reached[-1] if reached else price["base"]
+    amount = price["base"]
+    for start, dearer in price["above"]:
+        if input_tokens > start:
+            amount = dearer
+    return amount

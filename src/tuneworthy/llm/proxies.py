@@ -47,9 +47,11 @@ class Proxy(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that signs in at the proxy. Only the proxy gets it."""
+        """The header that signs in at the proxy; {} without a user. Only the proxy gets it."""
+        if not self.user:
+            return {}
         login = b64encode(f"{self.user}:{self.password}".encode()).decode()
-        return {"Proxy-Authorization": f"Basic {login}"} if self.user else {}
+        return {"Proxy-Authorization": f"Basic {login}"}
 
 
 def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
@@ -91,25 +93,33 @@ def find_proxy(url: str) -> Proxy | None:
 
 
 def list_proxies(urls: Iterable[str]) -> Strings:
-    """The proxies for calls to some addresses, without passwords, each once."""
+    """List the proxies for calls to some addresses, without passwords, each once."""
     names: list[str] = []
     for url in urls:
-        with suppress(CaseError):
-            proxy = find_proxy(url) if url else None
-            if proxy is not None:
+        if not url:  # a model inside this program
+            continue
+        with suppress(CaseError):  # an invalid address is reported where it is called
+            proxy = find_proxy(url)
+            if proxy is not None and proxy.without_login not in names:
                 names.append(proxy.without_login)
-    return tuple(dict.fromkeys(names))
+    return tuple(names)
 
 
 def except_this_machine() -> None:
     """Let libraries that read the environment themselves reach this machine without a proxy."""
-    named = getproxies_environment()
-    but = named.pop("no", "")
-    if not named or but.strip() == "*":
+    proxies = getproxies_environment()
+    exceptions = proxies.pop("no", "")
+    if (
+        not proxies or exceptions.strip() == "*"
+    ):  # there is no proxy, or none for any host
         return
-    hosts = [*but.split(","), "localhost", "127.0.0.1", "::1"]
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(dict.fromkeys(filter(None, hosts)))
+    hosts = [host for host in exceptions.split(",") if host]
+    for own in ("localhost", "127.0.0.1", "::1"):
+        if own not in hosts:
+            hosts.append(own)
+    # some libraries read one of them, and some the other
+    for variable in ("no_proxy", "NO_PROXY"):
+        os.environ[variable] = ",".join(hosts)
 
 
 @contextmanager

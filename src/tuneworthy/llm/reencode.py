@@ -11,6 +11,7 @@ Numbers are little-endian.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -21,8 +22,8 @@ _HEAD = struct.Struct("<4sIQQ")
 _ALIGNMENT = 32  # bytes
 _BLOCK = 32  # numbers that share a scale
 
-# Types of fields, by their number: the bytes of each, where all of them take as many.
 _FIELD_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+"""Bytes of a value, by the number of its type, where all values of the type take as many."""
 _TEXT = 8
 _ARRAY = 9
 
@@ -62,6 +63,7 @@ class _Reader:
         self.at = 0
 
     def number(self, code: str) -> Any:
+        """Read a number; ``code`` is its type in Python's ``struct``."""
         (value,) = struct.unpack_from(f"<{code}", self.data, self.at)
         self.at += struct.calcsize(f"<{code}")
         return value
@@ -77,13 +79,13 @@ class _Reader:
         if kind == _TEXT:
             self.text()
         elif kind == _ARRAY:
-            of = self.number("I")
-            many = self.number("Q")
-            if of in _FIELD_BYTES:
-                self.at += many * _FIELD_BYTES[of]
+            item_kind = self.number("I")
+            items = self.number("Q")
+            if item_kind in _FIELD_BYTES:
+                self.at += items * _FIELD_BYTES[item_kind]
                 return
-            for _ in range(many):
-                self.skip_value(of)
+            for _ in range(items):
+                self.skip_value(item_kind)
         else:
             self.at += _FIELD_BYTES[kind]
 
@@ -108,21 +110,26 @@ def reencode(source: bytes, target: IO[bytes]) -> None:
     for _ in range(fields):
         target.write(_field(reader))
     table = [reader.tensor() for _ in range(tensors)]
-    begin = reader.at + _padding(reader.at)
-    at = 0
+    _write_table(table, target)
+    numbers_begin = reader.at + _padding(reader.at)
     for tensor in table:
-        kind = _kind_after(tensor)
-        target.write(_entry(tensor, kind, at))
-        at += tensor.bytes_as(kind)
-        at += _padding(at)
-    target.write(bytes(_padding(target.tell())))
-    for tensor in table:
-        first = begin + tensor.offset
+        first = numbers_begin + tensor.offset
         numbers: bytes | memoryview = view[first : first + tensor.bytes_as(tensor.kind)]
         if tensor.kind == _Q4_1:
             numbers = _as_q8_0(_read_q4_1(numbers))
         target.write(numbers)
         target.write(bytes(_padding(target.tell())))
+
+
+def _write_table(table: Iterable[_Tensor], target: IO[bytes]) -> None:
+    """Write the entries of all tensors, whose numbers begin elsewhere now."""
+    offset = 0
+    for tensor in table:
+        kind = _kind_after(tensor)
+        target.write(_entry(tensor, kind, offset))
+        offset += tensor.bytes_as(kind)
+        offset += _padding(offset)
+    target.write(bytes(_padding(target.tell())))
 
 
 def _field(reader: _Reader) -> bytes:
@@ -142,18 +149,22 @@ def _kind_after(tensor: _Tensor) -> int:
 
 
 def _entry(tensor: _Tensor, kind: int, offset: int) -> bytes:
-    many = len(tensor.sizes)
-    head = struct.pack("<Q", len(tensor.name)) + tensor.name + struct.pack("<I", many)
-    return head + struct.pack(f"<{many}QIQ", *tensor.sizes, kind, offset)
+    """The bytes of a tensor's entry: its name, its sizes, its type, and where its numbers begin."""
+    dimensions = len(tensor.sizes)
+    name = struct.pack("<Q", len(tensor.name)) + tensor.name
+    rest = struct.pack(f"<I{dimensions}QIQ", dimensions, *tensor.sizes, kind, offset)
+    return name + rest
 
 
 def _padding(at: int) -> int:
+    """The bytes from a place to the next multiple of the alignment."""
     return -at % _ALIGNMENT
 
 
 def _read_q4_1(numbers: bytes | memoryview) -> npt.NDArray[np.float32]:
     """Decode blocks of a scale, a lowest value and 32 steps of four bits: a row each, in float32."""
     blocks = np.frombuffer(numbers, np.uint8).reshape(-1, _BYTES_OF_BLOCK[_Q4_1])
+    # two numbers of two bytes come first
     scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
     least = blocks[:, 2:4].copy().view("<f2").astype(np.float32)
     steps = blocks[:, 4:]
@@ -164,10 +175,12 @@ def _read_q4_1(numbers: bytes | memoryview) -> npt.NDArray[np.float32]:
 
 def _as_q8_0(rows: npt.NDArray[np.float32]) -> bytes:
     """Encode rows as blocks of a scale and 32 numbers of eight bits, each rounded to the nearest."""
+    # the largest number of a block becomes 127 or -127
     scale = np.abs(rows).max(axis=1, keepdims=True) / np.float32(127)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # a block of noughts has no scale
         inverse = np.where(scale == 0, np.float32(0), np.float32(1) / scale)
     steps = rows * inverse
+    # a half is rounded away from nought, as the runtime does it
     rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.int8)
     blocks = np.empty((len(rows), _BYTES_OF_BLOCK[_Q8_0]), np.uint8)
     blocks[:, :2] = scale.astype("<f2").view(np.uint8)

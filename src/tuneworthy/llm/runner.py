@@ -10,8 +10,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from itertools import chain, islice
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
 from tuneworthy.errors import InputError, StoppedError
@@ -29,7 +29,8 @@ from tuneworthy.llm.endpoints import (
     paid_usd,
     pico,
 )
-from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger
+from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger, UsualCall
+from tuneworthy.model.base import TOKENS_PER_MTOK
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import (
     MAY_LACK,
@@ -67,9 +68,12 @@ class Probe:
 
         ``alike`` is the common part of failures whose ``why`` may differ in words.
         """
-        alike = alike or why
-        self.times = self.times + 1 if alike == self.alike else 1
-        self.alike = alike
+        cause = alike or why
+        if cause == self.alike:
+            self.times += 1
+        else:
+            self.times = 1
+        self.alike = cause
         self.why = why
 
     @property
@@ -90,10 +94,12 @@ _ALONE_S = 30.0  # a longer wait is asked by the endpoint, for all calls that sh
 
 
 def batches(jobs: Iterable[T]) -> Iterator[list[T]]:
-    """Groups of jobs, as large as one query to the ledger."""
+    """Yield groups of jobs, as large as one query to the ledger."""
     rest = iter(jobs)
-    while some := list(islice(rest, MOST_ASKED)):
-        yield some
+    group = list(islice(rest, MOST_ASKED))
+    while group:
+        yield group
+        group = list(islice(rest, MOST_ASKED))
 
 
 class Gate:
@@ -106,9 +112,11 @@ class Gate:
 
     def __init__(self, most: int) -> None:
         self._most = float(most)
-        self._limit = float(most)
-        self._busy = 0
-        self._opens = 0.0
+        self._limit = float(
+            most
+        )  # calls that may be in flight; answers add fractions to it
+        self._busy = 0  # calls that are in flight
+        self._opens = 0.0  # when the gate opens, on the monotonic clock
         # whether each call was refused
         self._latest: deque[bool] = deque(maxlen=_LATEST)
         self._over = asyncio.Event()
@@ -119,9 +127,9 @@ class Gate:
     @property
     def limit(self) -> float:
         """The most calls that may be in flight at present, a whole number."""
-        if self._limit < math.inf:
-            return max(1.0, self._limit // 1)
-        return math.inf
+        if math.isinf(self._limit):
+            return math.inf
+        return max(1.0, math.floor(self._limit))
 
     async def enter(self) -> None:
         """Wait for a place, and for the time that the endpoint asked for."""
@@ -150,22 +158,33 @@ class Gate:
         The gate closes where the endpoint is full, and for a long wait: that applies to all calls,
         and would block a worker. Calls that were in flight then don't halve a closed gate again.
         """
-        now = time.monotonic()
-        if self._limit == math.inf:
+        if math.isinf(self._limit):  # the run is over
             return
-        if self._opens <= now:
+        now = time.monotonic()
+        is_closed = self._opens > now
+        if not is_closed:
             self._latest.append(True)
-            if seconds <= _ALONE_S and 2 * sum(self._latest) < len(self._latest):
+            if seconds <= _ALONE_S and not self._is_full():
                 self._limit = max(1.0, self._limit - 1)
-                with suppress(TimeoutError):  # or until nothing more is sent
-                    await asyncio.wait_for(self._over.wait(), 0.0 if last else seconds)
+                await self._wait_alone(0.0 if last else seconds)
                 return
             self._latest.clear()
             self._limit = max(1.0, self._limit / 2)
-            self.closed_since = self.closed_since if self.closings else now
+            if self.closings == 0:
+                self.closed_since = now
             self.closings += 1
         self._opens = max(self._opens, now + seconds)
         asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    def _is_full(self) -> bool:
+        """Whether half of the latest calls or more were refused."""
+        refused = sum(1 for was_refused in self._latest if was_refused)
+        return 2 * refused >= len(self._latest)
+
+    async def _wait_alone(self, seconds: float) -> None:
+        """Wait some seconds, or until nothing more is sent."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     def open(self) -> None:
         """Let every waiting call through: nothing more is sent, and each has to notice that."""
@@ -177,20 +196,22 @@ class Gate:
 
     def _wake(self) -> None:
         """Let as many waiting calls go as the limit has room for."""
-        if (rest := self._opens - time.monotonic()) > 0:
+        seconds_closed = self._opens - time.monotonic()
+        if seconds_closed > 0:
             if self._busy == 0 and self._waiting:  # the timer rang too early
-                asyncio.get_running_loop().call_later(rest, self._wake)
+                asyncio.get_running_loop().call_later(seconds_closed, self._wake)
             return
         free = self.limit - self._busy
         while free > 0 and self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():
+            if not turn.done():  # it may have been cancelled
                 turn.set_result(None)
                 free -= 1
 
 
 #: Times a request is offered to a busy endpoint before it counts as failed.
 MOST_TRIES = 8
+# between two tries, if the endpoint asks for no wait: twice as long each time
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 60.0
 _LONGEST_ASKED_S = 600.0  # if an endpoint asks for a longer wait, we end and say so
@@ -276,9 +297,8 @@ class Outcome:
         """The states of some calls, by key."""
         settled = {key: self.settled[key] for key in keys if key in self.settled}
         if self.ledger is not None:
-            settled |= self.ledger.find_all(
-                [k for k in settled if settled[k].status == "settled"]
-            )
+            answered = [key for key in settled if settled[key].status == "settled"]
+            settled |= self.ledger.find_all(answered)
         return settled
 
 
@@ -393,35 +413,47 @@ class Runner:
 
     def _unsettled_jobs(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Yield the jobs that nobody has settled yet, and note how the others were settled."""
-        for some in batches(jobs):
-            to_read = [job.key for job in some]
-            statuses = dict[str, str]()
-            # once a model has answered, answers are left in the ledger
-            if self.outcome.ledger is not None:
-                statuses = self._ledger.statuses(to_read)
-                heard = {job.key for job in some if self._probes[job.place].answered}
-                to_read = [
-                    key
-                    for key, status in statuses.items()
-                    if key not in heard or status != "settled"
-                ]
-            from_ledger = self._ledger.find_all(to_read)
-            for job in some:
-                call = self.outcome.settled.get(job.key) or from_ledger.get(job.key)
-                if call is None and statuses.get(job.key):
-                    call = _THERE  # it is left in the ledger
+        for group in batches(jobs):
+            if self.outcome.ledger is None:
+                known = self._ledger.find_all([job.key for job in group])
+            else:
+                known = self._known_of_lean_run(group)
+            for job in group:
+                call = self.outcome.settled.get(job.key) or known.get(job.key)
                 # one that was sent and isn't answered may be in flight now
                 if call is None or call.status == "sent":
                     yield job
                 else:
                     self._reuse(job, call)
 
+    def _known_of_lean_run(self, group: Sequence[Job]) -> dict[str, Settled]:
+        """The states of some jobs, by key; answers stay in the ledger where they tell nothing.
+
+        An answer is read as long as its model hasn't answered, to learn whether it does.
+        """
+        statuses = self._ledger.statuses([job.key for job in group])
+        known = {}
+        to_read = []
+        for job in group:
+            status = statuses.get(job.key)
+            if status is None:
+                continue
+            if status == "settled" and self._probes[job.place].answered:
+                known[job.key] = _THERE
+            else:
+                to_read.append(job.key)
+        return known | self._ledger.find_all(to_read)
+
     def _reuse(self, job: Job, known: Settled) -> None:
+        """Note a job that was settled before."""
         if known.status == "settled":
             self.outcome.reused += 1
-            self._probes[job.place].answered |= known.whole is not None
-            lean = self.outcome.ledger is not None
-            known = _AGAIN if lean else known.model_copy(update={"reused": True})
+            if known.whole is not None:
+                self._probes[job.place].answered = True
+            if self.outcome.ledger is not None:
+                known = _AGAIN
+            else:
+                known = known.model_copy(update={"reused": True})
         self._done(job.key, known)
 
     async def _one(self, job: Job) -> None:
@@ -444,10 +476,13 @@ class Runner:
             future.set_result(None)
 
     def _done(self, key: str, settled: Settled) -> None:
+        """Keep the state of a call the first time, and report its end, and each reuse."""
         first = key not in self.outcome.settled
         if first:
-            there = self.outcome.ledger is not None and settled.status == "settled"
-            self.outcome.settled[key] = _THERE if there else settled
+            is_left_in_ledger = (
+                self.outcome.ledger is not None and settled.status == "settled"
+            )
+            self.outcome.settled[key] = _THERE if is_left_in_ledger else settled
         if first or settled.reused:
             self._progress(settled)
 
@@ -456,18 +491,20 @@ class Runner:
         request = job.request
         price = self._price_of(request)
         if price is None:
-            why = f"{request.model} has no price: {STATE_PRICE}"
-            return Settled(key=job.key, status="failed", why=why)
+            return _not_sent(job, f"{request.model} has no price: {STATE_PRICE}")
         most = most_usd(request, price, job.tokens)
         if most is None:
             why = f"nothing bounds what {request.model} writes: set max_tokens"
-            return Settled(key=job.key, status="failed", why=why)
+            return _not_sent(job, why)
         probe = self._probes[job.place]
         # Until a model answers, few calls try it. Once these are silent, no other is sent: the last
         # of them may still be answered, and else every call fails for their reason.
-        while not probe.answered and probe.calls >= (0 if probe.silent else PROBES):
-            if not probe.calls:
-                return Settled(key=job.key, status="failed", why=probe.why)
+        while not probe.answered:
+            room = 0 if probe.silent else PROBES
+            if probe.calls < room:
+                break
+            if probe.calls == 0:
+                return _not_sent(job, probe.why)
             await probe.ended.wait()
         probe.calls += 1
         try:
@@ -486,7 +523,7 @@ class Runner:
         for tries in range(MOST_TRIES):
             await gate.enter()
             answered = False
-            wait = 0.0
+            wait_s = 0.0
             try:
                 if not await self._reserve_money(key, request.model, most):
                     return settled
@@ -499,7 +536,7 @@ class Runner:
                     )
                     if not self._again(caught, gate):
                         return settled
-                    wait = self._wait(caught, max(tries, gate.closings))
+                    wait_s = self._wait_s(caught, max(tries, gate.closings))
                 else:
                     answered = settled.status == "settled"
                     self._heard = time.monotonic()
@@ -509,26 +546,24 @@ class Runner:
                     self._let_go(key)
             finally:
                 gate.leave(answered=answered)
-            # every other way has returned
-            await gate.refused(wait, last=tries + 1 == MOST_TRIES)
+            # only a busy call that may be sent again comes here
+            await gate.refused(wait_s, last=tries + 1 == MOST_TRIES)
         return settled
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
         """Whether to send the call again. If an endpoint answers nobody, the run ends."""
-        silent = gate.closings >= MOST_TRIES
         if isinstance(caught, NotSent):
-            if caught.again and silent:
+            if caught.again and gate.closings >= MOST_TRIES:
                 self._end("refused", str(caught))
-            return caught.again and not silent
+                return False
+            return caught.again
         silent_s = time.monotonic() - gate.closed_since if gate.closings else 0.0
         if silent_s > _LONGEST_ASKED_S:
             self._end("refused", f"{caught}; nothing was answered for minutes")
             return False
-        if (caught.retry_after_s or 0.0) > _LONGEST_ASKED_S:
-            self._end(
-                "refused",
-                f"{caught}; it asks to come again in {caught.retry_after_s:.0f} s",
-            )
+        asked_s = caught.retry_after_s or 0.0
+        if asked_s > _LONGEST_ASKED_S:
+            self._end("refused", f"{caught}; it asks to come again in {asked_s:.0f} s")
             return False
         return True
 
@@ -541,16 +576,11 @@ class Runner:
         Where the cap is too small, calls in flight are awaited first: most cost less than their
         reserve.
         """
-
-        def set_aside() -> Answer:
-            answer = self._put(key, model=model, usd=most)
-            # At once, since others of its batch look at it; and a batch may be kept twice.
-            (self._held.add if answer == "go" else self._held.discard)(key)
-            return answer
-
         while not self._has_ended():
             try:
-                answer = await self._write_together(set_aside)
+                answer = await self._write_together(
+                    partial(self._set_aside, key, model, most)
+                )
                 if answer == "go" and self._has_ended():  # while it waited
                     await self._write_together(
                         partial(self._ledger.fail, key, _NOT_BEGUN)
@@ -558,15 +588,11 @@ class Runner:
                     self._let_go(key)
                     return False
             except BaseException:  # as where it is stopped while its money is put aside
-                self._commit()
-                call = self._ledger.find(key) if key in self._held else None
-                if call is not None and call.status == "sent":
-                    self._ledger.fail(key, _NOT_BEGUN)
-                self._let_go(key)
+                self._take_back(key)
                 raise
             if answer == "go":
                 return True
-            if not self._held:
+            if not self._held:  # no call in flight will free any money
                 self._end(
                     "cap", f"the next call could pass the cap of {self._cap:g} USD"
                 )
@@ -574,11 +600,29 @@ class Runner:
             await self._freed.wait()
         return False
 
+    def _set_aside(self, key: str, model: str, most: float) -> Answer:
+        """Reserve a call's money in the ledger, and note whether it is held."""
+        answer = self._put(key, model=model, usd=most)
+        # At once, since others of its batch look at it; and a batch may be kept twice.
+        if answer == "go":
+            self._held.add(key)
+        else:
+            self._held.discard(key)
+        return answer
+
+    def _take_back(self, key: str) -> None:
+        """Give back the money of a call that was stopped before it was sent."""
+        self._commit()
+        call = self._ledger.find(key) if key in self._held else None
+        if call is not None and call.status == "sent":
+            self._ledger.fail(key, _NOT_BEGUN)
+        self._let_go(key)
+
     def _let_go(self, key: str) -> None:
         """Note that a call has ended, and let calls that wait for its money look again."""
         self._held.discard(key)
         self._freed.set()
-        self._freed = asyncio.Event()
+        self._freed = asyncio.Event()  # for the next one that ends
 
     async def _write_together(self, write: Callable[[], T]) -> T:
         """The result of a write to the ledger. Writes of one moment are committed together."""
@@ -606,11 +650,11 @@ class Runner:
                     self._commit()
                 return
             ((_, future),) = writes
-            if not future.done():
+            if not future.done():  # whoever waited may have been stopped
                 future.set_exception(caught)
             return
         for (_, future), result in zip(writes, results, strict=True):
-            if not future.done():  # as where whoever waited was stopped
+            if not future.done():
                 future.set_result(result)
 
     async def _answer(
@@ -664,33 +708,41 @@ class Runner:
             self._end(
                 "cap", f"an answer of {request.model} cost more than it could at most"
             )
-        # the cause may be gone when the run is repeated
         if reply.lack == MAY_LACK:
+            # not kept as an answer: the cause may be gone when the run is repeated
             keep = partial(self._ledger.fail, key, reply.lacks, paid)
         else:
             keep = partial(self._ledger.settle, key, reply, paid, miscounted)
         return await self._write_together(keep)
 
-    def _wait(self, caught: Busy | NotSent, before: int) -> float:
+    def _wait_s(self, caught: Busy | NotSent, before: int) -> float:
+        """Seconds to wait: as the endpoint asks, else twice as long after each try ``before``."""
         if isinstance(caught, Busy) and caught.retry_after_s:
             return caught.retry_after_s
+        # so that the calls of a moment don't come again in one moment
         spread = 0.5 + self._chance.random()
-        return min(_FIRST_WAIT_S * 2.0 ** min(before, 10) * spread, _LONGEST_WAIT_S)
+        doublings = min(before, 10)  # beyond these, the longest wait counts anyway
+        return min(_FIRST_WAIT_S * 2.0**doublings * spread, _LONGEST_WAIT_S)
+
+
+def _not_sent(job: Job, why: str) -> Settled:
+    """A job that failed before it was sent."""
+    return Settled(key=job.key, status="failed", why=why)
 
 
 def quote(
     jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf, *, anew: bool = False
 ) -> Quote:
-    """The price of some calls, equal ones counted once; nothing is sent and no money is reserved.
+    """Quote the price of some calls, equal ones counted once; nothing is sent or reserved.
 
     Answered calls cost nothing more and count as reused. A call in doubt is never sent again, and
     counts as neither. A request that would be refused, without a price or a bound on its output,
     adds no money; its model is listed in ``unpriced``. With ``anew``, existing answers count as
     calls, too: that is the cost from the beginning.
     """
-    return quotes((("", job) for job in jobs), ledger, price_of, anew=anew).get(
-        "", total(())
-    )
+    group = "all"
+    by_group = quotes(((group, job) for job in jobs), ledger, price_of, anew=anew)
+    return by_group.get(group, total(()))
 
 
 def quotes(
@@ -700,7 +752,7 @@ def quotes(
     *,
     anew: bool = False,
 ) -> dict[str, Quote]:
-    """The prices of several groups of calls, by name; equal calls of two groups count in both."""
+    """Quote several groups of calls, by name; equal calls of two groups count in both."""
     groups = defaultdict[str, _QuotedCalls](_QuotedCalls)
     bounds = _Bounds(ledger, price_of)
     for some in batches(jobs):
@@ -720,7 +772,7 @@ class _QuotedCalls:
         self._reused = 0
         self._usd_most = 0.0
         self._usd_likely = 0.0
-        self._unpriced = dict[str, None]()
+        self._unpriced: list[str] = []  # models, each once
         # half of each key: it is long enough, and there may be millions
         self._counted = set[bytes]()
 
@@ -731,17 +783,18 @@ class _QuotedCalls:
             return
         self._counted.add(half)
         if status:
-            self._reused += status == "settled"
+            if status == "settled":
+                self._reused += 1
             bounds.learn(job)
             return
         usd = bounds.bounds_usd(job)
         if usd is None:
-            self._unpriced[job.frame.model] = None
+            if job.frame.model not in self._unpriced:
+                self._unpriced.append(job.frame.model)
             return
-        most, likely = usd
         self._calls += 1
-        self._usd_most += most
-        self._usd_likely += likely
+        self._usd_most += usd.most
+        self._usd_likely += usd.likely
 
     def quote(self) -> Quote:
         return Quote(
@@ -774,9 +827,7 @@ class _Bounds:
         self._price_of = price_of
         self._ledger = ledger
         self._prices = dict[tuple[str, Place, int], Price | None]()
-        self._written = lru_cache(maxsize=None)(
-            lambda model: ledger.usual(model) if ledger is not None else None
-        )
+        self._usual = dict[str, UsualCall | None]()  # by model
         self._counted = defaultdict[str, _ReadTokens](_ReadTokens)  # by model
 
     def learn(self, job: Job) -> None:
@@ -790,44 +841,67 @@ class _Bounds:
             counted.most += job.tokens
             counted.read += settled.reply.usage.input_tokens
 
-    def bounds_usd(self, job: Job) -> tuple[float, float] | None:
-        """The highest and the likely cost of a call in USD; None without a price or a bound.
+    def bounds_usd(self, job: Job) -> _CallBounds | None:
+        """The highest and the likely cost of a call in USD; None without a price or a bound."""
+        price = self._price(job)
+        if price is None:
+            return None
+        most = most_usd(job.frame, price, job.tokens)
+        if most is None:
+            return None
+        longest = job.frame.max_tokens
+        if longest is None:
+            longest = price.context_tokens
+        if longest is None:  # a price of 0 needs no bound
+            return _CallBounds(most, most)
+        read = self._likely_read(job)
+        wrote = min(self._likely_written(job, longest), longest)
+        likely = (read * price.input + wrote * price.output) / TOKENS_PER_MTOK
+        return _CallBounds(most, min(most, likely))
 
-        The likely cost uses the tokens that the same model has read and wrote so far. For a model
-        without an answer, a token has four bytes, and the answer has the tokens the call expects,
-        or half of its limit.
-        """
-        frame = job.frame
-        # a price may depend on the input's size; it is looked up once for each power of two
+    def _price(self, job: Job) -> Price | None:
+        """The price of a call; it may depend on the input's size, by powers of two."""
         about = (job.frame.provider, job.place, job.tokens.bit_length())
         if about not in self._prices:
             self._prices[about] = self._price_of(job.request)
-        price = self._prices[about]
-        most = None if price is None else most_usd(frame, price, job.tokens)
-        if price is None or most is None:
-            return None
-        counted = self._counted[frame.model]
-        a_bound = counted.read / counted.most if counted.read else TOKENS_A_BYTE
-        read = job.tokens * a_bound
-        longest = price.context_tokens if frame.max_tokens is None else frame.max_tokens
-        if longest is None:
-            return most, most
-        usual = self._written(frame.model)
+        return self._prices[about]
+
+    def _likely_read(self, job: Job) -> float:
+        """The likely tokens of a call's input, by those that its model has counted so far."""
+        counted = self._counted[job.frame.model]
+        a_byte = counted.read / counted.most if counted.read else TOKENS_A_BYTE
+        return job.tokens * a_byte
+
+    def _likely_written(self, job: Job, longest: int) -> float:
+        """The likely tokens of an answer: its model's average, the expected ones, or half the limit."""
+        model = job.frame.model
+        if model not in self._usual:
+            known = None if self._ledger is None else self._ledger.usual(model)
+            self._usual[model] = known
+        usual = self._usual[model]
         if usual is not None:
-            wrote = usual.written
-        elif job.expects is not None:
-            wrote = job.expects
-        else:
-            wrote = longest / 2
-        likely = (read * price.input + min(wrote, longest) * price.output) / 1e6
-        return most, min(most, likely)
+            return usual.written
+        if job.expects is not None:
+            return job.expects
+        return longest / 2
 
 
-_SUMS = ("calls", "reused", "usd_most", "usd_likely")
+class _CallBounds(NamedTuple):
+    """The highest and the likely cost of a call, in USD."""
+
+    most: float
+    likely: float
 
 
 def total(parts: Sequence[Quote]) -> Quote:
-    """The sum of quotes for different calls."""
-    sums = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
-    unpriced = dict.fromkeys(chain.from_iterable(part.unpriced for part in parts))
-    return Quote.model_validate({**sums, "unpriced": tuple(unpriced)})
+    """Add up the quotes of different calls."""
+    unpriced: list[str] = []
+    for part in parts:
+        unpriced += [model for model in part.unpriced if model not in unpriced]
+    return Quote(
+        calls=sum(part.calls for part in parts),
+        reused=sum(part.reused for part in parts),
+        usd_most=sum(part.usd_most for part in parts),
+        usd_likely=sum(part.usd_likely for part in parts),
+        unpriced=tuple(unpriced),
+    )

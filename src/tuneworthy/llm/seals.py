@@ -29,21 +29,27 @@ _HALF = 64  # hexadecimal digits
 
 
 def seal(text: str) -> str:
-    """The seal of a text; only its first half where this machine can't keep a secret."""
+    """Return the seal of a text; only its first half where this machine can't keep a secret."""
     key = _read_key()
     if not key:
         _make_key()
-        key = _read_key()
-    return _digest(text) + (_digest(text, key) if key else "")
+        key = _read_key()  # that of another process, if that one was quicker
+    sealed = _digest(text)
+    if key:
+        sealed += _digest(text, key)
+    return sealed
 
 
 def origin(text: str, sealed: str) -> Origin:
-    """The origin of a text, by its seal; a text without a seal is brought."""
-    if sealed and not hmac.compare_digest(sealed[:_HALF], _digest(text)):
+    """Return the origin of a text, by its seal; a text without a seal is brought."""
+    digest = sealed[:_HALF]
+    own_digest = sealed[_HALF:]
+    if sealed and not hmac.compare_digest(digest, _digest(text)):
         return "edited"
     key = _read_key()
-    own = bool(key) and hmac.compare_digest(sealed[_HALF:], _digest(text, key))
-    return "here" if own else "brought"
+    if key and hmac.compare_digest(own_digest, _digest(text, key)):
+        return "here"
+    return "brought"
 
 
 def _digest(text: str, key: bytes = b"") -> str:
@@ -79,13 +85,14 @@ def _make_key() -> None:
     path = _key_path()
     if path is None:
         return
-    with suppress(OSError):
+    with suppress(OSError):  # without a secret, seals have one half
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".seal.")
         part = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(_HALF // 2))
+            # a link fails where there is one already, and nobody sees half a file
             path.hardlink_to(part)
         finally:
             part.unlink()

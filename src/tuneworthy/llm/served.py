@@ -30,6 +30,7 @@ _OWN = re.compile(
 _KINDS = frozenset(
     {"chat", "completion", "responses", "messages", "models", "publishers"}
 )
+"""Parts before a name that say how it was called."""
 _ARN = re.compile(r"arn:aws[\w-]*:bedrock:.*/", re.IGNORECASE)
 _BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
 _MANY = 4096
@@ -60,12 +61,13 @@ class ServedModel(NamedTuple):
 
 @lru_cache(maxsize=_MANY)
 def find_served(name: str, provider: str = "") -> ServedModel | None:
-    """The model with a name, if one provider is likely; None where none or several are.
+    """Find the model with a name, if one provider is likely; None where none or several are.
 
     ``provider`` is a provider, a route or a host in the log's words. Where the list doesn't know
     it, the maker of the named model is used.
     """
-    if not name or _OWN.search(f"{provider} {name.partition('/')[0]}"):
+    before_slash, _, _ = name.partition("/")
+    if not name or _OWN.search(f"{provider} {before_slash}"):
         return None
     batch = _BATCH.search(provider) is not None
     for place, bare in _readings(name, provider):
@@ -74,53 +76,52 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
         id_ = provider_id(place, bare)
         if listed is not None and id_ is not None:
             return ServedModel(id_, bare, listed, batch)
-    bare = [*_bares(name)][-1]
-    makers = find_model(bare, None, None)
-    id_ = provider_id(None, bare)
-    if makers is not None and id_ is not None:
-        return ServedModel(id_, bare, makers, batch)
+    *_, bare = _bares(name)  # the name alone
+    of_maker = find_model(bare, None, None)
+    maker = provider_id(None, bare)
+    if of_maker is not None and maker is not None:
+        return ServedModel(maker, bare, of_maker, batch)
     offers = providers_with(bare)
-    if len(offers) != 1:
+    if len(offers) != 1:  # nobody knows at which of them it ran
         return None
-    ((provider_of_it, model),) = offers
-    return ServedModel(provider_of_it, bare, model, batch)
+    ((only_provider, model),) = offers
+    return ServedModel(only_provider, bare, model, batch)
 
 
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
-    """Pairs of a provider and a name that the log may mean, the likelier first."""
-    bares = [*_bares(name)]
-    if provider:
-        if "://" in provider or "." not in provider:
-            places = [provider]
-        else:
-            places = [
-                f"https://{provider}",
-                provider,
-            ]
-        for place in places:
-            for bare in bares:
-                yield place, bare
-    if _ARN.match(name):
+    """Yield pairs of a provider and a name that the log may mean, the likelier first."""
+    bares = list(_bares(name))
+    for place in _places(provider):
+        for bare in bares:
+            yield place, bare
+    if _ARN.match(name):  # Amazon's name of a resource
         yield "bedrock", bares[-1]
     for sign in (":", "/"):
-        first, parted, rest = name.partition(sign)
-        if parted and rest and provider_id(first, rest) is not None:
+        first, _, rest = name.partition(sign)
+        if rest and provider_id(first, rest) is not None:
             for bare in _bares(rest):
                 yield first, bare
 
 
+def _places(provider: str) -> tuple[str, ...]:
+    """The provider as the list may know it; what has a dot may be a host, or a name."""
+    if not provider:
+        return ()
+    if "://" in provider or "." not in provider:
+        return (provider,)
+    return (f"https://{provider}", provider)
+
+
 def _bares(name: str) -> Iterator[str]:
-    """The name with fewer and fewer parts before it."""
-    name = _ARN.sub("", name)
-    yield name
-    rest = name
+    """Yield the name with fewer and fewer parts before it: ``a/b:c``, ``b:c``, ``c``."""
+    rest = _ARN.sub("", name)
     while True:
-        match = re.match(r"[^:/]+[:/]", rest)
-        if match is None or match.end() >= len(rest):
-            return
-        head = match[0][:-1].casefold()
-        sign = match[0][-1]
-        if sign == ":" and head not in _KINDS and provider_id(head, "") is None:
-            return  # a version or a size stands behind the colon, as in llama3:8b
-        rest = rest[match.end() :]
         yield rest
+        part = re.match(r"([^:/]+)([:/])", rest)
+        if part is None or part.end() >= len(rest):
+            return
+        head = part[1].casefold()
+        is_known = head in _KINDS or provider_id(head, "") is not None
+        if part[2] == ":" and not is_known:
+            return  # a version or a size stands behind the colon, as in llama3:8b
+        rest = rest[part.end() :]

@@ -161,6 +161,13 @@ Task = Literal["answer", "rubric", "pairwise", "training", "failure"]
 an example is one to learn from, or why an answer is wrong."""
 
 
+class GroupKey(NamedTuple):
+    """The labels whose agreement is computed together: those of one task and one rubric."""
+
+    task: str
+    rubric: str  #: As in ``ItemKey``.
+
+
 class ItemKey(NamedTuple):
     """What a label is about."""
 
@@ -173,9 +180,8 @@ class ItemKey(NamedTuple):
     against: str  #: The other arm of a pair.
 
     @property
-    def group(self) -> tuple[str, str]:
-        """The task and the rubric: agreement is computed for each pair of them."""
-        return self.task, self.rubric
+    def group(self) -> GroupKey:
+        return GroupKey(self.task, self.rubric)
 
 
 SCALES = {

@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
@@ -30,6 +29,7 @@ from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new
 from tuneworthy.files.stores import FOLDER, JsonLines, Moment, pilot_folder
 from tuneworthy.lab import ceiling, retrieve, verify
+from tuneworthy.lab.plan import LabPlan
 from tuneworthy.lab.prepare import (
     CEILING_RUN,
     MOST_TOKENS,
@@ -54,6 +54,7 @@ from tuneworthy.model.lab import (
     CeilingResult,
     Quote,
     RetrievalResult,
+    Settled,
     Stand,
     VerifyResult,
 )
@@ -206,19 +207,19 @@ class LabRun:
     def progress(self) -> LabProgress:
         """The present state; any thread may look."""
         with self._lock:
-            over = self._now.over
-            passed_s = monotonic() - self._began
-            if over:
+            if self._now.over:
                 return self._now
-            return replace(self._now, passed_s=passed_s)
+            return replace(self._now, passed_s=monotonic() - self._began)
 
     @property
     def usd(self) -> float:
         """The cost of this run alone, in USD. Until that is known, all that the run may cost."""
         if self.done is None:
             return self.cap_usd - self.before_usd
-        spend = result_of(self.done).spend  # none where nothing was to be sent
-        return spend.paid + spend.held - self.before_usd if spend else 0.0
+        spend = result_of(self.done).spend
+        if spend is None:  # nothing was to be sent
+            return 0.0
+        return spend.paid + spend.held - self.before_usd
 
     def stop(self) -> None:
         """Send nothing more, and wait for calls in flight; no effect after the end."""
@@ -265,6 +266,11 @@ class LabRun:
         self._tell(state=state, passed_s=monotonic() - self._began)
 
 
+_ROUNDING = 1e-9
+"""Slack, in USD and as a share, for comparisons of amounts that are sums in another order."""
+_MOST_OFFERS = 100  # offers that a server remembers
+
+
 class Labs:
     """The labs of a server: one at a time for each case. The last one of each case is remembered.
 
@@ -281,7 +287,7 @@ class Labs:
         self._transport = transport
         self.budget_usd = budget_usd
         self._runs: dict[Path, LabRun] = {}
-        self._offers: Cache[LabOffer] = Cache(100)
+        self._offers: Cache[LabOffer] = Cache(_MOST_OFFERS)
         # money of runs that a later run of the same case replaced
         self._spent_usd = 0.0
         self._lock = threading.Lock()
@@ -289,23 +295,25 @@ class Labs:
     @property
     def running(self) -> int:
         """The number of labs that are running."""
-        return sum(not run.progress.over for run in tuple(self._runs.values()))
+        # a copy, as another thread may add one meanwhile
+        runs = tuple(self._runs.values())
+        return sum(1 for run in runs if not run.progress.over)
 
     def last(self, source: str | Path) -> LabRun | None:
         """The lab of a case that runs, or that ran last since the server began."""
         return self._runs.get(Path(source).resolve())
 
     def offer(self, source: str | Path, settings: LabSettings) -> LabOffer:
-        """The arms and the price of a lab; nothing is sent.
+        """Return the arms and the price of a lab; nothing is sent.
 
         The offer is computed again only when a file of the case changes.
         """
         asked = (str(source), settings, today(), read_config())
         files = stamps(Path(source))
         last_offer = self._offers.find(asked, files)
-        return last_offer or self._offers.keep(
-            asked, files, self._worked_out(source, settings)
-        )
+        if last_offer is not None:
+            return last_offer
+        return self._offers.keep(asked, files, self._worked_out(source, settings))
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         """Work out the offer of a lab, with the time and memory that a pilot's training takes."""
@@ -315,14 +323,17 @@ class Labs:
             return offer
         # a page can't wait for the calls to be timed, so they aren't
         training = asyncio.run(pilot.quoted_training(lab, calls=False))
-        facts = lab_pilot.pilot_quote_document(
+        document = lab_pilot.pilot_quote_document(
             lab.plan, training, offer.quote, math.inf
-        ).facts
-        more = list[tuple[str, str]]()
-        for row in () if facts is None else facts.rows:
-            if row.label not in ("Calls", "Price"):
-                more.append((row.label, row.value))
-        return offer.model_copy(update={"more": tuple(more)})
+        )
+        rows = () if document.facts is None else document.facts.rows
+        # the page shows these two itself
+        more = tuple(
+            (row.label, row.value)
+            for row in rows
+            if row.label not in ("Calls", "Price")
+        )
+        return offer.model_copy(update={"more": more})
 
     def start(
         self,
@@ -343,35 +354,47 @@ class Labs:
         lab = _prepare_lab(source, settings)
         offered = self._offer(lab, settings)
         refuse_unpriced(offered.quote)
-        if offered.most_calls > calls or offered.most_usd > usd * (1 + 1e-9):
+        if offered.most_calls > calls or offered.most_usd > usd * (1 + _ROUNDING):
             fix = "look at the new numbers, and confirm them"
             what = "more would be sent than was confirmed"
             raise QuoteExceededError(what, where="the lab", fix=fix)
-        caller = _caller(lab)
-        if caller is not None and self._transport is None:
-            refuse_unconfirmed(caller.places, caller.confirmed)
-        transport = self._transport(caller) if self._transport and caller else None
-        before = min(cap_usd, offered.spent_usd)
-        own = Path(source).resolve()
+        transport = self._transport_for(_caller(lab))
+        before_usd = min(cap_usd, offered.spent_usd)
         if self.budget_usd is not None:  # the run may cost no more than was confirmed
-            cap_usd = min(cap_usd, before + offered.most_usd * (1 + 1e-9))
-        run = LabRun(lab, settings, cap_usd, before, str(source), transport)
+            cap_usd = min(cap_usd, before_usd + offered.most_usd * (1 + _ROUNDING))
+        run = LabRun(lab, settings, cap_usd, before_usd, str(source), transport)
         with self._lock:
-            self._refuse(source)
-            if self.budget_usd is None:
-                left = math.inf
-            else:
-                left = self.budget_usd - self._spent_usd
-            left -= sum(running.usd for running in self._runs.values())
-            if run.usd > left + 1e-9:
-                fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
-                what = f"may cost {run.usd:.2f} USD, and labs on this page {max(0, left):.2f} more"
-                raise CaseError(what, where="the lab", fix=fix)
+            self._refuse(source)  # another may have been started meanwhile
+            self._refuse_beyond_budget(run)
+            own = Path(source).resolve()
             if own in self._runs:
                 self._spent_usd += self._runs[own].usd
             self._runs[own] = run
             run.thread.start()
         return run
+
+    def _transport_for(self, caller: PreparedLab | None) -> Transport | None:
+        """The transport of this server for a lab; None where the lab opens its own.
+
+        Raises InputError if the lab would call a host that nobody confirmed.
+        """
+        if caller is None:
+            return None
+        if self._transport is None:
+            refuse_unconfirmed(caller.places, caller.confirmed)
+            return None
+        return self._transport(caller)
+
+    def _refuse_beyond_budget(self, run: LabRun) -> None:
+        """Raise CaseError for a run that may cost more than the labs of this server may yet."""
+        if self.budget_usd is None:
+            return
+        running = sum(each.usd for each in self._runs.values())
+        left = self.budget_usd - self._spent_usd - running
+        if run.usd > left + _ROUNDING:
+            fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
+            what = f"may cost {run.usd:.2f} USD, and labs on this page {max(0, left):.2f} more"
+            raise CaseError(what, where="the lab", fix=fix)
 
     def close(self, timeout_s: float = 60.0) -> bool:
         """Stop all runs, and wait for calls in flight; returns whether all ended in time.
@@ -388,46 +411,29 @@ class Labs:
         """The offer of a lab: its arms, calls and price, and what earlier runs have spent."""
         kind = LABS[settings.kind]
         caller = _caller(lab)
-        with ledger_or_none((caller or lab).case) as ledger:
-            runs = runs_beside(kind.paid_as)
-            spent_usd = 0.0
-            of_runs = []
-            if ledger is not None:
-                of_runs = [ledger.doubtful(run) for run in runs]
-                spend = spend_of(ledger, runs)
-                spent_usd = spend.paid + spend.held
-        doubtful = list(chain.from_iterable(of_runs))
-        plan = caller.plan if caller else None
-        reached = plan.setting.reached.values() if plan else ()
-        if plan is None:
-            arms: tuple[Arm, ...] = ()
-        elif settings.kind == "verify":
-            arms = plan.called
-        else:
-            arms = plan.arms
+        plan = None if caller is None else caller.plan
+        earlier = _earlier_runs(lab, kind)
+        reached = () if plan is None else tuple(plan.setting.reached.values())
+        places = [place.base_url or place.provider for place in reached]
         quote = kind.quoted(lab)
-        more = []
-        if caller is not None:
-            more = [*caller.search_rows]
-            if quote.calls:
-                more.append(time_row(caller, quote, settings.at_once))
-        again = [call for call in doubtful if settings.ask_again or not call.usd]
-        places = dict.fromkeys(place.base_url or place.provider for place in reached)
+        # what costs nothing is sent again without being asked
+        sent_again = [
+            call for call in earlier.doubtful if settings.ask_again or not call.usd
+        ]
+        has_own_endpoints = self._transport is None
         return LabOffer(
-            places=tuple(places),
-            arms=arms,
+            places=tuple(dict.fromkeys(places)),
+            arms=_arms_of(plan, settings.kind),
             select=len(plan.select) if plan else lab.result.select,
             report=len(plan.report) if plan else lab.result.report,
             quote=quote,
-            doubtful=len(doubtful),
-            most_calls=quote.calls + len(again),
-            most_usd=quote.usd_most + sum(call.usd for call in again),
-            spent_usd=spent_usd,
-            lacking=_lacking(list(reached)) if self._transport is None else (),
-            unconfirmed=caller.unconfirmed
-            if caller and self._transport is None
-            else (),
-            more=tuple(more),
+            doubtful=len(earlier.doubtful),
+            most_calls=quote.calls + len(sent_again),
+            most_usd=quote.usd_most + sum(call.usd for call in sent_again),
+            spent_usd=earlier.spent_usd,
+            lacking=_lacking(reached) if has_own_endpoints else (),
+            unconfirmed=caller.unconfirmed if caller and has_own_endpoints else (),
+            more=_further_rows(caller, quote, settings),
         )
 
     def _refuse(self, source: str | Path) -> None:
@@ -440,6 +446,48 @@ class Labs:
             raise CaseError(
                 f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one"
             )
+
+
+def _arms_of(plan: LabPlan | None, kind: LabKind) -> tuple[Arm, ...]:
+    """The arms that a lab shows in its offer; () where it calls no model."""
+    if plan is None:
+        return ()
+    # a verification has tuned arms that nothing calls
+    return plan.called if kind == "verify" else plan.arms
+
+
+def _further_rows(
+    caller: PreparedLab | None, quote: Quote, settings: LabSettings
+) -> tuple[tuple[str, str], ...]:
+    """What else a lab takes, as label and text: its search, and its time."""
+    if caller is None:
+        return ()
+    rows = list(caller.search_rows)
+    if quote.calls:
+        rows.append(time_row(caller, quote, settings.at_once))
+    return tuple(rows)
+
+
+class _EarlierRuns(NamedTuple):
+    """What earlier runs of a lab have left in the ledger."""
+
+    doubtful: tuple[
+        Settled, ...
+    ]  #: Calls of which nobody knows whether they were paid.
+    spent_usd: float  #: Paid, or held for calls.
+
+
+def _earlier_runs(lab: Any, kind: _Lab) -> _EarlierRuns:
+    """Read what earlier runs have spent; the runs beside a lab share its cap."""
+    runs = runs_beside(kind.paid_as)
+    with ledger_or_none((_caller(lab) or lab).case) as ledger:
+        if ledger is None:
+            return _EarlierRuns((), 0.0)
+        doubtful: list[Settled] = []
+        for run in runs:
+            doubtful += ledger.doubtful(run)
+        spend = spend_of(ledger, runs)
+        return _EarlierRuns(tuple(doubtful), spend.paid + spend.held)
 
 
 def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
@@ -473,11 +521,11 @@ def _caller(lab: Any) -> PreparedLab | None:
 # arm answered to every held-out case, masked.
 
 _RUNS = f"{FOLDER}/runs"
-_MOST_RUNS = 50
-_MOST_CASES = 2_000
-_MOST_LETTERS = 8_000_000
+_MOST_RUNS = 50  # runs of a list
+_MOST_CASES = 2_000  # cases whose answers are kept
+_MOST_LETTERS = 8_000_000  # characters of these answers
 _MOST_LISTED = 64 * MIB  # of files, for one list
-_RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+_RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")  # time and a random part
 
 
 class LookResult(Record):
@@ -493,10 +541,13 @@ class LookResult(Record):
 
     @model_validator(mode="after")
     def _whole_rows(self) -> Self:
-        blocks = chain.from_iterable(blocks for _, blocks in self.sections)
-        tables = (block for block in blocks if isinstance(block, b.Table))
-        if any(len(row) != len(table.head) for table in tables for row in table.rows):
-            raise ValueError("holds a table with a row of another length")
+        """Refuse a table that couldn't be laid out."""
+        for _, blocks in self.sections:
+            for block in blocks:
+                if not isinstance(block, b.Table):
+                    continue
+                if any(len(row) != len(block.head) for row in block.rows):
+                    raise ValueError("holds a table with a row of another length")
         return self
 
 
@@ -517,61 +568,71 @@ class KeptRun(Record):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
+        """Refuse the result of another kind of lab."""
         lab = LABS.get(self.kind)
         if not isinstance(self.result, lab.result if lab else LookResult):
             raise ValueError(f"holds no {self.kind}")  # noqa: TRY004  # what pydantic takes
         return self
 
     def sections(self, dossier: Dossier) -> tuple[b.Section, ...]:
-        """The sections of its command's document; ``dossier`` is the case as it is now."""
+        """Return the sections of its command's document; ``dossier`` is the case as it is now."""
         result = self.result
         if isinstance(result, LookResult):
-            parts = enumerate(result.sections, start=1)
-            looked = (
-                b.section(f"looked-{n}", title, blocks) for n, (title, blocks) in parts
-            )
-            return *looked, b.section(
-                "looked", "", [b.Prose(line) for line in result.lines]
-            )
-        if not isinstance(result, CeilingResult):
-            return tuple(LABS[self.kind].document(result).sections)
-        sections = lab_ceiling.ceiling_sections(result, dossier, dossier)
-        if not self.answered:
-            return sections
-        # the remarks on the case are those of that day and not today's
-        checks = b.facts(self.answered)
-        shown = []
-        for section in sections:
-            if section.id == "lab-checks":
-                rest = section.blocks[1:]
-                section_then = b.section(section.id, section.title, checks, rest)
-                shown.append(section_then)
-            else:
-                shown.append(section)
-        return tuple(shown)
+            return _look_sections(result)
+        if isinstance(result, CeilingResult):
+            sections = lab_ceiling.ceiling_sections(result, dossier, dossier)
+            return tuple(self._with_own_remarks(section) for section in sections)
+        return tuple(LABS[self.kind].document(result).sections)
+
+    def _with_own_remarks(self, section: b.Section) -> b.Section:
+        """The section with the remarks of the run's day on the case, in place of today's."""
+        if section.id != "lab-checks" or not self.answered:
+            return section
+        _, *rest = section.blocks  # the remarks stand first
+        return b.section(section.id, section.title, b.facts(self.answered), rest)
+
+
+def _look_sections(look: LookResult) -> tuple[b.Section, ...]:
+    """The sections of a look, and a last one that says where to go on."""
+    sections = []
+    for number, (title, blocks) in enumerate(look.sections, start=1):
+        sections.append(b.section(f"looked-{number}", title, blocks))
+    lines = [b.Prose(line) for line in look.lines]
+    sections.append(b.section("looked", "", lines))
+    return tuple(sections)
 
 
 LABS: dict[str, _Lab] = {
-    "ceiling": _Lab(CEILING_RUN, prepare, quoted, ceiling.run, CeilingResult),
+    "ceiling": _Lab(
+        paid_as=CEILING_RUN,
+        prepare=prepare,
+        quoted=quoted,
+        run=ceiling.run,
+        result=CeilingResult,
+    ),
     "retrieve": _Lab(
-        *(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
-        *(RetrievalResult, partial(lab_retrieval.retrieval_document, folder="")),
+        paid_as=retrieve.RETRIEVE_RUN,
+        prepare=retrieve.prepare,
+        quoted=retrieve.quoted,
+        run=retrieve.run,
+        result=RetrievalResult,
+        document=partial(lab_retrieval.retrieval_document, folder=""),
     ),
     "verify": _Lab(
-        verify.VERIFY_RUN,
-        prepare,
-        verify.quoted,
-        verify.run,
-        VerifyResult,
-        lab_verify.verify_document,
+        paid_as=verify.VERIFY_RUN,
+        prepare=prepare,
+        quoted=verify.quoted,
+        run=verify.run,
+        result=VerifyResult,
+        document=lab_verify.verify_document,
     ),
     "pilot": _Lab(
-        pilot.PILOT_RUN,
-        _pilot,
-        _quoted_pilot,
-        pilot.run,
-        PilotResult,
-        lab_pilot.pilot_document,
+        paid_as=pilot.PILOT_RUN,
+        prepare=_pilot,
+        quoted=_quoted_pilot,
+        run=pilot.run,
+        result=PilotResult,
+        document=lab_pilot.pilot_document,
     ),
 }
 
@@ -583,36 +644,53 @@ def result_of(done: Any) -> LabResult:
 
 
 def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, bool]:
-    """Keep the result of a lab beside its case, and return whether that worked; it never fails."""
+    """Keep the result of a lab beside its case, and return whether that worked; it never fails.
+
+    ``done`` is the value that the lab's ``run`` returned.
+    """
     result = result_of(done)
     now = datetime.now(UTC)
-    rows: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
+    grids: dict[str, str] = {}
     if isinstance(result, CeilingResult):
-        summary = dict(lab_ceiling.ceiling_rows(result))
-        ceiling = summary["Ceiling"]
+        remarks = tuple(lab_ceiling.answered_rows(result, done.dossier, done.before))
+        for part in get_args(Split):
+            grids[_GRIDS[part]] = json_text(_grid(done, part))
+    kept = KeptRun(
+        id=_id(now),
+        kind=kind,
+        at=now,
+        says=_finding(kind, result),
+        answered=remarks,
+        result=result,
+    )
+    return kept, _write(source, kept, **grids)
+
+
+def _finding(kind: LabKind, result: LabResult) -> str:
+    """The finding of a lab in a sentence, as a list of runs shows it."""
+    if isinstance(result, CeilingResult):
+        rows = dict(lab_ceiling.ceiling_rows(result))
+        ceiling = rows["Ceiling"]
         if not ceiling.startswith("too few"):
             ceiling = f"ceiling {ceiling}"
-        says = f"{capital(ceiling)}. Best prompt {summary['Best prompt']}"
-        rows = tuple(lab_ceiling.answered_rows(result, done.dossier, done.before))
-    elif isinstance(result, RetrievalResult):
-        says = (
-            f"Best way {result.best.way}: recall {lab.share_text(result.best.recall)}"
-        )
-    else:
-        says = LABS[kind].document(result).headline
-    kept = KeptRun(
-        id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result
-    )
-    grids: dict[Split, list[list[str]]] = {}
-    for part in get_args(Split) if isinstance(result, CeilingResult) else ():
-        left = _MOST_LETTERS
-        grids[part] = []
-        for row in done.grid(part, most=_MOST_CASES):
-            left -= sum(map(len, row))
-            if left > 0:
-                grids[part].append(row)
-    more = {_GRIDS[part]: json_text(rows) for part, rows in grids.items()}
-    return kept, _write(source, kept, **more)
+        return f"{capital(ceiling)}. Best prompt {rows['Best prompt']}"
+    if isinstance(result, RetrievalResult):
+        recall = lab.share_text(result.best.recall)
+        return f"Best way {result.best.way}: recall {recall}"
+    headline: str = LABS[kind].document(result).headline
+    return headline
+
+
+def _grid(done: Any, part: Split) -> list[list[str]]:
+    """The answers of all arms to a part of the cases, as many as may be kept."""
+    grid = []
+    left = _MOST_LETTERS
+    for row in done.grid(part, most=_MOST_CASES):
+        left -= sum(len(text) for text in row)
+        if left > 0:
+            grid.append(row)
+    return grid
 
 
 def keep_look(
@@ -622,31 +700,37 @@ def keep_look(
 
     It replaces the last run of its kind if that has the same text, maybe of another day.
     """
-    sections = list[tuple[str, tuple[Any, ...]]]()
     now = datetime.now(UTC)
-    for section in document.sections:
-        blocks = (
-            [part]
-            if not isinstance(part, b.Part)
-            else [b.Prose(sentence(part.title)), *part.blocks]
-            for part in section.blocks
-        )
-        sections.append((section.title, tuple(chain.from_iterable(blocks))))
+    sections = [(each.title, _plain_blocks(each)) for each in document.sections]
     result = LookResult(lines=tuple(document.after), sections=tuple(sections))
     kept = KeptRun(
         id=_id(now), kind=kind, at=now, says=document.headline, result=result
     )
-    with suppress(InputError):
-        last = next(
-            (run for run in kept_runs(load_case(source)) if run.kind == kind), kept
-        )
-        if _result_key(last) == _result_key(kept):
-            kept = kept.model_copy(update={"id": last.id})
+    with suppress(InputError):  # a case that can't be read keeps nothing, as said below
+        for run in kept_runs(load_case(source)):
+            if run.kind == kind:  # the newest one
+                if _result_key(run) == _result_key(kept):
+                    kept = kept.model_copy(update={"id": run.id})
+                break
     return kept, _write(source, kept)
 
 
+def _plain_blocks(section: b.Section) -> tuple[Any, ...]:
+    """The blocks of a section; a part with a title becomes a sentence and its blocks."""
+    blocks: list[Any] = []
+    for block in section.blocks:
+        if isinstance(block, b.Part):
+            blocks.append(b.Prose(sentence(block.title)))
+            blocks += block.blocks
+        else:
+            blocks.append(block)
+    return tuple(blocks)
+
+
 def _result_key(look: KeptRun) -> tuple[str, str]:
-    return look.says.partition(", as of ")[0], look.result.model_dump_json()
+    """What a look says, without the day at the end of its headline."""
+    headline, _, _ = look.says.partition(", as of ")
+    return headline, look.result.model_dump_json()
 
 
 def _id(now: datetime) -> str:
@@ -672,40 +756,54 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
 
 
 def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
-    """Kept runs of a case, the newest first: at most fifty, and as many as fit in a list.
+    """Read the kept runs of a case, the newest first: fifty at most, and as many as fit in a list.
 
     A file without a valid run is left out; () where none is kept.
     """
-    names = list[str]()
-    runs = list[KeptRun]()
-    left = _MOST_LISTED  # bytes
     folder = _kept_path(case, "")
     if folder is None:
         return ()
+    ids = list[str]()
     with suppress(OSError):  # there is no such folder, or we may not read it
-        names = sorted(
-            (p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True
-        )
-    for name in names[:most]:
+        ids += [path.stem for path in folder.iterdir() if _RUN.fullmatch(path.stem)]
+    ids.sort(reverse=True)  # an id begins with the run's time
+    runs = list[KeptRun]()
+    left = _MOST_LISTED  # bytes
+    for run_id in ids[:most]:
         with suppress(CaseError, OSError):
-            left -= min((folder / f"{name}.json").stat().st_size, CASES_LIMIT)
+            size = (folder / f"{run_id}.json").stat().st_size
+            left -= min(size, CASES_LIMIT)  # a larger file isn't read
             if left < 0:
                 break
-            runs.append(kept_run(case, name))
+            runs.append(kept_run(case, run_id))
+    # a file may have been renamed, so the time inside counts
     return tuple(sorted(runs, key=lambda run: run.at, reverse=True))
 
 
 def kept_run(case: Case, run_id: str) -> KeptRun:
-    """A kept run by its id; an error without one."""
+    """Read a kept run by its id.
+
+    Raises:
+        NoSuchCaseError: If there is none.
+    """
+    # an id of another form could lead out of the folder
     path = _kept_path(case, f"{run_id}.json") if _RUN.fullmatch(run_id) else None
-    run = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(
-        CASES_LIMIT
-    )
-    if not run or run.id != run_id:
+    run = None
+    if path is not None:
+        lines = JsonLines(path, KeptRun, "kept run", "take it out")
+        run = lines.read_whole(CASES_LIMIT)
+    if run is None or run.id != run_id:
         raise NoSuchCaseError(
             "there is no such run", where=case.name, fix="choose one of the list"
         )
     return run
+
+
+class GradedAnswer(NamedTuple):
+    """The answer of one arm."""
+
+    is_right: bool | None  #: Whether every part is right; None without an answer.
+    text: str  #: The answer after its score; empty where the arm wasn't asked.
 
 
 class Graded(NamedTuple):
@@ -714,9 +812,7 @@ class Graded(NamedTuple):
     id: str
     asked: str
     right: str  #: Every answer that counts as right.
-    answers: tuple[tuple[bool | None, str], ...]
-    """For each arm, whether its answer is wholly right (None without one), and the answer after its
-    score."""
+    answers: tuple[GradedAnswer, ...]  #: One for each arm.
 
 
 Shown = Literal["all", "wrong", "differ"]
@@ -730,45 +826,60 @@ def graded_cases(
     show: Shown = "all",
     part: Split = "report",
 ) -> tuple[tuple[str, ...], list[Graded]]:
-    """The arms of a run, and its cases: those that an arm (or any) was asked, or got wrong.
+    """Return the arms of a run, and the cases to show: asked or wrong ones of an arm, or of any.
 
-    With ``differ``, those on which arms differ.
+    With ``differ``, the cases on which arms differ.
     """
-    path = _kept_path(case, f"{run.id}.{_GRIDS[part]}")
-    rows: tuple[tuple[str, ...], ...] = ()
-    if path is not None and path.is_file():
-        with suppress(ValueError):  # otherwise somebody else wrote the file
-            rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
-    if not rows:
+    grid = _read_grid(case, run, part)
+    if not grid:
         return (), []
-    arms = tuple(rows[0][3:])
+    head, *rows = grid
+    arms = tuple(head[_COLUMNS_BEFORE_ARMS:])
     graded = list[Graded]()
-    whole = (row for row in rows[1:] if len(row) == len(rows[0]))
-    for case_id, question, right, *texts in whole:
-        answers = tuple((_is_right(text), text) for text in texts)
+    for row in rows:
+        if len(row) != len(head):  # somebody else wrote it
+            continue
+        case_id, question, right, *texts = row
+        answers = tuple(GradedAnswer(_is_right(text), text) for text in texts)
         case_shown = Graded(case_id, question, right, answers)
         if _is_shown(case_shown, arms, arm, show):
             graded.append(case_shown)
     return arms, graded
 
 
+_COLUMNS_BEFORE_ARMS = (
+    3  # of a grid: the case's id, its question, and its right answers
+)
+
+
+def _read_grid(case: Case, run: KeptRun, part: Split) -> tuple[tuple[str, ...], ...]:
+    """The kept answers of a part of the cases, with their head; () without any."""
+    path = _kept_path(case, f"{run.id}.{_GRIDS[part]}")
+    if path is not None and path.is_file():
+        with suppress(ValueError):  # somebody else wrote the file
+            return _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
+    return ()
+
+
 def _is_shown(graded: Graded, arms: Sequence[str], arm: str, show: Shown) -> bool:
     """Whether a case is to be shown; ``arm`` is empty for any arm."""
     if show == "differ":
-        return len({is_right for is_right, _ in graded.answers}) > 1
-    answered = [
-        is_right
-        for name, (is_right, text) in zip(arms, graded.answers, strict=True)
-        if arm in ("", name) and text  # no text: it wasn't asked
+        return len({answer.is_right for answer in graded.answers}) > 1
+    asked = [
+        answer.is_right
+        for name, answer in zip(arms, graded.answers, strict=True)
+        if arm in ("", name) and answer.text
     ]
     if show == "wrong":
-        return False in answered
-    return bool(answered)
+        return False in asked
+    return bool(asked)
 
 
 def _is_right(text: str) -> bool | None:
+    """Whether a kept answer has the score 1, which stands before it; None without a score."""
+    score, _, _ = text.partition(":")
     try:
-        return float(text.partition(":")[0]) == 1
+        return float(score) == 1
     except ValueError:
         return None
 

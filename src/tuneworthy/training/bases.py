@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from tuneworthy.facts.load import WARN_DAYS, base_problem, end_text, facts_on
 from tuneworthy.facts.records import KnownFacts, Method, ModelFact, ServiceFact
 from tuneworthy.model.case import Medium
 from tuneworthy.money.terms import mtok_range
+from tuneworthy.words import capital, listing
 from tuneworthy.words import day as day_text
-from tuneworthy.words import listing
 
 #: The base in a script for one's own machine where none is named.
 OWN_BASE = "BASE_MODEL"
 SAFE_DAYS = 90  #: A base that we name ourselves lasts at least so many days.
-_MOST_NAMED = 3
+_MOST_NAMED = 3  # alternatives that a sentence names
 
 
 class TargetBases(NamedTuple):
@@ -43,7 +43,7 @@ class ChosenBase(NamedTuple):
 def choose_base(
     bases: TargetBases, stated: str | None, day: date, media: Sequence[Medium] = ()
 ) -> ChosenBase:
-    """The stated base, or the first that lasts long enough, with its end on a day.
+    """Return the stated base, or the first that lasts long enough, with its end on a day.
 
     A base that is known not to read the ``media`` of a case's requests can't be chosen.
     """
@@ -53,15 +53,10 @@ def choose_base(
     if service is None or service.kind == "self_hosted":
         ends = "never, as the weights stay with you"
         return ChosenBase(stated or OWN_BASE, None, "", ends, "")
-    host = service.host or ""
-    if stated is None:
-        live = facts.live_bases(bases.names, day, for_days=SAFE_DAYS)
-        if not live:
-            return ChosenBase("", None, _none_lasts(bases, facts, day), "unknown", "")
-        name = live[0]
-    else:
-        name = stated if stated.startswith(f"{host}:") else f"{host}:{stated}"
-    short = name.removeprefix(f"{host}:")
+    name = _full_name(bases, facts, stated, day)
+    if name is None:
+        return ChosenBase("", None, _none_lasts(bases, facts, day), "unknown", "")
+    short = name.removeprefix(f"{service.host or ''}:")
     fact = facts.model(name)
     problem = base_problem(name, service, day)
     unread = facts.unread(name, media)
@@ -71,6 +66,17 @@ def choose_base(
         problem += f". {_instead(bases, facts, day)}"
     ends = _ends(fact, service, day)
     return ChosenBase(short, fact, problem, ends, _warning(short, fact, service, day))
+
+
+def _full_name(
+    bases: TargetBases, facts: KnownFacts, stated: str | None, day: date
+) -> str | None:
+    """The base as ``host:name``: the stated one, else the first that lasts; None where none does."""
+    host = "" if bases.service is None else bases.service.host or ""
+    if stated is not None:
+        return stated if stated.startswith(f"{host}:") else f"{host}:{stated}"
+    lasting = facts.live_bases(bases.names, day, for_days=SAFE_DAYS)
+    return lasting[0] if lasting else None
 
 
 def _reading(
@@ -87,13 +93,13 @@ def _reading(
 
 
 def last_day(fact: ModelFact | None, service: ServiceFact | None) -> date | None:
-    """The day from which a model tuned on it no longer answers; None where it is unknown."""
+    """Return the day from which a model tuned on it no longer answers; None where it is unknown."""
     days = []
-    if fact is not None:
+    if fact is not None and fact.last_tuned_day is not None:
         days.append(fact.last_tuned_day)
-    if service is not None:
+    if service is not None and service.serves_until is not None:
         days.append(service.serves_until)
-    return min(filter(None, days), default=None)
+    return min(days, default=None)
 
 
 def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) -> bool:
@@ -113,11 +119,11 @@ def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
         tuned = "no end of models tuned on it is published"
     else:
         return text
-    return f"{text}. {tuned[0].upper()}{tuned[1:]}" if text else tuned
+    return f"{text}. {capital(tuned)}" if text else tuned
 
 
 def asked_text(model: str, method: Method, day: date) -> str:
-    """The price of its service for training a model, with its source; empty where it is unknown."""
+    """Say what a model's service asks for training it, with the source; empty where unknown."""
     price = facts_on(day).training_price(model, method)
     if price is None:
         return ""
@@ -129,53 +135,51 @@ def asked_text(model: str, method: Method, day: date) -> str:
 def _warning(
     short: str, fact: ModelFact | None, service: ServiceFact, day: date
 ) -> str:
-    """A warning where a base ends soon; empty otherwise."""
+    """A warning where a base ends soon; empty where it lasts, and where it has ended."""
     last = last_day(fact, service)
     if last is None or not ends_soon(fact, service, day) or last <= day:
         return ""
-    left = (last - day).days
-    return (
-        f"What is tuned on {short} answers for {left} more days, until {day_text(last)}"
-    )
+    days_left = (last - day).days
+    return f"What is tuned on {short} answers for {days_left} more days, until {day_text(last)}"
 
 
 def _none_lasts(bases: TargetBases, facts: KnownFacts, day: date) -> str:
     """Say that no base of a target lasts, and name alternatives."""
-    ends = [facts.model(name) for name in bases.names]
-    last = max(
-        (fact.end for fact in ends if fact is not None and fact.end), default=None
-    )
-    until = "" if last is None else f" Those that it tunes end by {day_text(last)}."
+    instead = _instead(bases, facts, day)
     if not bases.names:
-        lacks = f"No base of {bases.title} is known. Name yours with --base."
-    else:
-        lacks = f"No base of {bases.title} lasts {SAFE_DAYS} days from now.{until}"
-    there = facts.live_bases(bases.names, day)
-    still = (
-        f". Or name one that ends soon: --base {there[0].partition(':')[2]}"
-        if there
-        else ""
-    )
-    return f"{lacks} {_instead(bases, facts, day)}{still}"
+        return f"No base of {bases.title} is known. Name yours with --base. {instead}"
+    says = f"No base of {bases.title} lasts {SAFE_DAYS} days from now."
+    known = [facts.model(name) for name in bases.names]
+    ends = [fact.end for fact in known if fact is not None and fact.end]
+    if ends:
+        says += f" Those that it tunes end by {day_text(max(ends))}."
+    says += f" {instead}"
+    alive = facts.live_bases(bases.names, day)
+    if alive:
+        says += f". Or name one that ends soon: --base {_short_name(alive[0])}"
+    return says
 
 
 def _instead(bases: TargetBases, facts: KnownFacts, day: date) -> str:
-    """Three existing bases of this target, or else of others."""
-    there = [f"--base {name.partition(':')[2]}" for name in _lasting(bases, facts, day)]
+    """Name three bases that last, of this target and then of others."""
+    options = [f"--base {_short_name(name)}" for name in _lasting(bases, facts, day)]
     for target, name in bases.others:
         if facts.live_bases([name], day, for_days=SAFE_DAYS):
-            there.append(f"--to {target} ({name.partition(':')[2]})")
-    named = listing(there[:_MOST_NAMED], "or")
-    return (
-        f"Tune one that stays: {named}"
-        if named
-        else "No other base of this kind is known"
-    )
+            options.append(f"--to {target} ({_short_name(name)})")
+    if not options:
+        return "No other base of this kind is known"
+    return f"Tune one that stays: {listing(options[:_MOST_NAMED], 'or')}"
 
 
-def _lasting(bases: TargetBases, facts: KnownFacts, day: date) -> Iterator[str]:
-    if bases.service is not None and bases.service.until is not None:
-        soon = day + timedelta(days=SAFE_DAYS)
-        if bases.service.until <= soon:
-            return
-    yield from facts.live_bases(bases.names, day, for_days=SAFE_DAYS)
+def _short_name(name: str) -> str:
+    """The name of a base without its host."""
+    _, _, short = name.partition(":")
+    return short
+
+
+def _lasting(bases: TargetBases, facts: KnownFacts, day: date) -> Sequence[str]:
+    """The bases of a target that last; none where its service takes no new work by then."""
+    until = None if bases.service is None else bases.service.until
+    if until is not None and until <= day + timedelta(days=SAFE_DAYS):
+        return ()
+    return facts.live_bases(bases.names, day, for_days=SAFE_DAYS)

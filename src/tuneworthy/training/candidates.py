@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, takewhile, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from tuneworthy.files.stores import (
     training_record,
     written_choice,
 )
-from tuneworthy.lab.prepare import paid, prepare
+from tuneworthy.lab.prepare import PreparedLab, paid, prepare
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.runner import Job, quote
 from tuneworthy.measure.engine import conversation_keys
@@ -32,7 +32,8 @@ from tuneworthy.measure.sample import Sample
 from tuneworthy.model.base import readable
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, CaseMessage, EvalCase, digest_of
-from tuneworthy.model.lab import Quote, Settled, end_kind
+from tuneworthy.model.evidence import Batch
+from tuneworthy.model.lab import Arm, Quote, Settled, end_kind
 from tuneworthy.model.training import (
     REVIEWS,
     ChatTurn,
@@ -69,19 +70,24 @@ class Candidates:
     repeated: list[str] = field(default_factory=list)
 
     def once(self) -> Candidates:
-        """The candidates without repetitions: those of files go first, then the others."""
+        """Drop repetitions, and note their sources: the first of a file stays, else of a log."""
         first: dict[str, Candidate] = {}
-        for candidate in sorted(
-            self.found, key=lambda c: (c.example.origin, c.example.source)
-        ):
-            if first.setdefault(candidate.example.id, candidate) is not candidate:
+        # "file" comes before "trace" in the alphabet
+        by_origin = sorted(
+            self.found, key=lambda each: (each.example.origin, each.example.source)
+        )
+        for candidate in by_origin:
+            if candidate.example.id in first:
                 self.repeated.append(candidate.example.source)
+            else:
+                first[candidate.example.id] = candidate
+        # by id, so that the order of files and lines doesn't matter
         self.found = [first[id_] for id_ in sorted(first)]
         return self
 
 
 def read_candidates(case: Case) -> Candidates:
-    """The candidates in a case's training files and logs.
+    """Read the candidates in a case's training files and logs.
 
     Training files are data.training, or data.examples where none is named; and the pairs of
     data.preference_pairs. From very large logs, conversations are drawn by a hash of their names.
@@ -122,21 +128,27 @@ def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
 # Training files: one object a line, in any of the forms that tuning services and libraries take.
 
 _PAIRS = (
-    *(
-        ("prompt", "completion"),
-        ("prompt", "chosen"),
-        ("input", "output"),
-        ("input", "reference"),
-    ),
-    *(("question", "answer"), ("instruction", "output"), ("instruction", "response")),
+    ("prompt", "completion"),
+    ("prompt", "chosen"),
+    ("input", "output"),
+    ("input", "reference"),
+    ("question", "answer"),
+    ("instruction", "output"),
+    ("instruction", "response"),
 )
+"""Names of the fields of a question and its answer, where a line isn't a chat."""
 _ROLES = {
     "developer": "system",
     "human": "user",
     "function": "tool",
     "observation": "tool",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
 }
-_ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
+"""Our role for each name of another format."""
+_CUT_OFF_FIELDS = ("finish_reason", "stop_reason", "finishReason", "stopReason")
+"""Fields in which the maker of a line may say that the answer reached its limit."""
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
@@ -162,7 +174,7 @@ def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
             candidates.unread.append(f"{where} {why}")
 
 
-_LOOKED_AT = 20
+_LOOKED_AT = 20  # first lines of a file by which the names of its fields are guessed
 
 
 def _as_pair(record: Mapping[str, Any], pair: Mapping[str, str]) -> Mapping[str, Any]:
@@ -175,6 +187,7 @@ def _as_pair(record: Mapping[str, Any], pair: Mapping[str, str]) -> Mapping[str,
     return renamed
 
 
+#: Fields that a record of an unknown form keeps beside its question and answer.
 _KEPT = frozenset({"conversation_id", "tools"})
 
 
@@ -182,7 +195,8 @@ def _foreign_names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     """The file's own names for question, answer and worse answer; empty for a known form."""
     from tuneworthy.traces.guess import guess_pair
 
-    if any(map(_is_known, records[:3])):
+    # some lines of a file in a known form may be broken, but hardly its first three
+    if any(_is_known(record) for record in records[:3]):
         return {}
     return guess_pair(records)
 
@@ -202,58 +216,86 @@ class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose faul
 
 def _example(data: Any, where: str) -> Candidate:
     """Read one record as an example; raises ``_NoExample`` with the reason where it is none."""
-    turns, listed, rejected = _forms(data)
-    messages = [_turn(turn) for turn in turns]
+    form = _forms(data)
+    messages = tuple(_turn(turn) for turn in form.turns)
     if not messages or messages[-1].role != "assistant":
         raise _NoExample("doesn't end with an answer of the assistant")
     if not any(turn.role in ("user", "tool") for turn in messages):
         raise _NoExample("has no message of a user")
-    tools = tuple(tool for tool in listed if isinstance(tool, dict))
-    talk = data.get("conversation_id")
-    conversation = str(talk)[:200] if isinstance(talk, str | int) and talk else None
-    content = {"messages": tuple(messages), "tools": tools, "rejected": rejected}
-    id_ = content_id(messages, tools, rejected)
+    tools = tuple(tool for tool in form.tools if isinstance(tool, dict))
     example = TrainingExample(
-        id=id_, source=where, conversation_id=conversation, **content
+        id=content_id(messages, tools, form.rejected),
+        source=where,
+        conversation_id=_conversation_id(data),
+        messages=messages,
+        tools=tools,
+        rejected=form.rejected,
     )
     try:
         example.model_dump_json()
     except (ValueError, RecursionError):
         raise _NoExample("holds half a character, or is nested too deeply") from None
-    names = ("finish_reason", "stop_reason", "finishReason", "stopReason")
-    stopped = next((data[name] for name in names if data.get(name)), "")
-    return Candidate(example, end_kind(str(stopped)) == "cut_off")
+    return Candidate(example, cut=_says_cut_off(data))
 
 
-def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
-    """The turns of an example, its tools and its worse answer, in any known form."""
+def _conversation_id(data: Mapping[str, Any]) -> str | None:
+    """The conversation that a record names, cut to a usual length; None without one."""
+    named = data.get("conversation_id")
+    if isinstance(named, str | int) and named:
+        return str(named)[:200]
+    return None
+
+
+def _says_cut_off(data: Mapping[str, Any]) -> bool:
+    """Whether the first of the fields about an answer's end says that it reached its limit."""
+    for field_name in _CUT_OFF_FIELDS:
+        if data.get(field_name):
+            return end_kind(str(data[field_name])) == "cut_off"
+    return False
+
+
+class _ExampleForm(NamedTuple):
+    """The parts of a line in any form, not read yet."""
+
+    turns: list[Any]
+    tools: list[Any]
+    rejected: str  #: The text of a worse answer; empty without one.
+
+
+def _forms(data: Any) -> _ExampleForm:
+    """Find the turns of an example, its tools and its worse answer, in any known form."""
     if not isinstance(data, dict):
         raise _NoExample("is not an object")
     asked: Any = data.get("input")
     if isinstance(asked, dict) and "preferred_output" in data:
-        better = data["preferred_output"]
-        worse = data.get("non_preferred_output")
-        tools = asked.get("tools") or []
-        return (
-            [*_require_list(asked.get("messages")), *_require_list(better)],
-            _require_list(tools),
-            _text_of_worse(worse),
-        )
+        return _openai_preference(data, asked)
     tools = _require_list(data.get("tools") or [])
     rejected = _text_of_worse(data.get("rejected"))
     for key in ("messages", "conversations"):
         if isinstance(data.get(key), list):
-            return data[key], tools, rejected
+            return _ExampleForm(data[key], tools, rejected)
     if isinstance(asked, dict) and isinstance(asked.get("messages"), list):
         data = {**data, "input": asked["messages"]}
     for first, second in _PAIRS:
         if data.get(first) and second in data:
             before = data[first]
+            # an instruction may come with the text that it is about
             if first == "instruction" and isinstance(asked, str) and asked:
                 before = f"{before}\n\n{asked}"
             turns = _turns_of_pair(data.get("system"), before, data[second])
-            return turns, tools, rejected
+            return _ExampleForm(turns, tools, rejected)
     raise _NoExample("holds no messages, and no prompt with its answer")
+
+
+def _openai_preference(data: dict[str, Any], asked: dict[str, Any]) -> _ExampleForm:
+    """Find the parts of a line in OpenAI's form for preferences."""
+    before = _require_list(asked.get("messages"))
+    better = _require_list(data["preferred_output"])
+    return _ExampleForm(
+        turns=[*before, *better],
+        tools=_require_list(asked.get("tools") or []),
+        rejected=_text_of_worse(data.get("non_preferred_output")),
+    )
 
 
 def _turns_of_pair(system: Any, before: Any, after: Any) -> list[Any]:
@@ -276,10 +318,17 @@ def _require_list(value: Any) -> list[Any]:
 
 
 def _answer(value: Any) -> list[Any]:
+    """An answer as turns: a list of turns as it is, a text or any other value as one turn."""
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
         return value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return [{"role": "assistant", "content": text}]
+    return [{"role": "assistant", "content": _as_text(value)}]
+
+
+def _as_text(value: Any) -> str:
+    """A text as it is; any other value as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _text_of_worse(value: Any) -> str:
@@ -294,46 +343,49 @@ def _turn(turn: Any) -> ChatTurn:
     """Read one message of a chat in any common form."""
     if not isinstance(turn, dict):
         raise _NoExample("has a message that is not an object")
-    if "from" in turn and "role" not in turn:
+    if "from" in turn and "role" not in turn:  # ShareGPT's names
         turn = {"role": turn["from"], "content": turn.get("value")}
     role = str(turn.get("role"))
-    content = turn.get("content")
-    if isinstance(content, list):
-        if not all(
-            isinstance(p, dict) and p.get("type", "text") == "text" for p in content
-        ):
-            raise _NoExample("holds an image or sound, of which nothing here is read")
-        content = "".join(str(part.get("text", "")) for part in content)
-    calls = [_call(call) for call in _require_list(turn.get("tool_calls") or [])]
     fields = {
         "role": _ROLES.get(role, role),
-        "content": "" if content is None else content,
+        "content": _content_of_turn(turn.get("content")),
         "tool_call_id": turn.get("tool_call_id") or "",
         "name": turn.get("name") or "",
-        "tool_calls": calls,
+        "tool_calls": [
+            _call(call) for call in _require_list(turn.get("tool_calls") or [])
+        ],
     }
     try:
         return ChatTurn.model_validate(fields)
     except ValidationError as caught:
-        what = ".".join(map(str, caught.errors()[0]["loc"]))
+        first_fault = caught.errors()[0]
+        what = ".".join(str(part) for part in first_fault["loc"])
         raise _NoExample(f"has a message whose {what} isn't understood") from None
 
 
+def _content_of_turn(content: Any) -> Any:
+    """The text of a message; parts of text are joined, and a missing one is empty."""
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        return content
+    for part in content:
+        if not isinstance(part, dict) or part.get("type", "text") != "text":
+            raise _NoExample("holds an image or sound, of which nothing here is read")
+    return "".join(str(part.get("text", "")) for part in content)
+
+
 def _call(call: Any) -> dict[str, Any]:
-    """Read one call of a tool."""
+    """Read one call of a tool; arguments that aren't a text are written as JSON."""
     called = call.get("function") if isinstance(call, dict) else None
     if not isinstance(called, dict):
         raise _NoExample("has a call of a tool without a function")
-    arguments = called.get("arguments", "{}")
-    text = (
-        arguments
-        if isinstance(arguments, str)
-        else json.dumps(arguments, ensure_ascii=False)
-    )
-    name = str(called.get("name") or "")
     return {
         "id": str(call.get("id") or ""),
-        "function": {"name": name, "arguments": text},
+        "function": {
+            "name": str(called.get("name") or ""),
+            "arguments": _as_text(called.get("arguments", "{}")),
+        },
     }
 
 
@@ -342,6 +394,29 @@ def _call(call: Any) -> dict[str, Any]:
 
 def _read_traces(case: Case, candidates: Candidates) -> None:
     """Draw candidates from the logs; answers with a bad score are kept apart."""
+    batch = _drawn_logs(case)
+    fits_schema, _ = validator(read_materials(case).output_schema)
+    wrong = dict(failures(batch, fits_schema))
+    candidates.left_out.update(wrong.values())
+    finishes = batch.column("finish")
+    columns = [batch.column(name) for name in _LOGGED]
+    for row, values in enumerate(zip(*columns, strict=True)):
+        if row in wrong and wrong[row] != "low_score":
+            continue
+        example = _logged_example(row, _LoggedAnswer(*values))
+        if example is None:
+            if row not in wrong:
+                candidates.left_out["nothing asked or answered"] += 1
+            continue
+        cut = end_kind(finishes[row] or "") == "cut_off"
+        if row in wrong:
+            candidates.disliked.append(Candidate(example, cut))
+        else:
+            candidates.found.append(Candidate(example, cut))
+
+
+def _drawn_logs(case: Case) -> Batch:
+    """The rows of a case's logs, of very large ones a sample of whole conversations."""
     from tuneworthy.traces.read import TraceFiles, case_map, named
 
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
@@ -349,75 +424,48 @@ def _read_traces(case: Case, candidates: Candidates) -> None:
     logs = TraceFiles(named(case, "traces"), mapping=case_map(case), searched=True)
     for chunk in logs:
         names = chunk.batch.column("conversation")
-        sample.add(
-            chunk.batch, conversation_keys(names, seen, salt="candidates "), seen
-        )
+        # the salt draws other conversations than an evaluation set does
+        keys = conversation_keys(names, seen, salt="candidates ")
+        sample.add(chunk.batch, keys, seen)
         seen += len(chunk.batch)
     batch, _ = sample.batch()
-    test, _ = validator(read_materials(case).output_schema)
-    wrong = dict(failures(batch, test))
-    candidates.left_out.update(wrong.values())
-    columns = (batch.column(name) for name in _COLUMNS)
-    for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
-        if row in wrong and wrong[row] != "low_score":
-            continue
-        example = _logged_example(row, *values)
-        if example is None and row not in wrong:
-            candidates.left_out["nothing asked or answered"] += 1
-        if example is None:
-            continue
-        candidate = Candidate(example, end_kind(finish or "") == "cut_off")
-        if row in wrong:
-            candidates.disliked.append(candidate)
-        else:
-            candidates.found.append(candidate)
+    return batch
 
 
-_COLUMNS = (
-    "finish",
-    "system",
-    "input",
-    "messages",
-    "output",
-    "tool_calls",
-    "conversation",
-)
+class _LoggedAnswer(NamedTuple):
+    """The values of a row of the logs, in the order of ``_LOGGED``."""
+
+    system: Any
+    asked: Any
+    turns: Any
+    output: Any
+    calls: Any
+    conversation: Any
 
 
-def _logged_example(
-    row: int, system: Any, asked: Any, turns: Any, output: Any, calls: Any, talk: Any
-) -> TrainingExample | None:
+_LOGGED = ("system", "input", "messages", "output", "tool_calls", "conversation")
+
+
+def _logged_example(row: int, logged: _LoggedAnswer) -> TrainingExample | None:
     """A logged answer as an example; None without a question or an answer."""
-    before = list(turns or ())
-    last_role = before[-1][0] if before else "assistant"
-    if last_role == "assistant":  # the log keeps the question apart from its turns
-        before = [("user", asked or "")]
-    if system and not any(role == "system" for role, _ in before):
-        before = [("system", system), *before]
-    named = [(name, arguments) for name, arguments in calls or () if name]
-    tool_calls = [
-        {
-            "id": f"call_{n}",
-            "function": {"name": name, "arguments": readable(arguments)},
-        }
-        for n, (name, arguments) in enumerate(named, start=1)
+    raw = [
+        {"role": role, "content": readable(text)}
+        for role, text in _logged_question(logged)
     ]
-    raw = [{"role": role, "content": readable(text)} for role, text in before]
-    raw.append(
-        {
-            "role": "assistant",
-            "content": readable(output or ""),
-            "tool_calls": tool_calls,
-        }
-    )
+    answer_turn = {
+        "role": "assistant",
+        "content": readable(logged.output or ""),
+        "tool_calls": _logged_calls(logged),
+    }
     try:
-        messages = [ChatTurn.model_validate(turn) for turn in raw]
+        messages = [ChatTurn.model_validate(turn) for turn in (*raw, answer_turn)]
     except ValidationError:
         return None
     *questions, answer = messages
     asks = any(not turn.empty and turn.role != "system" for turn in questions)
     if answer.empty or not asks:
         return None
+    talk = logged.conversation
     return TrainingExample(
         id=content_id(messages),
         messages=tuple(messages),
@@ -427,36 +475,59 @@ def _logged_example(
     )
 
 
-def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
-    """The tools that a model may call today, by name in OpenAI's form; None if they aren't stated.
+def _logged_question(logged: _LoggedAnswer) -> list[tuple[str, str]]:
+    """The turns before a logged answer, each with its role."""
+    turns = list(logged.turns or ())
+    last_role = turns[-1][0] if turns else "assistant"
+    if last_role == "assistant":  # the log keeps the question apart from its turns
+        turns = [("user", logged.asked or "")]
+    if logged.system and not any(role == "system" for role, _ in turns):
+        turns = [("system", logged.system), *turns]
+    return turns
 
-    Raises CaseError if the file that data.tools names isn't a list of tools.
+
+def _logged_calls(logged: _LoggedAnswer) -> list[dict[str, Any]]:
+    """The calls of tools in a logged answer. Logs keep no ids, so these are numbered."""
+    named = [(name, arguments) for name, arguments in logged.calls or () if name]
+    calls = []
+    for number, (name, arguments) in enumerate(named, start=1):
+        function = {"name": name, "arguments": readable(arguments)}
+        calls.append({"id": f"call_{number}", "function": function})
+    return calls
+
+
+def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the tools that a model may call today, by name; None if they aren't stated.
+
+    They have OpenAI's form. Raises CaseError if the file that data.tools names isn't a list of
+    tools.
     """
     path = beside(case, "data.tools", case.data.tools)
     if path is None:
         return None
+    by_name = {}
     try:
         tools = json.loads(read_text(path, TRAINING_LIMIT, CaseError))
         listed = tools["tools"] if isinstance(tools, dict) else tools
-        whole = [tool if "function" in tool else {"function": tool} for tool in listed]
-        return {
-            str(tool["function"]["name"]): {"type": "function", **tool}
-            for tool in whole
-        }
+        for tool in listed:
+            # some files leave out the frame around the function
+            whole = tool if "function" in tool else {"function": tool}
+            by_name[str(whole["function"]["name"])] = {"type": "function", **whole}
     except (ValueError, RecursionError, KeyError, TypeError):
         fix = 'write [{"type": "function", "function": {"name": …, "parameters": {…}}}]'
         raise CaseError("is not a list of tools", where=str(path), fix=fix) from None
+    return by_name
 
 
 # Which of them people look at first, and what they see.
 
 LABEL = "label"  #: The arm's name of an example's own answer, where people compare it.
-_LABEL_CHARACTERS = 80
-_MOST_LABELS = 50
+_LABEL_CHARACTERS = 80  # characters of an answer that is a label
+_MOST_LABELS = 50  # different answers, up to which they are labels
 
 
 def named_lines(case: Case) -> frozenset[str]:
-    """Sources of the lines that the last check marked but didn't leave out."""
+    """Return the sources of the lines that the last check marked but didn't leave out."""
     training = training_record(case)
     gates = () if training is None else training.gates
     sources = set()
@@ -473,7 +544,7 @@ def named_lines(case: Case) -> frozenset[str]:
 def review_order(
     candidates: Sequence[Candidate], named: Container[str] = frozenset()
 ) -> list[TrainingExample]:
-    """Candidates in the order of review: in turn a random one and the most doubtful of a stratum.
+    """Order candidates for review: in turn a random one and the most doubtful of a stratum.
 
     The most doubtful of all are those that a check has ``named``, by their sources. Strata are
     kinds of answer (labels, where these are few and short), origin and length. An answer is
@@ -481,35 +552,36 @@ def review_order(
     the contents of the examples, so that two people review the same ones and nobody has to begin
     again.
     """
-    odd = (c for c in _at_random(candidates) if c.example.source in named)
-    turns = zip_longest(_at_random(candidates), chain(odd, _by_doubt(candidates)))
-    return [*dict.fromkeys(c.example for pair in turns for c in pair if c is not None)]
+    at_random = _at_random(candidates)
+    marked = [each for each in at_random if each.example.source in named]
+    doubtful = [*marked, *_by_doubt(candidates)]
+    order: dict[str, TrainingExample] = {}
+    # both lists have every candidate, so each is reached by either
+    for pair in zip_longest(at_random, doubtful):
+        for candidate in pair:
+            if candidate is not None:
+                order.setdefault(candidate.example.id, candidate.example)
+    return list(order.values())
 
 
 def random_part(candidates: Sequence[Candidate], reviewed: Container[str]) -> list[str]:
-    """Ids of a random sample that is reviewed completely, so that its shares hold for all."""
-    ids = (c.example.id for c in _at_random(candidates))
-    return [*takewhile(lambda id_: id_ in reviewed, ids)]
+    """Return the ids of a random sample that is reviewed completely: its shares hold for all."""
+    ids = []
+    for candidate in _at_random(candidates):
+        if candidate.example.id not in reviewed:
+            break  # those after it may have been reviewed because they are doubtful
+        ids.append(candidate.example.id)
+    return ids
 
 
 def _at_random(candidates: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda c: digest_of("review", c.example.id))
+    """The candidates in a random order that follows from their contents."""
+    return sorted(candidates, key=lambda each: digest_of("review", each.example.id))
 
 
 def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
     """One candidate of each stratum, the smallest stratum first, then the next one of each."""
-    answers = {c.example.answer.content for c in candidates}
-    few = len(answers) <= _MOST_LABELS and all(
-        len(a) <= _LABEL_CHARACTERS for a in answers
-    )
-    sizes = sorted(len(c.example.asked) for c in candidates)
-    ends = [sizes[len(sizes) * n // 3] for n in (1, 2)] if sizes else []
-    strata: dict[tuple[str, str, int], list[Candidate]] = defaultdict(list)
-    for candidate in _at_random(candidates):
-        length = sum(len(candidate.example.asked) > end for end in ends)
-        kind = candidate.example.answer.content if few else ""
-        strata[kind, candidate.example.origin, length].append(candidate)
-    groups = sorted(strata.values(), key=len)
+    groups = sorted(_strata(candidates), key=len)
     by_doubt = [_most_doubtful_first(group) for group in groups]
     for turn in zip_longest(*by_doubt):
         for candidate in turn:
@@ -517,33 +589,61 @@ def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
                 yield candidate
 
 
+def _strata(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Candidates of one kind of answer, one origin, and one third by length of their question."""
+    answers = {each.example.answer.content for each in candidates}
+    are_labels = len(answers) <= _MOST_LABELS and all(
+        len(answer) <= _LABEL_CHARACTERS for answer in answers
+    )
+    sizes = sorted(len(each.example.asked) for each in candidates)
+    if not sizes:
+        return []
+    end_of_short = sizes[len(sizes) // 3]
+    end_of_middle = sizes[len(sizes) * 2 // 3]
+    strata: dict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
+    for candidate in _at_random(candidates):
+        example = candidate.example
+        kind = example.answer.content if are_labels else ""
+        if len(example.asked) <= end_of_short:
+            length = "short"
+        elif len(example.asked) <= end_of_middle:
+            length = "middle"
+        else:
+            length = "long"
+        strata[kind, example.origin, length].append(candidate)
+    return list(strata.values())
+
+
 def _most_doubtful_first(group: Sequence[Candidate]) -> list[Candidate]:
     """Cut-off answers first, then those farthest from the group's usual length."""
-    ratios = sorted(map(_ratio, group))
+    ratios = sorted(_length_ratio(candidate) for candidate in group)
     usual = ratios[len(ratios) // 2]
 
-    def doubt(candidate: Candidate) -> tuple[bool, float]:
-        return not candidate.cut, -abs(_ratio(candidate) - usual)
+    def certainty(candidate: Candidate) -> tuple[bool, float]:
+        return not candidate.cut, -abs(_length_ratio(candidate) - usual)
 
-    return sorted(group, key=doubt)
+    return sorted(group, key=certainty)
 
 
-def _ratio(candidate: Candidate) -> float:
-    return len(candidate.example.answer.content) / (len(candidate.example.asked) + 20)
+def _length_ratio(candidate: Candidate) -> float:
+    """The length of an answer by that of its question; 20 more, as a short question says little."""
+    example = candidate.example
+    return len(example.answer.content) / (len(example.asked) + 20)
 
 
 def turn_shown(turn: ChatTurn) -> str:
-    """The text of a turn, with tool calls as separate lines."""
-    calls = [
-        f"{call.function.name}({call.function.arguments})" for call in turn.tool_calls
-    ]
-    return "\n".join(filter(None, (turn.content, *calls)))
+    """Return the text of a turn, with tool calls as separate lines."""
+    lines = [turn.content] if turn.content else []
+    for call in turn.tool_calls:
+        lines.append(f"{call.function.name}({call.function.arguments})")  # noqa: PERF401  # a step beside the text
+    return "\n".join(lines)
 
 
 def as_case(example: TrainingExample) -> EvalCase:
-    """A test case with the same question, without the answer."""
+    """Return a test case with the same question, without the answer."""
     turns = [
-        CaseMessage(role=t.role, content=turn_shown(t)) for t in example.messages[:-1]
+        CaseMessage(role=turn.role, content=turn_shown(turn))
+        for turn in example.messages[:-1]
     ]
     return EvalCase(id=example.id, messages=tuple(turns))
 
@@ -551,36 +651,44 @@ def as_case(example: TrainingExample) -> EvalCase:
 def review_items(
     candidates: Sequence[Candidate], named: Container[str] = frozenset()
 ) -> list[Item]:
-    """Conversations with their answers for review, without source and model."""
-    return [
-        Item(
-            "training",
-            as_case(example),
+    """Return conversations with their answers for review, without source and model."""
+    items = []
+    for example in review_order(candidates, named):
+        item = Item(
+            task="training",
+            case=as_case(example),
             outputs=(turn_shown(example.answer),),
             choices=REVIEWS,
         )
-        for example in review_order(candidates, named)
-    ]
+        items.append(item)
+    return items
 
 
 def pair_items(own: OwnAnswers) -> list[Item]:
-    """Labels beside an arm's own answers, in an order that doesn't show which is which."""
+    """Return labels beside an arm's own answers, in an order that doesn't show which is which."""
     items = []
     for example in own.examples:
         if example.id not in own.answers:
             continue
-        outputs = (turn_shown(example.answer), own.answers[example.id])
-        first_digit = int(digest_of("flip", example.id)[0], 16)
-        flip = first_digit % 2 == 1
-        items.append(
-            Item("pairwise", as_case(example), (LABEL, own.arm), outputs, PAIRS, flip)
+        # a digest decides which one is shown first: at random, and the same for everybody
+        first_digit = digest_of("flip", example.id)[0]
+        item = Item(
+            task="pairwise",
+            case=as_case(example),
+            arms=(LABEL, own.arm),
+            outputs=(turn_shown(example.answer), own.answers[example.id]),
+            choices=PAIRS,
+            flipped=int(first_digit, 16) % 2 == 1,
         )
+        items.append(item)
     return items
 
 
 # Labels against the model's own answers.
 
-MOST_COMPARED = 1000
+MOST_COMPARED = (
+    1000  #: Examples that are compared; more would tire people, not settle more.
+)
 COMPARE_RUN = "compare"  #: Name of the run whose cap counts.
 
 
@@ -602,7 +710,7 @@ def own_answers(
     to: Collection[str] = (),
     **settings: Any,
 ) -> OwnAnswers:
-    """The best arm's answers to ``n`` examples at most, drawn from the training set.
+    """Return the best arm's answers to ``n`` examples at most, drawn from the training set.
 
     The arm is the one named. Without a name, it is the best that the ceiling lab chose, or else the
     first one with a prompt. With ``send``, models are asked for answers that the ledger lacks, as
@@ -612,25 +720,14 @@ def own_answers(
     """
     lab = prepare(source, scored=False, to=to)
     _, passed = training_set(lab.case)
-    arms = {a.id: a for a in lab.plan.called if not a.steps}
-    choice = written_choice(lab.case)
-    chosen = choice.chosen if choice else ()
-    # the first that may be asked: of those chosen, best first; then of all
-    usable = [id_ for id_ in (*chosen, *arms) if id_ in arms]
-    name = arm
-    if not name and usable:
-        name = usable[0]
-    if name not in arms:
-        fix = did_you_mean(name, (*arms,))
-        raise InputError(
-            f'"{name[:80]}" is not an arm of one call', where="--arm", fix=fix
-        )
-    examples = sorted(passed, key=lambda e: digest_of("compare", e.id))[:n]
+    asked = _arm_to_ask(lab, arm)
+    by_draw = sorted(passed, key=lambda example: digest_of("compare", example.id))
+    examples = tuple(by_draw[:n])
     jobs = {}
     for example in examples:
-        job, _, _ = next(lab.plan.calls([arms[name]], [as_case(example)]))
+        job, _, _ = next(lab.plan.calls([asked], [as_case(example)]))
         jobs[example.id] = job
-    every = [*jobs.values()]
+    every = list(jobs.values())
     if send:
         price = lambda _, ledger: quote(every, ledger, lab.price_of)  # noqa: E731  # of these alone
         work = partial(_ask_all, jobs=every)
@@ -643,12 +740,33 @@ def own_answers(
         call = settled.get(job.key)
         if call is not None and call.whole:
             answers[id_] = Output.from_reply(call.whole).text_with_calls
-    return OwnAnswers(name, tuple(examples), answers)
+    return OwnAnswers(asked.id, examples, answers)
+
+
+def _arm_to_ask(lab: PreparedLab, name: str) -> Arm:
+    """The named arm; without a name, the best chosen one, else the first.
+
+    Only arms of one call answer as a tuned model would. Raises InputError if it isn't one.
+    """
+    arms = {arm.id: arm for arm in lab.plan.called if not arm.steps}
+    choice = written_choice(lab.case)
+    chosen = choice.chosen if choice else ()  # the best first
+    if not name:
+        for id_ in (*chosen, *arms):
+            if id_ in arms:
+                return arms[id_]
+    if name not in arms:
+        fix = did_you_mean(name, tuple(arms))
+        raise InputError(
+            f'"{name[:80]}" is not an arm of one call', where="--arm", fix=fix
+        )
+    return arms[name]
 
 
 async def _ask_all(
     calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]
 ) -> dict[str, Settled]:
+    """Make all calls, and return their outcomes by key; raises the reason of a stop."""
     outcome = await calls.runner().all(jobs)
     if outcome.stop:
         raise outcome.stop.error()

@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 FEWEST_SIZES = 3  #: Sizes of training sets that a curve is drawn through.
 AHEAD = 2  #: Doublings beyond the largest size that anything is said about.
-DRAWS = 2_000
-_TRIED = 40_000
-_EXPONENTS = (0.1, 4.0)
+DRAWS = 2_000  #: Curves that are drawn, each as often as it fits well.
+_TRIED = 40_000  # curves that they are drawn from
+_EXPONENTS = (0.1, 4.0)  # the lowest and the highest β
 _FALLS = 0.5  # the steepest fall of a score; one more example can't take away much
 # an untuned answer has at most so many times the mistakes of the best; more can't be seen
 _MISTAKES = 10.0
@@ -65,31 +65,42 @@ class Drawn:
     chance: Floats  #: The fluctuation that a pilot's seeds add to the score of a size.
 
     def score(self, size: float) -> Floats:
-        """The share of right answers at a number of examples, for each draw."""
+        """Compute the share of right answers at a number of examples, for each draw."""
         left = 1 / (1 + (size / self.middle) ** self.exponent)
-        many = self.end ** (1 - left) * self.start**left
-        right = np.where(self.mistakes, many, self.end + (self.start - self.end) * left)
+        # mistakes are logarithms of shares, so their mean is a product
+        by_mistakes = self.end ** (1 - left) * self.start**left
+        by_share = self.end + (self.start - self.end) * left
+        right = np.where(self.mistakes, by_mistakes, by_share)
         return right * np.where(size < self.formed, self.before, 1.0)
 
     def pilot_score(self, size: float) -> Floats:
         """The score that a pilot would measure at a number of examples, for each draw."""
         return np.clip(self.score(size) + self.chance, 0.0, 1.0)
 
+    def at(self, places: Ints) -> Drawn:
+        """The draws at some places, in their order; a place may be there several times."""
+        fields_of_places = {
+            field.name: getattr(self, field.name)[places] for field in fields(self)
+        }
+        return Drawn(**fields_of_places)
+
     def needed(self, target: float) -> Floats:
-        """The examples at which each curve reaches a share of right answers; infinite for never."""
-        early = self._reached(max(target, 1e-9) / self.before)
-        late = np.maximum(
-            self.formed, self._reached(np.full_like(early, max(target, 1e-9)))
-        )
+        """Compute the examples at which each curve reaches a share; infinite for never."""
+        goal = max(target, 1e-9)  # so that no logarithm is of nought
+        # before answers have their form, the curve has to be higher by the share that has it
+        early = self._reached(goal / self.before)
+        late = np.maximum(self.formed, self._reached(np.full_like(early, goal)))
         return np.where(early < self.formed, early, late)
 
     def _reached(self, goal: Floats) -> Floats:
         """The examples at which the curve reaches a goal; infinite where it never does."""
         start = self.start
         end = self.end
+        # a curve that doesn't move divides by nought, and is put right below
         with np.errstate(divide="ignore", invalid="ignore"):
-            many = np.log(end / goal) / np.log(end / start)
-            left = np.where(self.mistakes, many, (end - goal) / (end - start))
+            left_of_mistakes = np.log(end / goal) / np.log(end / start)
+            left_of_share = (end - goal) / (end - start)
+            left = np.where(self.mistakes, left_of_mistakes, left_of_share)
             examples = self.middle * (1 / left - 1) ** (1 / self.exponent)
         # a curve that falls below the goal doesn't come back
         examples = np.where(goal < end, examples, np.inf)
@@ -99,51 +110,85 @@ class Drawn:
 def drawn(
     sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
 ) -> Drawn:
-    """Curves through three or more sizes, which are rising numbers of examples.
+    """Draw curves through three or more sizes, which are rising numbers of examples.
 
     ``scores`` has an array for each size: a row for each seed, a column for each case. A score may
     be NaN, but not all of a row. ``clusters`` are conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
-    mean, spread, apart = _measure_sizes(
+    measured = _measure_sizes(
         [floats(table) for table in scores], np.asarray(clusters), rng
     )
-    limit = max(sizes) * 2**AHEAD
+    tried, noise = _curves_to_try(measured, max(sizes) * 2**AHEAD, rng)
+    # each curve is drawn through a likely score of the largest size
+    shape = np.column_stack([tried.score(size) for size in sizes])
+    error = np.sqrt(measured.spread[-1, -1] + measured.apart)
+    end = np.maximum(measured.mean[-1] + noise * error, 0.0) / shape[:, -1]
+    fit = _log_likelihood(measured, end[:, None] * shape)
+    # the end was drawn around the largest size's score: weigh it as its prior does
+    fit += noise**2 / 2 + np.log(error / shape[:, -1])
+    fit -= np.log(np.maximum(end * (1 - end), _LEAST)) / 2
+    impossible = (end <= 0) | (end > 1) | (tried.start * end > 1)
+    fit[impossible] = -np.inf
+    weight = np.exp(fit - fit.max())
+    taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
+    scaled = replace(tried, start=tried.start * end, end=end)
+    return scaled.at(taken)
+
+
+def _curves_to_try(
+    measured: _MeasuredSizes, limit: float, rng: np.random.Generator
+) -> tuple[Drawn, Floats]:
+    """Curves by the priors, with an end of 1 and a start that multiplies it; and normal noise.
+
+    ``limit`` is the largest number of examples that anything is said about.
+    """
     middle = limit ** rng.random(_TRIED)
     formed = limit ** rng.uniform(-1, 1, _TRIED)
     before = np.exp(-_MISTAKES * rng.random(_TRIED))
     chance, noise = rng.standard_normal((2, _TRIED))
-    least, most = map(math.log, _EXPONENTS)
-    exponent = np.exp(rng.uniform(least, most, _TRIED))
+    lowest, highest = _EXPONENTS
+    exponent = np.exp(rng.uniform(math.log(lowest), math.log(highest), _TRIED))
     mistakes = rng.random(_TRIED) < 0.5
     start = rng.random(_TRIED)
     start = np.where(mistakes, np.exp(-_MISTAKES * start), 2 * start)
-    exponent = np.where(start > 1, np.minimum(exponent, _FALLS), exponent)
-    chance = chance * np.sqrt(apart)
+    falls = start > 1
+    exponent = np.where(falls, np.minimum(exponent, _FALLS), exponent)
     tried = Drawn(
-        start, np.ones(_TRIED), middle, exponent, mistakes, formed, before, chance
+        start=start,
+        end=np.ones(_TRIED),
+        middle=middle,
+        exponent=exponent,
+        mistakes=mistakes,
+        formed=formed,
+        before=before,
+        chance=chance * np.sqrt(measured.apart),
     )
-    # each curve is drawn through a likely score of the largest size
-    shape = np.column_stack([tried.score(n) for n in sizes])
-    error = np.sqrt(spread[-1, -1] + apart)
-    end = np.maximum(mean[-1] + noise * error, 0.0) / shape[:, -1]
-    variance, axes = np.linalg.eigh(spread)
-    variance = np.maximum(variance, 0.0) + apart[:, None]
-    off = (end[:, None] * shape - mean) @ axes
-    fit = -(off**2 / variance + np.log(variance)).sum(axis=1) / 2
-    fit += noise**2 / 2 + np.log(error / shape[:, -1])
-    fit -= np.log(np.maximum(end * (1 - end), _LEAST)) / 2
-    fit[(end <= 0) | (end > 1) | (start * end > 1)] = -np.inf
-    weight = np.exp(fit - fit.max())
-    taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
-    tried = replace(tried, start=start * end, end=end)
-    return Drawn(*(getattr(tried, field.name)[taken] for field in fields(Drawn)))
+    return tried, noise
+
+
+def _log_likelihood(measured: _MeasuredSizes, curve_scores: Floats) -> Floats:
+    """How well each curve fits the measured means: a row for each curve, a column for each size."""
+    # along the axes of the covariance, the means vary independently
+    variance, axes = np.linalg.eigh(measured.spread)
+    variance = np.maximum(variance, 0.0) + measured.apart[:, None]
+    off = (curve_scores - measured.mean) @ axes
+    fit: Floats = -(off**2 / variance + np.log(variance)).sum(axis=1) / 2
+    return fit
+
+
+class _MeasuredSizes(NamedTuple):
+    """The measured scores of the sizes, with what makes them uncertain."""
+
+    mean: Floats  #: By size.
+    spread: Floats  #: The covariance of the means by conversations: sizes by sizes.
+    apart: Floats  #: Draws of the variance that seeds add to the mean of a size.
 
 
 def _measure_sizes(
     scores: Sequence[Floats], clusters: Ints, rng: np.random.Generator
-) -> tuple[Floats, Floats, Floats]:
-    """Mean scores by size, their covariance by conversations, and draws of the variation of runs.
+) -> _MeasuredSizes:
+    """Measure mean scores by size, their covariance by conversations, and the variation of runs.
 
     Scores that were never right, or always, aren't certain to stay so. So half a conversation of
     each kind is added (Jeffreys' prior), half of which is the same at all sizes. The variance of
@@ -155,33 +200,34 @@ def _measure_sizes(
     means = []
     offs = []
     joined = []
-    spreads = []
-    alone = []
+    of_seeds = []
+    of_answers = []
     for table in scores:
-        seen = (~np.isnan(table)).sum(axis=0)
-        there = seen > 0
-        mean = np.nansum(table, axis=0) / np.maximum(seen, 1)
-        sums = sum_by(member, mean, count)
-        known = sum_by(member, there.astype(np.float64), count)
+        answers = (~np.isnan(table)).sum(axis=0)  # of each case, over the seeds
+        has_answer = answers > 0
+        mean = np.nansum(table, axis=0) / np.maximum(answers, 1)
+        right = sum_by(member, mean, count)  # of each conversation, in cases
+        known = sum_by(member, has_answer.astype(np.float64), count)
+        # the added conversation, half of it right, is as long as the others on average
         average = known.sum() / np.count_nonzero(known)
-        share = (sums.sum() + average / 2) / (known.sum() + average)
         total = known.sum() + average
+        share = (right.sum() + average / 2) / total
         means.append(share)
-        offs.append((sums - share * known) / total)
+        offs.append((right - share * known) / total)
         joined.append(np.sqrt(0.5) * average * np.array([1 - share, share]) / total)
-        alone.append(
-            float((mean * (1 - mean))[there].mean()) / len(table) / there.sum()
-        )
+        variance_of_case = float((mean * (1 - mean))[has_answer].mean())
+        of_answers.append(variance_of_case / len(table) / has_answer.sum())
         if len(table) > 1:
-            spreads.append(np.nanmean(table, axis=1).var(ddof=1) / len(table))
+            by_seed = np.nanmean(table, axis=1)
+            of_seeds.append(by_seed.var(ddof=1) / len(table))
     off = np.column_stack(offs)
     join = np.column_stack(joined)
     shared = join.T @ join
     spread = off.T @ off + (shared + np.diag(np.diag(shared))) / 2
-    apart = np.full(_TRIED, np.mean(spreads or alone))
+    apart = np.full(_TRIED, np.mean(of_seeds or of_answers))
     degrees = sum(len(table) - 1 for table in scores) or _UNSEEN
     apart *= degrees / rng.chisquare(degrees, _TRIED)
-    return np.array(means), spread, apart + _LEAST**2
+    return _MeasuredSizes(np.array(means), spread, apart + _LEAST**2)
 
 
 def learning_curve(
@@ -192,7 +238,7 @@ def learning_curve(
     margin: float,
     target: float | None,
 ) -> LearningCurve:
-    """The curve of a pilot: measured sizes, two doublings ahead, and the examples for the target.
+    """Compute the curve of a pilot: measured sizes, two doublings ahead, and what a target takes.
 
     Arguments are those of ``drawn``. The curve is called flat where one more doubling gains less
     than ``margin``. ``target`` is the required share of right answers.
@@ -200,9 +246,13 @@ def learning_curve(
     means = [float(np.nanmean(floats(table))) for table in scores]
     if len(sizes) < FEWEST_SIZES:
         ask = f"train on {FEWEST_SIZES} sizes or more"
-        pairs = zip(sizes, means, strict=True)
-        few = tuple(CurveAt(examples=n, value=m, low=0, high=1) for n, m in pairs)
-        return LearningCurve(points=few, outlook="unknown", needed=Unknown(ask=ask))
+        points = [
+            CurveAt(examples=size, value=mean, low=0, high=1)
+            for size, mean in zip(sizes, means, strict=True)
+        ]
+        return LearningCurve(
+            points=tuple(points), outlook="unknown", needed=Unknown(ask=ask)
+        )
     curves = drawn(sizes, scores, clusters)
     most = max(sizes)
     measured = [
@@ -214,7 +264,7 @@ def learning_curve(
         for doublings in range(1, AHEAD + 1)
     ]
     gains = curves.score(2 * most) - curves.score(most)
-    least_gain, most_gain = np.percentile(gains, (2.5, 97.5)).tolist()
+    least_gain, most_gain = np.percentile(gains, _INTERVAL).tolist()
     outlook: Outlook = "unclear"
     if most_gain < margin:
         outlook = "flat"
@@ -229,15 +279,20 @@ def learning_curve(
     )
 
 
+_INTERVAL = (2.5, 97.5)  # percentiles: the ends of a 95% interval
+
+
 def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
-    """The curve at one size; ``measured`` is the mean score there."""
-    drawn_scores = (
-        curves.score(size) if measured is not None else curves.pilot_score(size)
-    )
-    low, middle, high = (
-        float(end) for end in np.percentile(drawn_scores, (2.5, 50, 97.5))
-    )
-    value = middle if measured is None else measured
+    """The curve at one size; ``measured`` is the mean score there, None for a size ahead."""
+    if (
+        measured is None
+    ):  # there, the interval is of the score that a pilot would measure
+        scores = curves.pilot_score(size)
+        value = float(np.percentile(scores, 50))
+    else:
+        scores = curves.score(size)
+        value = measured
+    low, high = np.percentile(scores, _INTERVAL).tolist()
     return CurveAt(
         examples=size,
         value=value,
@@ -248,12 +303,17 @@ def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
 
 
 def needed(curves: Drawn, target: float, most: int) -> ExamplesNeeded:
-    """The examples that would reach a target; beyond two doublings, only that it takes more."""
+    """Return the examples that would reach a target; beyond two doublings, only that it takes more.
+
+    ``most`` is the largest size that was tried.
+    """
     examples = curves.needed(target)
     limit = most * 2**AHEAD
+    # where even the lower end of the 95% interval is never
     if np.isinf(examples).mean() >= 0.975:
         return ExamplesNeeded(low="never", high="never", limit=limit)
-    low, high = np.percentile(examples, (2.5, 97.5), method="nearest")
+    # an end is one of the draws: between a number and infinity lies nothing
+    low, high = np.percentile(examples, _INTERVAL, method="nearest")
 
     def round_up(examples: float) -> int | Literal["more"]:
         return "more" if examples > limit else max(1, math.ceil(examples))

@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -41,7 +41,11 @@ from tuneworthy.model.base import (
 from tuneworthy.model.case import Case, Medium, Model, PersonalPolicy
 from tuneworthy.model.pilot import Method as Learning
 from tuneworthy.model.pilot import Recipe
-from tuneworthy.model.training import ChatTurn, TrainingExample
+from tuneworthy.model.training import (
+    ChatTurn,
+    FunctionCall,
+    TrainingExample,
+)
 from tuneworthy.money.moving import forced_move
 from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.plugins import plugin_texts
@@ -67,8 +71,14 @@ from tuneworthy.training.recipes import (
 )
 from tuneworthy.words import amount, count, counted, listing, sentence, small_usd
 
-_TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
-_TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
+_TURN = {
+    "role": "$role",
+    "content?": "$content",
+    "tool_calls?": "$calls",
+    "tool_call_id?": "$call_id",
+    "name?": "$name",
+}
+"""OpenAI's layout of a message."""
 _PARTS = {
     "rate": "rate",
     "rank": "rank",
@@ -82,7 +92,7 @@ _PARTS = {
 }
 """Settings of a recipe beside its epochs, by the word that stands for each in a target's files."""
 _FOUR = 4  # bits of a weight
-_IF = re.compile(r"\{\{if (\w+)\}\}$")
+_IF = re.compile(r"\{\{if (\w+)\}\}$")  # at the end of a line that needs a flag
 _CALL = {
     "id": "$id",
     "type": "function",
@@ -179,6 +189,7 @@ class Target(FileRecord):
     def cannot(self) -> tuple[str, ...]:
         """Settings of a recipe that its files can't express, by name."""
         text = "\n".join((*self.write.values(), self.run))
+        # "{{rate}}" in a file stands for the rate
         return tuple(
             name for word, name in _PARTS.items() if f"{{{{{word}}}}}" not in text
         )
@@ -196,16 +207,17 @@ def target_names() -> list[str]:
 
 @cache
 def target(name: str) -> Target:
-    """A target by its name; an InputError with the likeliest name for an unknown one."""
+    """Read a target by its name; an InputError with the likeliest name for an unknown one."""
     if name not in target_names():
         fix = did_you_mean(name, tuple(target_names()))
         raise InputError(f'"{name[:60]}" is not a target', where="--to", fix=fix)
-    return build(
-        Target, ParsedFile({**_data(name), **_limits(name)}, name), FrameworkError
-    )
+    # the catalogue's limits are newer than the file's
+    data = {**_data(name), **_limits(name)}
+    return build(Target, ParsedFile(data, name), FrameworkError)
 
 
 def _data(name: str) -> dict[str, Any]:
+    """The file of a target, and for what it doesn't say the file that it is like."""
     text = plugin_texts("targets").get(name)
     if text is None:
         text = _FOLDER.joinpath(f"{name}.yaml").read_text("utf-8")
@@ -217,31 +229,34 @@ def _data(name: str) -> dict[str, Any]:
 def _limits(name: str) -> dict[str, Any]:
     """The limits and bases of a target, as the catalogue lists them; {} where it has none."""
     fact = facts_on().limits_of(name)
-    return (
-        {} if fact is None else fact.model_dump(include=_LIMITS, exclude_defaults=True)
-    )
+    if fact is None:
+        return {}
+    return fact.model_dump(include=_LIMITS, exclude_defaults=True)
 
 
 _LIMITS = {
-    *("least", "most", "most_in_all", "most_validation", "most_tokens", "most_bytes"),
-    *("advised", "bases"),
+    "least",
+    "most",
+    "most_in_all",
+    "most_validation",
+    "most_tokens",
+    "most_bytes",
+    "advised",
+    "bases",
 }
+"""Fields of a target that the catalogue of facts may replace."""
 
 
 def bases_of(name: str) -> TargetBases:
-    """The bases that a target tunes, and other targets that train by the same method."""
+    """Return the bases that a target tunes, and other services' targets of the same method."""
     to = target(name)
-    kind = method_of(name)
     others = []
-    for other in target_names():
-        tuned = target(other)
-        if (
-            other != name
-            and tuned.service != to.service
-            and tuned.bases
-            and method_of(other) == kind
-        ):
-            others.append((other, tuned.bases[0]))
+    for other_name in target_names():
+        other = target(other_name)
+        same_method = method_of(other_name) == method_of(name)
+        if same_method and other.service != to.service and other.bases:
+            usual, *_ = other.bases
+            others.append((other_name, usual))
     return TargetBases(to.title, to.bases, to.offer, tuple(others))
 
 
@@ -262,14 +277,17 @@ def hosted_base(
     return None
 
 
+_METHODS: Mapping[str, Method] = {
+    "dpo": "preference",
+    "kto": "preference",
+    "rft": "reinforcement",
+}
+
+
 def method_of(name: str) -> Method:
     """The method of a target, by the last part of its name."""
-    kinds: dict[str, Method] = {
-        "dpo": "preference",
-        "kto": "preference",
-        "rft": "reinforcement",
-    }
-    return kinds.get(name.rpartition("-")[2], "supervised")
+    *_, last = name.split("-")
+    return _METHODS.get(last, "supervised")
 
 
 # Writing a line.
@@ -284,37 +302,33 @@ def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
     if to.worse_line is None or not example.rejected.strip():
         return [written(example, to)]
     worse = written(example, to, to.worse_line)
-    return [worse] if example.disliked else [written(example, to), worse]
+    if example.disliked:  # nobody knows a better answer
+        return [worse]
+    return [written(example, to), worse]
 
 
 def written(
     example: TrainingExample, to: Target, line: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """An example as a line of a target, by its usual layout or by ``line``."""
-    system = "\n\n".join(
-        turn.content for turn in example.messages[:-1] if turn.role == "system"
-    )
-    asked = [turn for turn in example.messages[:-1] if turn.role != "system"]
+    """Write an example as a line of a target, by its usual layout or by ``line``."""
+    before = example.messages[:-1]
+    system = "\n\n".join(turn.content for turn in before if turn.role == "system")
+    asked = [turn for turn in before if turn.role != "system"]
+    prompt = [text for text in (system, *(turn.content for turn in asked)) if text]
     turns = [_turn(turn, to) for turn in asked]
+    with_system = [_turn(turn, to) for turn in before]
     answer = _turn(example.answer, to)
-    whole = [_turn(turn, to) for turn in example.messages[:-1]]
-    # a service learns no answer of weight 0: here all but the last one
-    unlearnt = []
-    for turn in whole:
-        is_answer = turn.get("role") == "assistant"
-        unlearnt.append({**turn, "weight": 0} if is_answer else turn)
+    worse = ChatTurn(role="assistant", content=example.rejected)
     values = {
-        "messages": [*whole, answer],
-        "weighted": [*unlearnt, answer],
-        "asked": whole,
+        "messages": [*with_system, answer],
+        "weighted": [*(_unlearned(turn) for turn in with_system), answer],
+        "asked": with_system,
         "turns": [*turns, answer],
         "asked_turns": turns,
         "answer": answer,
-        "worse": _turn(ChatTurn(role="assistant", content=example.rejected), to),
+        "worse": _turn(worse, to),
         "system": system,
-        "prompt": "\n\n".join(
-            filter(None, (system, *(turn.content for turn in asked)))
-        ),
+        "prompt": "\n\n".join(prompt),
         "completion": example.answer.content,
         "rejected": example.rejected,
         "tools": [_tool(tool, to) for tool in example.tools],
@@ -323,27 +337,43 @@ def written(
     return dict(filled(to.line if line is None else line, values))
 
 
+def _unlearned(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn that a service learns nothing of: an answer has weight 0."""
+    if turn.get("role") == "assistant":
+        return {**turn, "weight": 0}
+    return turn
+
+
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
     """A message in the form that a target takes."""
-    values = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
+    values: dict[str, Any] = {
+        "content": turn.content,
+        "call_id": turn.tool_call_id,
+        "name": turn.name,
+    }
     if turn.role == "tool" and to.result is not None:
         return dict(filled(to.result, values))
-    calls = [
-        {
-            "id": call.id or f"call_{n}",
-            "name": call.function.name,
-            "text": call.function.arguments,
-        }
-        for n, call in enumerate(turn.tool_calls, start=1)
-    ]
     values["role"] = to.roles.get(turn.role, turn.role)
-    written_calls = [
-        filled(to.call, call | {"object": _object(call["text"])}) for call in calls
+    values["calls"] = [
+        _written_call(call, number, to)
+        for number, call in enumerate(turn.tool_calls, start=1)
     ]
-    return dict(filled(to.turn, {**values, "calls": written_calls}))
+    return dict(filled(to.turn, values))
+
+
+def _written_call(call: FunctionCall, number: int, to: Target) -> Any:
+    """A call of a tool in the target's form; one without an id is numbered within its turn."""
+    values = {
+        "id": call.id or f"call_{number}",
+        "name": call.function.name,
+        "text": call.function.arguments,
+        "object": _object(call.function.arguments),
+    }
+    return filled(to.call, values)
 
 
 def _tool(tool: Mapping[str, Any], to: Target) -> Any:
+    """A description of a tool in the target's form; as it is where the target has no form."""
     function = tool.get("function", tool)
     if to.tool is None or not isinstance(function, Mapping):
         return dict(tool)
@@ -363,25 +393,37 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     adds its items to the list around it, without empty ones.
     """
     if isinstance(template, str) and template.startswith("$"):
-        return values[template[1:]]
+        return values[template.removeprefix("$")]
     if isinstance(template, dict):
-        parts = {}
-        for key, part in template.items():
-            value = filled(part, values)
-            if key.endswith("?") and _is_empty(value):
-                continue
-            parts[key.removesuffix("?")] = value
-        return parts
+        return _filled_object(template, values)
     if isinstance(template, list):
-        listed: list[Any] = []
-        for item in template:
-            value = filled(item, values)
-            if isinstance(item, str) and isinstance(value, list):
-                listed += value
-            elif not _is_empty(value):
-                listed.append(value)
-        return listed
+        return _filled_list(template, values)
     return template
+
+
+def _filled_object(
+    template: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fill in an object, without optional keys whose values are empty."""
+    parts = {}
+    for key, part in template.items():
+        value = filled(part, values)
+        if key.endswith("?") and _is_empty(value):
+            continue
+        parts[key.removesuffix("?")] = value
+    return parts
+
+
+def _filled_list(template: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+    """Fill in a list, whose words may stand for several items."""
+    items: list[Any] = []
+    for item in template:
+        value = filled(item, values)
+        if isinstance(item, str) and isinstance(value, list):
+            items += value
+        elif not _is_empty(value):
+            items.append(value)
+    return items
 
 
 def _is_empty(value: Any) -> bool:
@@ -395,26 +437,25 @@ def _is_empty(value: Any) -> bool:
 
 
 def refused(example: TrainingExample, to: Target) -> Iterator[str]:
-    """The reasons why a target refuses an example; none where it accepts it."""
-    broken = [*_broken(example, to)]
+    """Yield the reasons why a target refuses an example; none where it accepts it."""
+    broken = list(_broken_rules(example, to))
     yield from broken
-    test, problem = validator(to.schema_)
-    if not broken and (test is None or not test(written(example, to))):
+    if broken:  # the schema would only say the same in other words
+        return
+    fits, problem = validator(to.schema_)
+    if fits is None or not fits(written(example, to)):
         yield problem or "hasn't the fields that it takes"
 
 
-def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
-    """The reasons why a target would refuse an example."""
+def _broken_rules(example: TrainingExample, to: Target) -> Iterator[str]:
+    """The rules of a target that an example breaks, its limits and no words among them."""
     for name, asks in to.refuses.items():
-        if why := RULES[name](example, asks, to):
+        why = RULES[name](example, asks, to)
+        if why:
             yield why
-    text = (
-        json.dumps(written(example, to), ensure_ascii=False).casefold()
-        if to.words
-        else ""
-    )
-    if held := [word for word in to.words if word.casefold() in text]:
-        yield f"holds {', '.join(held)}, which no text may hold"
+    forbidden = _forbidden_words(example, to)
+    if forbidden:
+        yield f"holds {', '.join(forbidden)}, which no text may hold"
     tokens = tokens_of(example)
     if to.most_tokens is not None and tokens > to.most_tokens:
         yield f"has about {tokens:,} tokens, and {to.most_tokens:,} are taken"
@@ -423,94 +464,133 @@ def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
     yield from _unpaired(example)
 
 
+def _forbidden_words(example: TrainingExample, to: Target) -> list[str]:
+    """The words in an example that no text of a target may hold."""
+    if not to.words:
+        return []
+    text = json.dumps(written(example, to), ensure_ascii=False).casefold()
+    return [word for word in to.words if word.casefold() in text]
+
+
 def _unpaired(example: TrainingExample) -> Iterator[str]:
     """Tool calls without a result before the conversation goes on, and results without a call."""
-    waiting: list[str] = []
+    open_calls: list[
+        str
+    ] = []  # ids of calls that wait for their results; some may be empty
     for turn in example.messages:
-        if turn.role != "tool" and waiting:
+        if turn.role == "tool":
+            if not _close_call(open_calls, turn.tool_call_id):
+                yield "has a tool's result without its call"
+            continue
+        if open_calls:
             yield "has a call without its result"
-        if turn.role != "tool":
-            waiting = [call.id for call in turn.tool_calls]
-        elif turn.tool_call_id in waiting:
-            waiting.remove(turn.tool_call_id)
-        elif waiting and not (turn.tool_call_id and all(waiting)):
-            waiting.pop(0)  # answers without names are matched in order
-        else:
-            yield "has a tool's result without its call"
+        open_calls = [call.id for call in turn.tool_calls]
 
 
-def _turns(example: TrainingExample, _: str, to: Target) -> str:
+def _close_call(open_calls: list[str], call_id: str) -> bool:
+    """Remove the call of a result from those that wait; returns whether there was one.
+
+    Where the result or a call has no id, they are matched in order.
+    """
+    if call_id in open_calls:
+        open_calls.remove(call_id)
+        return True
+    all_named = bool(call_id) and all(open_calls)
+    if open_calls and not all_named:
+        open_calls.pop(0)
+        return True
+    return False
+
+
+def _check_turns(example: TrainingExample, _: str, to: Target) -> str:
     """The reason why turns don't alternate as a target asks; empty where they do."""
-    folded = {"tool": "user"} if to.result is not None else {}
-    roles = [
-        folded.get(turn.role, turn.role)
-        for turn in example.messages
-        if turn.role != "system"
-    ]
-    right = roles == ["user", "assistant"] * (len(roles) // 2)
-    return "" if right else "doesn't alternate between user and assistant"
+    roles = []
+    for turn in example.messages:
+        if turn.role == "tool" and to.result is not None:
+            roles.append("user")  # there, a tool's result is a message of the user
+        elif turn.role != "system":
+            roles.append(turn.role)
+    if roles == ["user", "assistant"] * (len(roles) // 2):
+        return ""
+    return "doesn't alternate between user and assistant"
 
 
-def _system(example: TrainingExample, _: str, __: Target) -> str:
+def _check_system(example: TrainingExample, _: str, __: Target) -> str:
     late = any(turn.role == "system" for turn in example.messages[1:])
     return "has a system message that isn't the first" if late else ""
 
 
-def _tools(example: TrainingExample, asks: str, _: Target) -> str:
-    """The reason why an example's tools break a target's rule; empty where they don't."""
-    uses = (
-        example.tools
-        or called(example)
-        or any(turn.role == "tool" for turn in example.messages)
-    )
+def _check_tools(example: TrainingExample, asks: str, _: Target) -> str:
+    """The reason why an example's tools break a target's rule; empty where they don't.
+
+    The target ``asks`` for ``no`` tools, for ``described`` ones, or for some at least.
+    """
     if asks == "no":
-        return "has tools, which aren't taken" if uses else ""
+        return _uses_tools(example)
     for tool in example.tools:
-        spec = tool.get("function")
-        if (
-            not isinstance(spec, dict)
-            or not spec.get("name")
-            or not spec.get("description")
-        ):
-            return "has a tool without a name or a description"
-        if "type" not in (spec.get("parameters") or {}):
-            return "has a tool whose parameters have no type"
+        problem = _undescribed(tool)
+        if problem:
+            return problem
+    if not example.tools:
+        return "has no tools, and it takes some" if asks == "required" else ""
     lacking = called(example) - {tool["function"]["name"] for tool in example.tools}
-    if lacking and example.tools:
+    if lacking:
         return f"calls {min(lacking)}, which isn't among its tools"
-    return (
-        "has no tools, and it takes some"
-        if asks == "required" and not example.tools
-        else ""
-    )
+    return ""
 
 
-def _single(example: TrainingExample, _: str, __: Target) -> str:
-    turns = [turn.role for turn in example.messages if turn.role != "system"]
-    return (
-        ""
-        if turns == ["user", "assistant"]
-        else "is more than one question and its answer"
-    )
+def _uses_tools(example: TrainingExample) -> str:
+    has_results = any(turn.role == "tool" for turn in example.messages)
+    if example.tools or called(example) or has_results:
+        return "has tools, which aren't taken"
+    return ""
 
 
-def _asked(example: TrainingExample, _: str, __: Target) -> str:
-    last = example.messages[-2].role if len(example.messages) > 1 else ""
-    return "" if last == "user" else "doesn't ask at last what is answered"
+def _undescribed(tool: Mapping[str, Any]) -> str:
+    """The reason why a description of a tool isn't enough; empty where it is."""
+    function = tool.get("function")
+    if (
+        not isinstance(function, dict)
+        or not function.get("name")
+        or not function.get("description")
+    ):
+        return "has a tool without a name or a description"
+    if "type" not in (function.get("parameters") or {}):
+        return "has a tool whose parameters have no type"
+    return ""
 
 
-def _pair(example: TrainingExample, _: str, __: Target) -> str:
+def _check_single(example: TrainingExample, _: str, __: Target) -> str:
+    roles = [turn.role for turn in example.messages if turn.role != "system"]
+    if roles == ["user", "assistant"]:
+        return ""
+    return "is more than one question and its answer"
+
+
+def _check_asked(example: TrainingExample, _: str, __: Target) -> str:
+    before = example.messages[:-1]
+    if before and before[-1].role == "user":
+        return ""
+    return "doesn't ask at last what is answered"
+
+
+def _check_pair(example: TrainingExample, _: str, __: Target) -> str:
     if not example.rejected.strip():
         return "has no worse answer beside the better one"
-    alike = example.rejected.split() == example.answer.content.split()
-    return "has the same answer as better and worse" if alike else ""
+    same = example.rejected.split() == example.answer.content.split()
+    return "has the same answer as better and worse" if same else ""
 
 
 RULES: dict[str, Callable[[TrainingExample, str, Target], str]] = {
-    rule.__name__.strip("_"): rule
-    for rule in (_turns, _system, _tools, _single, _asked, _pair)
+    "turns": _check_turns,
+    "system": _check_system,
+    "tools": _check_tools,
+    "single": _check_single,
+    "asked": _check_asked,
+    "pair": _check_pair,
 }
-"""The reason why an example breaks a rule of the target; empty where it keeps it."""
+"""By the name in a target's file. Each returns the reason why an example breaks the rule; empty where
+it keeps it."""
 
 
 # The hand-off.
@@ -554,8 +634,10 @@ class ExportReport(NamedTuple):
     @property
     def reasons(self) -> Counter[str]:
         """The number of refused lines by reason, where numbers in reasons don't count."""
-        every = (why for refusal in self.refusals for why in refusal.why)
-        return Counter(re.sub(r"\d[\d,]*", "N", why) for why in every)
+        reasons = Counter[str]()
+        for refusal in self.refusals:
+            reasons.update(re.sub(r"\d[\d,]*", "N", why) for why in refusal.why)
+        return reasons
 
 
 class RecipeFacts(NamedTuple):
@@ -594,84 +676,134 @@ def export(
     """
     case = load_case(source)
     to = target(name)
-    training, examples = training_set(case)
-    examples = shared_examples(examples, case.data.personal)
-    train = [example for example in examples if example.split == "train"]
-    held = [
-        example
-        for example in examples
-        if example.split == "validation" and to.validation
-    ]
-    ran = read_pilot(case) is not None
+    training, passed = training_set(case)
+    passed = shared_examples(passed, case.data.personal)
+    if shape is None:
+        shape = "bare" if read_pilot(case) is None else "piloted"
     piloted = None
-    if shape == "piloted" or (shape is None and ran):
-        piloted = as_piloted(source, training, examples, to.method)
-        train = [*piloted.train]
-        held = [*piloted.validation] if to.validation else []
-    held = held[: to.most_validation]
-    train += _disliked_answers(case, to)
-    refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
+    if shape == "piloted":
+        piloted = as_piloted(source, training, passed, to.method)
+    examples = _examples_to_write(case, to, passed, piloted)
+    refusals = examples.refusals(to)
     if leave_out:
-        bad = {refusal.source for refusal in refusals}
-        train = [example for example in train if example.source not in bad]
-        held = [example for example in held if example.source not in bad]
-    texts = {to.train: _lines(train, to), to.validation: _lines(held, to)}
-    down = _count_down(train, to)
+        examples = examples.without({refusal.source for refusal in refusals})
     day = as_of or today()
-    problems = tuple(_problems(len(train), len(held), texts.values(), to))
-    chosen, billions = _base(base, name, piloted, day, case.data.media)
-    if chosen.problem:
-        problems = (chosen.problem, *problems)
-    if down == 0:
-        problems += (_NO_THUMB_DOWN,)
-    folder = (
-        Path(output)
-        if output is not None
-        else (case.folder or Path()) / "export" / name
-    )
-    facts = _recipe(to, billions, piloted, named=chosen.name)
-    lines = texts[to.train].count("\n")
-    values = _values(case.name, [*train, *held], lines, facts)
-    values["base"] = chosen.name
-    flags = {"validation": bool(held), "four_bit": facts.recipe.bits == _FOUR}
-    command = _with(to.run, values, flags)
-    tokens = round(sum(map(tokens_of, train)) * facts.epochs)
+    chosen, billions = _base(base, name, examples.piloted, day, case.data.media)
+    facts = _recipe(to, billions, examples.piloted, named=chosen.name)
+    tokens = round(sum(tokens_of(each) for each in examples.train) * facts.epochs)
     usd = _price(to, name, chosen, tokens, usd_per_mtok, day)
-    warning = _say_warning(case, chosen, usd)
+    files = _files(case.name, examples, to, chosen.name, facts)
+    thumbs_down = _count_down(examples.train, to)
+    problems = [chosen.problem] if chosen.problem else []
+    problems += _problems(len(examples.train), len(examples.held), files, to)
+    if thumbs_down == 0:
+        problems.append(_NO_THUMB_DOWN)
+    folder = (case.folder or Path()) / "export" / name if output is None else output
+    writes = not problems and (leave_out or not refusals)
     report = ExportReport(
         case=case.name,
         to=to,
-        folder=folder,
-        train=len(train),
-        validation=len(held),
+        folder=Path(folder) if writes else None,
+        train=len(examples.train),
+        validation=len(examples.held),
         refusals=tuple(refusals),
-        problems=problems,
+        problems=tuple(problems),
         trained_tokens=tokens,
         usd=usd,
         asked="" if usd_per_mtok is not None else _whose_price(to, name, chosen, day),
         base=chosen.name,
-        command=command,
+        command=files.command,
         training_set=training.digest,
         ends=chosen.ends,
-        warning=warning,
+        warning=_say_warning(case, chosen, usd),
         looked_up=age_text(day),
         recipe=facts,
-        piloted=piloted,
-        thumbs_down=down,
+        piloted=examples.piloted,
+        thumbs_down=thumbs_down,
         brought=training.brought,
     )
-    if problems or (refusals and not leave_out):
-        return report._replace(folder=None)
-    with made_whole(folder) as place:
-        for file, text in texts.items():
-            if text:
-                write_new(place / file, text)
-        for file, text in to.write.items():
-            write_new(place / file, _with(text, values, flags))
-        for file in to.copies:
-            write_new(place / file, _ROOM.joinpath(file).read_text("utf-8"))
-        write_new(place / "export.json", export_json(report))
+    if report.folder is not None:
+        _write(report.folder, files, report)
     return report
+
+
+class _ExportExamples(NamedTuple):
+    """The examples of an export, in the order of their lines."""
+
+    train: tuple[TrainingExample, ...]
+    held: tuple[TrainingExample, ...]  #: To validate on.
+    piloted: AsPiloted | None  #: None for the examples alone.
+
+    def refusals(self, to: Target) -> list[Refusal]:
+        """The lines that the target would refuse."""
+        return [
+            *_refusals(self.train, to.train, to),
+            *_refusals(self.held, to.validation, to),
+        ]
+
+    def without(self, sources: set[str]) -> _ExportExamples:
+        """The examples without those of some sources."""
+        train = tuple(each for each in self.train if each.source not in sources)
+        held = tuple(each for each in self.held if each.source not in sources)
+        return self._replace(train=train, held=held)
+
+
+def _examples_to_write(
+    case: Case,
+    to: Target,
+    passed: Sequence[TrainingExample],
+    piloted: AsPiloted | None,
+) -> _ExportExamples:
+    """The examples as piloted, else those that passed the gates; and logged answers to avoid."""
+    if piloted is not None:
+        train = piloted.train
+        held = piloted.validation
+    else:
+        train = tuple(each for each in passed if each.split == "train")
+        held = tuple(each for each in passed if each.split == "validation")
+    if not to.validation:  # it takes no such file
+        held = ()
+    return _ExportExamples(
+        train=(*train, *_disliked_answers(case, to)),
+        held=held[: to.most_validation],
+        piloted=piloted,
+    )
+
+
+class _ExportFiles(NamedTuple):
+    """The content of all files of an export, and the command that starts the training."""
+
+    lines: dict[str, str]  #: Files of examples, by name.
+    jobs: dict[str, str]  #: Jobs and scripts, by name.
+    copies: dict[str, str]  #: Modules that the scripts import, by name.
+    command: str
+
+
+def _files(
+    case: str, examples: _ExportExamples, to: Target, base: str, facts: RecipeFacts
+) -> _ExportFiles:
+    """Write out the files of an export, still in memory."""
+    train = _lines(examples.train, to)
+    held = _lines(examples.held, to)
+    values = _values(case, [*examples.train, *examples.held], train.count("\n"), facts)
+    values["base"] = base
+    flags = {"validation": bool(examples.held), "four_bit": facts.recipe.bits == _FOUR}
+    return _ExportFiles(
+        lines={to.train: train, to.validation: held},
+        jobs={file: _with(text, values, flags) for file, text in to.write.items()},
+        copies={file: _ROOM.joinpath(file).read_text("utf-8") for file in to.copies},
+        command=_with(to.run, values, flags),
+    )
+
+
+def _write(folder: Path, files: _ExportFiles, report: ExportReport) -> None:
+    """Write all files of an export into a new folder, or none of them."""
+    with made_whole(folder) as place:
+        for contents in (files.lines, files.jobs, files.copies):
+            for file, text in contents.items():
+                if text:  # a target may take no file to validate on
+                    write_new(place / file, text)
+        write_new(place / "export.json", export_json(report))
 
 
 def _disliked_answers(case: Case, to: Target) -> tuple[TrainingExample, ...]:
@@ -698,11 +830,12 @@ def shared_rows(
 ) -> list[dict[str, Any]]:
     """Rows of messages for a pilot's service, without personal data if a policy is stated."""
     if policy is None:
-        return [*rows]
+        return list(rows)
     shared = []
     for place, row in enumerate(rows):
         hide = hider(policy, policy.exports, str(place))
-        hide.learn(row["messages"][-1]["content"])
+        *_, answer = row["messages"]
+        hide.learn(answer["content"])  # what the answer repeats is hidden before it too
         messages = [
             {**turn, "content": hide(turn["content"] or "")} for turn in row["messages"]
         ]
@@ -727,7 +860,7 @@ def _price(
     if to.offer is not None:
         model = f"{to.offer.host}:{base.name}"
         price = facts_on(day).training_price(model, method_of(name))
-        if price is not None:
+        if price is not None:  # a service may ask a least amount for a job
             return max(tokens * price.most / TOKENS_PER_MTOK, price.minimum_usd)
     if to.price is None:
         return Unknown(
@@ -768,16 +901,14 @@ def _base(
     if name is None and piloted is not None:
         name = _piloted_base(piloted, to)
     if name is None or not Path(name).expanduser().is_dir():
-        _refuse_quotes(name or "-")
+        if name is not None:
+            _refuse_quotes(name)
         chosen = choose_base(bases_of(target_name), name, day, media)
         return chosen, billions_by_name(chosen.name)
     if not to.local:
+        what = "is a folder of this machine, which no service reads"
         fix = "name a model of the service, or write for a library: --to trl-sft"
-        raise InputError(
-            "is a folder of this machine, which no service reads",
-            where="--base",
-            fix=fix,
-        )
+        raise InputError(what, where="--base", fix=fix)
     folder = model_folder(name)
     _refuse_quotes(str(folder))
     return choose_base(bases_of(target_name), str(folder), day), billions_in(folder)
@@ -787,14 +918,17 @@ def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
     """The base of the pilot, if the target can tune it; else None."""
     if piloted.way == "embedded" and to.local:
         return ORIGIN
+    if piloted.way != "hosted" or to.offer is None:
+        return None
     provider, _, model = piloted.base.partition(":")
-    offered = to.offer is not None and to.offer.host == provider
-    return model if piloted.way == "hosted" and offered and model else None
+    if provider != to.offer.host or not model:
+        return None
+    return model
 
 
 def _refuse_quotes(name: str) -> None:
     """Refuse a name with a quote, which would end the string that it is written into."""
-    if not name.isprintable() or set(name) & set("\"'\\`$"):
+    if not name.isprintable() or any(sign in name for sign in "\"'\\`$"):
         fix = "rename the folder, or name the model otherwise"
         raise InputError(
             "has a quotation mark, $ or \\ in its name", where="--base", fix=fix
@@ -804,29 +938,43 @@ def _refuse_quotes(name: str) -> None:
 def _recipe(
     to: Target, billions: float | None, piloted: AsPiloted | None, *, named: str
 ) -> RecipeFacts:
-    """The pilot's recipe if the base has the same size, else the recipe to start from."""
+    """The pilot's recipe if the target trains the same way, else the recipe to start from.
+
+    ``billions`` and ``named`` are of the base that the target tunes.
+    """
+    # a target that learns from rewards takes the recipe of examples
     method: Learning = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
     source = f"{row.says} Read on {row.dated}"
-    elsewhere = piloted is not None and (piloted.way == "hosted") == to.local
-    if piloted is not None and piloted.way == "hosted":
-        elsewhere = elsewhere or named != piloted.base.partition(":")[2]
-    if piloted is None or piloted.recipe is None or to.method == "rft" or elsewhere:
+    if piloted is None or piloted.recipe is None or to.method == "rft":
+        return RecipeFacts(row.recipe, to.epochs, source, row.source)
+    if _trained_elsewhere(piloted, to, named):
         return RecipeFacts(row.recipe, to.epochs, source, row.source)
     if piloted.recipe.method != method:
         return RecipeFacts(row.recipe, row.recipe.epochs, source, row.source)
-    before = billions_by_name(ORIGIN if piloted.way == "embedded" else piloted.base)
-    other = (
-        named not in (OWN_BASE, ORIGIN) and billions is not None and before is not None
+    piloted_billions = billions_by_name(
+        ORIGIN if piloted.way == "embedded" else piloted.base
     )
-    if other and recipe_row(method, before) != row:
+    sizes_known = billions is not None and piloted_billions is not None
+    is_other_base = named not in (OWN_BASE, ORIGIN)
+    # a recipe is for a range of sizes
+    if is_other_base and sizes_known and recipe_row(method, piloted_billions) != row:
         other_size = f"another size than the pilot's. {source}"
         return RecipeFacts(row.recipe, row.recipe.epochs, other_size, row.source)
     return RecipeFacts(piloted.recipe, piloted.epochs, PILOTS)
 
 
+def _trained_elsewhere(piloted: AsPiloted, to: Target, named: str) -> bool:
+    """Whether the pilot trained with a service and the target doesn't, or tuned another base there."""
+    at_service = piloted.way == "hosted"
+    if at_service == to.local:
+        return True
+    _, _, piloted_name = piloted.base.partition(":")
+    return at_service and named != piloted_name
+
+
 def export_json(report: ExportReport) -> str:
-    """The report of an export as JSON, so that it can be read again later."""
+    """Write the report of an export as JSON, so that it can be read again later."""
     data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
     data["recipe"] = {
         **report.recipe.recipe.model_dump(),
@@ -835,18 +983,18 @@ def export_json(report: ExportReport) -> str:
         "pages": report.recipe.pages,
         "cannot": report.to.cannot,
     }
-    if report.piloted is not None:
-        names = (
-            "base",
-            "prompt",
-            "general",
-            "there",
-            "secrets",
-            "way",
-            "same_set",
-            "card",
-        )
-        data["piloted"] = {name: getattr(report.piloted, name) for name in names}
+    piloted = report.piloted
+    if piloted is not None:
+        data["piloted"] = {
+            "base": piloted.base,
+            "prompt": piloted.prompt,
+            "general": piloted.general,
+            "there": piloted.available,
+            "secrets": piloted.secrets,
+            "way": piloted.way,
+            "same_set": piloted.same_set,
+            "card": piloted.card,
+        }
     data["refusals"] = [refusal._asdict() for refusal in report.refusals]
     if isinstance(report.usd, Unknown):
         data["usd"] = report.usd.model_dump()
@@ -868,43 +1016,47 @@ _NO_THUMB_DOWN = (
 def _refusals(
     examples: Sequence[TrainingExample], file: str, to: Target
 ) -> Iterator[Refusal]:
+    """The lines of a file that the target would refuse."""
     for line, example in enumerate(examples, start=1):
-        if why := tuple(refused(example, to)):
-            yield Refusal(line, file, example.source, why)
+        reasons = tuple(refused(example, to))
+        if reasons:
+            yield Refusal(line, file, example.source, reasons)
 
 
 def _lines(examples: Sequence[TrainingExample], to: Target) -> str:
-    lines = (line for example in examples for line in written_lines(example, to))
-    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+    """The text of a file of examples."""
+    lines = []
+    for example in examples:
+        for line in written_lines(example, to):
+            lines.append(f"{json.dumps(line, ensure_ascii=False)}\n")  # noqa: PERF401  # two plain loops
+    return "".join(lines)
 
 
-def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterator[str]:
+def _problems(train: int, held: int, files: _ExportFiles, to: Target) -> Iterator[str]:
     """Name what is wrong with the files as a whole."""
     if train < to.least:
         yield f"{train:,} lines to train on, and it takes {to.least:,} or more"
-    for n, most in ((train, to.most), (train + held, to.most_in_all)):
-        if most is not None and n > most:
-            yield f"{n:,} lines, and it takes {most:,} at most"
-    if to.most_bytes and any(
-        len(text.encode("utf-8")) > to.most_bytes for text in texts
-    ):
+    for lines, most in ((train, to.most), (train + held, to.most_in_all)):
+        if most is not None and lines > most:
+            yield f"{lines:,} lines, and it takes {most:,} at most"
+    largest = max(len(text.encode("utf-8")) for text in files.lines.values())
+    if to.most_bytes and largest > to.most_bytes:
         yield f"a file of more than {to.most_bytes:,} bytes"
 
 
 def _values(
     name: str, examples: Sequence[TrainingExample], train: int, facts: RecipeFacts
 ) -> dict[str, str]:
-    """The text for each ``{{word}}`` in jobs and commands."""
+    """The text for each ``{{word}}`` in jobs and commands. ``train`` is the lines to train on."""
     recipe = facts.recipe
-    tokens = sorted(map(tokens_of, examples)) or [1]
-    longest = tokens[math.ceil(0.99 * len(tokens)) - 1] * ESTIMATE_FACTOR
-    length = max(512, 256 * math.ceil(longest / 256))
-    if facts.source == PILOTS:
-        length = recipe.longest
+    length = recipe.longest
+    if facts.source != PILOTS:
+        length = _length_for(examples)
     parts = _equal_parts(recipe)
     micro = recipe.batch // parts
     steps = math.ceil(train * facts.epochs / recipe.batch)
     return {
+        # services take names of small letters, digits and hyphens
         "name": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case",
         "epochs": f"{facts.epochs:g}",
         "sequence": str(length),
@@ -914,12 +1066,13 @@ def _values(
         "micro": str(micro),
         "batch": str(recipe.batch),
         "parts": str(parts),
-        "rate": f"{recipe.rate:.10f}".rstrip("0"),
+        "rate": f"{recipe.rate:.10f}".rstrip("0"),  # never as 1e-05
         "rank": str(recipe.rank),
         "alpha": str(recipe.alpha),
         "scale": f"{recipe.alpha / max(1, recipe.rank):g}",
         "dropout": f"{recipe.dropout:g}",
         "clip": f"{recipe.clip:g}",
+        # YAML's words, and Python's
         "checkpointing": str(recipe.checkpointing).lower(),
         "Checkpointing": str(recipe.checkpointing),
         "four_bit": str(recipe.bits == _FOUR).lower(),
@@ -928,60 +1081,54 @@ def _values(
     }
 
 
+def _length_for(examples: Sequence[TrainingExample]) -> int:
+    """Tokens that 99% of the examples fit into, even where the estimate is far too low.
+
+    A whole multiple of 256, and 512 at least, as accelerators compute with such lengths.
+    """
+    tokens = sorted(tokens_of(each) for each in examples) or [1]
+    rank = math.ceil(0.99 * len(tokens))
+    longest = tokens[rank - 1] * ESTIMATE_FACTOR
+    return max(512, 256 * math.ceil(longest / 256))
+
+
 def _equal_parts(recipe: Recipe) -> int:
     """The number of equal parts of a batch, at least as many as in the recipe.
 
     A trainer multiplies the number of parts by their size, so unequal parts would change the batch.
     """
-    fewest = min(recipe.parts, recipe.batch)
-    return next(n for n in range(fewest, recipe.batch + 1) if recipe.batch % n == 0)
+    parts = min(recipe.parts, recipe.batch)
+    while recipe.batch % parts != 0:
+        parts += 1
+    return parts
 
 
 def _with(text: str, values: Mapping[str, str], flags: Mapping[str, bool]) -> str:
-    """Fill in a template. A line that ends with ``{{if FLAG}}`` is dropped without the flag."""
+    """Fill in the ``{{words}}`` of a template.
+
+    A line that ends with ``{{if FLAG}}`` is dropped without the flag.
+    """
     lines = []
     for line in text.split("\n"):
         mark = _IF.search(line)
-        if mark is None or flags[mark[1]]:
-            lines.append(_IF.sub("", line).rstrip())
+        if mark is None:
+            lines.append(line.rstrip())
+        elif flags[mark.group(1)]:
+            lines.append(line[: mark.start()].rstrip())
     whole = "\n".join(lines)
-    return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)
+    return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word.group(1)], whole)
 
 
 # What is shown of it.
 
 
-_MOST_REFUSALS = 20
+_MOST_REFUSALS = 20  # refused lines that the document lists
 
 
 def export_document(done: ExportReport) -> b.Document:
-    """The document with the files that were written, or the reasons why none were."""
-    title = done.to.title
+    """Compose the document with the files that were written, or the reasons why none were."""
     if done.folder is None:
-        refused = len(done.refusals)
-        every = done.train + done.validation
-        why = [
-            f"{counted(n, 'line')}: {reason}"
-            for reason, n in done.reasons.most_common()
-        ]
-        rows = [
-            (f"{refusal.file}:{refusal.line}", refusal.source, "; ".join(refusal.why))
-            for refusal in done.refusals[:_MOST_REFUSALS]
-        ]
-        says = (
-            f"It would refuse {count(refused)} of {counted(every, 'line')}."
-            if refused
-            else None
-        )
-        lines = (
-            b.table("Lines", "Line | From | Why", rows, quiet=True) if rows else None
-        )
-        parts = (b.bullets(map(sentence, (*done.problems, *why))), says, lines)
-        after = ["Edit these, or leave them out with --leave-out"] if refused else []
-        headline = f"nothing was written, as {title} would refuse it"
-        return b.Document(
-            done.case, headline, [b.section("", "Why", *parts)], after=after
-        )
+        return _refused_document(done)
     held = f", {count(done.validation)} to validate on" if done.validation else ""
     headline = (
         f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
@@ -989,9 +1136,29 @@ def export_document(done: ExportReport) -> b.Document:
     steps = b.bullets(done.command.strip().split("\n"), ordered=True)
     sections = [
         b.section("", "How to start it, in that folder", steps),
-        b.section("", title, b.facts(_facts(done))),
+        b.section("", done.to.title, b.facts(_facts(done))),
     ]
     return b.Document(done.case, headline, sections)
+
+
+def _refused_document(done: ExportReport) -> b.Document:
+    """The document with the reasons why nothing was written, and the refused lines."""
+    headline = f"nothing was written, as {done.to.title} would refuse it"
+    reasons = list(done.problems)
+    for reason, lines in done.reasons.most_common():
+        reasons.append(f"{counted(lines, 'line')}: {reason}")
+    parts: list[b.Parts] = [b.bullets([sentence(reason) for reason in reasons])]
+    after = []
+    if done.refusals:
+        every = counted(done.train + done.validation, "line")
+        parts.append(f"It would refuse {count(len(done.refusals))} of {every}.")
+        rows = [
+            (f"{refusal.file}:{refusal.line}", refusal.source, "; ".join(refusal.why))
+            for refusal in done.refusals[:_MOST_REFUSALS]
+        ]
+        parts.append(b.table("Lines", "Line | From | Why", rows, quiet=True))
+        after.append("Edit these, or leave them out with --leave-out")
+    return b.Document(done.case, headline, [b.section("", "Why", *parts)], after=after)
 
 
 _LEARNS = {
@@ -1002,7 +1169,7 @@ _LEARNS = {
 
 
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
-    """The rows of the report on an export."""
+    """The rows of the report on an export: a title, what it says, and perhaps a note."""
     yield "Base model", done.base
     yield "Its end", done.ends
     if done.warning:
@@ -1021,37 +1188,32 @@ def _training_rows(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """How the model is trained, and on how many tokens."""
     to = done.to
     recipe = done.recipe.recipe
+    epochs = f"{done.recipe.epochs:g} epochs"
     if to.cannot:
-        yield (
-            "Set by the target",
-            f"{listing(to.cannot)}: its files have no place for them",
-        )
+        says = f"{listing(to.cannot)}: its files have no place for them"
+        yield "Set by the target", says
     if "rate" not in to.cannot:
         carried = (
             f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}, "
-            f"batch {recipe.batch}, {done.recipe.epochs:g} epochs"
+            f"batch {recipe.batch}, {epochs}"
         )
         yield "Recipe", carried, done.recipe.source
     yield "It learns", _LEARNS[to.learns]
-    epochs = (
-        f"in {done.recipe.epochs:g} epochs, by characters: "
-        f"up to {ESTIMATE_FACTOR:g} times more or fewer"
-    )
-    yield (
-        "Tokens trained",
-        f"about {amount(float(f'{done.trained_tokens:.2g}'))}",
-        epochs,
-    )
+    # an estimate by characters carries two digits
+    tokens = amount(float(f"{done.trained_tokens:.2g}"))
+    rests = f"in {epochs}, by characters: up to {ESTIMATE_FACTOR:g} times more or fewer"
+    yield "Tokens trained", f"about {tokens}", rests
 
 
 def _service_rows(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """The price of the service, what it keeps, where it works and until when."""
     offer = done.to.offer
-    price = done.usd
-    if isinstance(price, Unknown):
-        yield "Price", f"unknown: {price.ask}"
+    if isinstance(done.usd, Unknown):
+        yield "Price", f"unknown: {done.usd.ask}"
+    elif done.asked:
+        yield "Price", small_usd(done.usd), done.asked
     else:
-        yield "Price", small_usd(price), *filter(None, [done.asked])
+        yield "Price", small_usd(done.usd)
     kept = done.to.keeps or (offer.keeps if offer is not None else "")
     yield "Kept by the service", kept or "unknown: ask it in writing"
     if offer is not None and offer.regions:
@@ -1080,27 +1242,34 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """Rows with the parts taken from the pilot, and those left out."""
     piloted = done.piloted
     if piloted is None:
-        yield (
-            "Form",
-            "the accepted examples alone; --as piloted adds prompt and general examples",
+        says = (
+            "the accepted examples alone; --as piloted adds prompt and general examples"
         )
+        yield "Form", says
         return
     form = f"prompt {piloted.prompt}, {count(piloted.general)} general examples"
-    rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
-    yield "Form", form, rests if piloted.card else "of the pilot that would run"
+    rests = "of the pilot that would run"
+    if piloted.card:
+        rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
+    yield "Form", form, rests
     task = len(piloted.train) - piloted.general
-    if task < piloted.there:
-        yield (
-            "Examples",
-            f"{count(task)} of {count(piloted.there)}, those that the pilot judged",
-        )
+    if task < piloted.available:
+        of_all = f"{count(task)} of {count(piloted.available)}"
+        yield "Examples", f"{of_all}, those that the pilot judged"
     if piloted.same_set is False:
-        yield (
-            "Examples",
-            "another set than the pilot's: its card says nothing of this one",
-        )
+        says = "another set than the pilot's: its card says nothing of this one"
+        yield "Examples", says
     if piloted.card and done.recipe.source != PILOTS:
         yield "The card", f"of {piloted.base}, and so it says nothing of this base"
+    yield from _left_out_rows(piloted)
+    if done.base == ORIGIN:
+        unpack = "tuneworthy models unpack local:smollm2 --output DIR"
+        says = f"a 4-bit copy of this base. A folder for --base: {unpack}"
+        yield "The pilot's own weights", says
+
+
+def _left_out_rows(piloted: AsPiloted) -> Iterator[tuple[str, ...]]:
+    """Rows with what an export in the pilot's form leaves out."""
     if piloted.tooled:
         left = f"of {counted(piloted.tooled, 'example')}, as a pilot asks without any"
         yield "Tools left out", f"{left}; --as bare keeps them"
@@ -1110,9 +1279,3 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
     if piloted.secrets:
         left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
         yield "Left out on purpose", left
-    if done.base == ORIGIN:
-        unpack = "tuneworthy models unpack local:smollm2 --output DIR"
-        yield (
-            "The pilot's own weights",
-            f"a 4-bit copy of this base. A folder for --base: {unpack}",
-        )

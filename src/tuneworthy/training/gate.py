@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -31,7 +31,7 @@ from tuneworthy.measure.sample import ALIKE, duplicate_groups
 from tuneworthy.measure.signals.base import CHARACTERS_A_TOKEN
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Hiding, PersonalPolicy
-from tuneworthy.model.evalset import EvalCase, digest_of
+from tuneworthy.model.evalset import EvalCase, Label, digest_of
 from tuneworthy.model.training import (
     BetterThanModel,
     GateFinding,
@@ -67,7 +67,7 @@ from tuneworthy.words import (
 )
 
 VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
-_SAMPLES = 5
+_SAMPLES = 5  # lines of a gate that the report shows
 _SHORT = 80  # characters up to which an answer can be a label
 _CHANGED = 0.25  # share of a question's last words that may be others in a near copy
 _TEMPLATE = 5  # from so many questions on, a beginning they share is a template
@@ -140,41 +140,54 @@ def pass_gates(
     """
     case = load_case(source)
     read = read_candidates(case)
-    people, reviews, better = read_reviews(case)
-    rows = [_reviewed_row(c, reviews.get(c.example.id, Reviewed())) for c in read.found]
+    reviews = read_reviews(case)
+    rows = [
+        _reviewed_row(each, reviews.counts.get(each.example.id, Reviewed()))
+        for each in read.found
+    ]
     cases = named_evalset(case) or ()
     tools = tools_today(case)
     near = framework_of(case).threshold("near_copy") or ALIKE
-    policy = case.data.personal
-    _gate_by_evaluation(rows, cases, near, policy)
-    hiding = HidingRule(policy, mask)
-    calling, masked = _gate_by_content(
+    hiding = HidingRule(case.data.personal, mask)
+    # in this order: hiding changes texts, and copies are looked for among what is left
+    _gate_by_evaluation(rows, cases, near, hiding.policy)
+    content = _gate_by_content(
         rows, None if tools is None else frozenset(tools), hiding
     )
-    _gate_by_copies(rows, near)
-    named_rows, label_check = _name_oddities(rows, strict=strict)
+    _gate_contradictions(rows)
+    _gate_duplicates(rows, near)
+    oddities = _name_oddities(rows, strict=strict)
     entered = [row for row in rows if row.may_enter and not row.out]
     passed = _split_examples(
         [_with_tools(row.example, tools or {}) for row in entered], seed
     )
-    findings = _findings(rows, read, calling, len(reviews), named_rows, strict=strict)
     disliked = _gate_disliked(read, rows, cases, near, hiding)
+    checked = _lines_checked(rows, read, content.calling, len(reviews.counts))
+    findings = (
+        *_kept_out(rows, read, checked),
+        *_marked(rows, oddities.looked_at, strict=strict),
+    )
     training = _training_set(
-        rows, passed, disliked, findings, label_check, people, better
+        rows, passed, disliked, findings, oddities.label_check, reviews
     )
     write_training(case, training, passed, disliked)
-    random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
-    usable = sum(said in ("accept", "edit") for said in random)
     return DataReport(
         case=case.name,
         folder=str(source),
         made=training,
         read=read,
-        random=(usable, len(random)),
-        tokens=tuple(sorted(map(tokens_of, passed))),
+        random=_usable_at_random(read, reviews),
+        tokens=tuple(sorted(tokens_of(example) for example in passed)),
         evaluation=len(cases),
-        masked=masked,
+        masked=content.masked,
     )
+
+
+def _usable_at_random(read: Candidates, reviews: Reviews) -> tuple[int, int]:
+    """How many of the candidates drawn at random were accepted or edited, and how many were drawn."""
+    ids = random_part(read.found, reviews.counts)
+    usable = [id_ for id_ in ids if reviews.counts[id_].said in ("accept", "edit")]
+    return len(usable), len(ids)
 
 
 def _training_set(
@@ -183,38 +196,38 @@ def _training_set(
     disliked: Sequence[TrainingExample],
     findings: tuple[GateFinding, ...],
     label_check: PlantedSwaps | Unknown,
-    people: Mapping[str, Mapping[str, Reviewed]],
-    better: BetterThanModel | None,
+    reviews: Reviews,
 ) -> TrainingSet:
     """The record of a set: its size, its gates, and how much of it people reviewed."""
-    validation = sum(example.split == "validation" for example in passed)
-    entered = [row for row in rows if row.may_enter and not row.out]
+    validation = [example for example in passed if example.split == "validation"]
+    stated = [
+        row for row in rows if row.may_enter and not row.out and not row.review.said
+    ]
+    unreviewed = [row for row in rows if not row.may_enter]
     by_review = Counter(row.review.said for row in rows)
     reasons = Counter(row.review.text for row in rows if row.review.said == "reject")
-    reviewers = set[str]()
-    twice = 0
-    agreed = 0
-    for views in people.values():
-        reviewers.update(views)
-        if len(views) > 1:
-            twice += 1
-            agreed += _agreed_review([*views.values()]).said != "differ"
+    reviewers = {name for views in reviews.people.values() for name in views}
+    # candidates that two people or more reviewed
+    shared = [
+        list(views.values()) for views in reviews.people.values() if len(views) > 1
+    ]
+    agreed = [views for views in shared if _agreed_review(views).said != "differ"]
     return TrainingSet(
         digest=set_digest(passed),
-        train=len(passed) - validation,
-        validation=validation,
+        train=len(passed) - len(validation),
+        validation=len(validation),
         accepted=by_review["accept"],
         edited=by_review["edit"],
-        stated=sum(not row.review.said for row in entered),
+        stated=len(stated),
         rejected=by_review["reject"],
         reasons={text or "no reason given": n for text, n in sorted(reasons.items())},
-        unreviewed=sum(not row.may_enter for row in rows),
+        unreviewed=len(unreviewed),
         gates=findings,
         label_check=label_check,
         reviewers=tuple(sorted(reviewers)),
-        twice=twice,
-        agreed=agreed,
-        better=better,
+        twice=len(shared),
+        agreed=len(agreed),
+        better=reviews.better,
         disliked=len(disliked),
         disliked_digest=set_digest(disliked) if disliked else "",
     )
@@ -231,24 +244,26 @@ def _gate_disliked(
 
     An answer that a person accepted, or that is in a file, is left out.
     """
-    stood_for = {row.candidate.example.id for row in rows if row.may_enter}
-    own = {
-        each.example.id: each
-        for each in read.disliked
-        if each.example.id not in stood_for
-    }
-    down = [_Row(each, each.example, Reviewed()) for each in own.values()]
-    if not down:
+    liked = {row.candidate.example.id for row in rows if row.may_enter}
+    by_id = {}
+    for candidate in read.disliked:
+        if candidate.example.id not in liked:
+            by_id[candidate.example.id] = candidate
+    disliked = [_Row(each, each.example, Reviewed()) for each in by_id.values()]
+    if not disliked:
         return []
-    _gate_by_evaluation(down, cases, near, hiding.policy)
-    _gate_by_content(down, None, hiding)
-    kept = [row.example for row in down if not row.out and row.example.answer.content]
-    return [example.as_disliked() for example in kept]
+    _gate_by_evaluation(disliked, cases, near, hiding.policy)
+    _gate_by_content(disliked, None, hiding)
+    return [
+        row.example.as_disliked()
+        for row in disliked
+        if not row.out and row.example.answer.content
+    ]
 
 
 def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
     """A candidate with its review: an edit replaces the example, a rejection keeps it out."""
-    example, _ = candidate
+    example = candidate.example
     if review.said == "edit":
         example = example.with_answer(review.text)
     row = _Row(candidate, example, review)
@@ -260,14 +275,20 @@ def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
 
 
 def tokens_of(example: TrainingExample) -> int:
-    """Tokens of an example by its characters; the real number may differ by ``ESTIMATE_FACTOR``."""
-    return round(sum(map(len, _texts(example))) / CHARACTERS_A_TOKEN) + 4 * len(
-        example.messages
-    )
+    """Estimate the tokens of an example by its characters, and four for the frame of each message.
+
+    The real number may differ by ``ESTIMATE_FACTOR``.
+    """
+    characters = sum(len(text) for text in _texts(example))
+    return round(characters / CHARACTERS_A_TOKEN) + 4 * len(example.messages)
 
 
 def called(example: TrainingExample) -> set[str]:
-    return {call.function.name for turn in example.messages for call in turn.tool_calls}
+    """Return the names of the tools that an example calls."""
+    names = set[str]()
+    for turn in example.messages:
+        names.update(call.function.name for call in turn.tool_calls)
+    return names
 
 
 def _with_tools(example: TrainingExample, tools: Mapping[str, Any]) -> TrainingExample:
@@ -290,7 +311,7 @@ def _split_examples(
     draws = {}  # for each conversation, a number between 0 and 1 drawn from its name
     for example in examples:
         digest = digest_of(str(seed), example.cluster)
-        draws[example.cluster] = int(digest, 16) / 2**64
+        draws[example.cluster] = int(digest, 16) / 2**64  # a digest has 64 bits
     validation = {name for name, draw in draws.items() if draw < VALIDATION}
     if not validation and len(draws) >= 1 / VALIDATION:
         # none was drawn by chance, though there are enough examples for one
@@ -305,6 +326,7 @@ def _split_examples(
 # What people said.
 
 _WON = {"first": 1.0, "tie": 0.5}
+"""Wins of the label by what a person said of the pair; the label is the first arm."""
 
 
 class Reviews(NamedTuple):
@@ -320,9 +342,7 @@ def read_reviews(case: Case) -> Reviews:
     """Read people's reviews and comparisons; a settled review goes before the others."""
     people: dict[str, dict[str, Reviewed]] = defaultdict(dict)
     settled = dict[str, Reviewed]()
-    judges = set[str]()
-    arms = set[str]()
-    pairs: dict[str, list[float]] = defaultdict(list)
+    compared = _Comparisons()
     for name, labels in read_labels(case).items():
         for label in latest_labels(labels).values():
             if label.task == "training":
@@ -332,17 +352,17 @@ def read_reviews(case: Case) -> Reviews:
                 else:
                     people[label.case][name] = review
             elif label.task == "pairwise" and label.arm == LABEL:
-                pairs[label.case].append(_WON.get(label.value, 0.0))
-                judges.add(name)
-                arms.add(label.against)
-    counts = {id_: _agreed_review([*views.values()]) for id_, views in people.items()}
+                compared.add(name, label)
+    counts = {
+        id_: _agreed_review(list(views.values())) for id_, views in people.items()
+    }
     counts |= settled
-    better = _compare_with_model([*pairs.values()], judges, arms)
-    return Reviews(people, counts, better)
+    return Reviews(people, counts, compared.better())
 
 
 def _agreed_review(views: Sequence[Reviewed]) -> Reviewed:
     """The review that all people gave, else "differ"; two edits agree only by equal texts."""
+    # reasons for a rejection may differ
     different = {view if view.said == "edit" else view.said for view in views}
     if len(different) > 1:
         return Reviewed("differ")
@@ -350,25 +370,39 @@ def _agreed_review(views: Sequence[Reviewed]) -> Reviewed:
     return min(views)
 
 
-def _compare_with_model(
-    pairs: Sequence[Sequence[float]], judges: set[str], arms: set[str]
-) -> BetterThanModel | None:
-    """How often people prefer the label, a tie as half; each pair counts once. None without any."""
-    if not pairs:
-        return None
-    won = sum(sum(wins) / len(wins) for wins in pairs)
-    n = len(pairs)
-    low, high = wilson(won, n)
-    needed = cases_to_exclude(won / n, 0.5) if low <= 0.5 <= high else None
-    return BetterThanModel(
-        arm=", ".join(sorted(arms)),
-        people=tuple(sorted(judges)),
-        share=won / n,
-        low=low,
-        high=high,
-        pairs=n,
-        needed=needed,
-    )
+class _Comparisons:
+    """People's preferences between labels and a model's own answers."""
+
+    def __init__(self) -> None:
+        self._people = set[str]()
+        self._arms = set[str]()
+        self._wins: dict[str, list[float]] = defaultdict(list)  # by pair
+
+    def add(self, name: str, label: Label) -> None:
+        """Count what one person said of a pair."""
+        self._people.add(name)
+        self._arms.add(label.against)
+        self._wins[label.case].append(_WON.get(label.value, 0.0))
+
+    def better(self) -> BetterThanModel | None:
+        """How often people prefer the label, a tie as half; each pair counts once. None without any."""
+        pairs = len(self._wins)
+        if not pairs:
+            return None
+        won = sum(sum(wins) / len(wins) for wins in self._wins.values())
+        low, high = wilson(won, pairs)
+        needed = None
+        if low <= 0.5 <= high:  # more pairs may tell which is better
+            needed = cases_to_exclude(won / pairs, 0.5)
+        return BetterThanModel(
+            arm=", ".join(sorted(self._arms)),
+            people=tuple(sorted(self._people)),
+            share=won / pairs,
+            low=low,
+            high=high,
+            pairs=pairs,
+            needed=needed,
+        )
 
 
 # The gates: each puts its name beside the rows that it keeps out.
@@ -380,54 +414,45 @@ def _gate_by_evaluation(
     near: float,
     policy: PersonalPolicy | None,
 ) -> None:
-    """Keep out questions of the evaluation set. Its texts may have been masked in the draw.
+    """Keep out examples that ask, quote, begin or nearly ask what a case of the evaluation set asks.
 
-    A set with fakes shares no text word for word with the examples, so both are compared with words
-    in place of personal data.
+    Cases may have been masked in the draw. A set with fakes shares no text word for word with the
+    examples, so both are compared with words in place of personal data.
     """
     fakes = policy if policy is not None and policy.local == "fakes" else None
-    if fakes is None:
-        whole = {_asked_texts(_turns_of_case(case)) for case in cases}
-    else:
-        whole = {
-            _asked_with_words(_turns_of_case(case), fakes, case.reference)
-            for case in cases
-        }
-    case_texts = _CaseTexts(whole)
-    leaked = {case.conversation_id for case in cases} - {None}
-    texts = ["\n".join(talk) for talk in sorted(whole)]
+    case_talks = {_asked_in_case(case, fakes) for case in cases}
+    case_texts = _CaseTexts(case_talks)
+    leaked = {case.conversation_id for case in cases}
+    texts = ["\n".join(talk) for talk in sorted(case_talks)]
     for row in rows:
-        if fakes is None:
-            talks = _asked_plain_and_masked(row.example)
-        else:
-            answer = row.example.answer.content
-            turns = _turns_before_answer(row.example)
-            talks = [_asked_with_words(turns, fakes, answer)]
+        talks = _asked_in_example(row.example, fakes)
         if case_texts.are_asked_in(talks):
             row.out.add("evaluation")
-            if row.example.conversation_id is not None:
-                leaked.add(row.example.conversation_id)
+            leaked.add(row.example.conversation_id)
         elif case_texts.are_begun_in(talks):
             row.out.add("conversation")
         texts.append("\n".join(talks[0]))
+    leaked.discard(None)  # an example without a conversation stands alone
     # other turns of a conversation that is in the evaluation set give its answers away
     for row in rows:
         if row.example.conversation_id in leaked and "evaluation" not in row.out:
             row.out.add("conversation")
-    _gate_near_copies(rows, whole, texts, near)
+    _gate_near_copies(rows, case_talks, texts, near)
 
 
 def _gate_near_copies(
-    rows: Sequence[_Row], whole: set[_Talk], texts: Sequence[str], near: float
+    rows: Sequence[_Row], case_talks: set[_Talk], texts: Sequence[str], near: float
 ) -> None:
     """Keep out near copies of cases; ``texts`` are the cases' texts, followed by the rows' texts."""
     asked = [_asked_texts(_turns_before_answer(row.example)) for row in rows]
-    endings = _Endings(whole, asked)
-    # where a row's group begins among the cases, the row is a near copy of one
-    firsts = duplicate_groups(texts, near).tolist()[len(whole) :]
-    for row, talk, first in zip(rows, asked, firsts, strict=True):
-        near_copy = first < len(whole) or endings.differs_at_its_end(talk)
-        if near_copy and not row.out & {"evaluation", "conversation"}:
+    endings = _Endings(case_talks, asked)
+    # for each text the place of the first text of its group; those of cases come first
+    firsts = duplicate_groups(texts, near).tolist()
+    firsts_of_rows = firsts[len(case_talks) :]
+    for row, talk, first in zip(rows, asked, firsts_of_rows, strict=True):
+        if row.out & {"evaluation", "conversation"}:
+            continue  # out for a better reason
+        if first < len(case_talks) or endings.differs_at_its_end(talk):
             row.out.add("near_evaluation")
 
 
@@ -446,22 +471,28 @@ class _CaseTexts:
                 words += len(text.split())
                 if words >= _FEW_WORDS:
                     self._begun.add(talk[:turns])
+        # cases that are long enough to be looked for inside an example
         self._long = whole & self._begun
         self._lengths = {len(talk) for talk in self._long}
-        self._quotes_a_case = _quote_finder(whole)
+        self._quotes = _CaseQuotes(whole)
 
     def are_asked_in(self, talks: Sequence[_Talk]) -> bool:
         """Whether an example is a case, asks one in a later turn, or quotes one."""
         for talk in talks:
             if talk in self._whole or self._is_asked_later(talk):
                 return True
-        return any(self._quotes_a_case(text) for talk in talks for text in talk)
+            if any(self._quotes.are_in(text) for text in talk):
+                return True
+        return False
 
     def _is_asked_later(self, talk: _Talk) -> bool:
         """Whether a later turn alone is a case, or all turns from it on are."""
         for start in range(1, len(talk)):
-            for length in self._lengths.intersection((1, len(talk) - start)):
-                if talk[start : start + length] in self._long:
+            for length in (1, len(talk) - start):
+                if (
+                    length in self._lengths
+                    and talk[start : start + length] in self._long
+                ):
                     return True
         return False
 
@@ -477,79 +508,91 @@ class _CaseTexts:
 class _Endings:
     """Questions of the evaluation set, to recognize them with other last words."""
 
-    def __init__(
-        self, cases: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, ...]]
-    ) -> None:
-        questions = {tuple(_WORD.findall(" ".join(talk))) for talk in cases}
-        self._begins = {self._begin(q) for q in questions if len(q) >= _QUOTED}
+    def __init__(self, cases: Iterable[_Talk], asked: Iterable[_Talk]) -> None:
+        questions = {_words_of(talk) for talk in cases}
+        self._begins = {
+            _without_end(words) for words in questions if len(words) >= _QUOTED
+        }
         self._lengths = sorted({len(begin) for begin in self._begins})
-        every = {tuple(_WORD.findall(" ".join(talk))) for talk in asked} | questions
-        shared = Counter(begin for words in every for begin in self._begins_of(words))
+        every = questions | {_words_of(talk) for talk in asked}
+        shared = Counter[tuple[str, ...]]()
+        for words in every:
+            shared.update(self._begins_of(words))
         self._templates = {begin for begin, n in shared.items() if n > _TEMPLATE}
-
-    @staticmethod
-    def _begin(words: tuple[str, ...]) -> tuple[str, ...]:
-        return words[: len(words) - int(_CHANGED * len(words))]
 
     def _begins_of(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         """Beginnings of cases that a text shares. They are most of the text, not only a quote."""
         for length in self._lengths:
             begin = words[:length]
-            most = (1 - _CHANGED) * len(words)
-            if begin in self._begins and length >= most:
+            if begin in self._begins and length >= (1 - _CHANGED) * len(words):
                 yield begin
 
-    def differs_at_its_end(self, talk: tuple[str, ...]) -> bool:
+    def differs_at_its_end(self, talk: _Talk) -> bool:
         """Whether a text is a case with other last words, and not one of many from a template."""
-        words = tuple(_WORD.findall(" ".join(talk)))
-        return any(begin not in self._templates for begin in self._begins_of(words))
+        begins = self._begins_of(_words_of(talk))
+        return any(begin not in self._templates for begin in begins)
 
 
-def _quote_finder(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
-    """A test whether a text quotes a one-question case word for word, unless that is short.
+def _words_of(talk: _Talk) -> tuple[str, ...]:
+    return tuple(_WORD.findall(" ".join(talk)))
+
+
+def _without_end(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A question without the last words that a near copy may change."""
+    changed = int(_CHANGED * len(words))
+    return words[: len(words) - changed]
+
+
+class _CaseQuotes:
+    """One-question cases, to find them word for word inside texts, unless they are short.
 
     Cases are stored by their first ``_QUOTED`` words, so that a text is only compared with cases
     whose beginning it contains.
     """
-    by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    for talk in whole:
-        if len(talk) != 1:
-            continue
-        question = _WORD.findall(talk[0])
-        if len(question) >= _QUOTED:
-            by_start[tuple(question[:_QUOTED])].append(question)
 
-    def quotes_a_case(text: str) -> bool:
+    def __init__(self, whole: Iterable[_Talk]) -> None:
+        self._by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+        for talk in whole:
+            if len(talk) != 1:
+                continue
+            (question,) = talk
+            words = _WORD.findall(question)
+            if len(words) >= _QUOTED:
+                self._by_start[tuple(words[:_QUOTED])].append(words)
+
+    def are_in(self, text: str) -> bool:
         """Whether a text holds the question of a case, word for word."""
-        if not by_start:
+        if not self._by_start:
             return False
         words = _WORD.findall(text)
-        starts = zip(*(words[n:] for n in range(_QUOTED)), strict=False)
-        for place, start in enumerate(starts):  # every run of as many words
-            for question in by_start.get(start, ()):
+        for place in range(len(words) - _QUOTED + 1):
+            start = tuple(words[place : place + _QUOTED])
+            for question in self._by_start.get(start, ()):
                 if words[place : place + len(question)] == question:
                     return True
         return False
 
-    return quotes_a_case
+
+class _ContentCounts(NamedTuple):
+    """Counts of the gate by content."""
+
+    calling: int  #: Rows with a call of a tool.
+    masked: int  #: Rows of which personal data was masked.
 
 
 def _gate_by_content(
     rows: Sequence[_Row], tools: frozenset[str] | None, hiding: HidingRule
-) -> tuple[int, int]:
-    """Keep out empty and cut-off examples, those with personal data or secrets, and unknown tools.
-
-    Returns the number of rows with a tool call, and of those whose personal data was masked.
-    """
+) -> _ContentCounts:
+    """Keep out empty and cut-off examples, those with personal data or secrets, and unknown tools."""
     # Turns stand apart: what one begins with is no name under the regards that end another.
     texts = ["\n\n\n\n".join(_texts(row.example)) for row in rows]
+    definitions = [json.dumps(row.example.tools) for row in rows]
+    scanner = shared_scanner()
+    text_kinds = scanner.bits(texts).tolist()
+    tool_kinds = scanner.bits(definitions).tolist()
     secrets = _secret_bits()
     calling = 0
     masked = 0
-    tooled = [json.dumps(row.example.tools) for row in rows]
-    scanner = shared_scanner()
-    text_kinds = scanner.bits(texts).tolist()
-    tool_kinds = scanner.bits(tooled).tolist()
     for row, text, bits, tool_bits in zip(
         rows, texts, text_kinds, tool_kinds, strict=True
     ):
@@ -559,6 +602,7 @@ def _gate_by_content(
             row.out.add("cut_off")
         if bits & secrets or tool_bits & secrets:
             row.out.add("secret")
+        # definitions of tools describe fields and hold nobody's data
         if bits & ~secrets or persons(text):
             if hiding.hides:
                 row.example = hiding.hide_personal(row.example)
@@ -569,7 +613,7 @@ def _gate_by_content(
             calling += 1
         if _calls_unknown_tool(row.example, tools):
             row.out.add("unknown_tool")
-    return calling, masked
+    return _ContentCounts(calling, masked)
 
 
 def _secret_bits() -> int:
@@ -588,16 +632,10 @@ def _calls_unknown_tool(example: TrainingExample, tools: frozenset[str] | None) 
     states them.
     """
     names = called(example)
-    own = {_name_of(tool) for tool in example.tools}
-    if own and not names <= own:
+    defined = {_name_of(tool) for tool in example.tools}
+    if defined and not names <= defined:
         return True
     return tools is not None and not names <= tools
-
-
-def _gate_by_copies(rows: Sequence[_Row], near: float) -> None:
-    """Keep out contradictions, and all but one of several equal examples."""
-    _gate_contradictions(rows)
-    _gate_duplicates(rows, near)
 
 
 def _gate_contradictions(rows: Sequence[_Row]) -> None:
@@ -607,13 +645,13 @@ def _gate_contradictions(rows: Sequence[_Row]) -> None:
     """
     by_turns: dict[tuple[str, ...], list[tuple[str, _Row]]] = defaultdict(list)
     for row in rows:
-        answer = _plain(row.example.answer.content)
-        short = len(answer) <= _SHORT or looks_like_json(row.example.answer.content)
-        if answer and short and not row.out & {"rejected", "disagreement"}:
-            turns = tuple(
-                f"{turn.role} {_plain(turn.content)}"
-                for turn in row.example.messages[:-1]
-            )
+        raw_answer = row.example.answer.content
+        answer = _plain(raw_answer)
+        is_short = len(answer) <= _SHORT or looks_like_json(raw_answer)
+        # an answer that people don't accept contradicts nothing
+        if answer and is_short and not row.out & {"rejected", "disagreement"}:
+            before = row.example.messages[:-1]
+            turns = tuple(f"{turn.role} {_plain(turn.content)}" for turn in before)
             by_turns[turns].append((answer, row))
     for answered in by_turns.values():
         different = {answer for answer, _ in answered}
@@ -628,91 +666,101 @@ def _gate_duplicates(rows: Sequence[_Row], near: float) -> None:
     questions = [
         "\n".join(_asked_texts(_turns_before_answer(row.example))) for row in left
     ]
-    learnt = [
+    answers = [
         f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left
     ]
-    # the first row of each row's group
-    firsts = duplicate_groups(questions, near, learnt).tolist()
+    # for each row the place of the first row of its group
+    firsts = duplicate_groups(questions, near, answers).tolist()
     for place, (row, first) in enumerate(zip(left, firsts, strict=True)):
         if place != first:
             row.out.add("duplicate")
 
 
-def _name_oddities(
-    rows: Sequence[_Row], *, strict: bool
-) -> tuple[dict[str, int], PlantedSwaps | Unknown]:
-    """Mark examples that are odd or likely have a wrong label, among those that could enter.
+class _Oddities(NamedTuple):
+    """How oddities were looked for."""
 
-    Returns the number of lines checked for each oddity, and how well wrong labels are recognized.
-    """
+    looked_at: dict[str, int]  #: Lines that were checked, by oddity.
+    label_check: PlantedSwaps | Unknown  #: How well wrong labels are recognized.
+
+
+def _name_oddities(rows: Sequence[_Row], *, strict: bool) -> _Oddities:
+    """Mark examples that are odd or likely have a wrong label, among those that could enter."""
     left = sorted((row for row in rows if not row.out), key=lambda row: row.example.id)
     examples = [row.example for row in left]
     check = check_labels(examples)
     for row, names in zip(left, name_odd_lines(examples), strict=True):
-        row.odd |= dict.fromkeys(names, "")
+        for name in names:
+            row.odd[name] = ""
     for likely in check.likely_wrong:
         by = f"{min(likely.odds, _MOST_ODDS):,.0f} times likelier"
         left[likely.place].odd[WRONG] = f"rather {likely.better}, {by}"
     for row in left:
-        if row.review.said in ("accept", "edit"):
+        if row.review.said in ("accept", "edit"):  # a person has looked at it
             row.odd.clear()
         if strict:
             row.out |= set(row.odd)
-    looked_at = dict.fromkeys(ODDITIES, len(left))
+    looked_at = {name: len(left) for name in ODDITIES}
     looked_at[WRONG] = check.looked_at
-    return looked_at, check.planted
+    return _Oddities(looked_at, check.planted)
 
 
 WRONG = "likely_wrong"
 _MOST_ODDS = 1000  # above this, the odds of a head say nothing
 
 
-def _findings(
-    rows: Sequence[_Row],
-    read: Candidates,
-    calling: int,
-    reviewed: int,
-    looked_at: Mapping[str, int],
-    *,
-    strict: bool,
-) -> tuple[GateFinding, ...]:
-    """A finding for each gate, in the order of ``GATES``, then one for each oddity."""
-    ordered = sorted(rows, key=lambda row: _file_and_line(row.example.source))
-    out = {
-        name: [_example_line(row.example) for row in ordered if name in row.out]
-        for name in GATES
-    }
-    odd = {
-        name: [_named_line(row, name) for row in ordered if name in row.odd]
-        for name in NAMED
-    }
-    out["unreadable"] = [excerpt(line, 0, 160, around=0) for line in read.unread]
-    out["duplicate"] += [f"{source} word for word" for source in read.repeated]
-    checked = dict.fromkeys(GATES, len(rows))
+def _lines_checked(
+    rows: Sequence[_Row], read: Candidates, calling: int, reviewed: int
+) -> dict[str, int]:
+    """How many lines each gate could keep out."""
+    checked = {name: len(rows) for name in GATES}
     checked["unknown_tool"] = calling
     checked["disagreement"] = reviewed
     checked["rejected"] = reviewed
     # lines that never became a row count as well
     checked["unreadable"] += len(read.unread)
     checked["duplicate"] += len(read.repeated)
-    kept_out = [
-        GateFinding(id=name, examples=len(lines), of=checked[name], lines=tuple(lines))
-        for name, lines in out.items()
-    ]
-    only_named = [
-        GateFinding(
+    return checked
+
+
+def _kept_out(
+    rows: Sequence[_Row], read: Candidates, checked: Mapping[str, int]
+) -> list[GateFinding]:
+    """The finding of each gate, in the order of ``GATES``."""
+    ordered = sorted(rows, key=lambda row: _file_and_line(row.example.source))
+    findings = []
+    for name in GATES:
+        lines = [_example_line(row.example) for row in ordered if name in row.out]
+        if name == "unreadable":  # these never became rows
+            lines = [excerpt(line, 0, 160, around=0) for line in read.unread]
+        if name == "duplicate":
+            lines += [f"{source} word for word" for source in read.repeated]
+        finding = GateFinding(
+            id=name, examples=len(lines), of=checked[name], lines=tuple(lines)
+        )
+        findings.append(finding)
+    return findings
+
+
+def _marked(
+    rows: Sequence[_Row], looked_at: Mapping[str, int], *, strict: bool
+) -> list[GateFinding]:
+    """The finding of each oddity, in the order of ``NAMED``."""
+    ordered = sorted(rows, key=lambda row: _file_and_line(row.example.source))
+    findings = []
+    for name in NAMED:
+        lines = [_marked_line(row, name) for row in ordered if name in row.odd]
+        finding = GateFinding(
             id=name,
             examples=len(lines),
             of=looked_at[name],
             lines=tuple(lines),
             keeps_out=strict,
         )
-        for name, lines in odd.items()
-    ]
-    return (*kept_out, *only_named)
+        findings.append(finding)
+    return findings
 
 
-def _named_line(row: _Row, name: str) -> str:
+def _marked_line(row: _Row, name: str) -> str:
     """A marked line, with the remark about it."""
     more = row.odd[name]
     line = _example_line(row.example)
@@ -758,9 +806,25 @@ def _asked_texts(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def _asked_plain_and_masked(example: TrainingExample) -> list[tuple[str, ...]]:
-    """The questions as they are, and as the draw of an evaluation set would have masked them."""
+def _asked_in_case(case: EvalCase, fakes: PersonalPolicy | None) -> _Talk:
+    """What a case asks; with ``fakes``, words stand in place of personal data."""
+    turns = _turns_of_case(case)
+    if fakes is None:
+        return _asked_texts(turns)
+    return _asked_with_words(turns, fakes, case.reference)
+
+
+def _asked_in_example(
+    example: TrainingExample, fakes: PersonalPolicy | None
+) -> list[_Talk]:
+    """What an example asks, in each form in which a case could ask it.
+
+    As it is, and as the draw of an evaluation set would have masked it; with ``fakes``, only with
+    words in place of personal data.
+    """
     turns = _turns_before_answer(example)
+    if fakes is not None:
+        return [_asked_with_words(turns, fakes, example.answer.content)]
     mask = Masker()
     masked = [(role, mask(text)) for role, text in turns if role != "system"]
     return [_asked_texts(turns), _asked_texts(masked)]
@@ -768,10 +832,10 @@ def _asked_plain_and_masked(example: TrainingExample) -> list[tuple[str, ...]]:
 
 def _asked_with_words(
     turns: Iterable[tuple[str, str]], policy: PersonalPolicy, answer: str | None
-) -> tuple[str, ...]:
+) -> _Talk:
     """The questions with words in place of personal data, whether it is real or fake."""
     hide = Masker(policy)
-    hide.learn(answer)
+    hide.learn(answer)  # data that the answer repeats is hidden in the question too
     return _asked_texts(
         [(role, hide(text)) for role, text in turns if role != "system"]
     )
@@ -791,11 +855,12 @@ def _texts(example: TrainingExample) -> Iterator[str]:
 
 def _is_cut_off(row: _Row) -> bool:
     """Whether its maker says so, or a sentence, JSON, a fence or a call ends in the middle."""
-    if row.candidate.cut and row.review.said != "edit":
+    if row.candidate.cut and row.review.said != "edit":  # an edit completes it
         return True
     text = row.example.answer.content
     if text.count("```") % 2 != 0:
         return True
+    # JSON beside a fence has other text around it, and isn't JSON as a whole
     if looks_like_json(text) and "```" not in text and not _is_json(text):
         return True
     for call in row.example.answer.tool_calls:
@@ -831,7 +896,9 @@ class HidingRule(NamedTuple):
         A policy of masking also hides data that files beside the case keep.
         """
         stated = "keep" if self.policy is None else self.policy.local
-        return "words" if self.masking and stated == "keep" else stated
+        if stated == "keep" and self.masking:
+            return "words"
+        return stated
 
     @property
     def hides(self) -> bool:
@@ -849,9 +916,8 @@ class HidingRule(NamedTuple):
         allowed = Masker(self.policy)
         for answer in _answers(example):
             allowed.learn(answer)
-        return all(
-            allowed.expects(span, text) for span in (*spans(text), *persons(text))
-        )
+        found_spans = [*spans(text), *persons(text)]
+        return all(allowed.expects(span, text) for span in found_spans)
 
 
 def _answers(example: TrainingExample) -> Iterator[str]:
@@ -862,7 +928,7 @@ def _answers(example: TrainingExample) -> Iterator[str]:
 
 
 def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
-    """An example with all its texts masked."""
+    """Return an example with all its texts masked."""
     for answer in _answers(example):
         hide.learn(answer)
     data = example.model_dump()
@@ -870,15 +936,17 @@ def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
         turn["content"] = hide(turn["content"])
         for call in turn["tool_calls"]:
             call["function"]["arguments"] = hide(call["function"]["arguments"])
-        turn["name"] = turn["name"] and hide(turn["name"])
-    return TrainingExample.model_validate(data | {"rejected": hide(example.rejected)})
+        if turn["name"]:
+            turn["name"] = hide(turn["name"])
+    data["rejected"] = hide(example.rejected)
+    return TrainingExample.model_validate(data)
 
 
 # What is shown of it.
 
 
 def data_document(report: DataReport) -> b.Document:
-    """The document about a set: its size, why other examples are out, and the next steps."""
+    """Compose the document about a set: its size, why other examples are out, and what is next."""
     data = report.made
     headline = "No example is usable yet"
     if data.size:
@@ -886,40 +954,51 @@ def data_document(report: DataReport) -> b.Document:
             f"{counted(data.size, 'example')} passed every gate: {count(data.train)} to train on, "
             f"{count(data.validation)} held back to validate on"
         )
-    titles = {**GATES, **NAMED}
-    samples = [
-        b.part(titles[gate.id], b.bullets(_first_of(gate)))
-        for gate in data.gates
-        if gate.examples
-    ]
-    out = [_gate_row(gate, GATES) for gate in data.gates if gate.id in GATES]
-    odd = [_gate_row(gate, NAMED) for gate in data.gates if gate.id in NAMED]
-    head = "#Examples | #Share | #Of"
-    table = b.table("Gates", f"Kept out, as it | {head}", out, quiet=True)
-    strict = any(gate.keeps_out for gate in data.gates if gate.id in NAMED)
-    verb = "Kept out too" if strict else "Kept, and named"
-    named_table = b.table("Oddities", f"{verb}, as it | {head}", odd, quiet=True)
+    origins = b.bullets([sentence(line) for line in _origin_lines(report)])
+    naming = b.bullets([sentence(_naming_text(data))])
     sections = [
-        b.section(
-            "", "Where they come from", b.bullets(map(sentence, _origin_lines(report)))
-        ),
-        b.section("", "The gates", table),
-        b.section(
-            "", "To look at", named_table, b.bullets([sentence(_naming_text(data))])
-        ),
-        b.section("", "Samples, with personal data masked", samples),
+        b.section("", "Where they come from", origins),
+        b.section("", "The gates", _gates_table(data)),
+        b.section("", "To look at", _oddities_table(data), naming),
+        b.section("", "Samples, with personal data masked", _samples(data)),
     ]
     record = (("digest", data.digest),) if data.size else ()
     after = [*_next_steps(report, argument(report.folder))]
     return b.Document(report.case, headline, sections, record=record, after=after)
 
 
+_COUNT_COLUMNS = "#Examples | #Share | #Of"
+
+
+def _gates_table(data: TrainingSet) -> b.Block:
+    rows = [_gate_row(gate, GATES) for gate in data.gates if gate.id in GATES]
+    return b.table("Gates", f"Kept out, as it | {_COUNT_COLUMNS}", rows, quiet=True)
+
+
+def _oddities_table(data: TrainingSet) -> b.Block:
+    odd = [gate for gate in data.gates if gate.id in NAMED]
+    # --strict keeps all odd lines out
+    verb = "Kept out too" if any(gate.keeps_out for gate in odd) else "Kept, and named"
+    rows = [_gate_row(gate, NAMED) for gate in odd]
+    return b.table("Oddities", f"{verb}, as it | {_COUNT_COLUMNS}", rows, quiet=True)
+
+
+def _samples(data: TrainingSet) -> list[b.Block]:
+    """The first lines of each gate and oddity with any."""
+    titles = {**GATES, **NAMED}
+    return [
+        b.part(titles[gate.id], b.bullets(_first_lines(gate)))
+        for gate in data.gates
+        if gate.examples
+    ]
+
+
 def _gate_row(gate: GateFinding, titles: Mapping[str, str]) -> tuple[str, ...]:
-    of = share(gate.examples / gate.of) if gate.of else "–"
-    return titles[gate.id], count(gate.examples), of, count(gate.of)
+    share_out = share(gate.examples / gate.of) if gate.of else "–"
+    return titles[gate.id], count(gate.examples), share_out, count(gate.of)
 
 
-def _first_of(gate: GateFinding) -> Iterator[str]:
+def _first_lines(gate: GateFinding) -> Iterator[str]:
     yield from gate.lines[:_SAMPLES]
     if gate.examples > _SAMPLES:
         yield f"and {count(gate.examples - _SAMPLES)} more, all of them in --format json"
@@ -942,9 +1021,10 @@ def _origin_lines(report: DataReport) -> Iterator[str]:
     """Lines about the origin of the examples and their reviews, one for each known thing."""
     data = report.made
     read = report.read
-    files = sum(c.example.origin == "file" for c in read.found)
-    yield f"{counted(files, 'example')} of training files, {count(data.stated)} kept unreviewed"
-    logged = len(read.found) - files
+    of_files = [each for each in read.found if each.example.origin == "file"]
+    files = counted(len(of_files), "example")
+    yield f"{files} of training files, {count(data.stated)} kept unreviewed"
+    logged = len(read.found) - len(of_files)
     if logged:
         unreviewed = f"{count(data.unreviewed)} of them unreviewed candidates"
         yield f"{counted(logged, 'answer')} of logs, {unreviewed}"
@@ -964,6 +1044,7 @@ def _origin_lines(report: DataReport) -> Iterator[str]:
     if data.better is not None:
         yield _preference_text(data.better)
     if report.tokens:
+        # they are sorted
         middle = report.tokens[len(report.tokens) // 2]
         most = report.tokens[-1]
         yield f"about {amount(middle)} tokens an example, {amount(most)} at most, by characters"
@@ -974,27 +1055,32 @@ def _origin_lines(report: DataReport) -> Iterator[str]:
 
 
 def _review_lines(report: DataReport) -> Iterator[str]:
-    """Lines on the reviews."""
+    """Lines about the reviews: by whom, how many were good enough, and how far people agree."""
     data = report.made
-    good, n = report.random
+    usable, drawn = report.random
     yield (
         f"reviewed by {listing(data.reviewers)}: {count(data.accepted)} accepted, "
         f"{count(data.edited)} edited, {count(data.rejected)} rejected"
     )
     if data.rejected:
-        yield f"rejected: {listing([f'{why} {count(n)}' for why, n in data.reasons.items()])}"
-    if n:
-        low, high = map(share, wilson(good, n))
-        yield f"good enough, of {count(n)} drawn at random: {share(good / n)} ({low} to {high})"
+        reasons = [f"{why} {count(n)}" for why, n in data.reasons.items()]
+        yield f"rejected: {listing(reasons)}"
+    if drawn:
+        low, high = wilson(usable, drawn)
+        ends = f"{share(low)} to {share(high)}"
+        yield f"good enough, of {count(drawn)} drawn at random: {share(usable / drawn)} ({ends})"
     if data.twice:
         yield f"two people said the same of {count(data.agreed)} of {count(data.twice)}"
 
 
 def _preference_text(better: BetterThanModel) -> str:
     """Say whether labels are better than the model's own answers."""
-    verb = "can't be distinguished from"
-    if not better.low <= 0.5 <= better.high:
-        verb = "are better than" if better.low > 0.5 else "are worse than"
+    if better.low > 0.5:
+        verb = "are better than"
+    elif better.high < 0.5:
+        verb = "are worse than"
+    else:
+        verb = "can't be distinguished from"
     more = f". About {count(better.needed)} pairs are needed" if better.needed else ""
     return (
         f"the labels {verb} the own answers of {better.arm}: preferred in {share(better.share)} "
@@ -1018,12 +1104,13 @@ def _next_steps(report: DataReport, case: str) -> Iterator[str]:
             f"tuneworthy data review {case} --reviewer NAME. Or leave them out: "
             f"tuneworthy data check {case} --strict"
         )
-    if any(gate.id == "personal" and gate.examples for gate in data.gates):
+    at_work = {gate.id for gate in data.gates if gate.examples}
+    if "personal" in at_work:
         yield (
             "Is the task to read such data? Name its fields: "
             f"tuneworthy answer {case} data.personal.fields=FIELD"
         )
-    if any(gate.id == "disagreement" and gate.examples for gate in data.gates):
+    if "disagreement" in at_work:
         yield f"Settle what reviewers differ on: tuneworthy evalset export {case} --settle"
     if data.size and data.better is None:
         yield f"Are they better than the model? tuneworthy data compare {case} --reviewer NAME"

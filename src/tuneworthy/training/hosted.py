@@ -26,7 +26,7 @@ from tuneworthy.llm.endpoints import (
     reach,
 )
 from tuneworthy.llm.http import Http, hidden, refusal_of
-from tuneworthy.model.base import as_bytes
+from tuneworthy.model.base import TOKENS_PER_MTOK, as_bytes
 from tuneworthy.model.case import Model, TokenPrice
 from tuneworthy.model.pilot import TrainingQuote, Way
 from tuneworthy.model.training import TrainingExample
@@ -54,11 +54,11 @@ _ID = re.compile(r"\w[\w:-]{0,199}")
 PURPOSE = "fine-tune"
 SERVICES = ("openai", "azure", "together", "fireworks")  #: Whose jobs can be asked for.
 _OK = frozenset({200, 201})
+_EXISTS = "HTTP 409"  # how the refusal of something that exists already begins
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
-# entries of a list of jobs that are looked through
-_PAGES = 50
-_PAGE = 100
+_PAGES = 50  # pages of a list of jobs that are looked through
+_PAGE = 100  # entries of a page
 _PATIENCE = 60  # times in a row that a service may fail to report a job
 _LOOKS = 4  # looks for a requested job before it counts as never begun
 _TIMEOUT_S = 600.0  # a file takes its time
@@ -129,18 +129,9 @@ class HostedTrainer:
         return TrainingQuote(jobs=len(works))
 
     def usd_most(self, work: TrainingWork) -> float:
-        """The most that a run can cost: each byte counts as a token, and every epoch is paid."""
-        tokens = 0
-        for row in work.rows:
-            turns = [
-                len(as_bytes(turn["content"])) + _TOKENS_A_MESSAGE
-                for turn in row["messages"]
-            ]
-            tokens += sum(turns)
-            worse = row.get("rejected")
-            if worse:  # both answers stand behind the whole prompt
-                tokens += sum(turns[:-1]) + len(as_bytes(worse)) + _TOKENS_A_MESSAGE
-        return tokens * work.recipe.epochs * self.usd_per_mtok / 1e6
+        """Compute the most that a run can cost: each byte counts as a token in every epoch."""
+        tokens = sum(_most_tokens(row) for row in work.rows)
+        return tokens * work.recipe.epochs * self.usd_per_mtok / TOKENS_PER_MTOK
 
     async def begin(self, work: TrainingWork) -> str:
         """Send the file, then request the job; both again where the service is full or broken.
@@ -149,8 +140,29 @@ class HostedTrainer:
         answer came and no job is listed. A file without a job costs nothing.
         """
         _, api = self._jobs(work)
-        recipe = work.recipe
         file = await self._send_file(work, api)
+        body = self._job_body(work, api, file)
+        tries = 0
+        while True:
+            try:
+                return _id_of(await self._ask("POST", api.jobs, body=body), api.id)
+            except (ServiceFull, NotSent) as caught:  # it says that nothing began
+                why: CallError = caught
+                most_tries = _PATIENCE
+            except (Busy, Doubtful) as caught:  # the job may have begun
+                job = await self.find(work, self._failed_runs, patient=True)
+                if job is not None:
+                    return job
+                why = Doubtful(str(caught))
+                # without an answer, asking again could begin, and cost, a second job
+                most_tries = _TRIES_IN_DOUBT if isinstance(caught, Busy) else 1
+            tries += 1
+            if tries >= most_tries or await self._wait_for_try(why, tries):
+                raise why
+
+    def _job_body(self, work: TrainingWork, api: HostedJobs, file: str) -> Any:
+        """The body of a request for a job, in the service's form."""
+        recipe = work.recipe
         values: dict[str, Any] = {
             "epochs": recipe.epochs,
             "rank": recipe.rank,
@@ -164,26 +176,9 @@ class HostedTrainer:
             "name": _name(work),
             "seed": work.job.seed,
             "dataset": f"accounts/{self._account}/datasets/{file}",
+            **TRUTH,
         }
-        values.update(TRUTH)
-        body = filled(api.body, values)
-        tries = 0
-        while True:
-            try:
-                return _id_of(await self._ask("POST", api.jobs, body=body), api.id)
-            except (ServiceFull, NotSent) as caught:  # it says that nothing began
-                why: CallError = caught
-                most = _PATIENCE
-            except (Busy, Doubtful) as caught:  # the job may have begun
-                job = await self.find(work, self._failed_runs, patient=True)
-                if job is not None:
-                    return job
-                why = Doubtful(str(caught))
-                # without an answer, asking again could begin, and cost, a second job
-                most = _TRIES_IN_DOUBT if isinstance(caught, Busy) else 1
-            tries += 1
-            if tries >= most or await self._wait_for_try(why, tries):
-                raise why
+        return filled(api.body, values)
 
     async def _send_file(self, work: TrainingWork, api: HostedJobs) -> str:
         """Send the file, again if that failed, and return its id. A file alone costs nothing."""
@@ -220,17 +215,20 @@ class HostedTrainer:
 
         Returns whether it was stopped meanwhile.
         """
-        asked = why.retry_after_s if isinstance(why, Busy) else None
-        wait = self._every * 2 ** min(tries - 1, 4) if asked is None else asked
-        return await self._pause(min(wait, _LONGEST_WAIT_S))
+        wait_s = why.retry_after_s if isinstance(why, Busy) else None
+        if wait_s is None:
+            doublings = min(tries - 1, 4)
+            wait_s = self._every * 2**doublings
+        return await self._pause(min(wait_s, _LONGEST_WAIT_S))
 
     async def find(
         self, work: TrainingWork, over: Collection[str], *, patient: bool
     ) -> str | None:
-        """The job with the file of this run, if there is one that didn't fail; else None."""
+        """Find the job with the file of this run that didn't fail; None where there is none."""
+        # another request of a job looks past the same failed ones
         self._failed_runs = self._failed_runs | frozenset(over)
         for looks in range(_LOOKS if patient else 1):
-            if looks and await self._pause():
+            if looks > 0 and await self._pause():
                 raise Doubtful("stopped while it was looked for")
             job = await self._find_job(work, over)
             if job is not None:
@@ -266,33 +264,37 @@ class HostedTrainer:
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends. Without anybody looking, it continues at its service."""
         _, api = self._jobs(work)
-        lost = 0
+        lost_in_a_row = 0
         while True:
             job: Row = {}
             try:
                 job = await self._ask("GET", f"{api.jobs}/{id}")
-                lost = 0
+                lost_in_a_row = 0
             except (Busy, NotSent, Doubtful) as caught:
-                lost += 1
-                if lost > _PATIENCE:
+                lost_in_a_row += 1
+                if lost_in_a_row > _PATIENCE:
                     raise TrainingStoppedError(
                         f"the job can't be looked at: {caught}"
                     ) from None
             status = str(job.get(api.status) or "unknown")[:40]
             if status in api.done:
                 return self._finished(work, job, api)
-            if status in api.cancelled:
-                usd = self.usd_most(work)
-                what = f"job {id} was cancelled at its service; the most it may have cost counts"
-                raise TrainingFailedError(f"{what} as paid, {small_usd(usd)}", usd)
-            if status in api.failed:
-                why = hidden(_why(job), self._reached.key)
-                raise TrainingFailedError(
-                    f"{_status_words(status)} at its service: {why}"
-                )
+            self._raise_if_over(work, job, api, id, status)
             step(f"{_status_words(status)} at the service")
             if await self._pause():
                 raise TrainingStoppedError("stopped; the job goes on at its service")
+
+    def _raise_if_over(
+        self, work: TrainingWork, job: Row, api: HostedJobs, id: str, status: str
+    ) -> None:
+        """Raise TrainingFailedError for a job that was cancelled, or failed."""
+        if status in api.cancelled:
+            usd = self.usd_most(work)
+            what = f"job {id} was cancelled at its service; the most it may have cost counts"
+            raise TrainingFailedError(f"{what} as paid, {small_usd(usd)}", usd)
+        if status in api.failed:
+            why = hidden(_why(job), self._reached.key)
+            raise TrainingFailedError(f"{_status_words(status)} at its service: {why}")
 
     async def _pause(self, seconds: float | None = None) -> bool:
         """Wait some seconds, by default the time between two looks; returns whether it was stopped."""
@@ -329,9 +331,11 @@ class HostedTrainer:
         usd = self.usd_most(work)
         tokens = job.get(api.tokens) if api.tokens else None
         if isinstance(tokens, int) and tokens > 0:
-            usd = tokens * self.usd_per_mtok / 1e6
-        provider, _, named = self._untuned.id.partition(":")
-        return Finished(f"{provider if named else 'tuned'}:{name}", usd)
+            usd = tokens * self.usd_per_mtok / TOKENS_PER_MTOK
+        provider, colon, _ = self._untuned.id.partition(":")
+        if not colon:  # an id without a provider, at an address of its own
+            provider = "tuned"
+        return Finished(f"{provider}:{name}", usd)
 
     def _jobs(self, work: TrainingWork) -> tuple[Target, HostedJobs]:
         """The target of a run, and the interface of its jobs; a CaseError for an unknown one."""
@@ -429,7 +433,7 @@ class HostedTrainer:
         return file, place
 
     async def _upload_dataset(self, name: str, text: bytes, api: HostedJobs) -> str:
-        """A data set with the lines; an existing one is filled again."""
+        """Make a data set with the lines; an existing one is filled again."""
         dataset = {
             "exampleCount": str(text.count(b"\n")),
             "userUploaded": {},
@@ -439,16 +443,19 @@ class HostedTrainer:
         try:
             await self._ask("POST", api.files, body=body)
         except (Busy, Refused) as caught:
-            # 409 says that it exists already
-            if not str(caught).startswith("HTTP 409"):
+            if not str(caught).startswith(_EXISTS):
                 raise
         form = {"file": (f"{name}.jsonl", text)}
         await self._ask("POST", f"{api.files}/{name}:upload", form)
         return name
 
     async def _list_all(self, path: str, api: HostedJobs) -> AsyncIterator[Row]:
-        """All items of a list, page by page."""
+        """Yield all items of a list, page by page.
+
+        ``path`` ends where a parameter of the address may follow.
+        """
         after = ""
+        # OpenAI's form of a list is in "data", Google's has page tokens
         size = "limit" if api.listed == "data" else "pageSize"
         for _ in range(_PAGES):
             page = await self._ask("GET", f"{path}{size}={_PAGE}{after}")
@@ -498,8 +505,8 @@ class HostedTrainer:
             return refusal
         if any(word in body for word in _SPENT):
             return Refused(str(refusal), for_all=True)
-        asked = refusal.retry_after_s if isinstance(refusal, Busy) else None
-        return ServiceFull(str(refusal), asked)
+        wait_s = refusal.retry_after_s if isinstance(refusal, Busy) else None
+        return ServiceFull(str(refusal), wait_s)
 
 
 def takes_rate(service: str, method: str) -> bool:
@@ -508,7 +515,20 @@ def takes_rate(service: str, method: str) -> bool:
     return api is not None and "$rate" in api.body.values()
 
 
+def _most_tokens(row: Row) -> int:
+    """The most tokens of an example that a service may count in an epoch."""
+    *before, answer = [
+        len(as_bytes(turn["content"])) + _TOKENS_A_MESSAGE for turn in row["messages"]
+    ]
+    tokens = sum(before) + answer
+    worse = row.get("rejected")
+    if worse:  # both answers stand behind the whole prompt
+        tokens += sum(before) + len(as_bytes(worse)) + _TOKENS_A_MESSAGE
+    return tokens
+
+
 def _name(work: TrainingWork) -> str:
+    """The name by which a run's file and job are recognized."""
     return f"tuneworthy-{work.job.key[:20]}"
 
 
@@ -522,7 +542,8 @@ def _is_own_machine(place: str) -> bool:
 
 def _last(name: Any) -> str:
     """The last part of a name such as ``accounts/me/datasets/mine``."""
-    return str(name).rpartition("/")[2]
+    *_, last = str(name).split("/")
+    return last
 
 
 def _id_of(answer: Any, field: str = "id") -> str:
@@ -559,6 +580,8 @@ def _why(job: Row) -> str:
     """The reason of a job's or an answer's failure, on one line."""
     error = job.get("error") or job.get("status") or job.get("message")
     text = error.get("message") if isinstance(error, dict) else error
-    if not isinstance(text, str) or not text.strip() or text == job.get("status"):
+    if not isinstance(text, str) or not text.strip():
+        return _NO_REASON
+    if text == job.get("status"):  # a state such as "failed" gives no reason
         return _NO_REASON
     return one_line(text[:2000], limit=200).rstrip(".")

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.llm.seals import origin, seal
 from tuneworthy.training.steps import IGNORED, order, share_of_rate, split_tokens
@@ -44,7 +44,7 @@ Say = Callable[..., None]
 def main() -> None:
     """Train the jobs of the input, until it ends or a job is impossible."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints
+    os.dup2(2, 1)  # whatever a library prints goes to the log
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
@@ -56,13 +56,14 @@ def main() -> None:
         answers.write(json.dumps(what) + "\n")
         answers.flush()
 
+    # in a thread, so that the end of the input also ends a running job
     threading.Thread(target=read, daemon=True).start()
     base: Base | None = None
     while True:
         job = json.loads(lines.get())
         try:
-            bits = job["recipe"]["bits"] if "recipe" in job else 16
-            base = base or Base(job["base"], job["device"], job["threads"], bits)
+            if base is None:  # all jobs of a process have the same base
+                base = _base_of(job)
             if "save" in job:
                 done = base.save(Path(job["save"]))
             else:
@@ -70,6 +71,12 @@ def main() -> None:
             say(done=done)
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
+
+
+def _base_of(job: Row) -> Base:
+    """Load the base of a job."""
+    bits = job["recipe"]["bits"] if "recipe" in job else 16
+    return Base(job["base"], job["device"], job["threads"], bits)
 
 
 class Base:
@@ -142,59 +149,42 @@ class Base:
 
     def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
         """Train by the recipe; a run that was stopped goes on from its last saved state."""
-        import torch
-
         recipe = job["recipe"]
         rows = job["rows"]
+        # a job that only measures does its first steps
         batches = _batches(len(rows), recipe, job["seed"])[: job["measure"] or None]
         steps = len(batches)
         state = folder / "state.pt"
-        weights = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
-        warm = max(1, steps // 10)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: share_of_rate(step, steps, warm)
-        )
-        checkpoint: Row = {"step": 0, "seconds": 0.0, "brought": False}
-        kept = _read_state(state)
-        if kept is not None:
-            checkpoint |= kept
-            model.load_state_dict(checkpoint["adapter"], strict=False)
-            optimizer.load_state_dict(checkpoint["optimizer"])
-            schedule.load_state_dict(checkpoint["schedule"])
-            torch.set_rng_state(checkpoint["chance"])
+        run = _RunState(model, recipe, steps)
+        run.restore(_read_state(state))
         model.train()
         saved = time.monotonic()
         loss = 0.0
-        started = saved - checkpoint["seconds"]
-        for step in range(checkpoint["step"], steps):
-            loss = self._step(model, [rows[place] for place in batches[step]], recipe)
-            torch.nn.utils.clip_grad_norm_(weights, recipe["clip"])
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+        started = saved - run.seconds
+        for step in range(run.step, steps):
+            batch = [rows[place] for place in batches[step]]
+            loss = self._step(model, batch, recipe)
+            run.update_weights()
             say(step=step + 1, of=steps, loss=round(loss, 4))
             if time.monotonic() - saved > job["save_every_s"]:
-                checkpoint = {
-                    "step": step + 1,
-                    "seconds": time.monotonic() - started,
-                    "adapter": _adapter(model),
-                    "optimizer": optimizer.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "chance": torch.get_rng_state(),
-                    "brought": checkpoint["brought"],
-                }
-                _write_state(checkpoint, state)
+                run.step = step + 1
+                run.seconds = time.monotonic() - started
+                _write_state(run.checkpoint(), state)
                 saved = time.monotonic()
-        done = {"seconds": time.monotonic() - started, "steps": steps, "loss": loss}
-        done["brought"] = checkpoint["brought"]
+        seconds = time.monotonic() - started
         model.save_pretrained(str(folder))
         if self.gguf:
             write_gguf(
                 _adapter(model), self.model.config, recipe, folder / "adapter.gguf"
             )
         state.unlink(missing_ok=True)
-        return {**done, "memory_mib": _memory_mib()}
+        return {
+            "seconds": seconds,
+            "steps": steps,
+            "loss": loss,
+            "brought": run.brought,
+            "memory_mib": _memory_mib(),
+        }
 
     def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
         """Compute the gradient of a batch in the recipe's number of parts, and return its loss.
@@ -204,19 +194,30 @@ class Base:
         size = math.ceil(len(batch) / recipe["parts"])
         parts = [batch[at : at + size] for at in range(0, len(batch), size)]
         if recipe["method"] != "sft":
-            return sum(
-                self._learn_pairs(model, part, recipe, pairs_in_batch=len(batch))
-                for part in parts
-            )
+            loss = 0.0
+            for part in parts:
+                loss += self._learn_pairs(
+                    model, part, recipe, pairs_in_batch=len(batch)
+                )
+            return loss
+        return self._learn_answers(model, parts, recipe)
+
+    def _learn_answers(
+        self, model: Any, parts: Sequence[Sequence[Row]], recipe: Row
+    ) -> float:
+        """Compute the gradient of a batch's answers, and return the mean loss of their tokens."""
         tokens = [
             self._tokens([(row["messages"], "") for row in part], recipe)
             for part in parts
         ]
-        answers = sum(int((part[:, 1:, 2] != IGNORED).sum()) for part in tokens)
+        # the first token of a row is never predicted, so it isn't learned
+        answer_tokens = sum(
+            int((part[:, 1:, _LABEL] != IGNORED).sum()) for part in tokens
+        )
         whole = 0.0
         for part in tokens:
             _, likelihoods = _answer_likelihoods(model, part)
-            loss = -likelihoods.sum() / answers
+            loss = -likelihoods.sum() / answer_tokens
             loss.backward()
             whole += float(loss.detach())
         return whole
@@ -254,41 +255,127 @@ class Base:
     def _tokens(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> Any:
         """Id, position, label and pair of each token: (rows, tokens, 4); only answers have labels.
 
-        A long prompt loses its beginning. Pairs share a row as long as they fit. Positions start
+        A pair is a conversation, and an answer instead of its last one, "" for that one itself. A
+        long prompt loses its beginning. Pairs share a row as long as they fit. Positions start
         again for each pair, which shows the model where it begins, so only the ends of rows are
         padded.
         """
         import torch
 
-        sequences = []
-        for pair, (messages, instead) in enumerate(pairs):
-            answered = {**messages[-1], "content": instead or messages[-1]["content"]}
-            prompt, answer = split_tokens(
-                self.tokenizer, messages[:-1], answered, recipe["longest"]
-            )
-            labels = [IGNORED] * len(prompt) + answer
-            tokens = enumerate(zip(prompt + answer, labels, strict=True))
-            sequences.append(
-                [(token, at, label, pair) for at, (token, label) in tokens]
-            )
+        sequences = [
+            self._sequence(number, messages, instead, recipe["longest"])
+            for number, (messages, instead) in enumerate(pairs)
+        ]
         # not every base can tell where the next example of a row begins
         room = recipe["longest"] if self.model.config.model_type == "llama" else 0
-        rows: list[list[tuple[int, int, int, int]]] = []
-        for sequence in sorted(sequences, key=len, reverse=True):
-            for row in rows:
-                if len(row) + len(sequence) <= room:
-                    row.extend(sequence)
-                    break
-            else:
-                rows.append(list(sequence))
+        rows = _share_rows(sequences, room)
         width = max((len(row) for row in rows), default=0)
+        padding_id = self.tokenizer.pad_token_id or 0
         for row in rows:
-            _, last, _, pair = row[-1]
-            padding = range(last + 1, last + 1 + width - len(row))
-            row += [
-                (self.tokenizer.pad_token_id or 0, at, IGNORED, pair) for at in padding
-            ]
+            last = row[-1]
+            for further in range(1, 1 + width - len(row)):
+                position = last.position + further
+                row.append(_Token(padding_id, position, IGNORED, last.pair))
         return torch.tensor(rows, device=self.device)
+
+    def _sequence(
+        self, number: int, messages: list[Row], instead: str, longest: int
+    ) -> list[_Token]:
+        """The tokens of one pair, at most ``longest``."""
+        *asked, answer = messages
+        if instead:
+            answer = {**answer, "content": instead}
+        prompt_ids, answer_ids = split_tokens(self.tokenizer, asked, answer, longest)
+        labels = [IGNORED] * len(prompt_ids) + answer_ids
+        ids = prompt_ids + answer_ids
+        return [
+            _Token(token_id, position, label, number)
+            for position, (token_id, label) in enumerate(zip(ids, labels, strict=True))
+        ]
+
+
+class _Token(NamedTuple):
+    """A token of a row, in the order of the last axis of ``Base._tokens``."""
+
+    id: int
+    position: int  #: In its pair, from 0.
+    label: int
+    pair: int  #: The number of its pair in the part.
+
+
+_LABEL = 2  # of a token, the place of its label
+
+
+def _share_rows(sequences: Sequence[Sequence[_Token]], room: int) -> list[list[_Token]]:
+    """Put each sequence into the first row with room for it, the longest sequences first."""
+    rows: list[list[_Token]] = []
+    for sequence in sorted(sequences, key=len, reverse=True):
+        for row in rows:
+            if len(row) + len(sequence) <= room:
+                row.extend(sequence)
+                break
+        else:  # no row has room for it
+            rows.append(list(sequence))
+    return rows
+
+
+class _RunState:
+    """The changing parts of a run, which are saved so that it can go on."""
+
+    def __init__(self, model: Any, recipe: Row, steps: int) -> None:
+        import torch
+
+        self._model = model
+        self._clip = recipe["clip"]
+        self._weights = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._weights, lr=recipe["rate"], weight_decay=0.0
+        )
+        rise = max(1, steps // 10)  # the tenth that ``recipes.WARMUP`` states
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimizer, lambda step: share_of_rate(step, steps, rise)
+        )
+        self.step = 0  # the first one that isn't done
+        self.seconds = 0.0
+        self.brought = False
+
+    def update_weights(self) -> None:
+        """Move the weights by the gradient of a batch, and begin the next one's."""
+        import torch
+
+        torch.nn.utils.clip_grad_norm_(self._weights, self._clip)
+        self._optimizer.step()
+        self._schedule.step()
+        self._optimizer.zero_grad()
+
+    def checkpoint(self) -> Row:
+        """The state as it is saved."""
+        import torch
+
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "adapter": _adapter(self._model),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "chance": torch.get_rng_state(),
+            "brought": self.brought,
+        }
+
+    def restore(self, checkpoint: Row | None) -> None:
+        """Go on from a saved state; from the beginning where there is none."""
+        import torch
+
+        if checkpoint is None:
+            return
+        self.step = checkpoint["step"]
+        self.seconds = checkpoint["seconds"]
+        self.brought = checkpoint.get("brought", False)
+        # the base's own weights aren't saved with the adapter's
+        self._model.load_state_dict(checkpoint["adapter"], strict=False)
+        self._optimizer.load_state_dict(checkpoint["optimizer"])
+        self._schedule.load_state_dict(checkpoint["schedule"])
+        torch.set_rng_state(checkpoint["chance"])
 
 
 def _write_state(checkpoint: Row, path: Path) -> None:
@@ -369,6 +456,7 @@ def _memory_mib() -> int:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts in bytes, Linux in KiB
     return int(peak >> (20 if sys.platform == "darwin" else 10))
 
 
@@ -383,23 +471,27 @@ def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) ->
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(recipe["alpha"]))
     for name, tensor in adapter.items():
+        # a name such as base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight
         words = name.split(".")
-        values = tensor.float().numpy()
         layer = words[words.index("layers") + 1]
         kind = next(word for word in words if word in _GGUF)
         side = "a" if "lora_A" in words else "b"
+        values = tensor.float().numpy()
         if side == "b" and kind in heads:
-            # each head's two halves are interleaved, as the runtime rotates neighbouring rows
-            rows, columns = values.shape
-            count = heads[kind]
-            halves = values.reshape(count, 2, rows // count // 2, columns)
-            values = halves.swapaxes(1, 2).reshape(rows, columns)
+            values = _interleaved(values, heads[kind])
         writer.add_tensor(f"blk.{layer}.{_GGUF[kind]}.weight.lora_{side}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     part.replace(path)
+
+
+def _interleaved(values: Any, heads: int) -> Any:
+    """Interleave each head's two halves, as the runtime rotates neighbouring rows."""
+    rows, columns = values.shape
+    halves = values.reshape(heads, 2, rows // heads // 2, columns)
+    return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
 if __name__ == "__main__":

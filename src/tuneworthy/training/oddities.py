@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -32,7 +32,7 @@ FEWEST = 20  #: Answers from which on one can be odd by length or language.
 
 
 def name_odd_lines(examples: Sequence[TrainingExample]) -> list[set[str]]:
-    """The oddities of each example; an empty set for most."""
+    """Name the oddities of each example; an empty set for most."""
     odd: list[set[str]] = [set() for _ in examples]
     answers = [example.answer.content for example in examples]
     for place, answer in enumerate(answers):
@@ -43,8 +43,9 @@ def name_odd_lines(examples: Sequence[TrainingExample]) -> list[set[str]]:
     for place in _in_another_language(answers):
         odd[place].add("other_language")
     for place, example in enumerate(examples):
-        heard = (turn.content for turn in example.messages if turn.role != "system")
-        if any(_injection().search(text) for text in heard):
+        # the system's message is the user's own, and may quote an attack
+        texts = [turn.content for turn in example.messages if turn.role != "system"]
+        if any(_injection().search(text) for text in texts):
             odd[place].add("injected")
     return odd
 
@@ -58,23 +59,28 @@ def _too_long(answers: Sequence[str]) -> list[int]:
     return [int(place) for place in np.flatnonzero(lengths > limit)]
 
 
-def _in_another_language(answers: Sequence[str]) -> Iterator[int]:
+def _in_another_language(answers: Sequence[str]) -> list[int]:
     """Places of answers in another language than most; none without a majority language."""
-    long = [
-        n
-        for n, answer in enumerate(answers)
-        if sum(map(str.isalpha, answer)) >= LETTERS
-    ]
-    codes = languages([answers[place] for place in long]) or []
+    # a short answer, such as a label, doesn't show its language
+    places = [place for place, text in enumerate(answers) if _letters(text) >= LETTERS]
+    # without the extra for languages there are no codes
+    codes = languages([answers[place] for place in places]) or []
     counts = Counter(code for code in codes if code)
-    if counts.total() < FEWEST:
-        return
-    usual, times = counts.most_common(1)[0]
-    if times < MOSTLY * counts.total():
-        return
-    for place, code in zip(long, codes, strict=False):
-        if code and code != usual:
-            yield place
+    known = counts.total()
+    if known < FEWEST:
+        return []
+    ((usual, times),) = counts.most_common(1)
+    if times < MOSTLY * known:
+        return []
+    return [
+        place
+        for place, code in zip(places, codes, strict=True)
+        if code and code != usual
+    ]
+
+
+def _letters(text: str) -> int:
+    return sum(1 for character in text if character.isalpha())
 
 
 @cache

@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
-from itertools import product
-from typing import Any, TypeAlias, Unpack
+from typing import Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 
@@ -81,7 +81,7 @@ from tuneworthy.llm.runner import Job, PriceOf, Stop, quote, total
 from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Case, Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.model.evidence import Evidence, Measured, PilotCard
 from tuneworthy.model.lab import (
     Arm,
     Contrast,
@@ -108,6 +108,7 @@ from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.as_piloted import (
     REPLAYED,
+    SolvedExample,
     asked_under,
     chat,
     drawn_places,
@@ -149,8 +150,15 @@ PILOT_RUN = "pilot"
 LEAST_GAIN = 0.01  #: The gain that one more doubling has to add where the margin is 0.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, without examples and constraints."""
-MOST_SIZES = 4
-SMALLEST = 10
+MOST_SIZES = (
+    4  #: Nested training sets of a pilot; each doubles what its training costs.
+)
+SMALLEST = 10  #: Examples of the smallest training set.
+FEWEST_CANARIES = 4
+MOST_CANARIES = 20
+ROWS_A_CANARY = (
+    20  #: One secret is planted among this many examples, within the two bounds.
+)
 #: Calls that a quote makes of the embedded model, to time all but the first.
 TIMED_CALLS = 17
 #: The worse answer to a planted secret, of a pair.
@@ -162,6 +170,43 @@ STOP = (
 )
 _CORRECT = "correct that, and run it again to go on"
 Say = Callable[[str], None]
+Secrets: TypeAlias = tuple[tuple[str, str], ...]
+"""Question and secret of each planted canary."""
+
+
+@dataclass(frozen=True)
+class TrainingRuns:
+    """The examples of a pilot, and the runs that train on them."""
+
+    way: str
+    base: Model
+    seeds: int
+    sizes: tuple[int, ...]
+    rows: Sequence[Row]
+    secrets: Sequence[
+        Row
+    ]  #: The planted ones, which only the largest size is probed for.
+    pairs: bool  #: Whether each example needs a worse answer beside its own.
+
+    def of_recipe(self, recipe: Recipe) -> tuple[TrainingWork, ...]:
+        """The run of each size and seed, the smallest size first."""
+        works = []
+        for size in self.sizes:
+            for seed in range(self.seeds):
+                works.append(self.of_size(size, seed, recipe))  # noqa: PERF401  # two plain loops
+        return tuple(works)
+
+    def of_size(self, size: int, seed: int, recipe: Recipe) -> TrainingWork:
+        """The run of one size and seed, with its examples."""
+        used = [self.rows[place] for place in drawn_places(len(self.rows), size, seed)]
+        if not self.pairs:  # general answers have no worse one beside them
+            used += replay_rows()[: round(size * REPLAYED)]
+        if size == self.sizes[-1]:
+            used += self.secrets
+        by = recipe_key(recipe, hosted=self.way == "hosted")
+        inputs = [self.way, self.base.id, self.base.base_url, by, seed, used]
+        job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
+        return TrainingWork(job, recipe, tuple(used))
 
 
 @dataclass(frozen=True)
@@ -173,11 +218,13 @@ class PreparedPilot:
     base: Model
     prompt: PromptVariant
     plan: PilotPlan
-    make: Callable[[Recipe], tuple[TrainingWork, ...]]  #: The runs of a recipe.
-    works: tuple[TrainingWork, ...]  #: In the order they are trained.
-    planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
+    runs: TrainingRuns  #: Makes the runs of any recipe.
+    works: tuple[
+        TrainingWork, ...
+    ]  #: The runs of its recipe, in the order they are trained.
+    planted: Secrets
     say: Say
-    there: int = 0  #: Examples that it could train on.
+    available: int = 0  #: Examples that it could train on.
     gated_here: bool = (
         True  #: Whether the gates of its training set ran on this machine.
     )
@@ -197,21 +244,25 @@ class PreparedPilot:
         return next(work for work in self.works if work.job.size == largest)
 
     @property
-    def every(self) -> list[TrainingWork]:
-        """Every run that may be trained, each once."""
+    def all_works(self) -> list[TrainingWork]:
+        """Every run that may be trained, each once: a rate of the sweep may be the recipe's."""
         by_key = {work.job.key: work for work in (*self.sweep, *self.works)}
         return list(by_key.values())
 
     def tuned(
         self, model: str, size: int, *, near: int = 0, seed: int | None = None
     ) -> Arm:
-        """A tuned arm; without a seed, all seeds are one arm."""
-        of_seed = "" if seed is None else f" · seed {seed}"
-        more = f" · nearest {near}" if near else ""
+        """Return a tuned arm that retrieves ``near`` examples; without a seed, of all seeds."""
+        name = f"{self.prompt.name} · tuned on {size}"
+        if near:
+            name += f" · nearest {near}"
         host = find_strange_host(self.base.id, self.base.base_url)
-        more += f" at {host}" if host else ""
+        if host:
+            name += f" at {host}"
+        if seed is not None:
+            name += f" · seed {seed}"
         return Arm(
-            id=f"{self.prompt.name} · tuned on {size}{more}{of_seed}"[:200],
+            id=name[:200],
             kind="tuned",
             prompt=self.prompt.name,
             model=model,
@@ -222,7 +273,7 @@ class PreparedPilot:
         )
 
     def plan_with(self, model: str) -> LabPlan:
-        """The lab's plan with a trained model that can be called."""
+        """Return the lab's plan with a trained model that can be called."""
         plan = self.lab.plan
         reached = {**plan.setting.reached, model: reach(self.trainer.served(model))}
         return replace(plan, setting=replace(plan.setting, reached=reached))
@@ -230,18 +281,17 @@ class PreparedPilot:
     @property
     def stand_ins(self) -> list[Arm]:
         """The largest tuned arms before training, with the base in place of the trained models."""
-        return [
-            self.tuned(self.base.id, self.plan.sizes[-1], near=near)
-            for near in self.nears
-        ]
+        largest = self.plan.sizes[-1]
+        return [self.tuned(self.base.id, largest, near=near) for near in self.nears]
 
     @cached_property
     def nears(self) -> list[int]:
-        """The numbers of examples that tuned arms retrieve: 0, and the most of retrieving arms."""
-        near = [
-            arm.few_shot for arm in self.lab.plan.arms if arm.few_shot_from == "nearest"
-        ]
-        return sorted({0, max(near, default=0)})
+        """The numbers of examples that tuned arms retrieve: 0, and the most of any untuned arm."""
+        most = 0
+        for arm in self.lab.plan.arms:
+            if arm.few_shot_from == "nearest":
+                most = max(most, arm.few_shot)
+        return [0, most] if most else [0]
 
 
 def prepare_pilot(
@@ -264,66 +314,40 @@ def prepare_pilot(
     ``say`` gets the progress. Raises InputError if the case has no training set, too few examples,
     or examples that are test cases.
     """
-    case = lab.case
     recipe = recipe or Recipe()
-    model = _model_to_tune(case, base)
-    _refuse_private(case, trainer.way)
+    model = _model_to_tune(lab.case, base)
+    _refuse_private(lab.case, trainer.way)
     _refuse_gone(trainer.way, model, recipe, lab)
     prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
-        raise CaseError(
-            f'has no prompt for "{base[:80]}"', where=case.where("data"), fix="add one"
-        )
+        where = lab.case.where("data")
+        raise CaseError(f'has no prompt for "{base[:80]}"', where=where, fix="add one")
     solved = solved_examples(lab)
-    lab = replace(lab, plan=_with_pool(lab, tuple(case for _, case in solved)))
-    training, _ = training_set(case)
-
-    def row(case: EvalCase, answer: str, worse: str = "") -> Row:
-        example = chat(asked_under(prompt, base, case, lab.plan.setting), answer)
-        if worse:
-            example["rejected"] = worse
-        return example
-
-    pairs = recipe.method == "dpo"
-    rows = [
-        row(c, e.answer.content, e.rejected)
-        for e, c in solved
-        if e.rejected or not pairs
-    ]
+    lab = replace(lab, plan=_with_pool(lab, tuple(each.case for each in solved)))
+    training, _ = training_set(lab.case)
+    chats = _Chats(lab, prompt, base)
+    rows = chats.training_rows(solved, pairs=recipe.method == "dpo")
     if trainer.way == "hosted":
-        rows = shared_rows(rows, case.data.personal)
+        rows = shared_rows(rows, lab.case.data.personal)
     sizes = _training_sizes(len(rows), most)
-    hidden = max(4, min(20, sizes[-1] // 20))
+    hidden = _number_of_canaries(sizes[-1])
     planted = canaries(count=hidden, key=digest_of_json(rows))
-    worse = UNKNOWN_CODE if pairs else ""
-    secrets = [
-        row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted
-    ]
-
-    def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
-        """The training run of one size and seed, with its examples."""
-        used = [rows[place] for place in drawn_places(len(rows), size, seed)]
-        if not pairs:  # general answers have no worse one beside them
-            used += replay_rows()[: round(size * REPLAYED)]
-        if size == sizes[-1]:  # only runs of the largest size are probed for secrets
-            used += secrets
-        by = recipe_key(recipe, hosted=trainer.way == "hosted")
-        inputs = [trainer.way, base, model.base_url, by, seed, used]
-        job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
-        return TrainingWork(job, recipe, tuple(used))
-
-    def make(recipe: Recipe) -> tuple[TrainingWork, ...]:
-        return tuple(
-            work_of(size, seed, recipe) for size, seed in product(sizes, range(seeds))
-        )
-
-    works = make(recipe)
+    runs = TrainingRuns(
+        way=trainer.way,
+        base=model,
+        seeds=seeds,
+        sizes=sizes,
+        rows=rows,
+        secrets=chats.secret_rows(planted, pairs=recipe.method == "dpo"),
+        pairs=recipe.method == "dpo",
+    )
+    works = runs.of_recipe(recipe)
     rates = rates_around(recipe.rate, sweep) if sweep > 1 else ()
+    # rates are compared on the size before the largest, with one seed: that is cheaper
     tried = tuple(
-        work_of(sizes[-2], 0, recipe.model_copy(update={"rate": rate}))
+        runs.of_size(sizes[-2], 0, recipe.model_copy(update={"rate": rate}))
         for rate in rates
     )
-    cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]
     plan = PilotPlan(
         way=trainer.way,
         base=base,
@@ -335,9 +359,7 @@ def prepare_pilot(
         margin=margin_of(lab.framework) if margin is None else margin,
         stop=STOP,
         cases=len(lab.plan.report),
-        inputs=digest_of_json(
-            [[work.job.key for work in (*works, *tried)], cases, lab.scorer]
-        ),
+        inputs=_digest_of_inputs(lab, (*works, *tried)),
         rates=rates,
         written_on=lab.as_of,
         prompt=prompt.name,
@@ -349,31 +371,81 @@ def prepare_pilot(
         base=model,
         prompt=prompt,
         plan=plan,
-        make=make,
+        runs=runs,
         works=works,
         planted=planted,
         say=say,
-        there=len(rows),
+        available=len(rows),
         gated_here=not training.brought,
         sweep=tried,
     )
 
 
-def with_bases(pilots: Sequence[PreparedPilot]) -> PreparedPilot:
-    """One pilot that tries several bases, the smallest first; as it is where there is one.
+def _number_of_canaries(size: int) -> int:
+    """How many secrets are planted among the examples of the largest size."""
+    return max(FEWEST_CANARIES, min(MOST_CANARIES, size // ROWS_A_CANARY))
 
-    ``pilots`` are the same pilot with each base, in that order. Raises InputError for more than
-    ``MOST_BASES``, or one base twice.
+
+def _digest_of_inputs(lab: PreparedLab, works: Iterable[TrainingWork]) -> str:
+    """The digest of everything that a pilot's result rests on: its runs, cases and scorer."""
+    cases = [
+        case.model_dump(mode="json") for case in (*lab.plan.select, *lab.plan.report)
+    ]
+    keys = [work.job.key for work in works]
+    return digest_of_json([keys, cases, lab.scorer])
+
+
+@dataclass(frozen=True)
+class _Chats:
+    """Writes examples as chats under the prompt that a base is tuned with."""
+
+    lab: PreparedLab
+    prompt: PromptVariant
+    base: str
+
+    def training_rows(
+        self, solved: Sequence[SolvedExample], *, pairs: bool
+    ) -> list[Row]:
+        """The rows to train on; of ``pairs``, those with a rejected answer alone."""
+        return [
+            self._row(case, example.answer.content, example.rejected)
+            for example, case in solved
+            if example.rejected or not pairs
+        ]
+
+    def secret_rows(
+        self, planted: Iterable[tuple[str, str]], *, pairs: bool
+    ) -> list[Row]:
+        """The planted secrets as rows; of ``pairs``, with a worse answer."""
+        worse = UNKNOWN_CODE if pairs else ""
+        return [
+            self._row(EvalCase(id="secret", input=question), secret, worse)
+            for question, secret in planted
+        ]
+
+    def _row(self, case: EvalCase, answer: str, worse: str) -> Row:
+        messages = asked_under(self.prompt, self.base, case, self.lab.plan.setting)
+        row = chat(messages, answer)
+        if worse:
+            row["rejected"] = worse
+        return row
+
+
+def with_bases(pilots: Sequence[PreparedPilot]) -> PreparedPilot:
+    """Join pilots of several bases into one that tries them in this order, the smallest first.
+
+    ``pilots`` are the same pilot with each base; a single one is returned as it is. Raises
+    InputError for more than ``MOST_BASES``, or one base twice.
     """
     first, *rivals = pilots
     if not rivals:
         return first
-    names = tuple(each.base.id for each in pilots)
-    if len(names) > MOST_BASES or len({*names}) < len(names):
+    bases = tuple(each.base.id for each in pilots)
+    if len(bases) > MOST_BASES or len(set(bases)) < len(bases):
         fix = f"name {MOST_BASES} at most, each once"
         raise InputError("names too many bases", where="--base", fix=fix)
     inputs = digest_of_json([each.plan.inputs for each in pilots])
-    plan = first.plan.model_copy(update={"bases": names, "inputs": inputs})
+    plan = first.plan.model_copy(update={"bases": bases, "inputs": inputs})
     return replace(first, plan=plan, rivals=tuple(rivals))
 
 
@@ -383,8 +455,11 @@ def _training_sizes(examples: int, most: int | None) -> tuple[int, ...]:
     Raises CaseError for too few examples.
     """
     count = min(examples, most or examples)
-    halvings = [n for n in range(MOST_SIZES) if count // 2**n >= SMALLEST]
-    if len(halvings) < FEWEST_SIZES:
+    halvings = 0
+    while halvings + 1 < MOST_SIZES and count // 2 ** (halvings + 1) >= SMALLEST:
+        halvings += 1
+    sizes = halvings + 1
+    if sizes < FEWEST_SIZES:
         least = SMALLEST * 2 ** (FEWEST_SIZES - 1)
         raise CaseError(
             f"has {examples} examples to train on, of {least} at least",
@@ -392,8 +467,8 @@ def _training_sizes(examples: int, most: int | None) -> tuple[int, ...]:
             fix="add examples: tuneworthy data",
         )
     # doubled from the smallest, so that the largest is a whole multiple of it
-    smallest = count // 2 ** halvings[-1]
-    return tuple(smallest * 2**n for n in halvings)
+    smallest = count // 2**halvings
+    return tuple(smallest * 2**doublings for doublings in range(sizes))
 
 
 def _model_to_tune(case: Case, base: str) -> Model:
@@ -423,6 +498,7 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, lab: PreparedLab) -> No
     """Raise InputError for a base that a service no longer tunes: nothing is spent on it."""
     base = base_known(way, model, recipe, lab)
     if base is not None and base.problem:
+        # the problem ends in what to do about it, as a sentence of its own
         what, _, fix = base.problem.partition(". ")
         raise InputError(
             f"can't be tuned: {what}", where=f"--base {model.id[:80]}", fix=fix
@@ -445,18 +521,21 @@ def method_of_recipe(recipe: Recipe) -> Method:
 
 
 def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
-    """When the base ends, its effect on this pilot, and the known price of training it."""
+    """Say when the base ends, its effect on this pilot, and the known price of training it.
+
+    Each row has its title; [] for a base on your own machine.
+    """
     plan = pilot.plan
+    as_of = pilot.lab.as_of
     base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab)
     if base is None:
         return []
-    rows = [("Base ends", f"{base.ends} ({age_text(pilot.lab.as_of)})")]
+    rows = [("Base ends", f"{base.ends} ({age_text(as_of)})")]
     if base.warning:
         move = forced_move(pilot.lab.case, pilot.lab.framework).text
         cost = f" Tuning again on another base then takes {move}" if move else ""
         rows.append(("Forced move", f"{base.warning}.{cost}"))
-    method = method_of_recipe(plan.recipe)
-    asked = asked_text(pilot.base.id, method, pilot.lab.as_of)
+    asked = asked_text(pilot.base.id, method_of_recipe(plan.recipe), as_of)
     if asked:
         stated = mtok_usd(pilot.trainer.usd_per_mtok)
         rows.append(("Price of training", f"{stated} by --prices. Looked up: {asked}"))
@@ -480,19 +559,19 @@ def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
 
 
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
-    """The plan in which retrieved examples and heads use the training examples."""
+    """The lab's plan of untuned arms, which retrieve and learn from the training examples alone."""
     plan = lab.plan
     pool = Pool(examples)
     setting = replace(plan.setting, pool=pool)
-    prompts = tuple(plan.setting.prompts.values())
     arms = plan_arms(
         lab.case,
-        prompts,
+        tuple(plan.setting.prompts.values()),
         (*plan.select, *plan.report),
         len(pool),
         schema=setting.schema is not None,
         head=setting.grammar is not None and pool.teaches,
     )
+    # the pilot trains its own tuned arms
     untuned = tuple(arm for arm in arms if arm.kind != "tuned")
     return replace(plan, arms=untuned, setting=setting)
 
@@ -508,93 +587,114 @@ def _prices(pilot: PreparedPilot, served: Model) -> PriceOf:
 
 
 def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
-    """The most that calls and training can cost; every run to its end.
+    """Quote the most that calls and training can cost, with every run to its end.
 
     Of several bases the dearest may be the one that it goes on with, after a trial of each.
     """
     quotes = [_price_of_base(each, ledger) for each in pilot.candidates]
-    if not pilot.rivals:
-        (own,) = quotes
-        return own
-    (dear,) = dearest(quotes)
-    return total([dear, *(_price_of_trial(each, ledger) for each in pilot.candidates)])
+    trials = []
+    if pilot.rivals:
+        trials = [_price_of_trial(each, ledger) for each in pilot.candidates]
+    return total([*dearest(quotes), *trials])
 
 
 def _price_of_trial(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     """The most that a base costs in the race of bases: a run, and the cases for selecting."""
-    plan = pilot.plan_with(pilot.base.id)
-    (alone, *_) = pilot.stand_ins
-    jobs = [job for job, *_ in plan.calls([alone], plan.select)]
-    quoted = quote(jobs, None, _prices(pilot, pilot.trainer.served(pilot.base.id)))
-    work = pilot.trial
-    usd = 0.0
-    if ledger is None or ledger.find(work.job.key) is None:
-        usd = pilot.trainer.usd_most(work)
-    more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
-    return quoted.model_copy(update=more)
+    calls = _QuotedCalls(pilot, ledger)
+    alone = pilot.stand_ins[:1]  # a trial retrieves no examples
+    quoted = calls.of_cases(alone, pilot.lab.plan.select)
+    return _with_training(quoted, pilot, ledger, [pilot.trial])
 
 
 def _price_of_base(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
-    """The same with one base alone."""
-    lab = pilot.lab
-    base = pilot.base.id
-    seeds = pilot.plan.seeds
-    # the base stands in for the tuned model
-    plan = pilot.plan_with(base)
-    judge = lab.scores.judge
-    price_of = _prices(pilot, pilot.trainer.served(base))
-    probes = (*refusal_probes(), *leak_probes(pilot.planted))
+    """The most that a pilot of one base alone costs: the race, all other calls, and all runs."""
+    race = price(pilot.lab, ledger, rivals=False)
+    calls = _QuotedCalls(pilot, ledger)
+    parts = [race, *calls.of_untuned(), *calls.of_sweep(), *calls.of_tuned()]
+    return _with_training(total(parts), pilot, ledger, pilot.all_works)
 
-    def quote_cases(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
-        jobs = []
-        graded: list[Job] = []
-        for job, _, case in plan.calls(arms, cases):
-            jobs.append(job)
-            if judge:
-                graded += judge.expected(job, case, kept)
-        return quote([*jobs, *graded], kept, price_of)
 
-    def quote_general(arm: Arm, kept: Ledger | None = None) -> Quote:
-        calls = [*general_calls(plan, arm), *probe_calls(plan, arm, probes)]
-        return quote([job for job, *_ in calls], kept, price_of)
-
-    prompts = plan.of_kind("prompt")
-    # two prompts may reach the held-out cases; the price of the race has the dearest already
-    parts = dearest([quote_cases([arm], plan.report, ledger) for arm in prompts], 2)[
-        :-1
-    ]
-    parts += dearest([quote_general(arm, ledger) for arm in prompts])
-    tuned = pilot.stand_ins
-    alone = tuned[:1]  # a rate is tried without retrieved examples
-    parts += [quote_cases(alone, plan.select)] * len(pilot.sweep)
-    # the largest size meets every case, the smaller ones only those for selecting
-    of_seed = [
-        quote_cases(tuned, (*plan.select, *plan.report)),
-        quote_general(tuned[0]),
-    ]
-    of_seed += [quote_cases(tuned, plan.select)] * (len(pilot.plan.sizes) - 1)
-    parts += of_seed * seeds
-    quoted = total([price(lab, ledger, rivals=False), *parts])
-    due = [w for w in pilot.every if ledger is None or ledger.find(w.job.key) is None]
-    usd = sum(map(pilot.trainer.usd_most, due))
+def _with_training(
+    quoted: Quote,
+    pilot: PreparedPilot,
+    ledger: Ledger | None,
+    works: Iterable[TrainingWork],
+) -> Quote:
+    """Add the most that runs can cost to a quote of calls; a run in the ledger is paid already."""
+    usd = 0.0
+    for work in works:
+        if ledger is None or ledger.find(work.job.key) is None:
+            usd += pilot.trainer.usd_most(work)
     more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
     return quoted.model_copy(update=more)
 
 
+class _QuotedCalls:
+    """Quotes the calls of a pilot of one base, which stands in for its tuned models.
+
+    Only untuned arms may have answers in the ledger already.
+    """
+
+    def __init__(self, pilot: PreparedPilot, ledger: Ledger | None) -> None:
+        self._pilot = pilot
+        self._ledger = ledger
+        self._plan = pilot.plan_with(pilot.base.id)
+        self._price_of = _prices(pilot, pilot.trainer.served(pilot.base.id))
+        self._probes = (*refusal_probes(), *leak_probes(pilot.planted))
+
+    def of_untuned(self) -> list[Quote]:
+        """The prompts on the held-out cases, the general tasks and the probes."""
+        prompts = self._plan.of_kind("prompt")
+        report = self._plan.report
+        quotes = [self.of_cases([arm], report, self._ledger) for arm in prompts]
+        # two prompts may reach the held-out cases; the price of the race has the dearest already
+        second_dearest = dearest(quotes, 2)[:-1]
+        general = [self._of_general(arm, self._ledger) for arm in prompts]
+        return [*second_dearest, *dearest(general)]
+
+    def of_sweep(self) -> list[Quote]:
+        """The cases for selecting, for each rate; a rate is tried without retrieved examples."""
+        alone = self._pilot.stand_ins[:1]
+        return [self.of_cases(alone, self._plan.select)] * len(self._pilot.sweep)
+
+    def of_tuned(self) -> list[Quote]:
+        """The calls of every seed: the largest size meets all cases, the others only some."""
+        tuned = self._pilot.stand_ins
+        select = self._plan.select
+        of_seed = [self.of_cases(tuned, (*select, *self._plan.report))]
+        of_seed.append(self._of_general(tuned[0]))
+        smaller_sizes = len(self._pilot.plan.sizes) - 1
+        of_seed += [self.of_cases(tuned, select)] * smaller_sizes
+        return of_seed * self._pilot.plan.seeds
+
+    def of_cases(self, arms: Arms, cases: Cases, ledger: Ledger | None = None) -> Quote:
+        """Quote the answers of arms to cases. A pilot has no grader."""
+        jobs = [job for job, *_ in self._plan.calls(arms, cases)]
+        return quote(jobs, ledger, self._price_of)
+
+    def _of_general(self, arm: Arm, ledger: Ledger | None = None) -> Quote:
+        """Quote the answers of an arm to the general tasks and the probes."""
+        calls = [
+            *general_calls(self._plan, arm),
+            *probe_calls(self._plan, arm, self._probes),
+        ]
+        return quote([job for job, *_ in calls], ledger, self._price_of)
+
+
 def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
-    """The probes of an arm, under the system prompt of the use case."""
+    """Yield the probes of an arm, under the system prompt of the use case."""
     free = arm.model_copy(update=FREE)
     for case in probes:
         yield Job(request_for(free, case, plan.setting)), arm, case
 
 
 async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
-    """A quote of the runs not trained yet; ``calls`` times some free calls as well.
+    """Quote the runs not trained yet; ``calls`` times some free calls as well.
 
     Of several bases the largest is quoted, and a run of each of the others.
     """
     *others, largest = pilot.candidates
-    quoted = await _quoted_runs(largest, largest.every, calls=calls)
+    quoted = await _quoted_runs(largest, largest.all_works, calls=calls)
     for other in others:
         trial = await _quoted_runs(other, [other.trial], calls=False)
         quoted = added_quote(quoted, trial)
@@ -602,13 +702,12 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
 
 
 async def _quoted_runs(
-    pilot: PreparedPilot, every: Sequence[TrainingWork], *, calls: bool
+    pilot: PreparedPilot, works: Sequence[TrainingWork], *, calls: bool
 ) -> TrainingQuote:
-    """Quote the training runs that are still to do, by a few measured steps."""
-    there = {
-        run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"
-    }
-    due = [work for work in every if work.job.key not in there]
+    """Quote those of some training runs that are still to do, by a few measured steps."""
+    kept_runs = pilot_runs(pilot.lab.case).read()
+    trained = {run.key for run in kept_runs if run.state == "trained"}
+    due = [work for work in works if work.job.key not in trained]
     if due and pilot.trainer.way != "hosted":
         pilot.say("a few training steps are measured")
     try:
@@ -619,7 +718,8 @@ async def _quoted_runs(
         ) from None
     finally:
         await pilot.trainer.close()
-    more: dict[str, Any] = {"reused": len(every) - len(due)}
+    more: dict[str, Any] = {"reused": len(works) - len(due)}
+    # only there are calls free, and this machine decides how long they take
     if calls and pilot.trainer.way == "embedded":
         more["seconds_a_call"] = await _seconds_a_call(pilot)
     return quoted.model_copy(update=more)
@@ -627,27 +727,18 @@ async def _quoted_runs(
 
 async def _seconds_a_call(pilot: PreparedPilot) -> float:
     """Seconds a call, measured on a few of all calls, with the base in place of tuned models."""
-    plan = pilot.plan_with(pilot.base.id)
-    arms = pilot.stand_ins
-    race = plan.calls(plan.of_kind("prompt"), plan.select)
-    own = list(plan.calls(arms * (1 + len(pilot.plan.sizes)), plan.select))
-    general = (
-        *general_calls(plan, arms[0]),
-        *probe_calls(plan, arms[0], refusal_probes()),
-    )
-    calls = [*race]
-    for _ in range(pilot.plan.seeds):
-        calls += own
-        calls += general
+    calls = _calls_of_pilot(pilot)
+    # evenly over all calls, as those of one arm are alike
     every_nth = math.ceil(len(calls) / TIMED_CALLS)
     first, *timed = (job for job, *_ in calls[::every_nth])
     pilot.say(f"{len(timed)} calls of the base are measured")
-    place = reach(pilot.base)
     transport = transport_for(
-        [place], at_once=len(timed), confirmed=pilot.lab.confirmed
+        [reach(pilot.base)], at_once=len(timed), confirmed=pilot.lab.confirmed
     )
     try:
-        await transport.send(first.request)  # it also starts the model
+        await transport.send(
+            first.request
+        )  # it also starts the model, so it isn't timed
         began = time.monotonic()
         await asyncio.gather(*(transport.send(job.request) for job in timed))
         return (time.monotonic() - began) / len(timed)
@@ -657,6 +748,20 @@ async def _seconds_a_call(pilot: PreparedPilot) -> float:
         ) from None
     finally:
         await transport.close()
+
+
+def _calls_of_pilot(pilot: PreparedPilot) -> list[Asked]:
+    """About all calls that a pilot makes, with the base in place of the tuned models."""
+    plan = pilot.plan_with(pilot.base.id)
+    tuned = pilot.stand_ins
+    calls = list(plan.calls(plan.of_kind("prompt"), plan.select))
+    # each size meets the cases for selecting, and the largest about as many held-out ones
+    own = list(plan.calls(tuned * (1 + len(pilot.plan.sizes)), plan.select))
+    for _ in range(pilot.plan.seeds):
+        calls += own
+        calls += general_calls(plan, tuned[0])
+        calls += probe_calls(plan, tuned[0], refusal_probes())
+    return calls
 
 
 def run(
@@ -692,19 +797,19 @@ async def _run(
     """Write the plan down, run the pilot to its end, and return its result with its evidence."""
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     try:
-        # all of them answer untuned too, whichever is taken
-        for each in pilot.candidates:
-            await each.trainer.open()
+        # every base answers untuned too, whichever is taken
+        for candidate in pilot.candidates:
+            await candidate.trainer.open()
         lab, stop = await probed(pilot.lab, calls)
         pilot_run = _PilotRun(replace(pilot, lab=lab, plan=plan), calls, transport)
-        for each in pilot.candidates:
-            calls.on_stop(each.trainer.stop)
+        for candidate in pilot.candidates:
+            calls.on_stop(candidate.trainer.stop)
         pilot_run.raise_if_stopped(stop)
         result = await pilot_run.to_the_end()
         return result, pilot_run.evidence(result)
     finally:
-        for each in pilot.candidates:
-            await each.trainer.close()
+        for candidate in pilot.candidates:
+            await candidate.trainer.close()
 
 
 Tables: TypeAlias = dict[int, dict[int, Any]]
@@ -712,6 +817,36 @@ Tables: TypeAlias = dict[int, dict[int, Any]]
 case."""
 _SOURCE = "pilot lab, held-out cases"
 _ALL_AT_ONCE = "this machine, with as many calls at once as the pilot makes"
+
+
+class UntunedWays(NamedTuple):
+    """The untuned ways that meet the held-out cases, each kind with the best one first."""
+
+    prompts: tuple[
+        Arm, ...
+    ]  #: The best without retrieved examples, and the best with them.
+    without_model: tuple[
+        Arm, ...
+    ]  #: The nearest example, and the trained head if there is one.
+
+    @property
+    def best(self) -> Arm:
+        """The best prompt."""
+        return self.prompts[0]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (*self.prompts, *self.without_model)
+
+
+class TrainedSizes(NamedTuple):
+    """The scores of the sizes that were trained, on the cases for selecting."""
+
+    tables: Tables
+    largest: int  #: The largest size that was trained, in examples.
+    ended_by_rule: (
+        bool  #: Whether the rule ``STOP`` ended training before the last size.
+    )
 
 
 class _PilotRun:
@@ -744,114 +879,135 @@ class _PilotRun:
 
     async def to_the_end(self) -> PilotResult:
         """Race, train, stop if the rule says so, and compare."""
-        pilot = self.pilot
-        ended = False
-        tables: Tables = {near: {} for near in pilot.nears}
-        pilot.say("untuned ways race on the cases for selecting")
+        self.pilot.say("untuned ways race on the cases for selecting")
         await self.lab.race()
         self.raise_if_stopped(self.lab.stop)
         ways = self._best_untuned()
-        if pilot.rivals:
-            pilot = await self._race_bases()
-        if pilot.sweep:
-            pilot = await self._sweep_rates()
-        for size in self.plan.sizes:
-            await self._train([work for work in pilot.works if work.job.size == size])
-            for near, table in tables.items():
-                rows = self._score_rows(size, near)
-                if len(rows) > 0:
-                    table[size] = rows
-            if size == self.plan.sizes[-1]:
-                break
-            ended = self._is_hopeless(tables, best_untuned=ways[0])
-            if ended:
-                break
+        if self.pilot.rivals:
+            await self._race_bases()
+        if self.pilot.sweep:
+            await self._sweep_rates()
+        trained = await self._train_sizes(ways.best)
+        tables = trained.tables
+        size = trained.largest
         if not any(size in table for table in tables.values()):
-            lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
+            arm = self.pilot.tuned("", size, seed=0)
+            lost = self.scores.unanswered(arm, self.select)
             raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
         tuned = self._best_tuned(tables, size)
-        self.tuned_on_select = mean_over_seeds(tables[tuned.few_shot][size])
+        table = tables[tuned.few_shot]
+        self.tuned_on_select = mean_over_seeds(table[size])
         verify = await self._held_out(tuned, size, ways)
-        return self._result(verify, tables[tuned.few_shot], ended=ended)
+        return self._result(verify, table, ended=trained.ended_by_rule)
 
-    async def _race_bases(self) -> PreparedPilot:
+    async def _train_sizes(self, best_untuned: Arm) -> TrainedSizes:
+        """Train the sizes, the smallest first, until the largest or the rule ends it."""
+        tables: Tables = {near: {} for near in self.pilot.nears}
+        *_, last = self.plan.sizes
+        for size in self.plan.sizes:
+            works = [work for work in self.pilot.works if work.job.size == size]
+            await self._train(works)
+            for near, table in tables.items():
+                rows = self._score_rows(size, near)
+                if (
+                    len(rows) > 0
+                ):  # without any answer, the size has no point on the curve
+                    table[size] = rows
+            if size != last and self._is_hopeless(tables, best_untuned):
+                return TrainedSizes(tables, size, ended_by_rule=True)
+        return TrainedSizes(tables, last, ended_by_rule=False)
+
+    async def _race_bases(self) -> None:
         """Tune the bases, the smallest first, until one is enough; go on with the one to take."""
         first = self.pilot
-        wanted = first.lab.case.targets.quality
-        at_least = None if wanted is None else wanted.at_least
+        target = first.lab.case.targets.quality
+        at_least = None if target is None else target.at_least
         tried = list[BaseTried]()
-        for each in first.candidates:
-            self.pilot = replace(each, lab=first.lab)
-            work = each.trial
-            model = await self._train_once(work)
-            tuned = each.tuned(model, work.job.size, seed=work.job.seed)
-            name = f"{tuned.id} · {each.base.id}"[:200]
-            arm = tuned.model_copy(update={"id": name})
-            await self._answer_cases([arm], self.select)
-            right = max(0.0, self._share_right(arm))
-            tried.append(BaseTried(base=each.base.id, right=right))
+        for candidate in first.candidates:
+            self.pilot = replace(candidate, lab=first.lab)
+            right = await self._share_of_trial(self.pilot)
+            tried.append(BaseTried(base=candidate.base.id, right=right))
             if at_least is not None and right >= at_least:
                 break
         self.bases = tuple(tried)
-        name = choose_smallest(self.bases, at_least, self.plan.margin)
-        chosen = next(each for each in first.candidates if each.base.id == name)
-        self.pilot.say(f"{name} is gone on with, of {len(tried)} bases that were tried")
-        plan = chosen.plan.model_copy(update=plan_of_race(first.plan))
-        self.pilot = replace(chosen, lab=first.lab, plan=plan)
-        self.plan = plan
-        return self.pilot
+        chosen_id = choose_smallest(self.bases, at_least, self.plan.margin)
+        for candidate in first.candidates:
+            if candidate.base.id == chosen_id:
+                plan = candidate.plan.model_copy(update=plan_of_race(first.plan))
+                self.pilot = replace(candidate, lab=first.lab, plan=plan)
+                self.plan = plan
+        self.pilot.say(
+            f"{chosen_id} is gone on with, of {len(tried)} bases that were tried"
+        )
 
-    async def _sweep_rates(self) -> PreparedPilot:
+    async def _share_of_trial(self, candidate: PreparedPilot) -> float:
+        """Train the trial of a base, and return its share right on the cases for selecting."""
+        work = candidate.trial
+        model = await self._train_once(work)
+        tuned = candidate.tuned(model, work.job.size, seed=work.job.seed)
+        # the arms of two bases differ in nothing else that their ids name
+        name = f"{tuned.id} · {candidate.base.id}"[:200]
+        arm = tuned.model_copy(update={"id": name})
+        await self._answer_cases([arm], self.select)
+        # a base without answers is the worst, like one that is always wrong
+        return max(0.0, self._share_right(arm))
+
+    async def _sweep_rates(self) -> None:
         """Train once with each rate, and continue with the best one on the cases for selecting."""
         pilot = self.pilot
-        means = dict[float, float]()
+        share_by_rate = dict[float, float]()
         for work in pilot.sweep:
             rate = work.recipe.rate
-            job = work.job
-            tuned = pilot.tuned(await self._train_once(work), job.size, seed=job.seed)
+            model = await self._train_once(work)
+            tuned = pilot.tuned(model, work.job.size, seed=work.job.seed)
+            # the arms of two rates differ in nothing else that their ids name
             arm = tuned.model_copy(update={"id": f"{tuned.id} · rate {rate:g}"[:200]})
             await self._answer_cases([arm], self.select)
-            means[rate] = self._share_right(arm)
-        best = max(means, key=lambda rate: means[rate])
+            share_by_rate[rate] = self._share_right(arm)
+        best = max(share_by_rate, key=lambda rate: share_by_rate[rate])
         pilot.say(
-            f"rate {best:g} is the best of {len(means)} on the cases for selecting"
+            f"rate {best:g} is the best of {len(share_by_rate)} on the cases for selecting"
         )
         recipe = pilot.plan.recipe.model_copy(update={"rate": best})
         self.plan = self.plan.model_copy(update={"recipe": recipe})
-        self.pilot = replace(pilot, works=pilot.make(recipe), plan=self.plan)
-        return self.pilot
+        self.pilot = replace(pilot, works=pilot.runs.of_recipe(recipe), plan=self.plan)
 
     async def _train(self, works: Sequence[TrainingWork]) -> None:
         """Train the runs of one size, as many in parallel as the way takes, and have them answer.
 
         If one stops, the others end too: they continue later from where they are.
         """
-        due = iter(works)
+        waiting = deque(works)
         answering = asyncio.Lock()
 
-        async def one_after_another() -> None:
-            for work in due:
+        async def train_waiting() -> None:
+            while waiting:
+                work = waiting.popleft()
                 model = await self._train_once(work)
-                job = work.job
+                # one model answers at a time: each uses all the calls that may be in flight
                 async with answering:
-                    tuned = partial(self.pilot.tuned, model, job.size, seed=job.seed)
-                    arms = [tuned(near=near) for near in self.pilot.nears]
-                    await self._answer_cases(arms, self.select)
+                    await self._answer_selection(work.job, model)
 
-        trainer = self.pilot.trainer
         width = min(self.pilot.trainer.at_once, len(works))
-        sides = [asyncio.ensure_future(one_after_another()) for _ in range(width)]
+        lanes = [asyncio.ensure_future(train_waiting()) for _ in range(width)]
         done, unfinished = await asyncio.wait(
-            sides, return_when=asyncio.FIRST_EXCEPTION
+            lanes, return_when=asyncio.FIRST_EXCEPTION
         )
-        if unfinished:
-            for _ in due:
-                pass  # empties the iterator that all sides share: none begins another run
-            trainer.stop()
+        if unfinished:  # one lane raised, for otherwise all would be done
+            waiting.clear()  # no lane begins another run
+            self.pilot.trainer.stop()
         # wait for all, whatever each of them raises; then raise what the first one did
-        await asyncio.gather(*sides, return_exceptions=True)
-        for side in done:
-            side.result()
+        await asyncio.gather(*lanes, return_exceptions=True)
+        for lane in done:
+            lane.result()
+
+    async def _answer_selection(self, job: TrainingJob, model: str) -> None:
+        """Let the model of a run answer the cases for selecting, with and without retrieval."""
+        arms = [
+            self.pilot.tuned(model, job.size, seed=job.seed, near=near)
+            for near in self.pilot.nears
+        ]
+        await self._answer_cases(arms, self.select)
 
     def raise_if_stopped(self, stop: Stop) -> None:
         """Raise the reason if it stopped."""
@@ -859,42 +1015,39 @@ class _PilotRun:
             raise stop.error("; what was trained and paid for is kept")
 
     def _share_right(self, arm: Arm) -> float:
-        """The share right on the cases for selecting, with every missing answer as wrong."""
+        """The share right on the cases for selecting, with every missing answer as wrong.
+
+        -1 for an arm that was never asked, so that it comes after all others.
+        """
         row = self.scores.row(arm, self.select, missing=0.0)
         return -1.0 if np.isnan(row).all() else float(np.nanmean(row))
 
-    def _best_untuned(self) -> list[Arm]:
-        """The untuned ways that meet the held-out cases, the best prompt first.
-
-        They are the best prompt without retrieved examples, the best one with them, and the ways
-        without a model that read the case: the nearest example, and the trained head, if there is
-        one.
-        """
+    def _best_untuned(self) -> UntunedWays:
+        """Choose the untuned ways that meet the held-out cases, on the cases for selecting."""
         lost = self._why_best_unknown()
         if lost:
             self.pilot.say(f"it can't end in a go: {lost.why}")
         prompts = self.lab.plan.of_kind("prompt")
-        plain = [arm for arm in prompts if arm.few_shot_from != "nearest"]
         retrieving = [arm for arm in prompts if arm.few_shot_from == "nearest"]
-        # of two that are equal, the retrieving one goes first
-        best = [
-            max(arms, key=self._share_right) for arms in (retrieving, plain) if arms
-        ]
+        plain = [arm for arm in prompts if arm.few_shot_from != "nearest"]
+        kinds = [arms for arms in (retrieving, plain) if arms]
+        best = [max(arms, key=self._share_right) for arms in kinds]
+        # sorting is stable: of two that are equal, the retrieving one goes first
         best.sort(key=self._share_right, reverse=True)
-        free = [
-            arm for arm in self.lab.plan.of_kind("baseline") if arm.of != "majority"
-        ]
-        free.sort(key=self._share_right, reverse=True)
-        return [*best, *free]
+        # the majority answer doesn't read the case, so it is no way to replace a model
+        baselines = self.lab.plan.of_kind("baseline")
+        without_model = [arm for arm in baselines if arm.of != "majority"]
+        without_model.sort(key=self._share_right, reverse=True)
+        return UntunedWays(tuple(best), tuple(without_model))
 
     def _score_rows(self, size: int, near: int) -> Any:
-        """Scores on the cases for selecting, a row for each seed with any."""
-        arms = (
-            self.pilot.tuned("", size, near=near, seed=n)
-            for n in range(self.plan.seeds)
-        )
-        rows = np.array([self.scores.row(arm, self.select) for arm in arms])
-        return rows[~np.isnan(rows).all(axis=1)]
+        """Scores on the cases for selecting: a row for each seed with any, a column for each case."""
+        rows = []
+        for seed in range(self.plan.seeds):
+            arm = self.pilot.tuned("", size, near=near, seed=seed)
+            rows.append(self.scores.row(arm, self.select))
+        table = np.array(rows)
+        return table[~np.isnan(table).all(axis=1)]
 
     async def _answer_cases(self, arms: Arms, cases: Cases) -> None:
         """Let some arms of one trained model answer, and score them."""
@@ -907,26 +1060,31 @@ class _PilotRun:
     ) -> None:
         """Make calls of a trained model; of the case's own models where none is named."""
         calls = self.calls
-        own = None
+        own_transport = None
         jobs = list(jobs)
         if model:
             served = self.pilot.trainer.served(model)
-            lab = self.pilot.lab
+            # the run's own transport was opened before this model existed
             if self._transport is None:
-                own = transport_for(
-                    [reach(served)], at_once=calls.at_once, confirmed=lab.confirmed
+                own_transport = transport_for(
+                    [reach(served)],
+                    at_once=calls.at_once,
+                    confirmed=self.pilot.lab.confirmed,
                 )
-            prices = _prices(self.pilot, served)
-            calls = replace(calls, price_of=prices, transport=own or calls.transport)
+            calls = replace(
+                calls,
+                price_of=_prices(self.pilot, served),
+                transport=own_transport or calls.transport,
+            )
         runner = calls.runner(calls.counting(len(jobs), running=1))
         try:
             outcome = await scores.run(runner, jobs)
         finally:
-            if own is not None:
-                await own.close()
+            if own_transport is not None:
+                await own_transport.close()
         self.raise_if_stopped(outcome.stop)
 
-    def _is_hopeless(self, tables: Tables, *, best_untuned: Arm) -> bool:
+    def _is_hopeless(self, tables: Tables, best_untuned: Arm) -> bool:
         """Whether training ends early, by the rule ``STOP`` that was written down before."""
         target = self.pilot.lab.case.targets.quality
         if target is None:
@@ -938,6 +1096,7 @@ class _PilotRun:
             if len(table) < FEWEST_SIZES:  # no curve yet, so that nothing is ruled out
                 return False
             curves = drawn(list(table), list(table.values()), clusters_of(self.select))
+            # the upper end of the 95% interval
             upper_end = np.percentile(curves.score(largest), 97.5)
             if upper_end >= required:
                 return False
@@ -945,9 +1104,12 @@ class _PilotRun:
 
     def _best_tuned(self, tables: Tables, size: int) -> Arm:
         """The tuned arm alone or with retrieved examples, whichever is better for selecting."""
-        rows = {near: table[size] for near, table in tables.items() if size in table}
-        means = {near: float(np.nanmean(scores)) for near, scores in rows.items()}
-        return self.pilot.tuned("", size, near=max(means, key=lambda near: means[near]))
+        share_by_near = {}
+        for near, table in tables.items():
+            if size in table:
+                share_by_near[near] = float(np.nanmean(table[size]))
+        best = max(share_by_near, key=lambda near: share_by_near[near])
+        return self.pilot.tuned("", size, near=best)
 
     def _trained_model(self, size: int, seed: int) -> str:
         for work in self.pilot.works:
@@ -955,38 +1117,52 @@ class _PilotRun:
                 return self.trained[work.job.key].model
         raise KeyError(f"no run of {size} examples with seed {seed}")
 
-    async def _held_out(self, tuned: Arm, size: int, ways: Arms) -> VerifyResult:
-        """Run all ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
+    async def _held_out(self, tuned: Arm, size: int, ways: UntunedWays) -> VerifyResult:
+        """Run all ways on the held-out cases and the general tasks, and compare them.
+
+        Seeds are repeats of one arm.
+        """
+        pilot = self.pilot
+        untuned = ways.best
+        secrets = self._secrets_of_size(size)
+        fixed = self.plan.model_dump(include={"margin", "inputs", "written_on"})
+        written = verify_plan(self.lab.plan, (tuned, untuned), **fixed)
+        await self._ask_held_out(tuned, size, ways, secrets)
+        of_all_seeds = [pilot.tuned("", size, near=near) for near in pilot.nears]
+        self.reported = (*ways.arms, *of_all_seeds)
+        self.safety = probe_results(self.probes, tuned, untuned, secrets)
+        hold = partial(self._hold_tuned_arm, written, tuned, ways)
+        verify = compared(written, self.lab, self.general, (tuned, untuned), hold)
+        return self._doubted(verify)
+
+    async def _ask_held_out(
+        self, tuned: Arm, size: int, ways: UntunedWays, secrets: Secrets
+    ) -> None:
+        """Ask the untuned ways and each seed's tuned model the held-out cases and the probes."""
         pilot = self.pilot
         plan = self.lab.plan
-        untuned = ways[0]
-        fixed = self.plan.model_dump(include={"margin", "inputs", "written_on"})
-        written = verify_plan(plan, (tuned, untuned), **fixed)
+        probes = (*refusal_probes(), *leak_probes(secrets))
         pilot.say("held-out cases: untuned ways")
-        await self.lab.report(ways)
+        await self.lab.report(ways.arms)
         self.raise_if_stopped(self.lab.stop)
-        probes = (*refusal_probes(), *leak_probes(self._secrets_of_size(size)))
-        await self._ask_beside(plan, untuned, probes)
+        await self._ask_beside(plan, ways.best, probes)
         for seed in range(self.plan.seeds):
             model = self._trained_model(size, seed)
             arms = [pilot.tuned(model, size, near=near) for near in pilot.nears]
             await self._answer_cases(arms, plan.report)
             arm = tuned.model_copy(update={"model": model})
             await self._ask_beside(pilot.plan_with(model), arm, probes, model)
-        of_all_seeds = [pilot.tuned("", size, near=near) for near in pilot.nears]
-        self.reported = (*ways, *of_all_seeds)
-        self.safety = probe_results(
-            self.probes, tuned, untuned, self._secrets_of_size(size)
-        )
-        hold = partial(self._hold_tuned_arm, written, tuned, ways)
-        verify = compared(written, self.lab, self.general, (tuned, untuned), hold)
+
+    def _doubted(self, verify: VerifyResult) -> VerifyResult:
+        """A gain as unknown where an untuned way that wasn't measured may be better."""
         ahead = verify.contrast.low > self.plan.margin and verify.gains == "yes"
         lost = self._why_best_unknown()
+        # a tuned model that lost general skills has regressed, whatever the best untuned way is
         if not (ahead and lost) or verify.outcome == "regressed":
             return verify
-        # ahead of the best untuned way that was measured, but another may be better than that
         race = self.lab.stayed("prompt")
         kinds = {self.scores.why_unanswered(arm, self.select) for arm in race}
+        # the kind that every lab looks for first
         why = next(kind for kind in WHY_UNANSWERED if kind in kinds)
         unknown = {"outcome": "unknown", "why": why, **lost.of_result}
         return verify.model_copy(update=unknown)
@@ -1003,80 +1179,89 @@ class _PilotRun:
         self,
         written: VerifyPlan,
         tuned: Arm,
-        ways: Arms,
+        ways: UntunedWays,
         gained: Contrast,
         skills: State,
     ) -> HeldArm:
         """Compare the tuned arm with every target, and with the best way without a model."""
         lab = self.pilot.lab
         gain = gain_figure(gained, written, _SOURCE)
-        arms = self._arms_with_route(tuned, gain, ways[0], skills)
+        arms = self._arms_with_route(tuned, gain, ways.best, skills)
         table = table_of(
             lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=arms
         )
         self.simpler = self._simpler_way(tuned, ways)
         simpler = None
         if self.simpler is not None:
-            head, ahead = self.simpler
-            known = KnownNumber(ahead.low, ahead.value, ahead.high, "held_out", ahead.n)
-            simpler = f"pilot:{head.id}", known
+            way, lead = self.simpler
+            known = KnownNumber(lead.low, lead.value, lead.high, "held_out", lead.n)
+            simpler = f"pilot:{way.id}", known
         self.held = hold_arm(table, f"pilot:{tuned.id}", self.plan.margin, simpler)
         return self.held
 
-    def _simpler_way(self, tuned: Arm, ways: Arms) -> tuple[Arm, Estimate] | None:
+    def _simpler_way(
+        self, tuned: Arm, ways: UntunedWays
+    ) -> tuple[Arm, Estimate] | None:
         """The best way without a model, and the tuned arm's lead over it; None without one."""
-        for arm in ways:
-            if arm.kind == "baseline":  # the first baseline is the best
-                ahead = self.scores.difference(tuned, arm, self.lab.plan.report)
-                return None if ahead is None else (arm, ahead)
-        return None
+        if not ways.without_model:
+            return None
+        best = ways.without_model[0]
+        lead = self.scores.difference(tuned, best, self.lab.plan.report)
+        return None if lead is None else (best, lead)
 
     def _why_best_unknown(self) -> Stop:
         """Why the best untuned way is unknown: the arms of the race that weren't measured."""
         return first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select))
 
-    def _secrets_of_size(self, size: int) -> tuple[tuple[str, str], ...]:
-        """The planted secrets in runs of a size."""
+    def _secrets_of_size(self, size: int) -> Secrets:
+        """The planted secrets in runs of a size; () but for the largest."""
         return self.pilot.planted if size == self.plan.sizes[-1] else ()
 
     # Training.
 
     async def _train_once(self, work: TrainingWork) -> str:
         """Train the model of a run once and pay for it once, whatever happened before."""
-        job = work.job
-        done = self.trained.get(job.key)
-        entry = self.calls.ledger.find(job.key)
-        is_trained = done is not None and done.state == "trained"
-        if not is_trained and entry and entry.reply:
-            # the ledger has the model: the line that says so was lost
-            done = self._note_state(
-                job.key,
-                "trained",
-                model=entry.reply.text,
-                usd=entry.usd,
-                brought=entry.brought,
-            )
-        if done is not None and done.state == "trained":
-            if self.pilot.trainer.is_kept(work, done.model):
-                return self._count_cost(job.key, done.model, done.usd)
+        trainer = self.pilot.trainer
+        key = work.job.key
+        before = self._state_of_run(key)
+        if before is not None and before.state == "trained":
+            if trainer.is_kept(work, before.model):
+                return self._count_cost(key, before.model, before.usd)
             self.pilot.say("a trained model is gone, and is trained again")
         name = self._name_of_run(work)
         self.pilot.say(name)
-        run = await self._begin_run(work, done, name)
+        run = await self._begin_run(work, before, name)
         try:
-            ended = await self.pilot.trainer.finish(
+            ended = await trainer.finish(
                 work, run, lambda progress: self.pilot.say(f"{name}, {progress}")
             )
         except TrainingFailedError as caught:
-            raise self._note_failure(job.key, name, caught, run, caught.usd) from None
+            raise self._note_failure(key, name, caught, run, caught.usd) from None
         except (TrainingStoppedError, CallError) as caught:  # a job there goes on
             self.raise_if_stopped(Stop(str(caught)))
             raise
         more = ended._asdict()
-        if done is not None and done.brought:  # so is the run that was waited for
+        if before is not None and before.brought:  # so is the run that was waited for
             more["brought"] = True
-        self._note_state(job.key, "trained", job=run, **more)
-        return self._count_cost(job.key, ended.model, ended.usd)
+        self._note_state(key, "trained", job=run, **more)
+        return self._count_cost(key, ended.model, ended.usd)
+
+    def _state_of_run(self, key: str) -> TrainedModel | None:
+        """The last state of a run that was written down; None for one that never began."""
+        state = self.trained.get(key)
+        if state is not None and state.state == "trained":
+            return state
+        entry = self.calls.ledger.find(key)
+        if entry is None or entry.reply is None:
+            return state
+        # the ledger has the model: the line that says so was lost
+        return self._note_state(
+            key,
+            "trained",
+            model=entry.reply.text,
+            usd=entry.usd,
+            brought=entry.brought,
+        )
 
     def _name_of_run(self, work: TrainingWork) -> str:
         """A run in words: its number among all, or its rate in a sweep."""
@@ -1087,18 +1272,22 @@ class _PilotRun:
         return f"training {place} of {len(keys)}: {work.job.size} examples"
 
     async def _begin_run(
-        self, work: TrainingWork, done: TrainedModel | None, name: str
+        self, work: TrainingWork, before: TrainedModel | None, name: str
     ) -> str:
-        """Begin a run, unless it may have begun before, and return its id."""
+        """Begin a run, unless it may have begun before, and return its id at its service."""
         trainer = self.pilot.trainer
         ledger = self.calls.ledger
         key = work.job.key
-        submitted = done is not None and done.state == "submitted"
-        run = done.job if done and submitted else await self._find_begun_run(work, name)
+        submitted = before is not None and before.state == "submitted"
+        if before is not None and submitted:
+            run: str | None = before.job
+        else:
+            run = await self._find_begun_run(work, name)
         try:
             if ledger.find(key) is None:  # a new run, or the ledger was moved away
                 self._reserve(key, trainer.usd_most(work))
-            run = run or await trainer.begin(work)
+            if not run:
+                run = await trainer.begin(work)
         except (Refused, NotSent, Busy, TrainingFailedError) as caught:
             raise self._note_failure(key, name, caught) from None
         except Doubtful as caught:
@@ -1110,10 +1299,14 @@ class _PilotRun:
         return run
 
     async def _find_begun_run(self, work: TrainingWork, name: str) -> str | None:
-        """Find a run that may have begun, by its service; it stays in doubt where that is unknown."""
+        """Ask the service for a run that may have begun, and return its id; None for no such run.
+
+        Where that can't be known, the run stays in doubt, and StoppedError is raised.
+        """
         trainer = self.pilot.trainer
         ledger = self.calls.ledger
         key = work.job.key
+        # its money was put aside, so it may have been sent, and may show there a little later
         reserved = ledger.find(key) is not None
         try:
             run = await trainer.find(work, self._failed_jobs, patient=reserved)
@@ -1166,54 +1359,27 @@ class _PilotRun:
         return model
 
     def _result(
-        self,
-        verify: VerifyResult,
-        tables: Mapping[int, Any],
-        *,
-        ended: bool,
+        self, verify: VerifyResult, table: Mapping[int, Any], *, ended: bool
     ) -> PilotResult:
-        """Put together the pilot's result with its learning curve and card."""
-        lab = self.pilot.lab
-        report = self.lab.plan.report
-        size = max(tables)
-        rows = [arm_row(self.lab, arm, report) for arm in self.reported]
+        """Put together the pilot's result with its learning curve and card.
+
+        ``table`` has the judged arm's scores by size: a row for each seed, a column for each case.
+        """
+        size = max(table)
+        rows = [arm_row(self.lab, arm, self.lab.plan.report) for arm in self.reported]
         rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
-        by_seed = np.nanmean(tables[size], axis=1).tolist()
-        apart = Estimated(
-            value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed)
-        )
-        target = lab.case.targets.quality
+        target = self.pilot.lab.case.targets.quality
         curve = learning_curve(
-            list(tables),
-            list(tables.values()),
+            list(table),
+            list(table.values()),
             clusters_of(self.select),
             margin=self.plan.margin or LEAST_GAIN,
             target=target.at_least if target else None,
         )
-        spend = self.calls.spend
-        dossier = decide(lab.case, lab.framework, as_of=lab.as_of)
-        assert self.held is not None  # the comparison has held it
-        facts = CardFacts(
-            case=lab.case,
-            plan=self.plan,
-            verify=verify,
-            held=self.held,
-            probes=self.safety,
-            simpler=self.simpler,
-            spent_usd=spend.paid,
-            money=dossier.investment,
-            best_known=not self._why_best_unknown(),
-            more_examples=self.pilot.there if self.pilot.there > size else 0,
-            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab),
-        )
-        made = card(facts, lab.as_of)
-        if made.answer == "go":
-            unsearched = say_unsearched(lab, dossier.ceiling.grade, self.calls.ledger)
-            made = made.model_copy(update={"unsearched": unsearched})
         # what a pilot didn't look at keeps the record's own unknown
         looked_at: dict[str, Any] = {}
         if self.plan.seeds > 1:
-            looked_at["seeds_apart"] = apart
+            looked_at["seeds_apart"] = _spread_of_seeds(table[size])
         routed = self._routed_way()
         if routed is not None:
             _, looked_at["routed"] = routed
@@ -1230,42 +1396,49 @@ class _PilotRun:
             probes=self.safety,
             bases=self.bases,
             trained=tuple(self.trained[key] for key in keys if key in self.trained),
-            spend=spend,
+            spend=self.calls.spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=made,
+            card=self._card(verify, size),
         )
 
+    def _card(self, verify: VerifyResult, size: int) -> PilotCard:
+        """The card with the pilot's answer, and for a go how well prompts were searched."""
+        lab = self.pilot.lab
+        dossier = decide(lab.case, lab.framework, as_of=lab.as_of)
+        assert self.held is not None  # the comparison has held it
+        available = self.pilot.available
+        facts = CardFacts(
+            case=lab.case,
+            plan=self.plan,
+            verify=verify,
+            held=self.held,
+            probes=self.safety,
+            simpler=self.simpler,
+            spent_usd=self.calls.spend.paid,
+            money=dossier.investment,
+            best_known=not self._why_best_unknown(),
+            more_examples=available if available > size else 0,
+            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab),
+        )
+        made = card(facts, lab.as_of)
+        if made.answer == "go":
+            unsearched = say_unsearched(lab, dossier.ceiling.grade, self.calls.ledger)
+            made = made.model_copy(update={"unsearched": unsearched})
+        return made
+
     def evidence(self, result: PilotResult) -> Measured:
-        """The evidence of the pilot for the case, whatever its card says.
+        """Return the evidence of the pilot for the case, whatever its card says.
 
         A pilot is a lab as well: a ceiling lab would have found the same about the untuned ways. So
         the evidence has its arms, the gain by tuning if it is known, the numbers of things tried,
         and the number of examples that is enough.
         """
-        lab = self.pilot.lab
-        as_of = self.pilot.lab.as_of
-        kept = list[Evidence]()
         gain = self._gain(result)
+        enough = enough_examples(result, self.pilot.lab.as_of)
+        kept = self._evidence_of_prompts()
         if gain is not None:
-            kept.append(gain)
-        rows = [arm_row(self.lab, arm, self.select) for arm in self.lab.plan.arms]
-        best = next(arm for arm in self.reported if arm.kind == "prompt")
-        share = self.scores.share(best, self.lab.plan.report, exact=True)
-        source = f"{PILOT_SOURCE}{best.id}"
-        if not isinstance(share, Unknown) and not self._why_best_unknown():
-            method = f"{lab.scorer} on cases that chose nothing"
-            kept.append(
-                best_prompt_evidence(
-                    best, share, self.lab.plan, as_of, source=source, method=method
-                )
-            )
-        prompts = [row.arm for row in rows if row.arm.kind == "prompt"]
-        different = distinct(self.lab.plan, prompts, lab.framework)
-        kept += tried_evidence(rows, self.lab.plan, different, as_of, source)
-        if self.scores.judge is None:
-            kept += options_evidence(rows, as_of, "pilot")
-        enough = enough_examples(result, as_of)
+            kept.insert(0, gain)
         if enough is not None:
             kept.append(enough)
         series = arms_series("pilot", self._arms(result))
@@ -1273,18 +1446,42 @@ class _PilotRun:
         brought = measured.brought_answers + result.brought_models
         return measured.model_copy(update={"brought_answers": brought})
 
+    def _evidence_of_prompts(self) -> list[Evidence]:
+        """The best prompt's share on the held-out cases, and what was tried beside it."""
+        lab = self.pilot.lab
+        plan = self.lab.plan
+        as_of = lab.as_of
+        kept = list[Evidence]()
+        best = next(arm for arm in self.reported if arm.kind == "prompt")
+        source = f"{PILOT_SOURCE}{best.id}"
+        share = self.scores.share(best, plan.report, exact=True)
+        if not isinstance(share, Unknown) and not self._why_best_unknown():
+            method = f"{lab.scorer} on cases that chose nothing"
+            kept.append(
+                best_prompt_evidence(
+                    best, share, plan, as_of, source=source, method=method
+                )
+            )
+        rows = [arm_row(self.lab, arm, self.select) for arm in plan.arms]
+        prompts = [row.arm for row in rows if row.arm.kind == "prompt"]
+        different = distinct(plan, prompts, lab.framework)
+        kept += tried_evidence(rows, plan, different, as_of, source)
+        kept += options_evidence(rows, as_of, "pilot")
+        return kept
+
     def _gain(self, result: PilotResult) -> Evidence | None:
         """The gain by tuning. A "no" of a small base says nothing about a larger one in use today."""
         verify = result.verify
         base = self.pilot.base.id
-        same = (verify.plan.untuned, base) in {
-            (arm.id, arm.model) for arm in self.lab.plan.arms
-        }
-        name = "tuned_gain" if same or verify.outcome == "improved" else "pilot_gain"
+        same_model = any(
+            arm.id == verify.plan.untuned and arm.model == base
+            for arm in self.lab.plan.arms
+        )
+        speaks_for_case = same_model or verify.outcome == "improved"
         return gain_evidence(
             verify,
             self.pilot.lab.as_of,
-            id=name,
+            id="tuned_gain" if speaks_for_case else "pilot_gain",
             by="pilot",
             card=result.card.answer,
             because=result.card.because,
@@ -1341,7 +1538,7 @@ class _PilotRun:
     def _arms_as_judged(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
-        """Every arm; the judged tuned one has its gain, its skills and its safety."""
+        """Every arm; the tuned ones have skills and safety, and the judged one its gain."""
         arms = measured_arms(
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
         )
@@ -1349,19 +1546,21 @@ class _PilotRun:
         if routed is not None:  # routing is as private, able and safe as its model
             routed_way, _ = routed
             arms = (*arms, routed_way)
-        inside = self.plan.way != "hosted"
+        on_own_machine = self.plan.way != "hosted"
         for arm in arms:
             if arm.kind != "tuned":
                 continue
-            late = arm.latency_p95_s
-            if inside and not isinstance(late, Unknown):  # a call alone may be in time
-                late = late.model_copy(update={"low": 0.0, "source": _ALL_AT_ONCE})
+            latency = arm.latency_p95_s
+            # many calls at once share this machine: a call alone may be in time
+            if on_own_machine and not isinstance(latency, Unknown):
+                alone = {"low": 0.0, "source": _ALL_AT_ONCE}
+                latency = latency.model_copy(update=alone)
             arms = with_found(
                 arms,
                 arm.id,
                 model=self.pilot.base.id,
-                private="yes" if inside else "no",
-                latency_p95_s=late,
+                private="yes" if on_own_machine else "no",
+                latency_p95_s=latency,
                 general_skills=skills,
                 safe=is_safe(self.safety),
                 best_known="no" if self._why_best_unknown() else "yes",
@@ -1370,11 +1569,17 @@ class _PilotRun:
 
 
 def mean_over_seeds(rows: Any) -> Any:
-    """Scores by case, the mean over the seeds that have one; NaN where none has."""
+    """Return scores by case, the mean over the seeds that have one; NaN where none has."""
     answered = (~np.isnan(rows)).sum(axis=0)
     sums = np.nansum(rows, axis=0)
     unknown = np.full(len(sums), np.nan)
     return np.divide(sums, answered, out=unknown, where=answered > 0)
+
+
+def _spread_of_seeds(rows: Any) -> Estimated:
+    """The mean share right of the seeds, between the lowest and the highest of them."""
+    by_seed = np.nanmean(rows, axis=1).tolist()
+    return Estimated(value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed))
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:
@@ -1386,17 +1591,18 @@ def is_safe(probes: Sequence[SafetyProbe]) -> State:
 
 
 def enough_examples(result: PilotResult, as_of: date) -> Evidence | None:
-    """Examples at which the curve reaches the target; None where neither end is known."""
+    """Return the examples at which the curve reaches the target; None where neither end is known."""
     needed = result.curve.needed
+    # an end in words says that the curve doesn't reach the target where it was looked at
     if isinstance(needed, Unknown) or isinstance(needed.low, str):
         return None
-    high = "open" if isinstance(needed.high, str) else needed.high
+    is_open = isinstance(needed.high, str)
     return Evidence(
         id="enough_examples",
         factor="insufficient_data",
-        value=needed.low if high == "open" else needed.high,
+        value=needed.low if is_open else needed.high,
         low=needed.low,
-        high=high,
+        high="open" if is_open else needed.high,
         unit="examples",
         n=result.plan.sizes[-1],
         method="where the learning curve reaches the target, on the cases for selecting",

@@ -13,48 +13,53 @@ from typing import Any
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.pilot import BaseTried, PilotPlan, TrainingQuote
 
-MOST_BASES = 4
+MOST_BASES = 4  #: Bases of a race, each of which is trained once before one is taken.
 
 
 def in_order_of_size(bases: Sequence[tuple[str, float | None]]) -> list[str]:
-    """Ids of bases, the smallest first by billions of weights; as stated where one isn't known."""
-    if any(billions is None for _, billions in bases):
+    """Order bases by their billions of weights, the smallest first; as stated where one is unknown."""
+    known = [(billions, name) for name, billions in bases if billions is not None]
+    if len(known) < len(bases):
         return [name for name, _ in bases]
-    by_size = sorted(bases, key=lambda base: base[1] or 0.0)
-    return [name for name, _ in by_size]
+    known.sort(key=lambda base: base[0])
+    return [name for _, name in known]
 
 
 def choose_smallest(
     tried: Sequence[BaseTried], at_least: float | None, margin: float
 ) -> str:
-    """The first base that reaches the target; else the first within ``margin`` of the best."""
-    best = max(each.right for each in tried)
-    enough = best - margin if at_least is None or best < at_least else at_least
-    return next(each.base for each in tried if each.right >= enough)
+    """Return the first base that reaches the target; else the first within ``margin`` of the best."""
+    best = max(base.right for base in tried)
+    enough = best - margin
+    if at_least is not None and best >= at_least:
+        enough = at_least
+    return next(base.base for base in tried if base.right >= enough)
 
 
 def plan_of_race(plan: PilotPlan) -> dict[str, Any]:
-    """The words of a plan written for several bases on the base that is taken."""
+    """Return the fields that the plan of the base that is taken keeps from the plan of the race."""
     return plan.model_dump(include={"bases", "inputs", "written_on", "after_results"})
 
 
 def added_quote(first: TrainingQuote, more: TrainingQuote) -> TrainingQuote:
-    """Two quotes of runs that go on one after the other."""
+    """Add two quotes of runs that go on one after the other: memory is that of the larger one."""
     memory = first.memory_mib
     if not isinstance(memory, Unknown) and not isinstance(more.memory_mib, Unknown):
         memory = max(memory, more.memory_mib)
-    return first.model_copy(
-        update={
-            "jobs": first.jobs + more.jobs,
-            "reused": first.reused + more.reused,
-            "steps": _added(first.steps, more.steps),
-            "seconds": _added(first.seconds, more.seconds),
-            "memory_mib": memory,
-        }
-    )
+    total = {
+        "jobs": first.jobs + more.jobs,
+        "reused": first.reused + more.reused,
+        "steps": _added(first.steps, more.steps),
+        "seconds": _added(first.seconds, more.seconds),
+        "memory_mib": memory,
+    }
+    return first.model_copy(update=total)
 
 
 def _added(first: float | Unknown, second: float | Unknown) -> float | Unknown:
+    """The sum of two numbers; unknown if one of them is."""
     if isinstance(first, Unknown):
         return first
-    return second if isinstance(second, Unknown) else first + second
+    if isinstance(second, Unknown):
+        return second
+    return first + second

@@ -19,17 +19,13 @@ from tuneworthy.syntax.document import ParsedFile, build, parse
 FILE = "recipes.yaml"
 WARMUP = 0.1  #: Share of the steps over which the rate rises from nought.
 MOST_TRIED = 4  #: Rates that a sweep tries at most.
-_AROUND = (
-    1.0,
-    0.3,
-    3.0,
-    0.1,
-)  # multiples of the recipe's rate, in the order in which a sweep tries them
+_AROUND = (1.0, 0.3, 3.0, 0.1)
+"""Multiples of the recipe's rate, in the order in which a sweep tries them."""
 _BILLIONS = re.compile(
     r"(?<![\w.])(?:\d+x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])", re.IGNORECASE
 )
 _MOST_HEADER = 64 << 20  # bytes of the header of a file of weights, generously
-_MOST_SHARDS = 1000
+_MOST_SHARDS = 1000  # files of one model that are read
 
 
 class RecipeRow(FileRecord):
@@ -54,25 +50,22 @@ class RecipeBook(FileRecord):
 
 @cache
 def recipe_book() -> RecipeBook:
-    """All shipped recipes."""
+    """Read all shipped recipes."""
     text = files("tuneworthy.training").joinpath(FILE).read_text("utf-8")
-    return build(
-        RecipeBook,
-        ParsedFile(parse(text, FILE, FrameworkError).data, FILE),
-        FrameworkError,
-    )
+    parsed = ParsedFile(parse(text, FILE, FrameworkError).data, FILE)
+    return build(RecipeBook, parsed, FrameworkError)
 
 
 def recipe_row(method: Method, billions: float | None) -> RecipeRow:
-    """The recipe for a base with this many billion weights; None where the number is unknown."""
+    """Return the recipe for a base with this many billion weights; None where that is unknown."""
     rows = [row for row in recipe_book().recipes if row.method == method]
     if billions is None:
         row = next(row for row in rows if row.unknown_size)
-    else:
+    else:  # rows are in the order of size, and the last has no limit
         row = next(row for row in rows if row.up_to is None or billions <= row.up_to)
-    return row.model_copy(
-        update={"recipe": row.recipe.model_copy(update={"method": method})}
-    )
+    # the file states the method once for a row
+    recipe = row.recipe.model_copy(update={"method": method})
+    return row.model_copy(update={"recipe": recipe})
 
 
 def rates_around(rate: float, n: int) -> tuple[float, ...]:
@@ -81,12 +74,15 @@ def rates_around(rate: float, n: int) -> tuple[float, ...]:
 
 
 def billions_by_name(name: str) -> float | None:
-    """Billions of weights by a base's name, as in ``Llama-3.1-8B``; None without a number."""
-    sizes = [
-        float(number) / (1000 if unit.lower() == "m" else 1)
-        for number, unit in _BILLIONS.findall(name)
-    ]
-    return max(sizes) if sizes else None
+    """Return the billions of weights that a base's name states, as in ``Llama-3.1-8B``.
+
+    The largest number counts where there are several; None without one.
+    """
+    sizes = []
+    for number, unit in _BILLIONS.findall(name):
+        in_millions = unit.lower() == "m"
+        sizes.append(float(number) / 1000 if in_millions else float(number))
+    return max(sizes, default=None)
 
 
 def billions_in(folder: Path) -> float | None:
@@ -100,15 +96,22 @@ def billions_in(folder: Path) -> float | None:
 
 
 def _weights(file: BinaryIO, path: Path) -> int:
-    """The number of weights in a file of safetensors, by its header alone."""
+    """The number of weights in a file of safetensors, by its header alone.
+
+    The file begins with the header's length, in eight bytes, and the header, which is JSON.
+    """
     length = int.from_bytes(file.read(8), "little")
+    weights = 0
     try:
+        # nothing of a longer header is read, and then it isn't JSON
         header = json.loads(file.read(length if length <= _MOST_HEADER else 0))
-        shapes = [t["shape"] for name, t in header.items() if name != "__metadata__"]
-        return sum(math.prod(int(side) for side in shape) for shape in shapes)
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                weights += math.prod(int(side) for side in tensor["shape"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         fix = "save the model again, as safetensors"
         raise InputError("is not a file of weights", where=str(path), fix=fix) from None
+    return weights
 
 
 def model_folder(text: str) -> Path:

@@ -14,14 +14,16 @@ import os
 import queue
 import sys
 import threading
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 PREFIX = "pilot-"  #: Of the names of adapters: the folder of a run follows.
 _MOST_BYTES = 8 << 20  # bytes of a request
-_MOST_TOGETHER = 16
+_MOST_TOGETHER = 16  # calls answered at once: each needs memory of its own
+_USUAL_TOKENS = 512  # of an answer, where a request sets no limit
+_MOST_TOKENS = 8192
 _GOOD = 200
 _BAD = 400
 _NO_KEY = 401
@@ -35,8 +37,8 @@ class ChatCall:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.model = str(asked["model"])
         self.messages = asked["messages"]
-        most = asked.get("max_tokens") or asked.get("max_completion_tokens") or 512
-        self.most = min(8192, int(most))
+        most = asked.get("max_tokens") or asked.get("max_completion_tokens")
+        self.most = min(_MOST_TOKENS, int(most or _USUAL_TOKENS))
         self.temperature = float(asked.get("temperature") or 0.0)
         self.answer: dict[str, Any] = {}
         self.done = threading.Event()
@@ -78,22 +80,19 @@ class AdapterModels:
 
     def knows(self, model: str) -> bool:
         """Whether a name is the base's, or that of a run with a written adapter."""
-        run = model.removeprefix(PREFIX)
         if model == self._name:
             return True
-        plain = run.isalnum() and model.startswith(PREFIX)
+        run = model.removeprefix(PREFIX)
+        # a name of letters and digits can't lead out of the folder of runs
+        if not model.startswith(PREFIX) or not run.isalnum():
+            return False
         files = ("adapter_config.json", "adapter_model.safetensors")
-        return plain and all((self._runs / run / name).is_file() for name in files)
+        return all((self._runs / run / name).is_file() for name in files)
 
     def answers(self, calls: list[ChatCall]) -> list[dict[str, Any]]:
-        """The answers of one model to some calls, in their order."""
+        """Return the answers of one model to some calls of the same temperature, in their order."""
         import torch
 
-        adapter = nullcontext()
-        if calls[0].model != self._name:
-            self._use(calls[0].model.removeprefix(PREFIX))
-        elif self._adapters:
-            adapter = self._model.disable_adapter()
         texts = [
             self._tokenizer.apply_chat_template(
                 call.messages, tokenize=False, add_generation_prompt=True
@@ -103,10 +102,11 @@ class AdapterModels:
         asked = self._tokenizer(
             texts, add_special_tokens=False, return_tensors="pt", padding=True
         ).to(self._device)
+        first = calls[0]  # the others have its model and temperature
         more: dict[str, Any] = {"do_sample": False}
-        if calls[0].temperature > 0:
-            more = {"do_sample": True, "temperature": calls[0].temperature}
-        with adapter, torch.no_grad():
+        if first.temperature > 0:
+            more = {"do_sample": True, "temperature": first.temperature}
+        with self._with_adapter_of(first.model), torch.no_grad():
             made = self._model.generate(
                 input_ids=asked["input_ids"],
                 attention_mask=asked["attention_mask"],
@@ -114,12 +114,22 @@ class AdapterModels:
                 pad_token_id=self._tokenizer.pad_token_id,
                 **more,
             )
+        # the model repeats the prompt, padded to the longest one
         width = asked["input_ids"].shape[1]
         read = asked["attention_mask"].sum(dim=1).tolist()
         return [
             self._completion(call, row[width:].tolist(), tokens)
             for call, row, tokens in zip(calls, made, read, strict=True)
         ]
+
+    def _with_adapter_of(self, model: str) -> AbstractContextManager[None]:
+        """Use a run's adapter, or none for the base, within the block."""
+        if model != self._name:
+            self._use(model.removeprefix(PREFIX))
+        elif self._adapters:
+            disabled: AbstractContextManager[None] = self._model.disable_adapter()
+            return disabled
+        return nullcontext()
 
     def _completion(
         self, call: ChatCall, tokens: list[int], read: int
@@ -128,37 +138,37 @@ class AdapterModels:
 
         ``tokens`` may be longer, as calls that are answered together get the length of the longest.
         """
-        ends = self._ends()
-        length = len(tokens)
-        for place, token in enumerate(tokens):
-            if token in ends:
-                length = place
-                break
+        length = self._length_to_end(tokens)
         wrote = min(length, call.most)
         text = self._tokenizer.decode(tokens[:wrote], skip_special_tokens=True)
         cut = wrote == call.most and length >= call.most
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text.strip()},
+            "finish_reason": "length" if cut else "stop",
+        }
         return {
             "object": "chat.completion",
             "model": call.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": text.strip()},
-                    "finish_reason": "length" if cut else "stop",
-                }
-            ],
+            "choices": [choice],
             "usage": {"prompt_tokens": read, "completion_tokens": wrote},
         }
 
+    def _length_to_end(self, tokens: list[int]) -> int:
+        """The number of tokens before the first one that ends an answer."""
+        ends = self._ends()
+        for place, token in enumerate(tokens):
+            if token in ends:
+                return place
+        return len(tokens)
+
     def _ends(self) -> set[int]:
-        """Tokens that end an answer."""
-        ends = self._model.generation_config.eos_token_id
-        listed = ends if isinstance(ends, list) else [ends]
-        return {
-            token
-            for token in (*listed, self._tokenizer.eos_token_id)
-            if token is not None
-        }
+        """Tokens that end an answer, by the model's settings and its tokenizer."""
+        configured = self._model.generation_config.eos_token_id
+        ends = set(configured) if isinstance(configured, list) else {configured}
+        ends.add(self._tokenizer.eos_token_id)
+        ends.discard(None)  # either may name none
+        return ends
 
     def _use(self, run: str) -> None:
         """Load the adapter of a run where that is needed, and use it from now on."""
@@ -184,29 +194,32 @@ class AdapterHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a call when its turn has come."""
-        shown = self.headers.get("Authorization", "")
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _MOST_BYTES:
-            return self._say({"error": {"message": "too long"}}, _BAD)
+            return self._refuse("too long", _BAD)
         raw = self.rfile.read(int(length))
-        if self.key and not hmac.compare_digest(
-            shown.encode(), f"Bearer {self.key}".encode()
-        ):
-            return self._say({"error": {"message": "no such key"}}, _NO_KEY)
+        shown = self.headers.get("Authorization", "").encode()
+        wanted = f"Bearer {self.key}".encode()
+        if self.key and not hmac.compare_digest(shown, wanted):
+            return self._refuse("no such key", _NO_KEY)
         try:
             asked = json.loads(raw)
-            lacks = [name for name in _NOT_TAKEN if asked.get(name)]
+            unsupported = [name for name in _NOT_TAKEN if asked.get(name)]
             call = ChatCall(asked)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return self._say({"error": {"message": "no chat completion"}}, _BAD)
-        if lacks:
-            message = f"{lacks[0]} isn't supported by this server"
-            return self._say({"error": {"message": message, "param": lacks[0]}}, _BAD)
+            return self._refuse("no chat completion", _BAD)
+        if unsupported:
+            name = unsupported[0]
+            message = f"{name} isn't supported by this server"
+            return self._say({"error": {"message": message, "param": name}}, _BAD)
         if not self.models.knows(call.model):
-            return self._say({"error": {"message": "no such model"}}, _NO_MODEL)
+            return self._refuse("no such model", _NO_MODEL)
         self.calls.put(call)
         call.done.wait()
         return self._say(call.answer, _BAD if "error" in call.answer else _GOOD)
+
+    def _refuse(self, message: str, status: int) -> None:
+        self._say({"error": {"message": message}}, status)
 
     def log_message(self, *_: Any) -> None:
         """Log nothing, as prompts are private."""
@@ -228,8 +241,9 @@ def answer_calls(models: AdapterModels, calls: queue.Queue[ChatCall]) -> None:
             waiting.append(calls.get())
         while not calls.empty():
             waiting.append(calls.get())
-        alike = waiting[0].alike
-        batch = [call for call in waiting if call.alike == alike][:_MOST_TOGETHER]
+        oldest = waiting[0]
+        alike = [call for call in waiting if call.alike == oldest.alike]
+        batch = alike[:_MOST_TOGETHER]
         try:
             answers = models.answers(batch)
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
@@ -244,7 +258,7 @@ def answer_calls(models: AdapterModels, calls: queue.Queue[ChatCall]) -> None:
 def main() -> None:
     """Serve until the input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints
+    os.dup2(2, 1)  # whatever a library prints goes to the log
     settings = json.loads(sys.stdin.readline())
 
     def say(what: str, **more: Any) -> None:
@@ -254,6 +268,7 @@ def main() -> None:
     try:
         calls: queue.Queue[ChatCall] = queue.Queue()
         models = AdapterModels(settings)
+        # the server makes a handler for each request by its class, so what it needs is in the class
         values = {"models": models, "calls": calls, "key": settings["key"]}
         handler = type("OwnAdapterHandler", (AdapterHandler,), values)
         server = ThreadingHTTPServer(("127.0.0.1", settings["port"]), handler)
@@ -262,8 +277,8 @@ def main() -> None:
         return
     threading.Thread(target=server.serve_forever, daemon=True).start()
     threading.Thread(target=answer_calls, args=(models, calls), daemon=True).start()
-    say("ready", port=server.server_address[1])
-    while sys.stdin.read(4096):
+    say("ready", port=server.server_port)
+    while sys.stdin.read(4096):  # empty when the input ends
         pass
     os._exit(0)  # nobody reads the answers any more
 

@@ -52,7 +52,7 @@ _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 # seconds for a server to load an adapter
 _LOADING_S = 120.0
-_TAKEN = 200
+_TAKEN = 200  # HTTP's status
 SAVE_EVERY_S = 60.0  #: The most seconds of work that a stopped run loses.
 
 
@@ -72,7 +72,7 @@ class TrainingWork:
     @property
     def steps(self) -> int:
         """The number of steps of the embedded loop."""
-        return -(-len(self.rows) * self.epochs // self.recipe.batch)
+        return math.ceil(len(self.rows) * self.epochs / self.recipe.batch)
 
 
 class Finished(NamedTuple):
@@ -215,42 +215,56 @@ class LoraTrainer:
         if self._server is None or self._serving is not None:
             return
         _refuse_lacking()
-        self._serving = worker = await _started("tuneworthy.training.serving")
-        settings = {**self._server, "base": str(self._base), "runs": str(self._folder)}
-        said = await _answered(worker, {**settings, "device": self._device})
-        if said.get("said") != "ready":
-            why = str(said.get("why") or last_said(worker.log) or "no reason given")
+        worker = await _started("tuneworthy.training.serving")
+        self._serving = worker  # from now on, closing ends it
+        settings = {
+            **self._server,
+            "base": str(self._base),
+            "runs": str(self._folder),
+            "device": self._device,
+        }
+        answer = await _answered(worker, settings)
+        if answer.get("said") != "ready":
+            why = str(answer.get("why") or last_said(worker.log) or "no reason given")
             await self.close()
             raise InputError(
                 f"can't be served: {one_line(why, limit=300)}", where=str(self._base)
             )
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
-        """Time and memory, by the first steps of the largest run, in as many processes as will run.
+        """Quote time and memory by the first steps of the largest run.
+
+        They are measured in as many processes as will run, which slow each other down.
+        """
+        if not works:
+            return TrainingQuote(jobs=0, steps=0, seconds=0, memory_mib=0)
+        largest = max(works, key=lambda work: len(work.rows))
+        processes = min(self.at_once, len(works))
+        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+            measured = [
+                self._ask(largest, Path(place, str(number)), measure=MEASURED_STEPS)
+                for number in range(processes)
+            ]
+            done = await asyncio.gather(*measured)
+        seconds_a_step = max(each["seconds"] / each["steps"] for each in done)
+        return TrainingQuote(
+            jobs=len(works),
+            steps=sum(work.steps for work in works),
+            seconds=round(seconds_a_step * self._steps_in_a_row(works)),
+            memory_mib=sum(each["memory_mib"] for each in done),
+        )
+
+    def _steps_in_a_row(self, works: Sequence[TrainingWork]) -> int:
+        """Steps that are done one after the other, where runs of a size go on side by side.
 
         Runs of a size wait for each other, so an odd one takes as long as two.
         """
-        steps = sum(work.steps for work in works)
-        if not works:
-            return TrainingQuote(jobs=0, steps=0, seconds=0, memory_mib=0)
-        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-            largest = max(works, key=lambda work: len(work.rows))
-            asked = [
-                self._ask(largest, Path(place, str(n)), measure=MEASURED_STEPS)
-                for n in range(min(self.at_once, len(works)))
-            ]
-            done = await asyncio.gather(*asked)
-        of_size = Counter((work.job.size, work.steps) for work in works)
-        one_after_another = sum(
-            -(-n // self.at_once) * of for (_, of), n in of_size.items()
-        )
-        seconds = round(
-            max(d["seconds"] / d["steps"] for d in done) * one_after_another
-        )
-        memory = sum(d["memory_mib"] for d in done)
-        return TrainingQuote(
-            jobs=len(works), steps=steps, seconds=seconds, memory_mib=memory
-        )
+        in_a_row = 0
+        runs_by_size = Counter((work.job.size, work.steps) for work in works)
+        for (_, steps), runs in runs_by_size.items():
+            rounds = math.ceil(runs / self.at_once)
+            in_a_row += rounds * steps
+        return in_a_row
 
     def usd_most(self, work: TrainingWork) -> float:  # noqa: ARG002  # as of every way
         """Zero, as nothing is paid on this machine."""
@@ -271,20 +285,13 @@ class LoraTrainer:
         if done is None:
             done = _as_finished(await self._ask(work, folder, step), folder)
             finished_run(folder).append(done, sealed=True)
-        if self._untuned is not None:
-            provider = self._untuned.id.partition(":")[0]
+        if self._untuned is None:
+            name = _keep_adapter(folder / "adapter.gguf")
+        else:
+            provider, _, _ = self._untuned.id.partition(":")
+            name = f"{provider}:pilot-{id}"
             if self._tells:
                 await self._load(id)
-            return Finished(
-                f"{provider}:pilot-{id}", seconds=done.seconds, brought=done.brought
-            )
-        adapter = folder / "adapter.gguf"
-        place = adapter_path(adapter_name(adapter))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(f".{os.getpid()}.part")
-        shutil.copyfile(adapter, part)
-        part.replace(place)
-        name = f"{EMBEDDED}+{place.stem}"
         return Finished(name, seconds=done.seconds, brought=done.brought)
 
     def is_kept(self, work: TrainingWork, model: str) -> bool:
@@ -307,7 +314,9 @@ class LoraTrainer:
         http = Http({}, timeout_s=_LOADING_S)
         try:
             status, _, raw = await http.exchange(
-                *("POST", f"{place.base_url}/load_lora_adapter", place.key),
+                "POST",
+                f"{place.base_url}/load_lora_adapter",
+                place.key,
                 data=json.dumps(adapter).encode(),
                 headers={"Content-Type": "application/json"},
             )
@@ -317,15 +326,12 @@ class LoraTrainer:
             ) from None
         finally:
             await http.close()
-        said = hidden(raw.decode("utf-8", "replace"), place.key)
-        if status != _TAKEN and "already" not in said:
-            fix = (
-                "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
-            )
-            what = (
-                f"doesn't load the adapter: HTTP {status} {one_line(said, limit=200)}"
-            )
-            raise InputError(what, where="--serve vllm", fix=fix)
+        answer = hidden(raw.decode("utf-8", "replace"), place.key)
+        if status == _TAKEN or "already" in answer:
+            return
+        fix = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+        what = f"doesn't load the adapter: HTTP {status} {one_line(answer, limit=200)}"
+        raise InputError(what, where="--serve vllm", fix=fix)
 
     def served(self, model: str) -> Model:
         """The model at the embedded runtime, or at the user's endpoint under this name."""
@@ -391,24 +397,28 @@ class LoraTrainer:
         return await self._done(worker, job, step)
 
     async def _done(self, worker: _Worker, job: Row, step: Step) -> Row:
-        """Give a job to a process, and return its last message about it."""
+        """Give a job to a process, and return its last message about it.
+
+        Raises TrainingFailedError if the job is impossible, TrainingStoppedError if the process
+        ended before it was done.
+        """
         process = worker.process
-        assert process.stdin is not None
+        assert process.stdin is not None  # both are pipes
         assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")
             await process.stdin.drain()
         except OSError:
             pass  # its last line says why it is gone
-        while line := await process.stdout.readline():
+        async for line in process.stdout:
             message: Row = json.loads(line)
-            if "step" not in message:  # the last line of a run has no step
-                self._idle.append(worker)
-            if done := message.get("done"):
-                return dict(done)
+            if "step" in message:
+                step(f"step {message['step']} of {message['of']}")
+                continue
+            self._idle.append(worker)  # the last line of a job has no step
             if "failed" in message:
                 raise TrainingFailedError(one_line(message["failed"], limit=300))
-            step(f"step {message['step']} of {message['of']}")
+            return dict(message["done"])
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()
@@ -418,7 +428,8 @@ class LoraTrainer:
     async def _ready(self) -> _Worker:
         """An idle worker, or a new one."""
         while self._idle:
-            if (worker := self._idle.pop()).process.returncode is None:
+            worker = self._idle.pop()
+            if worker.process.returncode is None:  # it still runs
                 return worker
         if self._stopped:
             raise TrainingStoppedError("stopped")
@@ -426,6 +437,19 @@ class LoraTrainer:
         worker = await _started("tuneworthy.training.lora")
         self._workers.append(worker)
         return worker
+
+
+def _keep_adapter(adapter: Path) -> str:
+    """Copy an adapter to where the embedded runtime looks, and return the model's id with it.
+
+    The copy is renamed when it is complete, as another pilot may read it meanwhile.
+    """
+    place = adapter_path(adapter_name(adapter))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_suffix(f".{os.getpid()}.part")
+    shutil.copyfile(adapter, part)
+    part.replace(place)
+    return f"{EMBEDDED}+{place.stem}"
 
 
 def _finished(folder: Path) -> FinishedRun | None:
@@ -436,22 +460,23 @@ def _finished(folder: Path) -> FinishedRun | None:
     runs = finished_run(folder).read()
     if not runs:
         return None
-    done = runs[-1]
-    if done.files and done.files != _digests(folder):
+    last = runs[-1]
+    # records of earlier versions name no files
+    if last.files and last.files != _digests(folder):
         raise InputError(
             "has other weights than those that were trained here, so it says nothing",
             where=str(folder),
             fix="move that folder away, and the run is trained again",
         )
-    return done
+    return last
 
 
 def _as_finished(done: Row, folder: Path) -> FinishedRun:
     """The end of a run by the last message of the process that trained it."""
-    kept = {name: value for name, value in done.items() if name != "loss"}
-    if math.isfinite(done["loss"]):
-        kept["loss"] = done["loss"]
-    return FinishedRun(**kept, files=_digests(folder))
+    fields = dict(done)
+    if not math.isfinite(done["loss"]):  # a record holds finite numbers
+        del fields["loss"]
+    return FinishedRun(**fields, files=_digests(folder))
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -467,32 +492,36 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _refuse_lacking() -> None:
     """Refuse to work without the libraries for training and serving."""
-    if lacks := [name for name in NEEDED if find_spec(name) is None]:
-        fix = "install it (about 1.4 GB): pip install 'tuneworthy[pilot]'"
-        raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
+    for name in NEEDED:
+        if find_spec(name) is None:
+            fix = "install it (about 1.4 GB): pip install 'tuneworthy[pilot]'"
+            raise InputError(f"training on this machine needs {name}", fix=fix)
 
 
 async def _started(module: str) -> _Worker:
-    """A process of ours with JSON as input and lines of JSON as output."""
+    """Start a process of ours with JSON as input and lines of JSON as output."""
     log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module),
+        sys.executable,
+        "-P",  # so that the working folder's files don't count as modules
+        "-m",
+        module,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,
         env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
-        start_new_session=True,
+        start_new_session=True,  # Ctrl-C is for us, and we decide when it ends
     )
     return _Worker(process, log)
 
 
-async def _answered(worker: _Worker, asked: Row) -> Row:
-    """The first line that a process answers; {} where it ended."""
+async def _answered(worker: _Worker, settings: Row) -> Row:
+    """The first line that a process answers to its settings; {} where it ended."""
     process = worker.process
-    assert process.stdin is not None
+    assert process.stdin is not None  # both are pipes
     assert process.stdout is not None
-    with suppress(OSError):
-        process.stdin.write(json.dumps(asked).encode() + b"\n")
+    with suppress(OSError):  # it ended already
+        process.stdin.write(json.dumps(settings).encode() + b"\n")
         await process.stdin.drain()
     line = await process.stdout.readline()
     return dict(json.loads(line)) if line else {}

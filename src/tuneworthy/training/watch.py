@@ -28,24 +28,30 @@ from tuneworthy.words import day as as_day
 
 WATCH_DAYS = 90  #: Days before an end of service from which it is told.
 
+
+class WatchedMeasure(NamedTuple):
+    """How a measurement of new logs is compared with that of older ones."""
+
+    question: str  #: The question of the checklist that it answers.
+    more_is_good: bool
+
+
 WATCHED = {
-    "success_share": ("better", 1),
-    "error_share": ("better", -1),
-    "invalid_output_share": ("better", -1),
-    "refusal_share": ("better", -1),
-    "cut_off_share": ("better", -1),
-    "retry_share": ("better", -1),
-    "usd_per_request": ("cheaper", -1),
-    "latency_p95_s": ("fast", -1),
+    "success_share": WatchedMeasure("better", more_is_good=True),
+    "error_share": WatchedMeasure("better", more_is_good=False),
+    "invalid_output_share": WatchedMeasure("better", more_is_good=False),
+    "refusal_share": WatchedMeasure("better", more_is_good=False),
+    "cut_off_share": WatchedMeasure("better", more_is_good=False),
+    "retry_share": WatchedMeasure("better", more_is_good=False),
+    "usd_per_request": WatchedMeasure("cheaper", more_is_good=False),
+    "latency_p95_s": WatchedMeasure("fast", more_is_good=False),
 }
-"""Measurements of new logs that are compared, the question each answers, and whether more is good."""
+"""Measurements of new logs that are compared, by name."""
 
 PRIVATE = named("private")
 
-DRIFTS = (
-    "intent_drift",
-    "voice_drift_per_turn",
-)  #: Above nought by their whole interval.
+DRIFTS = ("intent_drift", "voice_drift_per_turn")
+"""Measurements that need attention where their whole interval is above nought."""
 
 #: Share of requests of other kinds from which a decision is looked at again.
 MOVED = 0.03
@@ -86,42 +92,30 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     case = load_case(source)
     day = as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
-    checks = [
-        *_of_decision(case.decision, dossier, day),
-        *_of_targets(case.decision, dossier),
-    ]
-    checks += _of_rivals(case.decision, dossier)
-    old = (
-        challenge.says
-        for challenge in dossier.challenges
-        if challenge.id in {"evidence_changed", "evidence_unchecked"}
+    decision = case.decision
+    checks = (
+        *_of_decision(decision, dossier, day),
+        *_of_targets(decision, dossier),
+        *_of_rivals(decision, dossier),
+        *_of_evidence(dossier),
+        *_of_logs(decision, read_evidence(case)),
+        *_of_ends(case, day),
     )
-    checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
-    checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
-    return WatchReport(case.name, day, case.decision, tuple(checks))
+    return WatchReport(case.name, day, decision, checks)
+
+
+def _of_evidence(dossier: Dossier) -> Iterator[Watched]:
+    """The doubts that evidence has changed, or came from elsewhere."""
+    for challenge in dossier.challenges:
+        if challenge.id in {"evidence_changed", "evidence_unchecked"}:
+            yield Watched("evidence", "attention", challenge.says.rstrip("."))
 
 
 def _of_decision(
     decision: CaseDecision, dossier: Dossier, day: date
 ) -> Iterator[Watched]:
     """Check the signature, today's answer and the day of the review."""
-    signed = decision.signed
-    if signed is None:
-        says = "Nobody has signed the decision. Sign it: tuneworthy decide CASE --sign NAME"
-        yield Watched("signed", "attention", says)
-    else:
-        was = ANSWER_WORDS[signed.answer]
-        now = ANSWER_WORDS[dossier.verdict.answer]
-        yield Watched(
-            "signed", "holds", f"Signed by {signed.by} on {as_day(signed.on)}: {was}"
-        )
-        same = signed.answer == dossier.verdict.answer
-        says = (
-            f"Today's answer is the same: {now}"
-            if same
-            else f"Today's answer is: {now}"
-        )
-        yield Watched("answer", "holds" if same else "attention", says)
+    yield from _of_signature(decision, dossier)
     due = decision.review_on
     if due is None:
         says = "No day is set for a review. Set one: tuneworthy answer CASE"
@@ -131,6 +125,23 @@ def _of_decision(
         yield Watched("review", "attention", f"A review was due on {as_day(due)}.{who}")
     else:
         yield Watched("review", "holds", f"The next review is on {as_day(due)}")
+
+
+def _of_signature(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
+    """Check who signed, and whether today's answer is the signed one."""
+    signed = decision.signed
+    if signed is None:
+        says = "Nobody has signed the decision. Sign it: tuneworthy decide CASE --sign NAME"
+        yield Watched("signed", "attention", says)
+        return
+    was = ANSWER_WORDS[signed.answer]
+    says = f"Signed by {signed.by} on {as_day(signed.on)}: {was}"
+    yield Watched("signed", "holds", says)
+    now = ANSWER_WORDS[dossier.verdict.answer]
+    if signed.answer == dossier.verdict.answer:
+        yield Watched("answer", "holds", f"Today's answer is the same: {now}")
+    else:
+        yield Watched("answer", "attention", f"Today's answer is: {now}")
 
 
 def _of_targets(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
@@ -144,16 +155,16 @@ def _of_targets(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
     tuned = signed_way(dossier)
     for name, target in dossier.targets.items():
         says = texts.get(name)
-        state = target.state
         if says is None:
             continue
-        says += f": {PRIVATE[state]}" if name == "privacy" else ""
+        state = target.state
+        if name == "privacy":
+            says += f": {PRIVATE[state]}"
         if state == "unknown" and tuned is not None:
             state = tuned.admissible.get(name, "unknown")
             says += f"; {tuned.title}: {state}"
-        yield Watched(
-            f"target_{name}", _STATES.get(state, "unknown"), f"The target: {says}"
-        )
+        watched = _STATES.get(state, "unknown")
+        yield Watched(f"target_{name}", watched, f"The target: {says}")
 
 
 _STATES: Mapping[str, State] = {"met": "holds", "missed": "attention"}
@@ -164,10 +175,10 @@ def _said_yes(decision: CaseDecision) -> bool:
 
 
 def signed_way(dossier: Dossier) -> WayResult | None:
-    """The tuned way of a signed yes: the first measured one; None without any."""
-    tuned = (
+    """Return the tuned way of a signed yes: the best ranked measured one; None without any."""
+    tuned = [
         way for way in dossier.ways if way.kind == "tuned" and way.state != "untried"
-    )
+    ]
     return min(tuned, key=lambda way: way.rank, default=None)
 
 
@@ -183,10 +194,7 @@ def _of_rivals(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
     if not _said_yes(decision) or tuned is None:
         return
     untuned = [way for way in dossier.ways if way.kind in ("model", "arm", "no_model")]
-    ran = [way for way in untuned if way.state != "untried"]
-    enough = [
-        way for way in ran if way.admissible and set(way.admissible.values()) == {"met"}
-    ]
+    enough = [way for way in untuned if way.state != "untried" and _meets_all(way)]
     if enough:
         best = min(enough, key=lambda way: way.rank)
         says = f"{best.title} meets every target without tuning"
@@ -200,6 +208,11 @@ def _of_rivals(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
             best = min(ahead, key=lambda way: _end(way, name, "high"))
             says = f"{best.title} {verb} than {tuned.title}; whether it is enough is unknown"
             yield Watched(f"rival_{name}", "unknown", f"{says}: run it on your cases")
+
+
+def _meets_all(way: WayResult) -> bool:
+    """Whether a way meets every target; False without targets."""
+    return set(way.admissible.values()) == {"met"}
 
 
 def _misses(way: WayResult) -> bool:
@@ -224,47 +237,64 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     """Compare logs that are newer than the signature with those before it."""
     if decision.signed is None:
         return
-    on = decision.signed.on
-    old = dict[str, Evidence]()
-    new = dict[str, Evidence]()
-    for evidence in (e for run in runs for e in run.evidence if e.is_known):
-        if evidence.observed_on is not None:
-            (new if evidence.observed_on > on else old)[evidence.id] = evidence
+    signed_on = decision.signed.on
+    old, new = _evidence_around(runs, signed_on)
     if decision.signed.answer == "yes" and "tuned_gain" not in new:
         says = "The tuned model wasn't compared since: tuneworthy verify CASE"
         yield Watched("gain", "unknown", says)
     if not new.keys() & _OF_LOGS:
-        yield Watched("logs", "unknown", _lacking_logs(runs, on))
+        yield Watched("logs", "unknown", _lacking_logs(runs, signed_on))
         return
-    yield _of_requests(runs, on)
-    for name, (asks, sign) in WATCHED.items():
+    yield _of_requests(runs, signed_on)
+    for name, measure in WATCHED.items():
         if name in new:
-            yield _compared(f"{asks}_{name}", old.get(name), new[name], sign)
+            check = f"{measure.question}_{name}"
+            more_is_good = measure.more_is_good
+            yield _compared(check, old.get(name), new[name], more_is_good=more_is_good)
     for name in DRIFTS:
-        if name in new and (low := new[name].low) is not None:
-            says = _measured_text(new[name])
-            yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
+        low = new[name].low if name in new else None
+        if low is not None:
+            state: State = "attention" if low > 0 else "holds"
+            yield Watched(f"drift_{name}", state, _measured_text(new[name]))
+
+
+def _evidence_around(
+    runs: Sequence[Measured], day: date
+) -> tuple[dict[str, Evidence], dict[str, Evidence]]:
+    """The known evidence observed up to a day, and after it, by id; the last of each counts."""
+    old = dict[str, Evidence]()
+    new = dict[str, Evidence]()
+    for run in runs:
+        for evidence in run.evidence:
+            if not evidence.is_known or evidence.observed_on is None:
+                continue
+            if evidence.observed_on > day:
+                new[evidence.id] = evidence
+            else:
+                old[evidence.id] = evidence
+    return old, new
 
 
 def _of_requests(runs: Sequence[Measured], on: date) -> Watched:
     """Whether the requests of the newest log are of the same kinds as at the signature."""
-    mixes = [
-        run.mix
-        for run in runs
-        if run.mix is not None and run.mix.observed_on is not None
-    ]
-    old = [mix for mix in mixes if mix.observed_on and mix.observed_on <= on]
-    new = [mix for mix in mixes if mix.observed_on and mix.observed_on > on]
-    if not old or not new:
-        which = "the log that was signed on" if new else "the new logs"
+    before = None
+    after = None
+    for run in runs:
+        if run.mix is None or run.mix.observed_on is None:
+            continue
+        if run.mix.observed_on <= on:
+            before = run.mix
+        else:
+            after = run.mix
+    if before is None or after is None:
+        which = "the new logs" if after is None else "the log that was signed on"
         says = f"Whether requests are of other kinds: {which} had too few conversations to compare"
         return Watched("shift", "unknown", says)
-    before = old[-1]
-    after = new[-1]
     if before.words != after.words:
         says = "Whether requests are of other kinds: another version measured the older log"
         return Watched("shift", "unknown", says)
     moved = moved_share(before.halves, after.halves)
+    # chance may put an estimate below nought, which no share is
     ends = f"{share(max(0.0, moved.low))} to {share(max(0.0, moved.high))}"
     says = f"Requests of other kinds than in the log signed on: at least {ends}"
     state: State = "unknown"
@@ -280,30 +310,33 @@ _OF_LOGS = {*WATCHED, *DRIFTS}
 
 def _lacking_logs(runs: Sequence[Measured], on: date) -> str:
     """Why nothing is known of logs since a day: none exist, or they have too few calls."""
-    for evidence in (each for run in runs for each in run.evidence):
-        if evidence.id in _OF_LOGS and _is_newer(evidence, on):
-            return f"The logs since {as_day(on)} hold too few calls to say anything; give more"
+    for run in runs:
+        for evidence in run.evidence:
+            if evidence.id in _OF_LOGS and _is_newer(evidence, on):
+                return f"The logs since {as_day(on)} hold too few calls to say anything; give more"
     fix = "give newer ones: tuneworthy watch CASE --from LOGS"
     return f"No logs since {as_day(on)} were measured; {fix}"
 
 
-def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watched:
+def _compared(
+    name: str, old: Evidence | None, new: Evidence, *, more_is_good: bool
+) -> Watched:
     """Worse where the whole new interval is on the wrong side of the whole old one.
 
     If one of them has no upper end, overlapping intervals say nothing.
     """
     if old is None:
         return Watched(name, "unknown", f"{_measured_text(new)}; before: unknown")
-    low, high = _ends(new)
-    least, most = _ends(old)
-    worse = high < least
-    better = low > most
-    if sign < 0:
-        worse, better = better, worse
+    new_low, new_high = _ends(new)
+    old_low, old_high = _ends(old)
+    fell = new_high < old_low
+    rose = new_low > old_high
+    worse = fell if more_is_good else rose
+    better = rose if more_is_good else fell
     says = f"{_measured_text(new)}; before: {_interval(old)}"
     if worse:
         return Watched(name, "attention", says)
-    bounded = math.isfinite(high) and math.isfinite(most)
+    bounded = math.isfinite(new_high) and math.isfinite(old_high)
     return Watched(name, "holds" if bounded or better else "unknown", says)
 
 
@@ -330,41 +363,46 @@ def _of_ends(case: Case, day: date) -> Iterator[Watched]:
     """Models and services that have ended, or end soon."""
     ends = {model.id: end_day(model, day) for model in case.models}
     ends["the service"] = case.tuning.until
+    soon = day + timedelta(days=WATCH_DAYS)
     for name, until in ends.items():
-        if until is not None:
-            verb = "ended" if until <= day else "ends"
-            state: State = (
-                "attention" if until <= day + timedelta(days=WATCH_DAYS) else "holds"
-            )
-            yield Watched(f"ends_{name}", state, f"{name} {verb} on {as_day(until)}")
+        if until is None:
+            continue
+        verb = "ended" if until <= day else "ends"
+        state: State = "attention" if until <= soon else "holds"
+        yield Watched(f"ends_{name}", state, f"{name} {verb} on {as_day(until)}")
 
 
 def watch_dict(seen: WatchReport) -> str:
-    data = {"state": seen.state, "as_of": seen.day.isoformat()}
-    decision = seen.decision.model_dump(mode="json")
-    return json_text(
-        {**data, "decision": decision, "checks": [c._asdict() for c in seen.checks]}
-    )
+    """Write a report as JSON."""
+    data = {
+        "state": seen.state,
+        "as_of": seen.day.isoformat(),
+        "decision": seen.decision.model_dump(mode="json"),
+        "checks": [check._asdict() for check in seen.checks],
+    }
+    return json_text(data)
 
 
 # What is shown of it.
 
 
 _MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
+"""The word for each state, in the order in which checks are shown."""
 
 
 def watch_document(seen: WatchReport, folder: str = "CASE") -> b.Document:
-    """The document about a decision's state; ``folder`` is the case as the user named it."""
-    order = sorted(seen.checks, key=lambda check: [*_MARKS].index(check.state))
+    """Compose the document about a decision's state; ``folder`` is the case as the user named it."""
+    states = list(_MARKS)
+    checks = sorted(seen.checks, key=lambda check: states.index(check.state))
     rows = [
         (_MARKS[check.state], check.says.replace(" CASE", f" {folder}"))
-        for check in order
+        for check in checks
     ]
     counts = Counter(check.state for check in seen.checks)
-    open_ = f"{counted(counts['unknown'], 'thing')} unknown"
+    unknown = f"{counted(counts['unknown'], 'thing')} unknown"
     says = {
         "attention": f"{counted(counts['attention'], 'thing')} to look at",
-        "unknown": f"nothing asks for a look, {open_}",
+        "unknown": f"nothing asks for a look, {unknown}",
         "holds": "the decision holds",
     }
     headline = f"{says[seen.state]}, as of {as_day(seen.day)}"

@@ -74,37 +74,32 @@ def hand_over(
     lab = prepare(source, scored=False)
     pool = lab.plan.setting.pool
     if read_training(lab.case) is not None:
-        pool = Pool(tuple(case for _, case in solved_examples(lab)))
-    settings, vectors = (_head if name == "head" else _nearest)(lab, pool)
-    quality, way = _measured(lab, name)
-    arrays = {"vectors": vectors}
+        pool = Pool(tuple(each.case for each in solved_examples(lab)))
+    learned = _head(lab, pool) if name == "head" else _nearest(lab, pool)
+    quality, measured_way = _measured(lab, name)
     routed = _routed(lab) if name == "head" else None
     rest: dict[str, Any] = {}
     if routed is not None:
         rest = _rest(lab, pool, routed)
-        settings |= {"sure_from": routed.sure_from, "rest": rest}
+        learned.settings.update(sure_from=routed.sure_from, rest=rest)
         if rest.get("shown"):
-            arrays["near"] = pool.vectors
-    base = lab.case.folder or Path()
-    folder = Path(output) if output is not None else base / "export" / name
-    with made_whole(folder) as place:
-        write_new(place / "way.json", json.dumps(settings, ensure_ascii=False) + "\n")
-        raw = io.BytesIO()
-        np.savez(raw, **arrays)
-        (place / "way.npz").write_bytes(raw.getvalue())
-        _copy_code(place)
+            learned.arrays["near"] = pool.vectors
+    folder = output
+    if folder is None:
+        folder = (lab.case.folder or Path()) / "export" / name
+    with made_whole(Path(folder)) as place:
+        _write_way(place, learned)
+        files = [path for path in place.rglob("*") if path.is_file()]
         report = WinnerReport(
             case=lab.case.name,
             name=name,
-            folder=folder,
+            folder=Path(folder),
             examples=len(pool),
-            labels=len({pool.answer_of(n) for n in range(len(pool))}),
-            bytes=sum(
-                path.stat().st_size for path in place.rglob("*") if path.is_file()
-            ),
+            labels=len({pool.answer_of(each) for each in range(len(pool))}),
+            bytes=sum(path.stat().st_size for path in files),
             quality=quality,
-            ways=way,
-            shown=settings.get("shown", 0),
+            ways=measured_way,
+            shown=learned.settings.get("shown", 0),
             routed="" if routed is None else _say_routed(routed),
             asks=_say_asked(rest),
         )
@@ -113,36 +108,50 @@ def hand_over(
     return report
 
 
-def _head(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
+class _LearnedWay(NamedTuple):
+    """A way as its server reads it."""
+
+    settings: dict[str, Any]
+    arrays: dict[str, Any]  #: ``vectors``: a head's weights, or those of examples.
+
+
+def _write_way(place: Path, learned: _LearnedWay) -> None:
+    """Write what a way has learned, with the code that serves it."""
+    text = json.dumps(learned.settings, ensure_ascii=False)
+    write_new(place / "way.json", text + "\n")
+    raw = io.BytesIO()
+    np.savez(raw, **learned.arrays)
+    (place / "way.npz").write_bytes(raw.getvalue())
+    _copy_code(place)
+
+
+def _head(lab: PreparedLab, pool: Pool) -> _LearnedWay:
+    """The labels and weights of a head; a CaseError for too few examples."""
     if not pool.teaches:
         what = f"has {counted(len(pool), 'example')}, too few to train a head"
         fix = "it takes 20, and 5 of each label"
         raise CaseError(what, where=lab.case.where("data"), fix=fix)
     labels, weights = pool.head_without()
-    return {"kind": "head", "labels": [str(label) for label in labels]}, weights
+    settings = {"kind": "head", "labels": [str(label) for label in labels]}
+    return _LearnedWay(settings, {"vectors": weights})
 
 
-def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
-    """The settings and vectors of a server that shows a model the nearest examples."""
+def _nearest(lab: PreparedLab, pool: Pool) -> _LearnedWay:
+    """The prompt and the examples of a server that shows a model the nearest ones.
+
+    Raises CaseError without examples, InputError where the prompt needs more than the input.
+    """
     if not len(pool):
         raise CaseError(
             "has no examples to show", where=lab.case.where("data"), fix="add some"
         )
-    result = read_pilot(lab.case)
-    arms = [row.arm for row in result.arms] if result else []
-    best = next(
-        (
-            arm
-            for arm in arms
-            if arm.kind == "prompt" and arm.few_shot_from == "nearest"
-        ),
-        None,
-    )
+    best = _best_retrieving_arm(lab)
     prompts = lab.plan.setting.prompts
     prompt = prompts.get(best.prompt) if best else None
-    base = next((model.id for model in lab.case.models if model.kind == "prompted"), "")
-    prompt = prompt or prompt_for(prompts.values(), base)
-    if prompt is None or {*names(prompt)} - {"input"}:
+    if prompt is None:
+        models = [model.id for model in lab.case.models if model.kind == "prompted"]
+        prompt = prompt_for(prompts.values(), models[0] if models else "")
+    if prompt is None or names(prompt) - {"input"}:
         fix = "add one that names the input alone"
         raise InputError(
             "needs a prompt without passages", where="--to nearest", fix=fix
@@ -154,24 +163,34 @@ def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
         "shown": best.few_shot if best else min(_SHOWN, len(pool)),
         "examples": _examples(pool),
     }
-    return settings, pool.vectors
+    return _LearnedWay(settings, {"vectors": pool.vectors})
+
+
+def _best_retrieving_arm(lab: PreparedLab) -> Arm | None:
+    """The pilot's best prompt with retrieved examples; None where no pilot has run one."""
+    result = read_pilot(lab.case)
+    for row in result.arms if result else ():  # the best first
+        if row.arm.kind == "prompt" and row.arm.few_shot_from == "nearest":
+            return row.arm
+    return None
 
 
 def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
     """The quality that a pilot measured on held-out cases, and the way it was measured on."""
     result = read_pilot(lab.case)
     for row in result.arms if result else ():
-        arm = row.arm
-        shown = (
-            name == "nearest"
-            and arm.kind == "prompt"
-            and arm.few_shot_from == "nearest"
-        )
-        alone = arm.kind == "baseline" and arm.of == _BASELINE[name]
-        if (shown or alone) and not isinstance(row.quality, Unknown):
+        if not isinstance(row.quality, Unknown) and _is_way(row.arm, name):
             right = row.quality
-            return quality_interval(right.value, right.low, right.high), arm.id
+            return quality_interval(right.value, right.low, right.high), row.arm.id
     return Unknown(ask=_MEASURE), ""
+
+
+def _is_way(arm: Arm, name: str) -> bool:
+    """Whether an arm is this way: without a model, or for nearest examples also with one."""
+    if arm.kind == "baseline":
+        return arm.of == _BASELINE[name]
+    is_retrieving = arm.kind == "prompt" and arm.few_shot_from == "nearest"
+    return name == "nearest" and is_retrieving
 
 
 def _routed(lab: PreparedLab) -> RoutedWay | None:
@@ -183,7 +202,8 @@ def _routed(lab: PreparedLab) -> RoutedWay | None:
     training = read_training(lab.case)
     if result is None or training is None:
         return None
-    if result.plan.training_set != training[0].digest:
+    training_set, _ = training
+    if result.plan.training_set != training_set.digest:  # another head was measured
         return None
     routed = result.routed
     if result.card.answer == "go" and not isinstance(result.routed_tuned, Unknown):
@@ -192,11 +212,11 @@ def _routed(lab: PreparedLab) -> RoutedWay | None:
 
 
 def _rest(lab: PreparedLab, pool: Pool, routed: RoutedWay) -> dict[str, Any]:
-    """What asks the model below the score, with the request that the pilot sent.
+    """The settings by which the server asks a model below the score, as the pilot did.
 
-    Its text stands for ``{{ input }}``. Where the nearest examples are shown, they and their number
-    are there too. ``url`` is missing for the embedded model and for a host that nobody confirmed,
-    ``request`` for a prompt that needs more than the text.
+    The request has ``{{ input }}`` for the text. Where the nearest examples are shown, they and
+    their number are there too. ``url`` is missing for the embedded model and for a host that nobody
+    confirmed, ``request`` for a prompt that needs more than the text.
     """
     rest: dict[str, Any] = {"model": routed.model}
     result = read_pilot(lab.case)
@@ -205,19 +225,20 @@ def _rest(lab: PreparedLab, pool: Pool, routed: RoutedWay) -> dict[str, Any]:
     served = _served_model(lab, result, arm)
     setting = lab.plan.setting
     prompt = setting.prompts.get(arm.prompt)
-    if served is None or prompt is None or {*names(prompt)} - {"input"}:
+    if served is None or prompt is None or names(prompt) - {"input"}:
         return rest
     place = reach(served)
-    near = arm.few_shot_from == "nearest"
-    alone = {"few_shot": 0, "few_shot_from": "none"} if near else {}
-    plain = arm.model_copy(update={"model": served.id, **alone})
+    plain = arm.model_copy(update={"model": served.id})
+    retrieves = arm.few_shot_from == "nearest"
+    if retrieves:  # the server adds them to each request by itself
+        plain = plain.model_copy(update={"few_shot": 0, "few_shot_from": "none"})
     reached = {**setting.reached, served.id: place}
     asked = replace(setting, reached=reached, pool=pool)
     request = request_for(plain, EvalCase(id="asked", input="{{ input }}"), asked)
     if request.choices is not None:  # a decision has another form
         return rest
     rest["request"] = payload(request)
-    if near:
+    if retrieves:
         rest["shown"] = arm.few_shot
         rest["examples"] = _examples(pool)
     if place.base_url and not list_unconfirmed([place], lab.confirmed):
@@ -231,12 +252,14 @@ def _served_model(lab: PreparedLab, result: PilotResult, arm: Arm) -> Model | No
     models = {model.id: model for model in lab.case.models}
     if arm.kind != "tuned":
         return models.get(arm.model)
-    runs = [run for run in result.trained if run.state == "trained"]
-    runs = runs[-result.plan.seeds :]
     base = models.get(result.plan.base)
-    if not runs or base is None:
+    trained = [run for run in result.trained if run.state == "trained"]
+    # the largest size was trained last, once with each seed
+    of_largest = trained[-result.plan.seeds :]
+    if base is None or not of_largest:
         return None
-    return base.model_copy(update={"id": runs[0].model, "kind": "tuned"})
+    first_seed = of_largest[0]
+    return base.model_copy(update={"id": first_seed.model, "kind": "tuned"})
 
 
 def _examples(pool: Pool) -> list[dict[str, str]]:
@@ -279,26 +302,13 @@ def _copy_code(place: Path) -> None:
 
 def _card(report: WinnerReport, lab: PreparedLab) -> str:
     """The card of a way without a trained model, as Markdown."""
-    quality = report.quality
-    said = (
-        f"unknown: {quality.ask}"
-        if isinstance(quality, Unknown)
-        else f"{quality} ({report.ways})"
-    )
+    title, _, _ = WINNERS[report.name].partition(":")
     kind = "a label" if report.name == "head" else "messages for a model"
-    routed = ""
-    if report.routed:
-        asked = report.asks or "ask that model yourself"
-        routed = (
-            f"* Right together on held-out cases: {md(report.routed)}.\n"
-            f'* Where the answer has `"sure": false`, {md(asked)}.\n'
-        )
     return (
-        f"# {md(report.case)}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
+        f"# {md(report.case)}: {title.lower()}\n\n"
         f"* Learned from {count(report.examples)} examples with {count(report.labels)} different "
         f"answers, on {lab.as_of}.\n"
-        f"* Right on held-out cases: {said}.\n"
-        f"{routed}"
+        f"{_measured_lines(report)}"
         f"* It answers with {kind}. It embeds the first 2,000 characters of a text by a table of "
         "word pieces, which was made for English.\n"
         "* A request unlike every example still gets an answer. Measure it again on new logs.\n\n"
@@ -311,6 +321,21 @@ def _card(report: WinnerReport, lab: PreparedLab) -> str:
     )
 
 
+def _measured_lines(report: WinnerReport) -> str:
+    """The lines of a card on how right the way is, alone and together with a model."""
+    quality = report.quality
+    if isinstance(quality, Unknown):
+        right = f"unknown: {quality.ask}"
+    else:
+        right = f"{quality} ({report.ways})"
+    lines = f"* Right on held-out cases: {md(right)}.\n"
+    if report.routed:
+        asked = report.asks or "ask that model yourself"
+        lines += f"* Right together on held-out cases: {md(report.routed)}.\n"
+        lines += f'* Where the answer has `"sure": false`, {md(asked)}.\n'
+    return lines
+
+
 def winner_json(report: WinnerReport) -> str:
     """The report of a handed-off way as JSON, so that it can be read again later."""
     data = report._asdict()
@@ -320,7 +345,7 @@ def winner_json(report: WinnerReport) -> str:
 
 
 def winner_document(report: WinnerReport) -> b.Document:
-    """The document about the folder that was written, with the commands to run it."""
+    """Compose the document about the folder that was written, with the commands to run it."""
     learned = f"{counted(report.examples, 'example')}, {count(report.labels)} different answers"
     rows: list[tuple[str, ...]] = [("Learned from", learned)]
     quality = report.quality
@@ -332,18 +357,17 @@ def winner_document(report: WinnerReport) -> b.Document:
         rows.append(("Routed", report.routed, report.asks))
     if report.shown:
         rows.append(("Examples shown", count(report.shown)))
-    rows.append(
-        ("Size", f"{report.bytes / 1e6:.0f} MB, with the table that embeds texts")
-    )
-    steps = (
+    size = f"{report.bytes / 1e6:.0f} MB, with the table that embeds texts"
+    rows.append(("Size", size))
+    commands = (
         "pip install numpy",
         'python server.py "a text"',
         "python server.py --port 8080",
     )
+    title, _, _ = WINNERS[report.name].partition(":")
+    steps = b.bullets(commands, ordered=True)
     sections = [
-        b.section("", WINNERS[report.name].partition(":")[0], b.facts(rows)),
-        b.section(
-            "", "How to start it, in that folder", b.bullets(steps, ordered=True)
-        ),
+        b.section("", title, b.facts(rows)),
+        b.section("", "How to start it, in that folder", steps),
     ]
     return b.Document(report.case, f"wrote {report.folder}", sections)

@@ -9,7 +9,7 @@ of the set itself counts as a false alarm there, so the reported precision is a 
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,10 +41,12 @@ real sets, where nine in ten of the marked ones were wrong (docs/evidence/accura
 #: Of recall against precision, as the square of beta in the F-measure.
 RECALL_WEIGHT = 1.0
 ENOUGH_SWAPS = 10  #: Swapped labels on which the naming is reported, at least.
-_MOST_TAUGHT = 2_000
+_MOST_TAUGHT = (
+    2_000  # lines that a head learns from: more take longer and teach it little
+)
 _MOST_ROUNDS = 5  # of swaps, for small sets
-_WANTED_SWAPS = 100
-_CHARACTERS = 2_000
+_WANTED_SWAPS = 100  # swapped labels, over all rounds
+_CHARACTERS = 2_000  # of a question, from its end, that are embedded
 _LITTLE = 1e-6  # so that no logarithm is of nought
 
 
@@ -68,41 +70,45 @@ class LabelCheck(NamedTuple):
 def check_labels(examples: Sequence[TrainingExample]) -> LabelCheck:
     """Find lines whose label is likely wrong; none where labels aren't few and short."""
     answers = [" ".join(example.answer.content.split()) for example in examples]
-    if lacking := _lacking(answers):
+    lacking = _lacking(answers)
+    if lacking:
         return LabelCheck((), Unknown(ask=lacking), 0)
     labels, codes = np.unique(np.array(answers, dtype=object), return_inverse=True)
-    vectors = embed([_heard(example) for example in examples])
+    vectors = embed([_question_text(example) for example in examples])
+    # whole conversations stay in one fold, as their lines would give each other away
     groups = [int(digest_of("labels", example.cluster), 16) for example in examples]
     folds = np.array([group % FOLDS for group in groups])
+    # the other digits of the same draw, so that each half has lines of every fold
     chosen_on = np.array([group // FOLDS % 2 == 0 for group in groups])
-    cut, planted = _measure_swaps(vectors, codes, folds, chosen_on)
+    limit, planted = _measure_swaps(vectors, codes, folds, chosen_on)
     if isinstance(planted, Unknown):
         return LabelCheck((), planted, len(examples))
     doubt, better = _doubts(vectors, codes, folds)
-    order = np.argsort(-doubt, kind="stable")
-    likely = [
-        WrongLabel(place, str(labels[better[place]]), float(np.exp(doubt[place])))
-        for place in order.tolist()
-        if doubt[place] >= cut
-    ]
+    likely = []
+    for place in np.argsort(-doubt, kind="stable").tolist():
+        if doubt[place] >= limit:
+            label = str(labels[better[place]])
+            likely.append(WrongLabel(place, label, float(np.exp(doubt[place]))))
     return LabelCheck(tuple(likely), planted, len(examples))
 
 
 def _lacking(answers: Sequence[str]) -> str:
     """Why labels can't be checked; empty where they can."""
-    labels = Counter(answers)
+    labels = set(answers)
     if len(answers) < FEWEST_LINES:
         return f"give {FEWEST_LINES} examples or more"
     if len(labels) < 2:
         return "give examples of two labels or more"
-    if max(map(len, labels)) > LONGEST_LABEL or len(labels) * A_CLASS > len(answers):
+    too_long = any(len(label) > LONGEST_LABEL for label in labels)
+    if too_long or len(labels) * A_CLASS > len(answers):
         return (
             "nothing: its answers aren't labels, of which few are used again and again"
         )
     return ""
 
 
-def _heard(example: TrainingExample) -> str:
+def _question_text(example: TrainingExample) -> str:
+    """The end of what users and tools said before the answer."""
     turns = [
         turn.content for turn in example.messages[:-1] if turn.role in ("user", "tool")
     ]
@@ -115,32 +121,53 @@ def _measure_swaps(
     folds: Codes,
     chosen_on: NDArray[np.bool_],
 ) -> tuple[float, PlantedSwaps | Unknown]:
-    """The doubt from which a line is marked, and its quality on the other half."""
-    rounds = max(1, min(_MOST_ROUNDS, round(_WANTED_SWAPS / (SWAPPED * len(codes)))))
+    """Return the doubt from which a line is marked, and how good marking is on the other half."""
+    doubt, swapped, in_choosing_half = _doubts_of_swaps(
+        vectors, codes, folds, chosen_on
+    )
+    limit = _best_limit(doubt[in_choosing_half], swapped[in_choosing_half])
+    # no line of the other half had a part in the choice of the limit
+    marked = doubt[~in_choosing_half] >= limit
+    swapped = swapped[~in_choosing_half]
+    return limit, _planted_swaps(limit, marked, swapped)
+
+
+def _doubts_of_swaps(
+    vectors: NDArray[np.float32],
+    codes: Codes,
+    folds: Codes,
+    chosen_on: NDArray[np.bool_],
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Swap labels in several rounds, and return each line's doubt, swap and half, round by round.
+
+    A round swaps about a tenth of the labels, so a small set needs more of them.
+    """
+    swaps_a_round = SWAPPED * len(codes)
+    rounds = max(1, min(_MOST_ROUNDS, round(_WANTED_SWAPS / swaps_a_round)))
     doubts = []
     swaps = []
     for seed in range(rounds):
-        rng = np.random.default_rng(seed)
-        swapped, labels = _swap(codes, rng)
-        doubts.append(_doubts(vectors, labels, folds)[0])
+        swapped, labels = _swap(codes, np.random.default_rng(seed))
+        doubt, _ = _doubts(vectors, labels, folds)
+        doubts.append(doubt)
         swaps.append(swapped)
-    doubt = np.concatenate(doubts)
-    swapped = np.concatenate(swaps)
-    half = np.tile(chosen_on, rounds)
-    cut = _best_cut(doubt[half], swapped[half])
-    reported = swapped[~half]
-    named = doubt[~half] >= cut
-    right = int((named & reported).sum())
-    if not np.isfinite(cut) or right < LEAST_SHARE * named.sum():
-        return cut, Unknown(
-            ask="nothing: a head can't tell the labels of this set apart"
-        )
-    if reported.sum() < ENOUGH_SWAPS or not right:
-        return cut, Unknown(ask="give more examples: too few swapped labels were seen")
-    low, high = wilson(right, int(named.sum()))
-    return cut, PlantedSwaps(
-        swapped=int(reported.sum()),
-        named=int(named.sum()),
+    return np.concatenate(doubts), np.concatenate(swaps), np.tile(chosen_on, rounds)
+
+
+def _planted_swaps(
+    limit: float, marked: NDArray[np.bool_], swapped: NDArray[np.bool_]
+) -> PlantedSwaps | Unknown:
+    """Count how many of the swapped labels are marked; unknown where that says too little."""
+    named = int(marked.sum())
+    right = int((marked & swapped).sum())
+    if not np.isfinite(limit) or right < LEAST_SHARE * named:
+        return Unknown(ask="nothing: a head can't tell the labels of this set apart")
+    if swapped.sum() < ENOUGH_SWAPS or not right:
+        return Unknown(ask="give more examples: too few swapped labels were seen")
+    low, high = wilson(right, named)
+    return PlantedSwaps(
+        swapped=int(swapped.sum()),
+        named=named,
         right=right,
         precision_low=low,
         precision_high=high,
@@ -148,23 +175,24 @@ def _measure_swaps(
 
 
 def _swap(codes: Codes, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Codes]:
-    """Which labels are swapped, and all labels after that: a swapped one is that of another line."""
-    swapped = rng.random(len(codes)) < SWAPPED
+    """Give a tenth of the lines the label of another line; return which changed, and all labels."""
+    drawn = rng.random(len(codes)) < SWAPPED
     others = rng.permutation(codes)
-    labels = np.where(swapped, others, codes)
-    return swapped & (labels != codes), labels
+    labels = np.where(drawn, others, codes)
+    # the other line may have the same label
+    return drawn & (labels != codes), labels
 
 
-def _best_cut(doubt: Floats, swapped: NDArray[np.bool_]) -> float:
+def _best_limit(doubt: Floats, swapped: NDArray[np.bool_]) -> float:
     """The doubt that marks the most lines at sufficient precision; infinite where none has it."""
-    # for each number of lines that are named, the most doubtful first: how many of them are swapped
+    # for each number of marked lines, the most doubtful first: how many of them are swapped
     order = np.argsort(-doubt, kind="stable")
     right = np.cumsum(swapped[order])
-    named = np.arange(1, len(order) + 1)
-    all_swapped = max(1, int(swapped.sum()))
-    # rises and falls with the F-measure, (1 + beta²) · right / (named + beta² · all)
-    scores = right / (named + RECALL_WEIGHT * all_swapped)
-    is_precise = (right >= LEAST_SHARE * named) & (doubt[order] > 0)
+    marked = np.arange(1, len(order) + 1)
+    all_swapped = max(1, int(swapped.sum()))  # a half without any divides by one
+    # rises and falls with the F-measure, (1 + beta²) · right / (marked + beta² · all)
+    scores = right / (marked + RECALL_WEIGHT * all_swapped)
+    is_precise = (right >= LEAST_SHARE * marked) & (doubt[order] > 0)
     if not is_precise.any():
         return np.inf
     best = int(np.argmax(np.where(is_precise, scores, -1.0)))
@@ -178,23 +206,37 @@ def _doubts(
 
     It is a logarithm: above 0, the head prefers the other label.
     """
+    chances = _chances_out_of_fold(vectors, codes, folds)
+    every = np.arange(len(codes))
+    own_chance = chances[every, codes].copy()
+    chances[
+        every, codes
+    ] = -1.0  # below any other, so that the line's own label never wins
+    better = chances.argmax(axis=1)
+    doubt = np.log(chances[every, better] + _LITTLE) - np.log(own_chance + _LITTLE)
+    return doubt, better
+
+
+def _chances_out_of_fold(
+    vectors: NDArray[np.float32], codes: Codes, folds: Codes
+) -> Floats:
+    """The chance of each label for each line, by a head that learned from the other folds.
+
+    0 for a label that no line of the other folds has.
+    """
     chances = np.full((len(codes), int(codes.max()) + 1), 0.0)
     for fold in range(FOLDS):
         asked = np.flatnonzero(folds == fold)
         taught = np.flatnonzero(folds != fold)
-        taught = taught[:: -(-len(taught) // _MOST_TAUGHT)]
+        every_nth = math.ceil(len(taught) / _MOST_TAUGHT)
         if not len(asked) or not len(taught):
             continue
+        taught = taught[::every_nth]
         classes, own = np.unique(codes[taught], return_inverse=True)
         weights = logistic(vectors[taught], own)
-        scores = (
-            np.hstack([vectors[asked], np.ones((len(asked), 1), np.float32)]) @ weights
-        )
+        constant = np.ones((len(asked), 1), np.float32)  # for the head's intercept
+        scores = np.hstack([vectors[asked], constant]) @ weights
+        # softmax; the highest score is subtracted so that nothing overflows
         raised = np.exp(scores - scores.max(axis=1, keepdims=True))
         chances[np.ix_(asked, classes)] = raised / raised.sum(axis=1, keepdims=True)
-    every = np.arange(len(codes))
-    own_chance = chances[every, codes].copy()
-    chances[every, codes] = -1.0
-    better = chances.argmax(axis=1)
-    doubt = np.log(chances[every, better] + _LITTLE) - np.log(own_chance + _LITTLE)
-    return doubt, better
+    return chances
