@@ -965,32 +965,32 @@ _EXAMPLES = 3  #: Wrong answers shown of each signal.
 
 def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Wrong answers of an arm by their sign; with a grader, those that people rejected."""
-    wrong, known = scores.wrong(arm, cases)
-    by_signal: dict[str, list[str]] = {}
+    answers = scores.wrong(arm, cases)
+    examples = defaultdict[str, list[str]](list)
     counts = Counter[str]()
-    for case, signal, output in wrong:
-        counts[signal] += 1
-        examples = by_signal.setdefault(signal, [])
-        if len(examples) < _EXAMPLES:
-            examples.append(_example(scores, case, output))
+    for wrong in answers.wrong:
+        counts[wrong.signal] += 1
+        if counts[wrong.signal] <= _EXAMPLES:
+            example = _example_text(scores, wrong.case, wrong.text)
+            examples[wrong.signal].append(example)
     return tuple(
         Failures(
             signal=signal,
             n=n,
-            of=known,
+            of=answers.scored,
             mends=_TUNING_CHANGES.get(signal, "unknown"),
-            examples=tuple(by_signal[signal]),
+            examples=tuple(examples[signal]),
         )
         for signal, n in counts.most_common()
     )
 
 
-def _example(scores: Scores, case: EvalCase, output: str) -> str:
-    expected = " or ".join(
-        scores.shown(answer_text(answer)) for answer in case.accepted[:2]
-    )
-    right = f" (right is {expected})" if expected else ""
-    return f"{scores.shown(case.text)} → {scores.shown(output)}{right}"
+def _example_text(scores: Scores, case: EvalCase, output: str) -> str:
+    """Show a wrong answer beside its case, and at most two right answers."""
+    right = [scores.shown(answer_text(answer)) for answer in case.accepted[:2]]
+    expected = " or ".join(right)
+    text = f"{scores.shown(case.text)} → {scores.shown(output)}"
+    return f"{text} (right is {expected})" if expected else text
 
 
 _MOST_PARTS = 50
