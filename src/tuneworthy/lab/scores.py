@@ -904,7 +904,7 @@ class Lab:
         self.plan = plan
         self.scores = scores
         self.calls = calls
-        self._runner = calls.runner(self._call_ended, waiting=self._show)
+        self._runner = calls.runner(self._call_ended, self._show)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm, the number of conversations after which it was dropped; None for one that stayed."""
