@@ -54,7 +54,10 @@ class Worker:
         self._end: weakref.finalize[..., Worker] | None = None
 
     def ask(self, question: Any) -> tuple[Any, str]:
-        """The answer and "", or None and the reason: too_slow, stopped, ended or unreadable."""
+        """Return the answer and "", or None and why there is none: a reason, or unreadable.
+
+        The reasons are too_slow, stopped and ended.
+        """
         try:
             line = json.dumps(question).encode() + b"\n"
             with self._turn:
