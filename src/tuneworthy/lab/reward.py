@@ -32,15 +32,15 @@ def reward_signal(
     clusters = clusters_of(cases)[tried]
     rates = right[tried] / scored[tried]
     # the best of many tries is right wherever one try was; a single try is right at the rate
-    headroom = _known(mean((rates > 0) - rates, clusters))
-    mixed = _known(share((rates > 0) & (rates < 1), clusters))
-    average = _known(mean(rates, clusters))
+    headroom = _not_none(mean((rates > 0) - rates, clusters))
+    mixed = _not_none(share((rates > 0) & (rates < 1), clusters))
+    average = _not_none(mean(rates, clusters))
     return RewardSignal(
         arm=arm.id,
         repeats=repeats,
         mixed=ShareOf(**shown_share(mixed)),
-        never=ShareOf(**shown_share(_known(share(rates == 0, clusters)))),
-        always=ShareOf(**shown_share(_known(share(rates == 1, clusters)))),
+        never=ShareOf(**shown_share(_not_none(share(rates == 0, clusters)))),
+        always=ShareOf(**shown_share(_not_none(share(rates == 1, clusters)))),
         right=ShareOf(**shown_share(average)),
         headroom=Estimated(
             value=headroom.value,
@@ -51,7 +51,7 @@ def reward_signal(
     )
 
 
-def _known(estimate: Estimate | None) -> Estimate:
+def _not_none(estimate: Estimate | None) -> Estimate:
     """Return an estimate over cases, which is None only without any case."""
     assert estimate is not None  # the caller has a case
     return estimate

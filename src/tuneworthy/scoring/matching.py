@@ -89,11 +89,11 @@ class Matcher:
         return _ANSWERS.get(answer, "too_slow")
 
     def _running(self) -> subprocess.Popen[bytes]:
-        """The matching process, started where none is running."""
-        if self._process is not None and self._process.poll() is None:
-            return self._process
+        """Return the matching process, and start it where none is running."""
         if self._process is not None:
-            _end(self._process)
+            if self._process.poll() is None:
+                return self._process
+            _end(self._process)  # it has ended, and its pipes are closed here
         self._process = subprocess.Popen(  # noqa: S603  # this very file, by this very Python
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,

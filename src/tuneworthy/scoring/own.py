@@ -77,14 +77,14 @@ class Python(Scorer):
             "tool_calls": [list(call) for call in output.tool_calls],
         }
         data = case.model_dump(mode="json", exclude_defaults=True)
-        answer, why = self._worker.ask([output.text, data, context])
-        if why == "stopped":
+        answer, why_none = self._worker.ask([output.text, data, context])
+        if why_none == "stopped":
             return unscored(RUN_STOPPED, self._name)
-        if why:
-            return unscored(f"function_{why}", self._name)
+        if why_none:
+            return unscored(f"function_{why_none}", self._name)
         if "gives" not in answer:
-            reason = f"{self._name}: {answer.get('says', '')}"
-            return unscored(f"function_{answer.get('error', 'fails')}", reason)
+            about = f"{self._name}: {answer.get('says', '')}"
+            return unscored(f"function_{answer.get('error', 'fails')}", about)
         return self._read(answer["gives"])
 
     def _read(self, result: Any) -> Scored:

@@ -144,9 +144,10 @@ def sql_worker() -> Worker:
 
 
 def query_in(text: str) -> str:
-    """The query in a text: its only fenced block or else all of it, without a final semicolon."""
-    blocks = _BLOCK.findall(text) if "```" in text else []
+    """Return the query in a text: its only fenced block or else all of it, without a final semicolon."""
+    blocks = _BLOCK.findall(text)
     query = blocks[0] if len(blocks) == 1 else text
+    # SQLite ends a text at a NUL
     return query.replace("\0", " ").strip().rstrip(";").strip()
 
 
@@ -155,14 +156,20 @@ def orders(query: str) -> bool:
     depth = 0
     outside = []
     for sign in _QUOTED.sub(" ", query):
-        depth += (sign == "(") - (sign == ")")
+        if sign == "(":
+            depth += 1
+        elif sign == ")":
+            depth -= 1
         outside.append(sign if depth == 0 else " ")
     return _ORDER.search("".join(outside)) is not None
 
 
 def _key(value: Any) -> str:
-    if isinstance(value, int | float):
-        if abs(value) < 2**53:
-            return f"n{float(value):.9g}"
-        return f"n{value}"
-    return "null" if value is None else f"t{value}"
+    """Return a text that is equal for equal values of a row: numbers at nine digits."""
+    if value is None:
+        return "null"
+    if not isinstance(value, int | float):
+        return f"t{value}"
+    if abs(value) < 2**53:  # above, a float doesn't hold every whole number
+        return f"n{float(value):.9g}"
+    return f"n{value}"

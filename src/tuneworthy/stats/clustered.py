@@ -464,23 +464,32 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
         weights[rest[large]] = sizes[rest[large]]
         rest = rest[~large]
         left = left - int(large.sum())
-    # The others are laid end to end in a drawn order, and a unit is taken at each step, from a drawn
-    # start: no unit is as long as a step, so none is taken twice.
     if left and len(rest):
-        order = rng.permutation(rest)
-        ends = np.cumsum(sizes[order])
-        step = ends[-1] / left
-        points = (rng.random() + np.arange(left)) * step
-        hits = np.searchsorted(ends, points, side="right")
-        weights[order[np.minimum(hits, len(order) - 1)]] = step
+        drawn, step = _draw_at_steps(rest, sizes, left, rng)
+        weights[drawn] = step
     chosen = np.flatnonzero(weights)
     return chosen, weights[chosen]
 
 
-CERTAIN: Ends = (
-    1.0,
-    1.0,
-)  #: Sensitivity or specificity of what needs no detector: a label.
+def _draw_at_steps(
+    units: Ints, sizes: Floats, wanted: int, rng: Rng
+) -> tuple[Ints, float]:
+    """Draw units with a chance in proportion to their size; return them and their size over chance.
+
+    They are laid end to end in a drawn order, and a unit is taken at each step, from a drawn start.
+    No unit may be as long as a step, so none is taken twice.
+    """
+    order = rng.permutation(units)
+    ends = np.cumsum(sizes[order])
+    step = float(ends[-1]) / wanted
+    points = (rng.random() + np.arange(wanted)) * step
+    hits = np.searchsorted(ends, points, side="right")
+    # rounding may put the last point a hair past the end
+    return order[np.minimum(hits, len(order) - 1)], step
+
+
+#: Sensitivity or specificity of what needs no detector: a label.
+CERTAIN: Ends = (1.0, 1.0)
 
 
 def share_given(
@@ -577,14 +586,15 @@ def explained_share(
         return None
     fit = _fit_times(y, x, z, level)
     slope, _ = fit.slopes.tolist()
-    # the share is slope · mean(x) / mean(y): what each call adds to each of the three
     mean_x = float(x.mean())
     mean_y = float(fit.times.mean())
     n = len(y)
     value = slope * mean_x / mean_y
-    influence = _influence_on_slope(fit, x, z, level, member) * mean_x / mean_y
-    influence = influence + slope * (x - mean_x) / (mean_y * n)
-    influence = influence - value * (fit.times - mean_y) / (mean_y * n)
+    # each call moves the value through the slope, through mean(x) and through mean(y)
+    through_slope = _influence_on_slope(fit, x, z, level, member) * mean_x / mean_y
+    through_mean_x = slope * (x - mean_x) / (mean_y * n)
+    through_mean_y = value * (fit.times - mean_y) / (mean_y * n)
+    influence = through_slope + through_mean_x - through_mean_y
     sums = sum_by(member, influence, k)
     half = t95(k - 3) * math.sqrt(k / (k - 1) * float(sums @ sums))
     return Estimate(value, value - half, value + half, n, k)
@@ -626,25 +636,27 @@ class _TimesFit(NamedTuple):
 
 def _fit_times(y: Floats, x: Floats, z: Floats, level: Ints) -> _TimesFit:
     """Fit times by iteratively reweighted least squares."""
+    mean_time = float(y.mean())
     weight = np.ones(len(y))
-    drawn = y
-    slope = np.zeros(2)
-    # each round lowers times that are far above the fit, and weighs slow calls less: their
-    # times scatter more
+    times = y
+    slopes = np.zeros(2)
     for _ in range(_EXPLAINED_ROUNDS):
+        # least squares on what each cause varies within the groups
         columns = np.column_stack(
             [_within(x, level, weight), _within(z, level, weight)]
         )
         inner = columns.T @ (columns * weight[:, None])
-        slope = np.linalg.pinv(inner) @ (
-            columns.T @ (weight * _within(drawn, level, weight))
-        )
-        ahead = np.column_stack([x, z]) @ slope
-        fitted = ahead + _means(drawn - ahead, level, weight)[level]
-        fitted = np.maximum(fitted, _FLOOR * float(y.mean()))
-        drawn = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
-        weight = (float(y.mean()) / fitted) ** 2
-    return _TimesFit(drawn, weight, slope)
+        outer = columns.T @ (weight * _within(times, level, weight))
+        slopes = np.linalg.pinv(inner) @ outer
+        # the fit with the level of each group
+        by_causes = np.column_stack([x, z]) @ slopes
+        fitted = by_causes + _means(times - by_causes, level, weight)[level]
+        fitted = np.maximum(fitted, _FLOOR * mean_time)
+        # times that are far above the fit are lowered
+        times = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
+        # slow calls weigh less, as their times scatter more
+        weight = (mean_time / fitted) ** 2
+    return _TimesFit(times, weight, slopes)
 
 
 def _means(values: Floats, level: Ints, weight: Floats) -> Floats:
@@ -710,15 +722,17 @@ def _distances(
     product across.
     """
     is_later = sides.astype(np.float64)
+    # by split: the sum and the number of the vectors on either side
     later = is_later @ sums
     earlier = sums.sum(axis=0) - later
     n_later = is_later @ sizes
     n_earlier = sizes.sum() - n_later
-    # products and pairs within one cluster, which are left out
+    # the products and the pairs within one cluster, which are left out
     own_later = is_later @ squares
     own_earlier = squares.sum() - own_later
     pairs_later = is_later @ sizes**2
     pairs_earlier = (sizes**2).sum() - pairs_later
+    # the square of a sum is the sum of the products of all pairs
     inner_later = np.einsum("ij,ij->i", later, later)
     inner_earlier = np.einsum("ij,ij->i", earlier, earlier)
     within_later = (inner_later - own_later) / (n_later**2 - pairs_later)

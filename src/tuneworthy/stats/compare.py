@@ -478,12 +478,13 @@ def _estimate_predicted(
     if len(other_scores):
         other_mean = float(other_scores.mean())
     value = float(label.mean()) + weight * (other_mean - float(score.mean()))
-    # the error: a labelled case has the label that the grader doesn't explain, any other case its
-    # score; added labels count as conversations
+    # a labelled case has as its error the part of its label that the grader doesn't explain, any
+    # other case its score
+    unexplained = label - weight * (score - other_mean)
+    # added labels, which count as conversations; a grader without a score for them is at the mean
     added_scores = scores.min() + added_places * np.ptp(scores)
     added_scores = np.where(np.isnan(added_places), other_mean, added_scores)
     added = added_labels - weight * (added_scores - other_mean)
-    unexplained = label - weight * (score - other_mean)
     n = len(unexplained) + len(added)
     centre = float(np.concatenate([unexplained, added]).mean())
     error = np.empty(len(scores))
