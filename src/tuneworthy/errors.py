@@ -93,7 +93,9 @@ def argument(value: object) -> str:
     return shlex.quote(str(value))
 
 
-_YEARS = range(2020, 2201)  # a clock in nanoseconds ends in 2262
+#: Years that a working clock can show: this package is younger than the first, and clocks that
+#: count nanoseconds in 64 bits end in 2262.
+_YEARS = range(2020, 2201)
 
 
 def refuse_wrong_clock() -> None:
@@ -101,11 +103,15 @@ def refuse_wrong_clock() -> None:
     from datetime import date
 
     try:
-        says = date.today()
+        today = date.today()
     except (OverflowError, OSError, ValueError):
-        says = date.max
-    if says.year not in _YEARS:
-        what = f"the clock of this machine is at {says}, and what is kept needs the day"
+        today = (
+            date.max
+        )  # a clock beyond all dates is wrong, and this is outside _YEARS
+    if today.year not in _YEARS:
+        what = (
+            f"the clock of this machine is at {today}, and what is kept needs the day"
+        )
         raise InputError(what, fix="set the clock, and run it again")
 
 
@@ -115,8 +121,9 @@ def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[N
     try:
         yield
     except ModuleNotFoundError as caught:
-        if (caught.name or "").partition(".")[0] not in libraries:
-            raise
+        package, _, _ = (caught.name or "").partition(".")
+        if package not in libraries:
+            raise  # something else is missing, so the extra isn't the remedy
         fix = f'in a clone, pip install ".[{name}]" installs it'
         what = f"{needs} the extra {name} ({caught.name} is not installed)"
         raise InputError(what, fix=fix) from None

@@ -75,7 +75,6 @@ from tuneworthy.money.investment import (
     MoneyContext,
     MoneyFindings,
     ReckonedAmounts,
-    TuningChance,
     assess_money,
     held_against,
     reckon_amounts,
@@ -314,9 +313,7 @@ def _look_at(
     facts = CaseFacts(case, framework, assessment, fits, findings)
     arms = lab_arms(case, measured, series)
     table = build_table(facts, arms)
-    works = table.tuning_works
-    chance = None if works is None else TuningChance(*works)
-    money = assess_money(replace(context, works=chance), amounts)
+    money = assess_money(replace(context, works=table.tuning_works), amounts)
     return _Looked(facts, money, arms, table, ledger, published)
 
 

@@ -36,16 +36,15 @@ def plugin_texts(kind: Literal["formats", "targets", "facts"]) -> dict[str, str]
     for entry in _entries(kind):
         try:
             for file in files(entry.value).iterdir():
+                if not file.name.endswith(".yaml"):
+                    continue  # a package of data has an __init__.py, too
                 name = file.name.removesuffix(".yaml")
-                if name == file.name:
-                    continue
                 if name in texts:
-                    raise _refuse_package(
-                        entry, f'adds "{name}", which another package adds too'
-                    )
+                    raise _refuse_twice(entry, name)
                 texts[name] = file.read_text("utf-8")
         except (ImportError, OSError, UnicodeDecodeError) as caught:
             raise _refuse_package(entry, f"can't be read ({caught})") from caught
+    # by name, because a folder lists its files in any order
     return dict(sorted(texts.items()))
 
 
@@ -59,9 +58,7 @@ def plugin_objects(kind: Literal["scorers", "signals", "options"]) -> dict[str, 
     objects: dict[str, object] = {}
     for entry in _entries(kind):
         if entry.name in objects:
-            raise _refuse_package(
-                entry, f'adds "{entry.name}", which another package adds too'
-            )
+            raise _refuse_twice(entry, entry.name)
         try:
             objects[entry.name] = entry.load()
         except Exception as caught:  # whatever a package does while it is imported
@@ -78,6 +75,10 @@ def _entries(kind: Addition) -> Iterator[EntryPoint]:
     yield from sorted(
         entry_points(group=f"tuneworthy.{kind}"), key=lambda entry: entry.name
     )
+
+
+def _refuse_twice(entry: EntryPoint, name: str) -> InputError:
+    return _refuse_package(entry, f'adds "{name}", which another package adds too')
 
 
 def _refuse_package(entry: EntryPoint, why: str) -> InputError:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import chain
 from typing import Any, get_args
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, Model
 from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, LabArm, LabName
 
@@ -49,11 +48,15 @@ def table_name(lab: LabName) -> str:
 
 
 def arms_series(lab: LabName, arms: Sequence[LabArm]) -> Series:
-    """Write the arms of one run of a lab as a table."""
-    rows = [_cells(arm) for arm in arms]
-    names = list(dict.fromkeys(chain.from_iterable(rows)))
-    columns = {name: tuple(row[name] for row in rows) for name in names}
-    return Series(id=table_name(lab), columns=columns)
+    """Write the arms of one run of a lab as a table; no arms make a table without columns."""
+    columns: dict[str, list[Scalar]] = {}
+    for arm in arms:
+        for name, cell in _cells(arm).items():  # every arm has the same cells
+            columns.setdefault(name, []).append(cell)
+    return Series(
+        id=table_name(lab),
+        columns={name: tuple(cells) for name, cells in columns.items()},
+    )
 
 
 def _cells(arm: LabArm) -> dict[str, Scalar]:
@@ -70,11 +73,16 @@ def _cells(arm: LabArm) -> dict[str, Scalar]:
 
 def _figure_cells(name: str, figure: AnyFigure) -> dict[str, Scalar]:
     """The cells of one figure; where it isn't known, the text that says what would settle it."""
+    cells: dict[str, Scalar] = {}
     if isinstance(figure, Unknown):
-        nothing = dict.fromkeys((*_ENDS, "grade", "source"), "")
-        return {name: figure.ask, **_cells_of_figure(name, nothing)}
-    cells: dict[str, Scalar] = {end: _cell(getattr(figure, end)) for end in _ENDS}
-    cells |= {"grade": figure.grade, "source": figure.source}
+        # the same cells, all empty, so that every row of the table has the same columns
+        for cell in (*_ENDS, "grade", "source"):
+            cells[cell] = ""
+        return {name: figure.ask, **_cells_of_figure(name, cells)}
+    for end in _ENDS:
+        cells[end] = _cell(getattr(figure, end))
+    cells["grade"] = figure.grade
+    cells["source"] = figure.source
     return {name: figure.value, **_cells_of_figure(name, cells)}
 
 
@@ -95,14 +103,22 @@ def lab_arms(
     for lab in get_args(LabName):
         table = tables.get(table_name(lab))
         if table is not None:
-            own = filter(None, (_arm(lab, row) for row in _read_table_rows(table)))
-            arms += (_mark_as_brought(arm) if table.brought else arm for arm in own)
-    if IMPORTED in tables:
-        imported = _arms_of_other_tool(case, evidence, tables[IMPORTED])
-        brought = tables[IMPORTED].brought
-        arms += (_mark_as_brought(arm) if brought else arm for arm in imported)
+            read = [_arm(lab, row) for row in _read_table_rows(table)]
+            arms += _list_readable(read, table)
+    imported = tables.get(IMPORTED)
+    if imported is not None:
+        read = _arms_of_other_tool(case, evidence, imported)
+        arms += _list_readable(read, imported)
     running = evidence.get(RUNNING)
     return tuple(_mark_running(arm, running) for arm in arms)
+
+
+def _list_readable(arms: Iterable[LabArm | None], table: Series) -> list[LabArm]:
+    """The arms that could be read, marked where their table came with the folder."""
+    readable = [arm for arm in arms if arm is not None]
+    if table.brought:
+        return [_mark_as_brought(arm) for arm in readable]
+    return readable
 
 
 def _read_table_rows(table: Series) -> Iterator[dict[str, Scalar]]:
@@ -115,25 +131,27 @@ def _read_table_rows(table: Series) -> Iterator[dict[str, Scalar]]:
 def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
     """Read an arm from its row; None where the row describes no arm."""
     fields: dict[str, Any] = {"id": row.get("arm"), "lab": lab}
-    fields |= {name: row[name] for name in _WORDS if name in row}
+    for name in _WORDS:
+        if name in row:  # an older table lacks the newer columns
+            fields[name] = row[name]
     fields["made_of"] = tuple(str(row.get("made_of", "")).split())
     try:
-        figures = {name: _figure(row, name) for name in _FIGURES}
+        for name in _FIGURES:
+            fields[name] = _figure(row, name)
         day = str(row.get("observed_on", ""))
         fields["observed_on"] = date.fromisoformat(day) if day else None
-        return LabArm.model_validate(fields | figures)
-    except ValueError:  # pydantic's own is one
+        return LabArm.model_validate(fields)
+    except ValueError:  # pydantic's ValidationError is one, too
         return None
 
 
 def _mark_as_brought(arm: LabArm) -> LabArm:
-    """The arm with figures that say that they came with the folder."""
-    figures = {name: getattr(arm, name) for name in _FIGURES}
-    marked = {
-        name: figure.model_copy(update={"brought": True})
-        for name, figure in figures.items()
-        if not isinstance(figure, Unknown)
-    }
+    """The arm, each of whose known figures says that it came with the folder."""
+    marked: dict[str, AnyFigure] = {}
+    for name in _FIGURES:
+        figure: AnyFigure = getattr(arm, name)
+        if not isinstance(figure, Unknown):
+            marked[name] = figure.model_copy(update={"brought": True})
     return arm.model_copy(update=marked)
 
 
@@ -162,20 +180,18 @@ def _number_or_unknown(cell: Scalar) -> float | Unknown:
 
 def _arms_of_other_tool(
     case: Case, evidence: Mapping[str, Evidence], table: Series
-) -> list[LabArm]:
+) -> list[LabArm | None]:
     """The prompts and models of a test that another tool ran, where all of them had the same cases.
 
-    Several tests that share no case can't be compared, so they give no arms. Scores outside 0 to 1
-    are no shares, so they give none either.
+    None for a row that can't be read as an arm. [] for several tests that share no case, because
+    they can't be compared.
     """
+    # the table has this column only where its tests share no case
+    if "test" in table.columns:
+        return []
     best = evidence.get("best_arm_share")
-    day = best.observed_on if best is not None else None
-    arms = list[LabArm]()
-    for row in _read_table_rows(table) if "test" not in table.columns else ():
-        arm = _imported_arm(case, row, day)
-        if arm is not None:
-            arms.append(arm)
-    return arms
+    day = None if best is None else best.observed_on
+    return [_imported_arm(case, row, day) for row in _read_table_rows(table)]
 
 
 def _imported_arm(
@@ -184,46 +200,58 @@ def _imported_arm(
     """Read one row of another tool's results as an arm; None where its quality isn't a share."""
     prompt = str(row.get("prompt", ""))
     model = str(row.get("model", ""))
-    listed = next((each for each in case.models if is_same_model(each.id, model)), None)
-    title = " · ".join(filter(None, (prompt, model))) or "the prompt"
-    cases = row.get("cases", "count the cases")
-    about = {"cases": cases, "grade": "measured", "source": "results of another tool"}
-    ends = {
-        "low": row.get("low_of_all", "open"),
-        "high": row.get("high_of_all", "open"),
-    }
-    quality = {
-        "quality": row.get("value", ""),
-        **_cells_of_figure("quality", about | ends),
-    }
+    title = " · ".join(part for part in (prompt, model) if part) or "the prompt"
     cells: dict[str, Scalar] = {"arm": title, "title": title, "prompt": prompt}
-    cells["model"] = model if listed is None else listed.id
-    if listed is not None and listed.kind == "tuned":
-        cells["kind"] = "tuned"
+    listed = _listed_model(case, model)
+    if listed is None:
+        cells["model"] = model
+        cells["kind"] = "prompted"  # results don't say which models are tuned
     else:
-        cells["kind"] = "prompted"
-    seconds = row.get("latency_p95_s", "log `latency_s` with each result")
-    usd = row.get("usd_per_run", "log `usd` with each result")
-    usd_ends = {end: row.get(f"usd_per_run_{end}", usd) for end in ("low", "high")}
-    cells |= quality
-    cells |= {
-        "latency_p95_s": seconds,
-        **_cells_of_figure("latency_p95_s", _point(seconds) | about),
-    }
-    cells |= {"usd_per_call": usd, **_cells_of_figure("usd_per_call", usd_ends | about)}
-    arm = _arm("import", cells)
+        cells["model"] = listed.id
+        cells["kind"] = listed.kind
+    arm = _arm("import", cells | _imported_figures(row))
     if arm is None or not _is_share(arm.quality):
         return None
     return arm.model_copy(update={"observed_on": day})
 
 
+def _listed_model(case: Case, name: str) -> Model | None:
+    """The model that a case lists under this name, or one that may be the same; None without one."""
+    for model in case.models:
+        if is_same_model(model.id, name):
+            return model
+    return None
+
+
+def _imported_figures(row: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The cells of quality, latency and cost, in the form of a lab's table."""
+    cases = row.get("cases", "count the cases")
+    about = {"cases": cases, "grade": "measured", "source": "results of another tool"}
+    # Intervals for all arms together: wider, because the best of several is looked for.
+    quality_ends = {
+        "low": row.get("low_of_all", "open"),
+        "high": row.get("high_of_all", "open"),
+    }
+    # A percentile of seconds has no interval in these tables.
+    seconds = row.get("latency_p95_s", "log `latency_s` with each result")
+    latency_ends = {"low": seconds, "high": seconds}
+    usd = row.get("usd_per_run", "log `usd` with each result")
+    usd_ends = {
+        "low": row.get("usd_per_run_low", usd),
+        "high": row.get("usd_per_run_high", usd),
+    }
+    return {
+        "quality": row.get("value", ""),
+        **_cells_of_figure("quality", about | quality_ends),
+        "latency_p95_s": seconds,
+        **_cells_of_figure("latency_p95_s", about | latency_ends),
+        "usd_per_call": usd,
+        **_cells_of_figure("usd_per_call", about | usd_ends),
+    }
+
+
 def _cells_of_figure(figure: str, cells: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return {f"{figure}_{name}": cell for name, cell in cells.items()}
-
-
-def _point(cell: Scalar) -> dict[str, Scalar]:
-    """The cell of a number that has no interval."""
-    return {"low": cell, "high": cell}
 
 
 def _is_share(figure: AnyFigure) -> bool:
@@ -237,7 +265,7 @@ def _is_share(figure: AnyFigure) -> bool:
 
 
 def is_same_model(name: str, other: str) -> bool:
-    """Whether two names may be of one model.
+    """Whether two names may be of one model; False for an empty name.
 
     The provider, a date at the end, and capitals don't count. They may differ because a log has the
     name that the endpoint answered with, and a case has the name that was asked for.
@@ -247,7 +275,9 @@ def is_same_model(name: str, other: str) -> bool:
 
 
 def _bare(name: str) -> str:
-    return _DATED.sub("", re.split(r"[/:]", name.strip().casefold())[-1])
+    """The name of a model without its provider and its date, in small letters."""
+    *_, model = re.split(r"[/:]", name.strip().casefold())
+    return _DATED.sub("", model)
 
 
 def _mark_running(arm: LabArm, running: Evidence | None) -> LabArm:
@@ -256,19 +286,25 @@ def _mark_running(arm: LabArm, running: Evidence | None) -> LabArm:
     Production runs a prompt file as it is written. An arm that adds anything to its prompt file
     therefore isn't known to be what production runs.
     """
-    if running is None or not running.is_known or arm.made_of or arm.kind == "no_model":
+    if running is None or not running.is_known:
         return arm
+    if arm.made_of or arm.kind == "no_model":
+        return arm  # it adds something, or it has no prompt at all
     prompt = running.details.get("prompt")
     model = str(running.details.get("model", ""))
-    runs = bool(arm.prompt) and arm.prompt == prompt and is_same_model(arm.model, model)
+    same_prompt = bool(arm.prompt) and arm.prompt == prompt
+    runs = same_prompt and is_same_model(arm.model, model)
     return arm.model_copy(update={"runs_today": runs})
 
 
-_GRADES: tuple[FigureGrade, ...] = get_args(FigureGrade)
+_GRADES: tuple[FigureGrade, ...] = get_args(FigureGrade)  #: The best one first.
 
 
 def running_arm(arms: Iterable[LabArm]) -> LabArm | None:
-    """The arm that production runs; of several the one with the best grade of quality, else None."""
+    """The arm that production runs; None where no such arm has a quality.
+
+    Several labs may have run it: then the one that knows its quality by the best grade counts.
+    """
     known = [arm for arm in arms if arm.runs_today and _is_share(arm.quality)]
     return min(known, key=lambda arm: _rank_grade(arm.quality), default=None)
 

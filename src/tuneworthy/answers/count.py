@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice, product
 from math import comb
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
-from tuneworthy.framework.tally import Completions, effort, tally
+from tuneworthy.framework.tally import Cell, Completions, effort, tally
 from tuneworthy.model.base import Range, State, States
 from tuneworthy.model.dossier import (
     AnswerFlip,
@@ -25,12 +26,20 @@ from tuneworthy.model.dossier import (
     TreeStep,
     Verdict,
 )
-from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, Outcome
+from tuneworthy.model.framework import (
+    BANDS,
+    OUTCOMES,
+    Band,
+    Condition,
+    Framework,
+    Outcome,
+)
 
 CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bounds.
 
-_GRID = 17
-
+_GRID = (
+    17  # odds between the corners that are tried for each group, both corners included
+)
 #: Each measure's ends over all completions.
 Measures = Mapping[str, tuple[float, float]]
 
@@ -44,10 +53,11 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     """
     counted = tally(rules, states)
     shares = dict(counted.even)
+    # in the order of OUTCOMES, the most cautious one first
     reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
-    measures = _measures(states, rules)
-    of_score, of_difference = _bands(measures, rules)
     outcome = outcome_of(counted.reach)
+    measures = _measures(states, rules)
+    bands = _bands(measures, rules)
     return Decision(
         outcome=outcome,
         leaning=max(reach, key=lambda name: (shares[name], -OUTCOMES.index(name))),
@@ -59,32 +69,41 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
             score=ScoreResult(
                 value=_in_framework_units("score", measures, rules),
                 denominator=rules.denominator,
-                band=_band(*of_score),
+                band=bands.score,
             ),
             difference=DifferenceResult(
                 value=_in_framework_units("difference", measures, rules),
-                band=_band(*of_difference),
+                band=bands.difference,
             ),
         ),
-        strength=strength_of(states, rules),
+        strength=bands.strength,
         distribution=shares,
         bounds=_bounds(counted),
     )
 
 
-def _bands(measures: Measures, rules: Rules) -> list[tuple[Band, Band]]:
-    """The bands of score and difference, each as a pair of its lowest and its highest band."""
+class _Bands(NamedTuple):
+    """The bands of a case by both rules; a range where open answers can move a band."""
+
+    score: Band | BandRange
+    difference: Band | BandRange
+    strength: BandRange  #: From the lowest to the highest band that either rule gives.
+
+
+def _bands(measures: Measures, rules: Rules) -> _Bands:
+    """The bands of score and difference, and the strength; both rules read the difference."""
     low, high = measures["difference"]
-    cuts = (rules.score_cuts, rules.difference_cuts)
-    return [(each.band(int(low)), each.band(int(high))) for each in cuts]
-
-
-def strength_of(states: States, rules: Rules) -> BandRange:
-    """The range of strength, from the lowest to the highest band that either rule gives."""
-    bands = _bands(_measures(states, rules), rules)
-    return BandRange(
-        low=min((first for first, _ in bands), key=BANDS.index),
-        high=max((last for _, last in bands), key=BANDS.index),
+    lowest_of_score = rules.score_cuts.band(int(low))
+    highest_of_score = rules.score_cuts.band(int(high))
+    lowest_of_difference = rules.difference_cuts.band(int(low))
+    highest_of_difference = rules.difference_cuts.band(int(high))
+    return _Bands(
+        score=_band(lowest_of_score, highest_of_score),
+        difference=_band(lowest_of_difference, highest_of_difference),
+        strength=BandRange(
+            low=min(lowest_of_score, lowest_of_difference, key=BANDS.index),
+            high=max(highest_of_score, highest_of_difference, key=BANDS.index),
+        ),
     )
 
 
@@ -124,30 +143,46 @@ def _path(
 ) -> tuple[TreeStep, ...]:
     """The steps of the tree up to the one that certainly holds, without one that always holds."""
     path = []
-    left = sum(counted.ending)
-    for step, here in zip(framework.tree, counted.ending, strict=True):
+    left = sum(counted.ending)  # completions that no earlier step has ended
+    for step, ending_here in zip(framework.tree, counted.ending, strict=True):
         if step.when is None or left == 0:
             break
-        answer: State = "no"
-        if here == left:
+        answer: State = "unknown"
+        if ending_here == left:
             answer = "yes"
-        elif here:
-            answer = "unknown"
-        value: dict[str, float | Range] = {}
-        for part in step.when.walk():  # the measures that the step reads, in order
-            names = ["checks"] if part.ceiling is not None else []
-            names += [name for name, _ in bounded(part)]
-            value |= {
-                name: _in_framework_units(name, measures, rules) for name in names
-            }
-        ask = condition_text(step.when)
-        path.append(TreeStep(ask=ask, answer=answer, value=value, outcome=step.outcome))
-        left -= here
+        elif ending_here == 0:
+            answer = "no"
+        path.append(
+            TreeStep(
+                ask=condition_text(step.when),
+                answer=answer,
+                value=_values_read(step.when, measures, rules),
+                outcome=step.outcome,
+            )
+        )
+        left -= ending_here
     return tuple(path)
 
 
+def _values_read(
+    when: Condition, measures: Measures, rules: Rules
+) -> dict[str, float | Range]:
+    """The measures that a condition reads, by name, in the order in which it reads them."""
+    values: dict[str, float | Range] = {}
+    for part in when.walk():
+        if part.ceiling is not None:
+            values["checks"] = _in_framework_units("checks", measures, rules)
+        for name, _ in bounded(part):
+            values[name] = _in_framework_units(name, measures, rules)
+    return values
+
+
 def _in_framework_units(name: str, measures: Measures, rules: Rules) -> float | Range:
-    """A measure in the framework's own units, as a range or as one number."""
+    """A measure in the framework's own units, as a range or as one number.
+
+    Weights were scaled to whole numbers for exact sums; numbers of answers weren't. The score is
+    the difference as a share of ``denominator``.
+    """
     low, high = measures["difference" if name == "score" else name]
     if name.endswith("_weight") or name in ("difference", "score"):
         low = low / rules.scale
@@ -166,26 +201,43 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
     outcome only rises or only falls with each group's yes answers, the least and the most lie in
     the corners. Otherwise a grid is searched as well; its values are exact at its points.
     """
-    low, high = CORNERS
-    odds: tuple[float, ...] = CORNERS
+    tried: tuple[float, ...] = CORNERS
     if not _monotone(counted):
-        odds = tuple(low + (high - low) * step / (_GRID - 1) for step in range(_GRID))
-    axes = [odds if n else (0.5,) for n in counted.open]
-    shares = [counted.shares((c, i, a)) for c, i, a in product(*axes)]
-    return {
-        outcome: Range(
-            low=min(each[outcome] for each in shares),
-            high=max(each[outcome] for each in shares),
-        )
-        for outcome in OUTCOMES
-    }
+        low, high = CORNERS
+        step = (high - low) / (_GRID - 1)
+        tried = tuple(low + place * step for place in range(_GRID))
+    # the odds of a group without open answers change nothing, so one value is enough
+    of_checks, of_reasons, of_against = (tried if n else (0.5,) for n in counted.open)
+    shares = [
+        counted.shares(odds) for odds in product(of_checks, of_reasons, of_against)
+    ]
+    bounds = {}
+    for outcome in OUTCOMES:
+        values = [each[outcome] for each in shares]
+        bounds[outcome] = Range(low=min(values), high=max(values))
+    return bounds
 
 
 def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction only rises or only falls with each group's yes answers."""
-    checks, reasons, against = counted.open
-    # a cell is the number of yes answers in each group; how many completions have that many
-    completions: dict[Any, int] = {}
+    completions = _completions_by_cell(counted.open)
+    for outcome in set(counted.outcomes):
+        ended: Counter[Cell] = Counter()  # completions with this outcome
+        for step_outcome, step in zip(counted.outcomes, counted.steps, strict=True):
+            if step_outcome == outcome:
+                ended.update(step)
+        fraction = {cell: ended[cell] / many for cell, many in completions.items()}
+        for group in range(len(counted.open)):
+            changes = _changes_along(group, fraction)
+            if min(changes, default=0.0) < 0 < max(changes, default=0.0):
+                return False
+    return True
+
+
+def _completions_by_cell(still_open: Cell) -> dict[Cell, int]:
+    """For each number of yes answers in the three groups, how many completions have them."""
+    checks, reasons, against = still_open
+    completions: dict[Cell, int] = {}
     for cell in product(range(checks + 1), range(reasons + 1), range(against + 1)):
         of_checks, of_reasons, of_against = cell
         completions[cell] = (
@@ -193,24 +245,17 @@ def _monotone(counted: Completions) -> bool:
             * comb(reasons, of_reasons)
             * comb(against, of_against)
         )
-    for outcome in set(counted.outcomes):
-        ended = zip(counted.outcomes, counted.steps, strict=True)
-        steps = [step for other, step in ended if other == outcome]
-        fraction = {}
-        for cell, many in completions.items():
-            fraction[cell] = sum(step.get(cell, 0) for step in steps) / many
-        for axis in range(3):
-            changes = _changes_along(axis, fraction)
-            if any(n > 0 for n in changes) and any(n < 0 for n in changes):
-                return False
-    return True
+    return completions
 
 
-def _changes_along(axis: int, fraction: Mapping[Any, float]) -> list[float]:
+def _changes_along(group: int, fraction: Mapping[Cell, float]) -> list[float]:
     """The change of a fraction by one more yes in a group, from each cell where that is possible."""
     changes = []
     for cell, value in fraction.items():
-        next_cell = (*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])
+        checks, reasons, against = (
+            yes + 1 if place == group else yes for place, yes in enumerate(cell)
+        )
+        next_cell = (checks, reasons, against)
         if next_cell in fraction:
             changes.append(fraction[next_cell] - value)
     return changes
@@ -218,6 +263,7 @@ def _changes_along(axis: int, fraction: Mapping[Any, float]) -> list[float]:
 
 # How firm a verdict is: what would change it, and what is worth asking next.
 
+_NO_GAIN = 1e-12  # bits; a gain below it is a rounding error of 0
 MOST_WORK = 60_000_000
 """The most combinations that the search for flips goes through; the lesson never needs as many."""
 MOST_SETS = 10_000  #: Smallest sets of answers that are listed at most.
@@ -239,18 +285,27 @@ def questions(
     """
     before = tally(rules, states).doubt
     results = []
-    for name in (name for name, state in states.items() if state == "unknown"):
-        after = [tally(rules, {**states, name: to}).doubt for to in OTHERS["unknown"]]
-        gain = before - sum(after) / 2
-        if gain > 1e-12:
-            ask = framework.question(name)
-            minutes = framework.asked[name].minutes
+    for name, state in states.items():
+        if state != "unknown":
+            continue
+        after_yes = tally(rules, {**states, name: "yes"}).doubt
+        after_no = tally(rules, {**states, name: "no"}).doubt
+        gain = before - (after_yes + after_no) / 2
+        if gain > _NO_GAIN:
             results.append(
-                QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=minutes)
+                QuestionResult(
+                    factor=name,
+                    ask=framework.question(name),
+                    gain_bits=gain,
+                    minutes=framework.asked[name].minutes,
+                )
             )
-    return tuple(
-        sorted(results, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor))
-    )
+    return tuple(sorted(results, key=_question_order))
+
+
+def _question_order(question: QuestionResult) -> tuple[float, float, str]:
+    """Sort by gain a minute, the most first; then the quicker one; then by name."""
+    return -question.gain_bits / question.minutes, question.minutes, question.factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,49 +322,72 @@ class _Kind:
     to: Target
 
 
-def flips(
-    states: States, rules: Rules, before: Verdict
-) -> tuple[tuple[FlipResult, ...], int]:
+class FlipSearch(NamedTuple):
+    """The result of a search for flips."""
+
+    flips: tuple[FlipResult, ...]  #: Every set of the smallest size that changes it.
+    tried_size: int  #: The size up to which every set was tried.
+
+
+def flips(states: States, rules: Rules, before: Verdict) -> FlipSearch:
     """Find all the smallest sets of answers that change the outcome ``before``.
 
     A set gives each of its answers another value than it has now: a yes becomes no, a no becomes
-    yes, and an open answer becomes either. Sets whose answers can stand for each other are tried
-    once and all listed.
-
-    Returns every set of the smallest size that changes the outcome, and the size up to which every
-    set was tried. There is no set where no size that could be searched changes the outcome: with
-    many open answers the larger sets are too many to try, or to list.
+    yes, and an open answer becomes either. There is no set where no size that could be searched
+    changes the outcome: with many open answers the larger sets are too many to try, or to list.
     """
+    kinds = _kinds_of_change(states, rules)
+    work = 0
+    work_of_tally = effort(rules, states)
+    for size in range(1, len(states) + 1):
+        # there are as many picks as ways to draw ``size`` of the kinds, with repetition
+        work += comb(len(kinds) + size - 1, size) * work_of_tally
+        if size > 1 and work > MOST_WORK:  # single answers are always tried
+            return FlipSearch((), size - 1)
+        changing = _sets_that_change(states, rules, before, kinds, size)
+        if len(changing) > MOST_SETS:
+            return FlipSearch((), size - 1)
+        if changing:
+            results = [_flip(answers, after) for answers, after in sorted(changing)]
+            return FlipSearch(tuple(results), size)
+    return FlipSearch((), len(states))
+
+
+def _kinds_of_change(states: States, rules: Rules) -> dict[_Kind, list[str]]:
+    """Every change of one answer, by its kind; the value has the names of the answers."""
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
         group = (name in rules.checks, name in rules.indicators)
-        named = name in rules.asked
+        named = name if name in rules.asked else ""
         for to in OTHERS[state]:
-            kind = _Kind(group, rules.weights[name], name if named else "", state, to)
+            kind = _Kind(group, rules.weights[name], named, state, to)
             kinds.setdefault(kind, []).append(name)
-    work = 0
-    each = effort(rules, states)
-    for size in range(1, len(states) + 1):
-        work += comb(len(kinds) + size - 1, size) * each
-        if size > 1 and work > MOST_WORK:
-            return (), size - 1
-        sets: list[tuple[Answers, Verdict]] = []
-        for picked in _pick(list(kinds.items()), size):
-            # the sets of one kind can stand for each other, so the first stands for all
-            after = verdict_of(
-                rules, {**states, **dict(next(_list_answer_sets(picked)))}
-            )
-            if after != before:
-                sets += [
-                    (answers, after)
-                    for answers in islice(_list_answer_sets(picked), MOST_SETS + 1)
-                ]
-            if len(sets) > MOST_SETS:
-                return (), size - 1
-        if sets:
-            results = [_flip(answers, after) for answers, after in sorted(sets)]
-            return tuple(results), size
-    return (), len(states)
+    return kinds
+
+
+def _sets_that_change(
+    states: States,
+    rules: Rules,
+    before: Verdict,
+    kinds: Mapping[_Kind, list[str]],
+    size: int,
+) -> list[tuple[Answers, Verdict]]:
+    """The sets of ``size`` answers that change the outcome, each with its new outcome.
+
+    It stops once there are more than ``MOST_SETS``, for so many aren't listed.
+    """
+    changing: list[tuple[Answers, Verdict]] = []
+    for picked in _pick(list(kinds.items()), size):
+        # sets of the same kinds can stand for each other, so the first is tried for all
+        first_set = next(_list_answer_sets(picked))
+        after = verdict_of(rules, {**states, **dict(first_set)})
+        if after == before:
+            continue
+        listed = islice(_list_answer_sets(picked), MOST_SETS + 1)
+        changing += [(answers, after) for answers in listed]
+        if len(changing) > MOST_SETS:
+            break
+    return changing
 
 
 def _flip(answers: Answers, outcome: Verdict) -> FlipResult:
@@ -338,21 +416,24 @@ class PickedKind(NamedTuple):
 def _pick(
     kinds: Sequence[tuple[_Kind, list[str]]], size: int
 ) -> Iterator[tuple[PickedKind, ...]]:
-    """Every way to take ``size`` answers, told by how many are taken of each kind."""
+    """Every way to divide ``size`` changed answers among the kinds."""
     if size == 0:
         yield ()
         return
     for position, (kind, names) in enumerate(kinds):
         for many in range(1, min(len(names), size) + 1):
+            own = PickedKind(kind, names, many)
             for rest in _pick(kinds[position + 1 :], size - many):
-                # the kind with the other answer to the same open questions comes next
-                own = PickedKind(kind, names, many)
                 if not rest or _fits_before(own, rest[0]):
                     yield (own, *rest)
 
 
 def _fits_before(own: PickedKind, following: PickedKind) -> bool:
-    """Whether two kinds that ask the same questions have enough names for both."""
+    """Whether no open answer has to become both yes and no.
+
+    An open answer has two kinds, which follow each other and have the same names: those of both
+    kinds together can't be more than the names.
+    """
     if own.names != following.names:
         return True
     return own.many + following.many <= len(own.names)
@@ -361,7 +442,7 @@ def _fits_before(own: PickedKind, following: PickedKind) -> bool:
 def _list_answer_sets(
     picked: Sequence[PickedKind], taken: frozenset[str] = frozenset()
 ) -> Iterator[Answers]:
-    """Every set of concrete answers; none of them answers one question twice."""
+    """Every set of answers with the picked numbers of each kind, without the names of ``taken``."""
     if not picked:
         yield ()
         return
@@ -369,5 +450,5 @@ def _list_answer_sets(
     free = [name for name in names if name not in taken]
     for chosen in combinations(free, many):
         own = [(name, kind.to) for name in chosen]
-        for others in _list_answer_sets(rest, taken | {*chosen}):
-            yield tuple(sorted((*own, *others)))
+        for others in _list_answer_sets(rest, taken | set(chosen)):
+            yield tuple(sorted((*own, *others)))  # sorted, so equal sets are equal

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.weigh import (
@@ -44,8 +44,6 @@ from tuneworthy.model.ways import CeilingGrade
 from tuneworthy.stats.failures import share_interval
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.words import listing, sentence
-
-T = TypeVar("T")
 
 
 class TargetKind(NamedTuple):
@@ -127,13 +125,7 @@ def likely(amount: AnyAmount | None) -> float | None:
     return None if amount is None else amount.likely
 
 
-def _pair_with_targets(*values: T | None) -> dict[TargetId, T]:
-    """Pair values with the targets, in the order of the targets; a None is left out."""
-    pairs = zip(TARGETS, values, strict=False)
-    return {target: value for target, value in pairs if value is not None}
-
-
-_OF_NO_ANSWER = (
+_INDEPENDENT_OF_ANSWERS = (
     "signs",
     "ran",
     "usual_work",
@@ -154,6 +146,13 @@ class UsualWork(NamedTuple):
     weeks: Range | None
 
 
+class AmountsToRepay(NamedTuple):
+    """The two amounts that have to be equal at least, if tuning is to pay back."""
+
+    bill_usd: float  #: The whole bill within the months of the framework's limit.
+    upfront_usd: float  #: The least that tuning costs before the first version.
+
+
 @dataclass(frozen=True)
 class CaseFacts:
     """A case together with its assessment and its measurements."""
@@ -168,16 +167,18 @@ class CaseFacts:
     def answered(self, changes: States) -> CaseFacts:
         """Suppose other answers; every fact that they don't change is kept and not computed again."""
         after = replace(self, supposed=changes.keys())
-        worked_out = self.__dict__
-        kept = {name: worked_out[name] for name in _OF_NO_ANSWER if name in worked_out}
-        after.__dict__.update(kept)
+        # a cached property keeps its value in __dict__, so a value put there counts as computed
+        computed = self.__dict__
+        for name in _INDEPENDENT_OF_ANSWERS:
+            if name in computed:
+                after.__dict__[name] = computed[name]
         after.__dict__["states"] = {**self.states, **changes}
         return after
 
     def with_case(self, case: Case) -> CaseFacts:
-        """Suppose another case's figures under the same answers."""
+        """Suppose another case's figures under the same answers, supposed ones included."""
         after = replace(self, case=case)
-        after.__dict__["states"] = self.states
+        after.__dict__["states"] = self.states  # counts as the computed property
         return after
 
     @cached_property
@@ -241,46 +242,44 @@ class CaseFacts:
     @cached_property
     def attempted(self) -> frozenset[str]:
         """The options that recorded attempts used."""
-        return frozenset(
-            option for attempt in self.case.attempts for option in attempt.tried
-        )
+        options = set[str]()
+        for attempt in self.case.attempts:
+            options.update(attempt.tried)
+        return frozenset(options)
 
     @cached_property
     def attempted_models(self) -> frozenset[str]:
         """The models that recorded attempts were run with."""
-        return frozenset(
-            model for attempt in self.case.attempts for model in attempt.models
-        )
+        models = set[str]()
+        for attempt in self.case.attempts:
+            models.update(attempt.models)
+        return frozenset(models)
 
     @property
     def attempted_families(self) -> frozenset[str]:
-        """The makers of those models; two models of one maker are one family."""
+        """The makers of the models that recorded attempts were run with."""
         return frozenset(map(maker, self.attempted_models))
 
     @property
     def tried_one_family(self) -> bool:
-        """Whether several models were tried and all, as far as is recorded, are of one maker.
-
-        Another model that nobody named may be of any maker.
-        """
+        """Whether several models were tried and all, as far as is recorded, are of one maker."""
         if self.source("foundation_models") == "measured":
-            return False
-        if any(
-            "other_model" in each.tried and not each.models
-            for each in self.case.attempts
-        ):
-            return False
+            return False  # a log counted the makers, and the attempts may lack some
+        for attempt in self.case.attempts:
+            if "other_model" in attempt.tried and not attempt.models:
+                return False  # a model that nobody named may be of any maker
         return len(self.attempted_models) > 1 and len(self.attempted_families) == 1
 
     def tried_model(self, model: str) -> bool:
-        """Whether a recorded attempt was to use another model, and it was this model."""
-        return any(
-            model in attempt.models
-            and {"smaller_model", "other_model"} & set(attempt.tried)
-            for attempt in self.case.attempts
-        )
+        """Whether the purpose of a recorded attempt was another model, and it was this model."""
+        for attempt in self.case.attempts:
+            changed_model = bool({"smaller_model", "other_model"} & set(attempt.tried))
+            if changed_model and model in attempt.models:
+                return True
+        return False
 
     def goals(self, kinds: frozenset[str]) -> Strings:
+        """The goals of the case that are among these kinds."""
         return tuple(goal for goal in self.case.goals if goal in kinds)
 
     # Traffic and what it costs.
@@ -308,16 +307,17 @@ class CaseFacts:
         return reaches(stated.low, stated.high, limit)
 
     def serving(self, how: str) -> Range | None:
-        """USD a month that the model in use costs in one way of serving, by traffic and prices."""
+        """USD a month that the model in use costs in one way of serving, by traffic and prices.
+
+        None where no model is in use, or nobody knows its price.
+        """
         now = in_use(self.case)
-        ways = (
-            way
-            for way in self.findings.servings
-            if now is not None and way.model == now.id
-        )
-        return known_range(
-            next((way.usd_per_month for way in ways if way.how == how), None)
-        )
+        if now is None:
+            return None
+        for way in self.findings.servings:
+            if way.model == now.id and way.how == how:
+                return known_range(way.usd_per_month)
+        return None
 
     @property
     def computed_bill(self) -> Range | None:
@@ -331,17 +331,18 @@ class CaseFacts:
 
     @property
     def bill_path(self) -> str:
-        """The path in the case file that the bill comes from."""
-        stated = self.case.today.usd_per_month is not None
-        if stated:
+        """The path in the case file that the bill comes from: as stated, else by the traffic."""
+        if self.case.today.usd_per_month is not None:
             return "today.usd_per_month"
         return "economics.traffic.requests_per_month"
 
     @property
     def request_usd(self) -> float | None:
-        """USD that a request costs today; None where the bill or the requests aren't known."""
+        """USD that a request costs today; None where the bill or the requests are 0 or unknown."""
         bill = likely(self.bill)
-        return bill / self.requests if bill and self.requests else None
+        if not bill or not self.requests:
+            return None
+        return bill / self.requests
 
     # Quality, and the targets.
 
@@ -359,8 +360,9 @@ class CaseFacts:
         """
         today = self.case.today
         used = in_use(self.case)
-        measured = any(each.path == "today.quality" for each in self.findings.replaced)
-        if measured or used is None or used.quality is None or not used.cases:
+        if any(each.path == "today.quality" for each in self.findings.replaced):
+            return None  # a measurement decides, so two statements don't compete
+        if used is None or used.quality is None or not used.cases:
             return None
         if today.quality is None or not today.cases:
             return None
@@ -371,42 +373,54 @@ class CaseFacts:
 
     @cached_property
     def limits(self) -> dict[TargetId, float]:
-        """The limits that are stated as targets."""
+        """The limits that are stated as targets, in the order of TARGETS."""
         stated = self.case.targets
-        quality = stated.quality.at_least if stated.quality else None
-        return _pair_with_targets(quality, stated.latency_p95_s, stated.usd_per_month)
+        limits: dict[TargetId, float] = {}
+        if stated.quality is not None:
+            limits["quality"] = stated.quality.at_least
+        if stated.latency_p95_s is not None:
+            limits["latency"] = stated.latency_p95_s
+        if stated.usd_per_month is not None:
+            limits["cost"] = stated.usd_per_month
+        return limits
 
     @cached_property
     def now(self) -> dict[TargetId, Range]:
         """The present value of each target's figure, where it is known."""
-        quality = self.case.today.quality
-        latency = self.case.today.latency_p95_s
-        return _pair_with_targets(
-            known_range(quality), as_range(latency), as_range(self.bill)
-        )
+        figures: dict[TargetId, Range | None] = {
+            "quality": known_range(self.case.today.quality),
+            "latency": as_range(self.case.today.latency_p95_s),
+            "cost": as_range(self.bill),
+        }
+        return {name: value for name, value in figures.items() if value is not None}
 
     def meets(self, target: TargetId, value: Range | None) -> State:
-        """Whether a figure's whole interval lies inside the limit; unknown where either is missing."""
+        """Whether a figure's whole interval meets the limit; unknown where either is missing."""
         limit = self.limits.get(target)
-        holds = reaches if target == "quality" else within
         if limit is None or value is None:
             return "unknown"
-        return holds(value.low, value.most, limit)
+        if target == "quality":  # the only figure of which more is better
+            return reaches(value.low, value.most, limit)
+        return within(value.low, value.most, limit)
 
     @cached_property
     def targets(self) -> dict[TargetId, State]:
-        """Whether each stated target is met; privacy is one where data may not leave."""
-        counted = {**self.now, "quality": self.quality}
-        states = {name: self.meets(name, counted.get(name)) for name in self.limits}
+        """Whether each stated target is met; privacy is one where data may not leave.
+
+        Quality counts by its interval, because its share was counted on cases.
+        """
+        figures = {**self.now, "quality": self.quality}
+        states = {name: self.meets(name, figures.get(name)) for name in self.limits}
         if self.holds("data_sovereignty") and self.api != "unknown":
             states["privacy"] = "no" if self.api == "third_party" else "yes"
         return states
 
     @property
     def api(self) -> str:
-        """The party that runs the model in use: as stated, else by its price or its serving.
+        """The party that runs the model in use: own, third_party or unknown.
 
-        Unknown where the model's id doesn't tell whose machine answers.
+        As stated, else by its price or its serving. Unknown where the model's id doesn't tell whose
+        machine answers.
         """
         now = in_use(self.case)
         stated = self.case.today.api
@@ -415,16 +429,16 @@ class CaseFacts:
         if now.runs != "unknown":
             return now.runs
         if (now.id, now.base_url) in self.findings.prices:
-            return "third_party"
+            return "third_party"  # a list price is a provider's
         provider, _, name = now.id.partition(":")
+        if now.base_url is not None or not name:
+            return "unknown"  # an address of its own, or an id without a provider
+        if provider == LOCAL:
+            return "own"
         place = PRESETS.get(provider)
-        if (
-            now.base_url is not None
-            or not name
-            or (place is None and provider != LOCAL)
-        ):
+        if place is None:
             return "unknown"
-        return "third_party" if place and place.key_from else "own"
+        return "third_party" if place.key_from else "own"  # only others ask for a key
 
     def target(self, name: TargetId) -> State:
         """Whether one target is met; unknown for a target that isn't stated."""
@@ -432,7 +446,7 @@ class CaseFacts:
 
     @cached_property
     def missed(self) -> tuple[TargetId, ...]:
-        """The targets that are counted as missed."""
+        """The targets that certainly aren't met."""
         return tuple(name for name, state in self.targets.items() if state == "no")
 
     @cached_property
@@ -444,12 +458,19 @@ class CaseFacts:
         target says how much is wanted. Empty where nobody said what is wrong.
         """
         aims = [name for name in TARGETS if name in self.missed]
-        fine = all(self.state(sign) == "no" for sign in QUALITY_SIGNS) and aims
-        said = self.state("success_with_prompts") == "no" or bool(self.quality_signs)
-        if self.target("quality") == "unknown" and said and not fine:
+        if self._falls_short_uncounted:
             aims.insert(0, "quality")
         pressed = [name for name in self.pressed_by if name not in self.targets]
         return (*aims, *pressed)
+
+    @property
+    def _falls_short_uncounted(self) -> bool:
+        """Whether quality is said to fall short although nobody knows whether its target is met."""
+        if self.target("quality") != "unknown":
+            return False
+        if self.missed and all(self.state(sign) == "no" for sign in QUALITY_SIGNS):
+            return False  # another target explains why prompts don't succeed
+        return self.state("success_with_prompts") == "no" or bool(self.quality_signs)
 
     @property
     def firm(self) -> tuple[TargetId, ...]:
@@ -458,7 +479,7 @@ class CaseFacts:
         return tuple(firm) or self.aims
 
     @cached_property
-    def repays(self) -> tuple[float, float] | None:
+    def repays(self) -> AmountsToRepay | None:
         """The bill for the months in which tuning has to pay back, and its least upfront cost.
 
         No tuning can save more than the bill. None where one of the two isn't known.
@@ -467,17 +488,17 @@ class CaseFacts:
         rule = self.framework.break_even
         if self.bill is None or upfront is None or isinstance(upfront, Unknown):
             return None
+        # the bill of a one-off job is its whole cost
         months = 1 if self.case.one_off or rule is None else rule.under_months
         least_upfront, _ = ends(upfront)
-        return self.bill.high * months, least_upfront
+        return AmountsToRepay(self.bill.high * months, least_upfront)
 
     @property
     def small_bill(self) -> bool:
         """Whether the whole bill is less than what tuning costs, and the cost target isn't missed."""
-        if self.repays is None:
+        if self.repays is None or self.target("cost") == "no":
             return False
-        whole_bill, least_upfront = self.repays
-        return whole_bill < least_upfront and self.target("cost") != "no"
+        return self.repays.bill_usd < self.repays.upfront_usd
 
     @property
     def quality_signs(self) -> Strings:
@@ -491,23 +512,24 @@ class CaseFacts:
     @property
     def pressed_by(self) -> tuple[TargetId, ...]:
         """The targets among cost and latency that press: missed, or a reason that no count refutes."""
-        return tuple(
-            target
-            for target, reason in _PRESSING.items()
-            if self.target(target) == "no"
-            or (not self._fine(target) and self.holds(reason))
-        )
+        pressing = list[TargetId]()
+        for target, reason in _PRESSING.items():
+            given_as_reason = self.holds(reason) and not self._fine(target)
+            if self.target(target) == "no" or given_as_reason:
+                pressing.append(target)
+        return tuple(pressing)
 
     # Models, data and what changes.
 
     def scored(self, kind: Literal["prompted", "tuned"]) -> Model | None:
         """The best model with a stated quality that isn't in use, either tuned or as it comes.
 
-        The first prompted model of a case counts as the one in use.
+        The first prompted model of a case counts as the one in use. None without such a model.
         """
         models = [model for model in self.case.models if model.kind == kind]
-        others = models if kind == "tuned" else models[1:]
-        known = [model for model in others if model.quality is not None]
+        if kind == "prompted":
+            models = models[1:]
+        known = [model for model in models if model.quality is not None]
         return max(known, key=lambda model: model.quality or 0.0, default=None)
 
     @property
@@ -530,19 +552,22 @@ class CaseFacts:
     @property
     def looks_up(self) -> bool:
         """Whether answers may need something looked up; it takes statements to rule that out."""
-        asked = self.case.goals and not self.goals(KNOWLEDGE_GOALS)
-        said = self.state("domain_knowledge") == "no" and not self.holds(
-            "knowledge_gaps"
-        )
-        held = self.recall is not None or self.case.data.documents is not None
-        return not (self.needs_no_retrieval or (asked and said)) or held
+        if self.recall is not None or self.case.data.documents is not None:
+            return True  # it looks something up today
+        if self.needs_no_retrieval:
+            return False
+        other_goals = bool(self.case.goals) and not self.goals(KNOWLEDGE_GOALS)
+        no_own_knowledge = self.state("domain_knowledge") == "no"
+        knows_enough = no_own_knowledge and not self.holds("knowledge_gaps")
+        return not (other_goals and knows_enough)
 
     @property
     def needs_no_retrieval(self) -> bool:
-        """Whether the team says that the task needs no retrieval."""
+        """Whether the team answers the check of retrieval with yes, because none is needed."""
         answer = self.case.ceiling.get("retrieval_optimised")
-        said = answer is not None and answer.needed == "no"
-        return said and self.holds("retrieval_optimised")
+        if answer is None or answer.needed != "no":
+            return False
+        return self.holds("retrieval_optimised")
 
     @property
     def tried_retrieval(self) -> bool:
@@ -560,7 +585,9 @@ class CaseFacts:
         if not self.holds("rapidly_changing_requirements"):
             return "nothing"
         answer = self.case.factors.get("rapidly_changing_requirements")
-        return (answer.changes if answer else None) or "unknown"
+        if answer is None or answer.changes is None:
+            return "unknown"
+        return answer.changes
 
 
 # A challenge: its rule, its numbers and its sentence in one function.

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.answers import TABLES
-from tuneworthy.answers.arms import lab_arms, running_arm
+from tuneworthy.answers.arms import IMPORTED, lab_arms, running_arm
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import training_texts
 from tuneworthy.files.stores import read_latest
@@ -47,7 +47,7 @@ from tuneworthy.model.framework import (
     MeasureRule,
     Need,
 )
-from tuneworthy.model.ways import CeilingGrade, Figure, LabArm
+from tuneworthy.model.ways import CeilingGrade, LabArm
 from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
@@ -72,16 +72,21 @@ def usable_evidence(measured: Mapping[str, Evidence], case: Case) -> Ledger:
 
     Raises a CaseError where the case says to ignore a measurement and none has that id.
     """
-    ignored = {
-        item.id: place for place, item in enumerate(case.evidence.get("ignore", ()))
-    }
-    for name, place in ignored.items():
-        if measured and name not in {*measured, *_NUMBERS}:
-            what = f'nothing that was measured is called "{name}"'
+    ignored = set[str]()
+    for place, item in enumerate(case.evidence.get("ignore", ())):
+        # a number of the case may be measured later, so its id is known before it is measured
+        is_known = item.id in measured or item.id in _NUMBERS
+        if measured and not is_known:
+            what = f'nothing that was measured is called "{item.id}"'
             where = case.where("evidence", "ignore", place, "id")
-            raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
-    counts = (each for each in _without_lab_results(measured).values() if each.is_known)
-    return {each.id: each for each in counts if each.id not in ignored}
+            fix = did_you_mean(item.id, list(measured))
+            raise CaseError(what, where=where, fix=fix)
+        ignored.add(item.id)
+    return {
+        each.id: each
+        for each in _without_lab_results(measured).values()
+        if each.is_known and each.id not in ignored
+    }
 
 
 _MAKERS: dict[str, list[str]] = TABLES["makers"]
@@ -100,41 +105,68 @@ def maker(model: str) -> str:
         if name.startswith(tuple(beginnings)):
             return who
     word, *_ = re.split(r"[^a-z]", name)
-    return word or name
+    return word or name  # a name that begins with a digit has no first word
 
 
 def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     """The latest of each measurement and of each picture, from a case's ledger and files.
 
-    In the training files each different line counts as an example; logs add candidates, and no
-    examples in stock. Makers count as compared where a test gave their models the same cases, and
-    not because their names are in a log.
+    Both are empty for a case without a folder.
     """
     if case.folder is None:
         return {}, ()
     latest, series = read_latest(case)
     counted = dict[str, Evidence]()
-    running = running_arm(lab_arms(case, latest, series))
-    if running is not None and not isinstance(running.quality, Unknown):
-        counted[RUNNING_ARM] = _quality_of(running, running.quality)
+    for evidence in (
+        _quality_of_running(running_arm(lab_arms(case, latest, series))),
+        _count_training_lines(case),
+        _count_makers(series),
+    ):
+        if evidence is not None:
+            counted[evidence.id] = evidence
+    return {
+        **counted,
+        **latest,
+    }, series  # an entry of the ledger goes before a count here
+
+
+def _count_training_lines(case: Case) -> Evidence | None:
+    """The different lines of the files to tune on, each of which is an example; None without any.
+
+    Logs don't count here: they hold candidates, and no examples in stock.
+    """
     texts = "\n".join(training_texts(case)).splitlines()
     lines = {line.strip() for line in texts if line.strip()}
-    if lines:
-        files = listing(case.data.training)
-        by = "different lines of the files to tune on"
-        counted[TRAINING] = exactly(
-            TRAINING, len(lines), "examples", source=files, method=by
-        )
-    arms = next((each.columns for each in series if each.id == "arms"), {})
+    if not lines:
+        return None
+    return exactly(
+        TRAINING,
+        len(lines),
+        "examples",
+        source=listing(case.data.training),
+        method="different lines of the files to tune on",
+    )
+
+
+def _count_makers(series: Sequence[Series]) -> Evidence | None:
+    """The makers whose models a test gave the same cases; None for fewer than two.
+
+    Makers aren't compared because their names are in a log. ``best_high`` is the highest upper end
+    of the quality of any arm, over all arms together.
+    """
+    columns = {table.id: table.columns for table in series}
+    arms = columns.get(IMPORTED, {})
     makers = {maker(str(name)) for name in arms.get("model", ()) if name}
-    if "test" not in arms and len(makers) > 1:
-        ends = (float(end) for end in arms.get("high_of_all", ()) if end != "open")
-        by = "makers whose models answered the same cases"
-        best = {"best_high": max(ends, default=1.0)}
-        counted[FAMILIES] = exactly(
-            FAMILIES, len(makers), "makers", method=by, details=best
-        )
-    return {**counted, **latest}, series
+    if "test" in arms or len(makers) < 2:  # with this column, tests share no case
+        return None
+    ends = [float(end) for end in arms.get("high_of_all", ()) if end != "open"]
+    return exactly(
+        FAMILIES,
+        len(makers),
+        "makers",
+        method="makers whose models answered the same cases",
+        details={"best_high": max(ends, default=1.0)},
+    )
 
 
 def _without_lab_results(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
@@ -151,8 +183,14 @@ def _without_lab_results(measured: Mapping[str, Evidence]) -> Mapping[str, Evide
     return {BEST_PROMPT: share.model_copy(update=about), **others}
 
 
-def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
-    """The quality that a lab measured of the arm which production runs, as a number of today."""
+def _quality_of_running(arm: LabArm | None) -> Evidence | None:
+    """The quality that a lab measured of the arm which production runs, as a number of today.
+
+    None where production runs no arm of a lab.
+    """
+    if arm is None or isinstance(arm.quality, Unknown):
+        return None
+    quality = arm.quality
     return Evidence.model_validate(
         {
             "id": RUNNING_ARM,
@@ -161,7 +199,7 @@ def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
             "low": quality.low,
             "high": quality.high,
             "unit": "share of cases",
-            "n": quality.cases if isinstance(quality.cases, int | float) else 0,
+            "n": 0 if isinstance(quality.cases, Unknown) else quality.cases,
             "method": "the log shows that production runs this prompt with this model",
             "source": f"{quality.source}: {arm.title}",
             "observed_on": arm.observed_on,
@@ -179,7 +217,7 @@ def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
 
 # Measured numbers in the place of stated ones.
 
-_FEWEST_EXAMPLES = 20  # fewer cases say nothing
+_FEWEST_EXAMPLES = 20  # fewer are a few samples, and not the stock of examples
 
 _NUMBERS: dict[str, str] = TABLES["numbers"]
 """Measurements that replace a number of the case file, each with the number's dotted path."""
@@ -200,7 +238,9 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     A measurement without an upper end replaces nothing, because it is only a bound; ``settled``
     uses it as one. The case also gets the options that a lab has run.
     """
-    tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
+    if not ledger:
+        return case, ()
+    tree: dict[str, Any] = case.model_dump(exclude_defaults=True)
     counted = standing(case, ledger)
     replaced = []
     for name, path in _NUMBERS.items():
@@ -213,14 +253,21 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
         for place, number in numbers.items():
             _put_in(tree, place, number)
         replaced.append(Replaced(path, _stated_ends(case, name, path), evidence))
-    counts = {option: ledger.get(arms) for option, arms in RUN_OPTIONS.items()}
-    ran = frozenset(
-        option for option, arms in counts.items() if arms and arms.number > 0
-    )
+    ran = _options_run(ledger)
     if not replaced and not ran:
         return case, ()
     filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran))
     return filled, tuple(replaced)
+
+
+def _options_run(ledger: Ledger) -> frozenset[str]:
+    """The options of which a lab has run at least one arm."""
+    ran = set[str]()
+    for option, measurement in RUN_OPTIONS.items():
+        arms = ledger.get(measurement)
+        if arms is not None and arms.number > 0:
+            ran.add(option)
+    return frozenset(ran)
 
 
 def _put_in(tree: dict[str, Any], path: str, number: Any) -> None:
@@ -233,9 +280,11 @@ def _put_in(tree: dict[str, Any], path: str, number: Any) -> None:
 
 def _stated_ends(case: Case, name: str, path: str) -> tuple[float, float] | None:
     """The ends of the statement that a measurement replaces; None where nothing was stated."""
-    stated: Any = attrgetter(path)(case)
+    stated: Any
     if name == TRAINING:
-        stated = usable_examples(case)
+        stated = usable_examples(case)  # its path leads to a record of several counts
+    else:
+        stated = attrgetter(path)(case)
     if stated is None:
         return None
     if isinstance(stated, float | int):
@@ -255,13 +304,12 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     """The measurements, without those of numbers that the case only supposes."""
     if not case.origin.assumed:
         return ledger
-    return {
-        name: evidence
-        for name, evidence in ledger.items()
-        if not any(
-            overlaps(path, _NUMBERS.get(name, name)) for path in case.origin.assumed
-        )
-    }
+    counted = dict[str, Evidence]()
+    for name, evidence in ledger.items():
+        replaces = _NUMBERS.get(name, name)
+        if not any(overlaps(path, replaces) for path in case.origin.assumed):
+            counted[name] = evidence
+    return counted
 
 
 def _numbers_replaced_by(
@@ -269,31 +317,50 @@ def _numbers_replaced_by(
 ) -> dict[str, Any]:
     """The numbers of the case that a measurement replaces, by path; empty where it replaces none."""
     if name == TRAINING:
-        usable = min(math.floor(evidence.number), _MOST)
-        stated = case.data.examples
-        if usable < _FEWEST_EXAMPLES:
-            return {}
-        if stated is None or stated.count is None:
-            whole = {f"{path}.count": usable}
-        else:
-            whole = {}
-        return {f"{path}.usable": usable, **whole}
-    if name in _SHARES and not 0 <= evidence.number <= 1:
-        return {}
-    if name in _QUALITIES:
-        # Quality gets the number of independent cases that has the measured interval.
-        cases = independent(evidence)
-        if cases == 0 or not scored(evidence):
-            return {}
-        return {path: evidence.number, "today.cases": cases}
+        return _examples_replaced(path, evidence, case)
     if name in _SHARES:
-        return {path: evidence.number}
+        return _share_replaced(name, path, evidence)
     if evidence.low is None or not isinstance(evidence.high, float | int):
+        return {}  # without both ends it is only a bound
+    # the ends that a case file may state; a shrinking number can lose all at most
+    least, most = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
+    return {
+        path: {
+            "low": _clip(evidence.low, least, most),
+            "likely": _clip(evidence.number, least, most),
+            "high": _clip(evidence.high, least, most),
+        }
+    }
+
+
+def _clip(value: float, least: float, most: float) -> float:
+    return min(max(float(value), least), most)
+
+
+def _examples_replaced(path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
+    """The usable examples, and their whole number where nobody states it."""
+    usable = min(math.floor(evidence.number), _MOST)
+    if usable < _FEWEST_EXAMPLES:
         return {}
-    bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
-    ends = (evidence.low, evidence.number, evidence.high)
-    low, likely, high = (min(max(float(end), bottom), top) for end in ends)
-    return {path: {"low": low, "likely": likely, "high": high}}
+    stated = case.data.examples
+    if stated is None or stated.count is None:
+        return {f"{path}.usable": usable, f"{path}.count": usable}
+    return {f"{path}.usable": usable}
+
+
+def _share_replaced(name: str, path: str, evidence: Evidence) -> dict[str, Any]:
+    """A share; a share of good answers goes with a number of cases of equal weight.
+
+    That number is of independent cases, because the case file has no place for an interval.
+    """
+    if not 0 <= evidence.number <= 1:
+        return {}  # a ledger that somebody edited may hold it
+    if name not in _QUALITIES:
+        return {path: evidence.number}
+    cases = independent(evidence)
+    if cases == 0 or not scored(evidence):
+        return {}
+    return {path: evidence.number, "today.cases": cases}
 
 
 def scored(share: Evidence) -> bool:
@@ -312,17 +379,19 @@ def independent(evidence: Evidence) -> int:
     number is 0 where the two ends leave everything open.
     """
     share = evidence.number
-    ends = [
-        e
-        for e in (evidence.low, evidence.high)
-        if isinstance(e, float | int) and 0 < e < 1
-    ]
-    far = max(ends, key=lambda end: abs(share - end), default=share)
-    # Divided twice, because the square of a tiny distance would be zero.
-    if far == share:
+    farthest = share
+    for end in (evidence.low, evidence.high):
+        if not isinstance(end, float | int) or not 0 < end < 1:
+            continue  # at 0 and 1 the formula gives no cases at all
+        if abs(share - end) > abs(share - farthest):
+            farthest = end
+    distance = share - farthest
+    if distance == 0:
         return 0
-    worth = Z95**2 * far * (1 - far) / (share - far) / (share - far)
-    return math.floor(min(worth, _MOST) + 1e-6)
+    # divided twice, because the square of a tiny distance would be zero
+    cases = Z95**2 * farthest * (1 - farthest) / distance / distance
+    # 49.9999999 is 50 that lost a little to rounding
+    return math.floor(min(cases, _MOST) + 1e-6)
 
 
 # Measured beats stated, for what can be observed; a need stays as it was said.
@@ -348,11 +417,12 @@ class LimitCheck:
     @property
     def note(self) -> str:
         """The note that stands beside the answer which the measurement settles."""
-        n = self.evidence.n
-        unit = self.evidence.unit
-        on = f", on {count(n)}" if n else ""
-        line = f" (threshold {limit_text(self.limit, unit)})" if self.limit else ""
-        return f"{self.interval}{on}{line}"
+        note = self.interval
+        if self.evidence.n:
+            note += f", on {count(self.evidence.n)}"
+        if self.limit:
+            note += f" (threshold {limit_text(self.limit, self.evidence.unit)})"
+        return note
 
 
 class SettledAnswer(NamedTuple):
@@ -370,72 +440,99 @@ def settled(
     A number that is only supposed isn't overruled by a measured one.
     """
     ledger = standing(case, ledger)
-    if not ledger or (name == "voice_drift" and case.data.voice is None):
+    if not ledger:
+        return None
+    if name == "voice_drift" and case.data.voice is None:
         return None  # where no voice is named, nothing can drift from it
     if name == "success_with_prompts":
         return _success(case, ledger)
     if name == "low_volume":
         return _below("requests_per_month", framework.threshold("low_volume"), ledger)
     if name == "insufficient_data":
-        known = TRAINING in ledger and ledger[TRAINING].number >= _FEWEST_EXAMPLES
-        if known:
-            return _below(TRAINING, examples_limit(case, framework), ledger)
-        return None
+        return _few_examples(case, framework, ledger)
     if name == "instruction_limit":
         return _instructions(framework, ledger)
     if name in framework.ceiling:
-        reading = tried(name, framework, ledger)
-        doubtful = reading is not None and reading.evidence.high == "open"
-        answer = case.ceiling.get(name)
-        check = framework.ceiling[name]
-        denied = answer is not None and _check(check, answer).state == "no"
-        if reading is None or (doubtful and denied):
-            return None
-        return SettledAnswer("yes", reading)
+        return _check_done(name, case, framework, ledger)
     return _agree_on_side(list(readings(name, "settles", framework, ledger)))
+
+
+def _few_examples(
+    case: Case, framework: Framework, ledger: Ledger
+) -> SettledAnswer | None:
+    """Whether the counted examples are too few; None where hardly any were counted."""
+    counted = ledger.get(TRAINING)
+    if counted is None or counted.number < _FEWEST_EXAMPLES:
+        return None
+    return _below(TRAINING, examples_limit(case, framework), ledger)
+
+
+def _check_done(
+    name: str, case: Case, framework: Framework, ledger: Ledger
+) -> SettledAnswer | None:
+    """A yes where the data show that a check of the ceiling was done; never a no."""
+    reading = tried(name, framework, ledger)
+    if reading is None:
+        return None
+    answer = case.ceiling.get(name)
+    denied = (
+        answer is not None and _check(framework.ceiling[name], answer).state == "no"
+    )
+    if denied and reading.evidence.high == "open":
+        return None  # a count without an upper end doesn't overrule a stated no
+    return SettledAnswer("yes", reading)
 
 
 def _agree_on_side(sides: Sequence[SettledAnswer]) -> SettledAnswer | None:
     """The side that several measurements settle: one yes is enough, and a no needs all of them."""
+    if not sides:
+        return None
     for side in sides:
         if side.state == "yes":
             return side
-    if sides and all(side.state == "no" for side in sides):
-        return sides[0]
-    return None
+    first = sides[0]  # all say no, so any of them can stand for the others
+    return first if all(side.state == "no" for side in sides) else None
 
 
 def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
     """The measurement that shows a check of the ceiling was done; None where none shows it.
 
-    A count seen in the data is the least that was done. So it can settle a yes and never a no, and
-    a count without an upper end doesn't overrule a stated no.
+    A count seen in the data is the least that was done, so it can show that enough was done and
+    never that too little was.
     """
-    evidence = ledger.get(COUNTED_CHECKS.get(name, ""))
-    wanted = framework.ceiling[name].at_least
-    done = evidence is not None and evidence.number >= (wanted or 1)
-    return LimitCheck(evidence, wanted or 1) if evidence and done else None
+    measurement = COUNTED_CHECKS.get(name)
+    evidence = None if measurement is None else ledger.get(measurement)
+    wanted = framework.ceiling[name].at_least or 1  # a check without a number takes one
+    if evidence is None or evidence.number < wanted:
+        return None
+    return LimitCheck(evidence, wanted)
 
 
 _ENOUGH_INSTRUCTIONS = 5
 
 
 def _instructions(framework: Framework, ledger: Ledger) -> SettledAnswer | None:
-    """Whether the prompt is too long to be followed: yes only where later instructions fare worse.
+    """Whether the prompt is too long to be followed, by the instructions that answers ignore.
 
-    Broken rules alone may just be hard rules. Fewer than five different rules say nothing.
+    Yes only where later instructions fare worse, because broken rules alone may just be hard rules.
+    Fewer than five different rules say nothing.
     """
     share = ledger.get("ignored_instruction_share")
-    place = ledger.get("position_effect")
     rule = framework.measures.get("ignored_instruction_share")
     if share is None or rule is None or _too_few(share):
         return None
     state = _side(rule, share)
-    later = place is not None and isinstance(place.high, float | int) and place.high < 0
-    settles = state == "no" or (state == "yes" and later)
-    if settles:
+    if state == "no" or (state == "yes" and _later_fare_worse(ledger)):
         return SettledAnswer(state, LimitCheck(share, rule.limit, rule.title))
     return None
+
+
+def _later_fare_worse(ledger: Ledger) -> bool:
+    """Whether the effect of an instruction's place on obedience is below 0 for certain."""
+    effect = ledger.get("position_effect")
+    return (
+        effect is not None and isinstance(effect.high, float | int) and effect.high < 0
+    )
 
 
 def _too_few(evidence: Evidence) -> bool:
@@ -475,15 +572,18 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> SettledAnswer |
 
 
 def _success(case: Case, ledger: Ledger) -> SettledAnswer | None:
-    """Whether every target is met: one that is missed makes a no, and a yes needs all measured."""
+    """Whether every target is met: one that is missed makes a no, and a yes needs all measured.
+
+    A yes also needs a quality target, and privacy that isn't missed.
+    """
     quality = case.targets.quality
-    met = list[LimitCheck]()
     wanted = {
         "success_share": quality.at_least if quality else None,
         "latency_p95_s": case.targets.latency_p95_s,
         "usd_per_month": case.targets.usd_per_month,
     }
     stated = {name: target for name, target in wanted.items() if target is not None}
+    met = list[LimitCheck]()
     for name, target in stated.items():
         if name == "success_share":
             evidence = _production_quality(ledger) or _pilots_prompt(ledger)
@@ -493,24 +593,30 @@ def _success(case: Case, ledger: Ledger) -> SettledAnswer | None:
             holds = within
         if evidence is None:
             continue
-        meets = holds(*_open_ends(evidence), target)
+        ends = _open_ends(evidence)
+        meets = holds(ends.low, ends.high, target)
         if meets == "no":
             return SettledAnswer("no", LimitCheck(evidence, target))
         if meets == "yes":
             met.append(LimitCheck(evidence, target))
     if quality and _may_stay_private(case, ledger) and len(met) == len(stated):
-        return SettledAnswer("yes", met[0])
+        of_quality = met[0]  # quality comes first, and it speaks for the others
+        return SettledAnswer("yes", of_quality)
     return None
 
 
 def _may_stay_private(case: Case, ledger: Ledger) -> bool:
-    """Whether privacy is met or isn't a target; with a pilot nobody has to say that it isn't."""
+    """Whether privacy is met or isn't a target.
+
+    Where only a pilot measured the quality, privacy is no target unless somebody says so; otherwise
+    somebody has to say that it isn't one.
+    """
     sovereign = case.factors.get("data_sovereignty")
-    if case.today.api == "own" or (sovereign is not None and sovereign.value == "no"):
+    stated = "unknown" if sovereign is None else sovereign.value
+    if case.today.api == "own" or stated == "no":
         return True
-    wanted = sovereign is not None and sovereign.value == "yes"
-    by_pilot = _production_quality(ledger) is None
-    return by_pilot and not wanted
+    only_by_pilot = _production_quality(ledger) is None
+    return only_by_pilot and stated != "yes"
 
 
 def _pilots_prompt(ledger: Ledger) -> Evidence | None:
@@ -551,16 +657,20 @@ def within(low: float, high: float, limit: float) -> State:
 
 def side_of(evidence: Evidence, limit: float) -> State:
     """Whether the whole interval of a measurement is at least a limit."""
-    return reaches(*_open_ends(evidence), limit)
+    ends = _open_ends(evidence)
+    return reaches(ends.low, ends.high, limit)
 
 
-def _open_ends(evidence: Evidence) -> tuple[float, float]:
+class _OpenEnds(NamedTuple):
+    low: float
+    high: float
+
+
+def _open_ends(evidence: Evidence) -> _OpenEnds:
     """Both ends of a measurement, infinite where one is missing."""
-    low = evidence.low
-    high = evidence.high
-    return -math.inf if low is None else low, high if isinstance(
-        high, float | int
-    ) else math.inf
+    low = -math.inf if evidence.low is None else evidence.low
+    high = evidence.high if isinstance(evidence.high, float | int) else math.inf
+    return _OpenEnds(low, high)
 
 
 # Every answer of a case.
@@ -575,6 +685,8 @@ class _Weighed(NamedTuple):
 
 
 _NOTHING = _Weighed("unknown", "assumed", "")
+_Answers = dict[tuple[str, str], _Weighed]
+"""_Answers as they count, by their room in the case file and their name."""
 
 
 def weigh(
@@ -590,39 +702,69 @@ def weigh(
     that the framework doesn't ask.
     """
     weighed = _weigh_answers(case, framework, attempt, ledger)
-    ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
-    checks = {}
-    signals = {}
-    factors = {}
+    checks = _check_results(framework, weighed, _checks_answered(case, attempt))
+    reached = every(check.state for check in checks.values())
+    counted = {} if attempt else ledger or {}
+    return Assessment(
+        CeilingTest(
+            reached=reached, grade=grade_of_ceiling(reached, counted), checks=checks
+        ),
+        _signal_results(framework, weighed),
+        _factor_results(framework, weighed),
+    )
 
-    def answer_fields(room: str, name: str, criterion: Criterion) -> dict[str, Any]:
-        """The fields that all three kinds of answers share."""
-        ask = framework.filled(criterion.ask, criterion)
-        return {"title": criterion.title, "ask": ask, **weighed[room, name]._asdict()}
 
+def _answer_fields(
+    framework: Framework, criterion: Criterion, answer: _Weighed
+) -> dict[str, Any]:
+    """The fields that the results of checks, signals and factors share."""
+    return {
+        "title": criterion.title,
+        "ask": framework.filled(criterion.ask, criterion),
+        "state": answer.state,
+        "source": answer.source,
+        "note": answer.note,
+    }
+
+
+def _check_results(
+    framework: Framework, weighed: _Answers, stated: Mapping[str, CheckAnswer]
+) -> dict[str, CheckResult]:
+    """The results of the checks; the value of a check that counts is the stated count."""
+    results = {}
     for name, check in framework.ceiling.items():
-        about = answer_fields("ceiling", name, check)
-        answer = ceiling.get(name)
-        count = answer.count if answer and about["source"] == "stated" else None
-        checks[name] = CheckResult(
-            value=about["state"] if count is None else count, **about
-        )
+        answer = weighed["ceiling", name]
+        value: State | int = answer.state
+        # a count is the value only where the answer that counts is the stated one
+        if answer.source == "stated" and name in stated:
+            count = stated[name].count
+            value = answer.state if count is None else count
+        fields = _answer_fields(framework, check, answer)
+        results[name] = CheckResult(value=value, **fields)
+    return results
+
+
+def _signal_results(framework: Framework, weighed: _Answers) -> dict[str, SignalResult]:
+    """The results of the signals, each with the measurements that could confirm a stated yes."""
+    results = {}
     for name, signal in framework.signals.items():
-        about = answer_fields("signals", name, signal)
-        rules = [
-            rule.title for rule in framework.measures.values() if rule.about == name
-        ]
-        lacks = about["state"] == "yes" and about["source"] != "measured"
-        signals[name] = SignalResult(confirm=listing(rules) if lacks else "", **about)
+        answer = weighed["signals", name]
+        confirm = ""
+        if answer.state == "yes" and answer.source != "measured":
+            rules = framework.measures.values()
+            confirm = listing([rule.title for rule in rules if rule.about == name])
+        fields = _answer_fields(framework, signal, answer)
+        results[name] = SignalResult(confirm=confirm, **fields)
+    return results
+
+
+def _factor_results(framework: Framework, weighed: _Answers) -> dict[str, FactorResult]:
+    results = {}
     for name, factor in framework.factors.items():
         kind: Any = "indicator" if name in framework.indicators else "anti_indicator"
-        about = answer_fields("factors", name, factor)
-        factors[name] = FactorResult(kind=kind, weight=factor.weight, **about)
-    reached = every(check.state for check in checks.values())
-    graded = grade_of_ceiling(reached, {} if attempt else ledger or {})
-    return Assessment(
-        CeilingTest(reached=reached, grade=graded, checks=checks), signals, factors
-    )
+        fields = _answer_fields(framework, factor, weighed["factors", name])
+        results[name] = FactorResult(kind=kind, weight=factor.weight, **fields)
+    return results
 
 
 def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal[""]:
@@ -638,43 +780,65 @@ def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal["
 def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:
     """The states of checks and factors alone, equal to those of ``weigh`` but without texts."""
     weighed = _weigh_answers(case, framework, None, ledger)
-    return {
-        name: answer.state
-        for (room, name), answer in weighed.items()
-        if room != "signals"
-    }
+    states = {}
+    for (room, name), answer in weighed.items():
+        if room != "signals":
+            states[name] = answer.state
+    return states
+
+
+def _checks_answered(case: Case, attempt: Attempt | None) -> dict[str, CheckAnswer]:
+    """The answers to checks, as they were at an attempt where there is one."""
+    return {**case.ceiling, **(attempt.ceiling if attempt else {})}
 
 
 def _weigh_answers(
     case: Case, framework: Framework, attempt: Attempt | None, ledger: Ledger | None
-) -> dict[tuple[str, str], _Weighed]:
+) -> _Answers:
     """Every answer as it counts, by its room and name; a measurement goes before a statement."""
     _refuse_strangers(case, framework)
-    ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
-    stated = {**case.factors, **(attempt.factors if attempt else {})}
-    weighed = {
-        ("ceiling", n): _check(each, ceiling.get(n))
-        for n, each in framework.ceiling.items()
-    }
-    weighed |= {
-        ("signals", name): _weigh_statement(case.signals.get(name))
-        for name in framework.signals
-    }
-    for name in framework.factors:
-        weighed["factors", name] = _infer_from_numbers(
-            name, stated.get(name), case, framework
-        )
-    for room, name in weighed if ledger and not attempt else ():
-        measured = settled(name, case, framework, ledger or {})
-        if measured is None or f"{room}.{name}" in case.origin.assumed:
-            continue
-        factor = case.factors.get(name)
-        if factor is not None and factor.now == measured.state != factor.value:
-            continue  # the fact holds at present and is expected to change
-        answer = getattr(case, room).get(name)
-        note = _join_notes(answer.note if answer else "", measured.reading.note)
-        weighed[room, name] = _Weighed(measured.state, "measured", note)
+    weighed = _weigh_statements(case, framework, attempt)
+    if (
+        attempt is not None or not ledger
+    ):  # today's measurements say nothing of an attempt
+        return weighed
+    for room, name in weighed:
+        measured = _measured_answer(room, name, case, framework, ledger)
+        if measured is not None:
+            weighed[room, name] = measured
     return weighed
+
+
+def _weigh_statements(
+    case: Case, framework: Framework, attempt: Attempt | None
+) -> _Answers:
+    """Every answer by what is stated, or by the stated number that settles it."""
+    checks = _checks_answered(case, attempt)
+    factors = {**case.factors, **(attempt.factors if attempt else {})}
+    weighed: _Answers = {}
+    for name, check in framework.ceiling.items():
+        weighed["ceiling", name] = _check(check, checks.get(name))
+    for name in framework.signals:
+        weighed["signals", name] = _weigh_statement(case.signals.get(name))
+    for name in framework.factors:
+        answer = factors.get(name)
+        weighed["factors", name] = _infer_from_numbers(name, answer, case, framework)
+    return weighed
+
+
+def _measured_answer(
+    room: str, name: str, case: Case, framework: Framework, ledger: Ledger
+) -> _Weighed | None:
+    """The answer that a measurement settles; None where none does or none may."""
+    measured = settled(name, case, framework, ledger)
+    if measured is None or f"{room}.{name}" in case.origin.assumed:
+        return None
+    factor = case.factors.get(name)
+    if factor is not None and factor.now == measured.state != factor.value:
+        return None  # the fact holds at present and is expected to change
+    answer = getattr(case, room).get(name)
+    note = _join_notes(answer.note if answer else "", measured.reading.note)
+    return _Weighed(measured.state, "measured", note)
 
 
 def _join_notes(*notes: str) -> str:
@@ -689,10 +853,12 @@ def _weigh_statement(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
 
 def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
     """The state of a check; a stated count is compared with the number that the framework wants."""
+    if answer is None:
+        return _NOTHING
     weighed = _weigh_statement(answer)
-    if answer is not None and answer.needed == "no":
+    if answer.needed == "no":
         weighed = weighed._replace(note=_join_notes("not needed", weighed.note))
-    if answer is None or answer.count is None or check.at_least is None:
+    if answer.count is None or check.at_least is None:
         return weighed
     return weighed._replace(state="yes" if answer.count >= check.at_least else "no")
 
@@ -709,8 +875,10 @@ def _infer_from_numbers(
         inferred = _volume_by_traffic(case, framework)
     elif name == "insufficient_data":
         inferred = _data_by_count(case, framework)
-    if inferred is None or (inferred.state == "unknown" and answer is not None):
+    if inferred is None:
         return stated
+    if inferred.state == "unknown" and answer is not None:
+        return stated  # both are unknown, and only one of them was said
     return inferred._replace(note=_join_notes(stated.note, inferred.note))
 
 
@@ -731,12 +899,10 @@ def _data_by_count(case: Case, framework: Framework) -> _Weighed | None:
     limit = examples_limit(case, framework)
     if have is None or limit is None:
         return None
-    aim = ""
+    because = f"from {count(have)} examples, {count(limit)} are needed"
     need = examples_need(case, framework)
     if need is not None:
-        goal, _ = need
-        aim = f" for {plain(goal)}"
-    because = f"from {count(have)} examples, {count(limit)} are needed{aim}"
+        because += f" for {plain(need.goal)}"
     return _Weighed("yes" if have < limit else "no", "assumed", because)
 
 
@@ -745,19 +911,25 @@ def examples_limit(case: Case, framework: Framework) -> float | None:
     need = examples_need(case, framework)
     if need is None:
         return framework.threshold("few_examples")
-    _, takes = need
-    return takes.low
+    return need.data.low
 
 
-def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
-    """The first goal whose approach learns from examples, and what that approach needs; else None."""
+class ExamplesNeed(NamedTuple):
+    """A goal, and the examples that its approach learns from."""
+
+    goal: str
+    data: Need
+
+
+def examples_need(case: Case, framework: Framework) -> ExamplesNeed | None:
+    """The need of the first goal whose approach learns from examples; None without such a goal."""
     for goal in case.goals:
         rule = framework.goals.get(goal)
-        if (
-            rule is not None
-            and framework.approaches[rule.approach].data.unit == "examples"
-        ):
-            return goal, framework.approaches[rule.approach].data
+        if rule is None:
+            continue
+        data = framework.approaches[rule.approach].data
+        if data.unit == "examples":
+            return ExamplesNeed(goal, data)
     return None
 
 
@@ -766,43 +938,59 @@ def usable_examples(case: Case) -> int | None:
     return case.data.examples.good if case.data.examples else None
 
 
+class _Asked(NamedTuple):
+    """The entries of a framework that one room of a case file answers."""
+
+    noun: str  #: The word for one entry.
+    entries: Mapping[str, Any]
+
+
 def _refuse_strangers(case: Case, framework: Framework) -> None:
-    """Refuse an answer, in the case or an attempt, to something that the framework doesn't ask.
+    """Refuse an answer, in the case or an attempt, to something that the framework doesn't ask."""
+    rooms = {
+        "ceiling": _Asked("check", framework.ceiling),
+        "factors": _Asked("factor", framework.factors),
+        "signals": _Asked("signal", framework.signals),
+    }
+    options = {**framework.options, **framework.approaches}
+    if options:  # a framework without options can't say which there are
+        rooms["tried"] = _Asked("option", options)
+    _refuse_strangers_in(case, (), rooms, case, framework)
+    for number, attempt in enumerate(case.attempts):
+        _refuse_strangers_in(attempt, ("attempts", number), rooms, case, framework)
+
+
+def _refuse_strangers_in(
+    record: Case | Attempt,
+    place: tuple[str | int, ...],
+    rooms: Mapping[str, _Asked],
+    case: Case,
+    framework: Framework,
+) -> None:
+    """Refuse strangers in a case or one of its attempts, which stands at ``place`` in the file.
 
     An answer that may belong to another framework is kept and not used.
     """
     elsewhere = case.framework not in (None, *NAMES) and framework.name in NAMES
-    options = {**framework.options, **framework.approaches}
-    asks: dict[str, tuple[str, Mapping[str, Any]]] = {
-        "ceiling": ("check", framework.ceiling),
-        "factors": ("factor", framework.factors),
-        "signals": ("signal", framework.signals),
-    }
-    if options:
-        asks["tried"] = ("option", options)
-    places: list[tuple[tuple[str | int, ...], Case | Attempt]] = [((), case)]
-    for number, attempt in enumerate(case.attempts):
-        places.append((("attempts", number), attempt))
-    for place, record in places:
-        for room, (what, entries) in asks.items():
-            for name in getattr(record, room, ()):
-                if name not in entries:
-                    if name in ALSO_ASKED or elsewhere:
-                        continue
-                    says = f'{what} "{name}" is not in the {framework.name} framework'
-                    fix = did_you_mean(name, list(entries))
-                elif room == "ceiling" and _has_needless_count(
-                    entries[name], record.ceiling[name]
-                ):
-                    says = f'check "{name}" is answered with a count'
-                    fix = "use yes, no or unknown"
-                else:
-                    continue
-                raise CaseError(says, where=case.where(*place, room, name), fix=fix)
-
-
-def _has_needless_count(check: Check, answer: CheckAnswer) -> bool:
-    return check.at_least is None and answer.count is not None
+    for room, asked in rooms.items():
+        # a case has no list of tried options, and an attempt has no signals
+        for name in getattr(record, room, ()):
+            if name in asked.entries or name in ALSO_ASKED or elsewhere:
+                continue
+            raise CaseError(
+                f'{asked.noun} "{name}" is not in the {framework.name} framework',
+                where=case.where(*place, room, name),
+                fix=did_you_mean(name, list(asked.entries)),
+            )
+    for name, answer in record.ceiling.items():
+        check = framework.ceiling.get(name)
+        if check is None or check.at_least is not None or answer.count is None:
+            continue
+        raise CaseError(
+            f'check "{name}" is answered with a count',
+            where=case.where(*place, "ceiling", name),
+            fix="use yes, no or unknown",
+        )
 
 
 # What was measured: as a section of the dossier, and as people read it.
@@ -827,7 +1015,7 @@ def evidence_section(
 def _result(
     evidence: Evidence, rule: MeasureRule | None, ignored: str
 ) -> EvidenceResult:
-    """One measurement as the dossier shows it: its side of the limit, and whether it settles."""
+    """One measurement as the dossier shows it; ``ignored`` is why a person overrules it."""
     # fields of the same name are taken over; what only some readers need stands beside the dossier
     fields = {name: value for name, value in evidence if name not in READ_BESIDE}
     # a value that is unknown says what would settle its ends, too
@@ -840,12 +1028,7 @@ def _result(
     fields["since"] = evidence.since or no_clock
     fields["ignored"] = ignored
     if rule is None:
-        only_rated = evidence.id == "success_share" and not scored(evidence)
-        supports = evidence.id == "usable_examples" or ignored or only_rated
-        fields["title"] = plain(evidence.id)
-        fields["says"] = "unknown"
-        fields["role"] = "supports" if supports else "settles"
-        fields["limit"] = Unknown(ask="no rule of the framework reads it")
+        fields |= _fields_without_rule(evidence, ignored)
     else:
         fields["factor"] = rule.about
         fields["title"] = rule.title
@@ -853,3 +1036,19 @@ def _result(
         fields["role"] = rule.role
         fields["limit"] = rule.limit
     return EvidenceResult.model_validate(fields)
+
+
+def _fields_without_rule(evidence: Evidence, ignored: str) -> dict[str, Any]:
+    """The fields of a measurement that no rule of the framework reads.
+
+    It settles a number of the case, unless a person overrules it, only users rated the answers, or
+    it counts candidates for examples.
+    """
+    only_rated = evidence.id == "success_share" and not scored(evidence)
+    supports = ignored or only_rated or evidence.id == "usable_examples"
+    return {
+        "title": plain(evidence.id),
+        "says": "unknown",
+        "role": "supports" if supports else "settles",
+        "limit": Unknown(ask="no rule of the framework reads it"),
+    }

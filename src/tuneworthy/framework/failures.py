@@ -53,13 +53,19 @@ class FailureAnalysis:
         This is the upper end of the share. It is 0 for an option that helps no cause, such as a
         cache.
         """
-        helped = [
-            name for name, cause in self.causes.items() if option in cause.helped_by
-        ]
-        if self.n == 0:
+        helped = self._causes_helped([option])
+        if self.n == 0:  # nobody counted, and it is said which cause leads
             leading = self.shares[0].cause
             return most_beside(leading, helped)
         return most_of(self._real_counts, helped)
+
+    def _causes_helped(self, options: Sequence[str]) -> list[CauseId]:
+        """The causes that any of several options helps."""
+        helped = []
+        for name, cause in self.causes.items():
+            if any(option in cause.helped_by for option in options):
+                helped.append(name)
+        return helped
 
     @property
     def _real_counts(self) -> dict[CauseId, int]:
@@ -69,13 +75,8 @@ class FailureAnalysis:
         return counts
 
     def most_removed_by(self, options: Sequence[str]) -> float:
-        """The largest share that several options remove together: of causes that any of them helps."""
-        helped = [
-            name
-            for name, cause in self.causes.items()
-            if any(option in cause.helped_by for option in options)
-        ]
-        return most_of(self._real_counts, helped)
+        """The largest share that several options remove together, of counted failures."""
+        return most_of(self._real_counts, self._causes_helped(options))
 
     @property
     def corrected(self) -> Interval | Unknown:
@@ -97,6 +98,7 @@ class FailureAnalysis:
             return self.cases
         if isinstance(quality, Unknown) or isinstance(corrected, Unknown):
             return Unknown(ask="measure the quality of what runs today")
+        # each case with a wrong reference counts as right once the reference is mended
         return round((corrected.value - quality.value) * self.cases)
 
     @property
@@ -128,7 +130,8 @@ def failures_of(
     stated = case.failures
     if stated is None:
         return None
-    shares = _drop_empty_shares(failure_shares(stated.counts))
+    counted = failure_shares(stated.counts)
+    shares = tuple(share for share in counted if share.n > 0)
     if not shares and stated.mostly != "unknown":
         shares = (leading_share(stated.mostly),)
     if not shares:
@@ -157,7 +160,7 @@ def _analyse_read_failures(
     counts: dict[CauseId, int] = {}
     for cause in CAUSES:
         count = read.details.get(cause, 0)
-        # a ledger that somebody wrote in may say more
+        # a ledger that somebody wrote in may hold anything
         if isinstance(count, int) and count > 0:
             counts[cause] = count
     shares = failure_shares(counts)
@@ -174,17 +177,14 @@ def _analyse_read_failures(
         causes=framework.causes,
         quality=_stated_quality(case) if quality is None else quality,
         target=_target(case),
-        cases=cases if has_cases and isinstance(cases, int) else _stated_cases(case),
+        cases=int(cases) if has_cases else _stated_cases(case),
     )
-
-
-def _drop_empty_shares(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
-    return tuple(share for share in shares if share.n)
 
 
 def _measured_quality(read: Evidence) -> Interval | None:
     """The quality of the arm whose failures were read; None where that isn't kept with them."""
     value, low, high = (read.details.get(name) for name in QUALITY_DETAILS)
+    # a ledger that somebody wrote in may hold anything
     if not isinstance(value, float | int):
         return None
     if not isinstance(low, float | int) or not isinstance(high, float | int):
@@ -242,13 +242,8 @@ def _result(
 ) -> FailureResult:
     """One cause with what helps, and the quality if all of its failures were mended."""
     rule = analysis.causes[share.cause]
-    there = {*framework.options, *framework.approaches}
-    helped_by = tuple(option for option in rule.helped_by if option in there)
-    best = analysis.quality
-    if not helped_by:
-        best = _NOTHING_HELPS
-    elif isinstance(best, Interval):
-        best = Interval.certain(best.value + (1 - best.value) * share.high)
+    offered = {*framework.options, *framework.approaches}
+    helped_by = tuple(option for option in rule.helped_by if option in offered)
     return FailureResult(
         cause=share.cause,
         title=rule.title,
@@ -258,9 +253,21 @@ def _result(
         high=share.high,
         grade=analysis.grade,
         helped_by=helped_by,
-        quality_at_most=best if isinstance(best, Unknown) else best.value,
+        quality_at_most=_quality_if_mended(share, analysis)
+        if helped_by
+        else _NOTHING_HELPS,
         says=_says(share.cause, helped_by, analysis, framework),
     )
+
+
+def _quality_if_mended(
+    share: FailureShare, analysis: FailureAnalysis
+) -> float | Unknown:
+    """The quality if all failures of a cause were mended, by the upper end of its share."""
+    if isinstance(analysis.quality, Unknown):
+        return analysis.quality
+    quality = analysis.quality.value
+    return quality + (1 - quality) * share.high
 
 
 def _says(
@@ -274,11 +281,13 @@ def _says(
         return _noise_text(analysis)
     if not helped_by:
         return "ask it plainly, or accept both answers"
-    rules = [framework.options[name] for name in helped_by if name in framework.options]
-    untuned = [
-        rule for rule in rules if rule.kind != "tuning" and rule.variant_of is None
-    ]
-    named = [rule.title for rule in untuned][:_NAMED]
+    titles = list[str]()
+    for name in helped_by:
+        option = framework.options.get(name)
+        if option is None or option.kind == "tuning" or option.variant_of is not None:
+            continue  # tuning is named once, and a variant by its option
+        titles.append(option.title)
+    named = titles[:_NAMED]
     if any(name in framework.approaches for name in helped_by):
         named.append("tuning")
     return ", ".join(named)

@@ -59,25 +59,31 @@ def _whole(document: ParsedFile) -> ParsedFile:
 
 
 def _named_document(name: str, where: str) -> ParsedFile:
-    """A framework of the catalogue as a parsed file, or an error that suggests the nearest name."""
-    if name not in NAMES:
-        guess = did_you_mean(name, NAMES)
-        raise FrameworkError(
-            f'"{name}" is not a framework of the catalogue',
-            where="" if where == name else where,
-            fix=guess
-            + (" Or name a file" if guess.endswith("?") else ", or name a file"),
-        )
-    return _parse_catalogue_file(f"{name}.yaml")
+    """A framework of the catalogue as a parsed file, or an error that suggests the nearest name.
+
+    ``where`` is the place of the name in a file; the name itself where no file has it.
+    """
+    if name in NAMES:
+        return _parse_catalogue_file(f"{name}.yaml")
+    guess = did_you_mean(name, NAMES)
+    if guess.endswith("?"):
+        fix = f"{guess} Or name a file"
+    else:
+        fix = f"{guess}, or name a file"
+    raise FrameworkError(
+        f'"{name}" is not a framework of the catalogue',
+        where="" if where == name else where,
+        fix=fix,
+    )
 
 
 @cache
 def published_counts() -> GoalRecord:
     """For each goal, how many published cases each arm measured best in; ties are left out."""
-    data = _parse_catalogue_file(COUNTS).data
-    return {
-        goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()
-    }
+    counts = {}
+    for goal, arms in _parse_catalogue_file(COUNTS).data.items():
+        counts[goal] = {arm: int(n) for arm, n in arms.items()}
+    return counts
 
 
 @cache
@@ -88,8 +94,11 @@ def case_fields() -> dict[str, CaseField]:
 
     fields = {}
     for part, entries in _parse_catalogue_file(FIELDS).data.items():
-        # what nobody is asked belongs to no part of the interview
-        in_part = {} if part in ("unasked", "titles") else {"part": part}
         for path, entry in entries.items():
-            fields[path] = CaseField.model_validate({**entry, **in_part})
+            if part not in (
+                "unasked",
+                "titles",
+            ):  # these belong to no part of the interview
+                entry = {**entry, "part": part}  # noqa: PLW2901 # the entry with its part
+            fields[path] = CaseField.model_validate(entry)
     return fields

@@ -66,11 +66,12 @@ Test = bool | Reaches | YesTo | Every | Not
 
 
 def _any(parts: Iterable[Test]) -> Test:
-    return Not(Every(frozenset(map(Not, parts))))
+    """The test that at least one part holds: not every part fails."""
+    return Not(Every(frozenset(Not(part) for part in parts)))
 
 
 def holds(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
-    """Whether a test holds for one combination of answers."""
+    """Whether a test holds, where ``read`` says whether a measure reaches, or an answer is yes."""
     if isinstance(test, Every):
         return all(holds(part, read) for part in test.parts)
     if isinstance(test, Not):
@@ -80,7 +81,11 @@ def holds(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
 
 def put_in(test: Test, name: str, answer: bool) -> Test:
     """Put one answer into a test; the result is true, false, or a test of what is still open."""
-    return _replace_atoms(test, lambda atom: answer if atom == YesTo(name) else atom)
+
+    def replace_atom(atom: Reaches | YesTo) -> Test:
+        return answer if atom == YesTo(name) else atom
+
+    return _replace_atoms(test, replace_atom)
 
 
 def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
@@ -88,8 +93,9 @@ def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
 
     def replace_atom(atom: Reaches | YesTo) -> Test:
         if isinstance(atom, Reaches):
+            # the others have to reach so much less
             return atom._replace(bound=atom.bound - adds.get(atom.measure, 0))
-        return atom.name == name or atom
+        return True if atom.name == name else atom
 
     return _replace_atoms(test, replace_atom)
 
@@ -101,24 +107,26 @@ def _replace_atoms(test: Test, replace_atom: Callable[[Reaches | YesTo], Test]) 
     if isinstance(test, Not):
         part = _replace_atoms(test.part, replace_atom)
         return not part if isinstance(part, bool) else Not(part)
-    if isinstance(test, Every):
-        parts = {_replace_atoms(part, replace_atom) for part in test.parts}
-        if False in parts:
-            return False
-        parts.discard(True)
-        if not parts:
-            return True
-        if len(parts) == 1:
-            return parts.pop()
-        return Every(frozenset(parts))
-    return replace_atom(test)
+    if not isinstance(test, Every):
+        return replace_atom(test)
+    parts = {_replace_atoms(part, replace_atom) for part in test.parts}
+    if False in parts:
+        return False
+    parts.discard(True)
+    if not parts:
+        return True
+    if len(parts) == 1:  # so that equal tests are written the same way
+        return parts.pop()
+    return Every(frozenset(parts))
 
 
 def atoms(tests: Iterable[Test]) -> Iterator[Reaches | YesTo]:
     """Every measure with its bound, and every answer, that tests read."""
     for test in tests:
-        if isinstance(test, Every | Not):
-            yield from atoms(test.parts if isinstance(test, Every) else (test.part,))
+        if isinstance(test, Every):
+            yield from atoms(test.parts)
+        elif isinstance(test, Not):
+            yield from atoms([test.part])
         elif not isinstance(test, bool):
             yield test
 
@@ -171,32 +179,37 @@ def compile_rules(
     exact = {
         name: _weight(factor, framework) for name, factor in framework.factors.items()
     }
-    scale = math.lcm(*(weight.denominator for weight in exact.values())) if exact else 1
+    # the least scale at which every weight is a whole number
+    scale = math.lcm(*(weight.denominator for weight in exact.values()))
     weights = {name: int(weight * scale) for name, weight in exact.items()}
-    divisor = _denominator(framework, exact, denominator)
     if scale > _LARGEST or sum(weights.values()) > _LARGEST:
         raise FrameworkError(
             "weights need too many digits",
             where=framework.name,
             fix="round them to three decimals",
         )
-    steps = tuple(
-        (_test(step.when, scale, divisor) if step.when else True, step.outcome)
-        for step in framework.tree
-    )
+    for name in framework.ceiling:
+        weights[name] = 0
+    divisor = _denominator(framework, exact, denominator)
+    steps = []
+    for step in framework.tree:
+        test = _test(step.when, scale, divisor) if step.when else True
+        steps.append((test, step.outcome))
     tests = [test for test, _ in steps]
+    asked = {atom.name for atom in atoms(tests) if isinstance(atom, YesTo)}
+    asked.discard(_CEILING)  # all checks together are asked for by no name
     return Rules(
         checks=tuple(framework.ceiling),
         indicators=tuple(framework.indicators),
         anti_indicators=tuple(framework.anti_indicators),
-        weights={**weights, **dict.fromkeys(framework.ceiling, 0)},
+        weights=weights,
         scale=scale,
         denominator=float(divisor),
-        steps=steps,
+        steps=tuple(steps),
+        # the score is compared as a difference, so its cuts are multiplied by the denominator
         score_cuts=_cuts(framework.scoring.score, scale * divisor),
         difference_cuts=_cuts(framework.scoring.difference, Fraction(scale)),
-        asked=frozenset(atom.name for atom in atoms(tests) if isinstance(atom, YesTo))
-        - {_CEILING},
+        asked=frozenset(asked),
         bounds=bounds_of(tests),
     )
 
@@ -222,7 +235,7 @@ def _exact(number: float) -> Fraction:
 def _denominator(
     framework: Framework, weights: dict[str, Fraction], instead: str | float | None
 ) -> Fraction:
-    """The number that the score is divided by, as a fraction."""
+    """The number that the score is divided by, as a fraction; never 0, even without factors."""
     chosen = framework.scoring.denominator if instead is None else instead
     if chosen == "count":
         return Fraction(max(len(weights), 1))
@@ -232,12 +245,14 @@ def _denominator(
 
 
 def _cuts(bands: Bands, scale: Fraction) -> Cuts:
+    """The cuts of a rule's bands, scaled to whole numbers."""
     return Cuts(
         moderate=_begins(bands.moderate, scale), strong=_begins(bands.strong, scale)
     )
 
 
 def _begins(bound: Bound, scale: Fraction) -> int:
+    """The least scaled whole number that a bound lets through."""
     if bound.at_least is not None:
         return _whole(bound.at_least, scale, above=False)
     assert bound.more_than is not None  # Bands made sure
@@ -250,7 +265,7 @@ def _whole(bound: float, scale: Fraction, *, above: bool) -> int:
     return math.floor(exact) + 1 if above else math.ceil(exact)
 
 
-_CEILING = ""
+_CEILING = ""  #: The name of the answer about the ceiling, which is no factor's.
 
 
 def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
@@ -259,25 +274,17 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     if condition.ceiling is not None:
         parts.append(_test_of_answer(_CEILING, condition.ceiling))
     for name, bound in bounded(condition):
-        if name.endswith("_weight") or name == "difference":
-            by = Fraction(scale)
-        else:
-            by = Fraction(1)
-        if name == "score":
-            parts.extend(_tests_of_ends("difference", bound, scale * divisor))
-        else:
-            parts.extend(_tests_of_ends(name, bound, by))
-    parts.extend(
-        _test_of_answer(name, state) for name, state in condition.answers.items()
-    )
-    within = {
-        kind: [_test(part, scale, divisor) for part in getattr(condition, kind)]
-        for kind in ("all", "any", "none")
-    }
-    parts += within["all"]
-    if within["any"]:
-        parts.append(_any(within["any"]))
-    parts += map(Not, within["none"])
+        if name == "score":  # compared as a difference
+            parts += _tests_of_ends("difference", bound, scale * divisor)
+        elif name.endswith("_weight") or name == "difference":
+            parts += _tests_of_ends(name, bound, Fraction(scale))
+        else:  # a number of answers is whole already
+            parts += _tests_of_ends(name, bound, Fraction(1))
+    parts += [_test_of_answer(*answer) for answer in condition.answers.items()]
+    parts += [_test(part, scale, divisor) for part in condition.all]
+    if condition.any:
+        parts.append(_any([_test(part, scale, divisor) for part in condition.any]))
+    parts += [Not(_test(part, scale, divisor)) for part in condition.none]
     return parts[0] if len(parts) == 1 else Every(frozenset(parts))
 
 
@@ -285,19 +292,31 @@ def _test_of_answer(name: str, state: State) -> Test:
     return YesTo(name) if state == "yes" else Not(YesTo(name))
 
 
+class _End(NamedTuple):
+    """One kind of bound, compiled to whether a measure reaches a whole number."""
+
+    sign: str
+    above: bool  #: Whether the whole number is above the bound, and not at it.
+    negated: (
+        bool  #: Whether the bound is kept where the measure doesn't reach the number.
+    )
+
+
 _ENDS = {
-    "at_least": ("≥", False, False),
-    "more_than": (">", True, False),
-    "at_most": ("≤", True, True),
-    "less_than": ("<", False, True),
-}  #: Its sign; whether it begins above the number; and whether it holds below where it begins.
+    "at_least": _End("≥", above=False, negated=False),
+    "more_than": _End(">", above=True, negated=False),
+    "at_most": _End("≤", above=True, negated=True),
+    "less_than": _End("<", above=False, negated=True),
+}
 
 
 def _tests_of_ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
-    for end, (_, above, below) in _ENDS.items():
-        if (number := getattr(bound, end)) is not None:
-            test = Reaches(measure, _whole(number, scale, above=above))
-            yield Not(test) if below else test
+    """A test for each end of a bound: a measure that reaches a whole number, or doesn't."""
+    for name, end in _ENDS.items():
+        number = getattr(bound, name)
+        if number is not None:
+            test = Reaches(measure, _whole(number, scale, above=end.above))
+            yield Not(test) if end.negated else test
 
 
 def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], Bound]]:
@@ -311,20 +330,17 @@ def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], 
 def condition_text(condition: Condition) -> str:
     """Write a condition as one line, such as ``indicators ≤ 3``."""
     parts = []
-    if condition.ceiling is not None:
-        parts.append(
-            "ceiling reached" if condition.ceiling == "yes" else "ceiling not reached"
-        )
-    for name, bound in bounded(condition):
-        words = name.replace("_", " ")
-        for end, (sign, _, _) in _ENDS.items():
-            number = getattr(bound, end)
+    if condition.ceiling == "yes":
+        parts.append("ceiling reached")
+    elif condition.ceiling is not None:
+        parts.append("ceiling not reached")
+    for measure, bound in bounded(condition):
+        for name, end in _ENDS.items():
+            number = getattr(bound, name)
             if number is not None:
-                parts.append(f"{words} {sign} {number:g}")
-    parts += [
-        f"{name.replace('_', ' ')} is {state}"
-        for name, state in condition.answers.items()
-    ]
+                parts.append(f"{measure.replace('_', ' ')} {end.sign} {number:g}")
+    for name, state in condition.answers.items():
+        parts.append(f"{name.replace('_', ' ')} is {state}")
     parts += [f"({condition_text(part)})" for part in condition.all]
     if condition.any:
         either = " or ".join(condition_text(part) for part in condition.any)

@@ -60,33 +60,38 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
 
 
 def _docs_of_class(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, str]:
-    """Read the text about each annotated name of a class, which stands below, behind or above."""
+    """Read the text about each annotated name of a class, which stands below, behind or above.
+
+    ``lines`` are those of the whole module, because Python's parser drops comments.
+    """
     docs = {}
     for field, below in pairwise([*node.body, None]):
-        match field, below:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                docs[name] = inspect.cleandoc(text)
-            case ast.AnnAssign(target=ast.Name(id=name)), _:
-                docs[name] = _comment_on(field, lines)
+        if not isinstance(field, ast.AnnAssign) or not isinstance(
+            field.target, ast.Name
+        ):
+            continue
+        match below:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                docs[field.target.id] = inspect.cleandoc(text)
+            case _:
+                docs[field.target.id] = _comment_on(field, lines)
     return {name: text for name, text in docs.items() if text}
 
 
 def _comment_on(field: ast.AnnAssign, lines: Sequence[str]) -> str:
     """The text behind ``#:`` on one of a field's lines or on those above it; empty for none."""
+    first = field.lineno - 1  # the parser counts from 1
     last = field.end_lineno or field.lineno
-    for line in lines[field.lineno - 1 : last]:
-        _, behind, text = line.partition("  #: ")
-        if behind:
+    for line in lines[first:last]:
+        _, mark, text = line.partition("  #: ")
+        if mark:
             return text
     above: list[str] = []
-    for line in reversed(lines[: field.lineno - 1]):
-        _, before, text = line.strip().partition("#: ")
-        if not before or not line.strip().startswith("#: "):
+    for line in reversed(lines[:first]):
+        stripped = line.strip()
+        if not stripped.startswith("#: "):
             break
-        above.insert(0, text)
+        above.insert(0, stripped.removeprefix("#: "))
     return " ".join(above)
 
 
@@ -97,33 +102,44 @@ def case_schema(framework: Framework) -> dict[str, Any]:
     """Make the case file's schema; its checks, factors and signals are those of a framework."""
     schema = _make_schema(Case, "validation", "Tuneworthy case")
     attempt = schema["$defs"]["Attempt"]
-    places = [
-        (holder, name)
-        for holder in (schema, attempt)
-        for name in ("ceiling", "factors")
-    ]
-    for holder, name in (*places, (schema, "signals")):
-        asked: Mapping[str, Criterion] = getattr(framework, name)
-        says = {
-            key: f"{e.title}: {framework.filled(e.ask, e)}" for key, e in asked.items()
-        }
-        # some are kept beside the framework's own, and not counted
-        if name == "factors":
-            says = {**ALSO_ASKED, **says}
-        section = holder["properties"][name]
-        entry = section.pop("additionalProperties")
-        section["properties"] = {
-            key: {**entry, "description": text} for key, text in says.items()
-        }
-        section["additionalProperties"] = False
+    # an attempt may have its own answers to checks and factors
+    for record in (schema, attempt):
+        _allow_only(record, "ceiling", _questions(framework, framework.ceiling))
+        # some answers are kept beside the framework's own factors, and not counted
+        factors = {**ALSO_ASKED, **_questions(framework, framework.factors)}
+        _allow_only(record, "factors", factors)
+    _allow_only(schema, "signals", _questions(framework, framework.signals))
     return schema
+
+
+def _questions(
+    framework: Framework, criteria: Mapping[str, Criterion]
+) -> dict[str, str]:
+    """The title and the question of each criterion, by its name."""
+    return {
+        name: f"{each.title}: {framework.filled(each.ask, each)}"
+        for name, each in criteria.items()
+    }
+
+
+def _allow_only(
+    record: dict[str, Any], name: str, descriptions: Mapping[str, str]
+) -> None:
+    """Let a record's property, a mapping of any names, have only the described names."""
+    section = record["properties"][name]
+    entry = section.pop("additionalProperties")
+    section["properties"] = {
+        key: {**entry, "description": text} for key, text in descriptions.items()
+    }
+    section["additionalProperties"] = False
 
 
 def framework_schema() -> dict[str, Any]:
     """Make the framework file's schema; a file that extends another may leave sections out."""
     schema = _make_schema(Framework, "validation", "Tuneworthy framework")
     required = schema.pop("required")
-    schema["if"] = {"not": {"required": ["extends"]}}
+    extends_none = {"not": {"required": ["extends"]}}
+    schema["if"] = extends_none
     schema["then"] = {"required": required}
     schema["else"] = {"required": ["name"]}
     return schema
@@ -138,7 +154,10 @@ _LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
 
 
 def lab_schema(name: str) -> dict[str, Any]:
-    """Make the schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
+    """Make the schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``.
+
+    A print-out has two properties more than the record: its schema, and for a ceiling the verdict.
+    """
     schema = _make_schema(_LABS[name], "serialization", f"Tuneworthy {name} lab")
     schema["properties"] = {
         "schema": {"const": f"tuneworthy/{name}/1"},

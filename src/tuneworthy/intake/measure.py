@@ -432,8 +432,7 @@ def _read_materials(case: Case, framework: Framework) -> Materials:
     needed = None
     need = examples_need(case, framework)
     if need is not None:
-        _, takes = need
-        needed = takes.low
+        needed = need.data.low
     asked = list[str]()
     with suppress(CaseError):  # a set that can't be read is told by whoever uses it
         asked += (eval_case.text for eval_case in named_evalset(case) or ())

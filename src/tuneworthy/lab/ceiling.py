@@ -439,7 +439,8 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     show_progress = calls.counting(
         0, running=len(lab.plan.arms), ask="wait for the first round"
     )
-    runner = calls.runner(show_progress)
+    # a search scores each answer at once, and keeps its text anyway
+    runner = calls.runner(show_progress, lean=False)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_ask_all(runner, jobs), loop)

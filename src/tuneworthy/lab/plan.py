@@ -223,7 +223,7 @@ class Pool:
         self._folds: _Folds | None = None
         self._heads: dict[int, Head] = {}
         # results that many arms ask for
-        self._nearest: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._shown: dict[tuple[object, ...], tuple[int, ...]] = {}
         self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
     def __len__(self) -> int:
@@ -278,15 +278,19 @@ class Pool:
         """Return places of the examples that an arm shows a model with a case."""
         if arm.few_shot_from == "none":
             return ()
+        about = case.input or case.messages
+        key = (arm.few_shot_from, arm.few_shot, case.cluster, about)
+        if key not in self._shown:
+            self._shown[key] = self._choose_shown(arm, case)
+        return self._shown[key]
+
+    def _choose_shown(self, arm: Arm, case: EvalCase) -> tuple[int, ...]:
+        """Choose examples in the way of an arm: fixed ones, the nearest, or a named draw."""
         if arm.few_shot_from == "fixed":
             return self.fixed(arm.few_shot, case)
-        if arm.few_shot_from != "nearest":
-            return self.drawn(arm.few_shot_from, arm.few_shot, case)
-        # what the nearest examples of a case depend on
-        key = (arm.few_shot, case.cluster, case.input or case.messages)
-        if key not in self._nearest:
-            self._nearest[key] = self.nearest(arm.few_shot, case)
-        return self._nearest[key]
+        if arm.few_shot_from == "nearest":
+            return self.nearest(arm.few_shot, case)
+        return self.drawn(arm.few_shot_from, arm.few_shot, case)
 
     def _turns(self, template: str, previous: str, place: int) -> Spoken:
         """Return an example as two turns of a conversation, its question in the template's form."""

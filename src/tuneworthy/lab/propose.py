@@ -394,9 +394,10 @@ class CandidateEvaluator:
 
     def _score_answer(self, case: EvalCase, job: Job, call: Settled) -> Tried:
         """Score one answer, with a sentence that tells the writing model what is wrong."""
-        if call.whole is None:
+        reply = call.whole
+        if reply is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
-        output = Output.from_reply(call.whole)
+        output = Output.from_reply(reply)
         if self.judge is None:
             # a whole request is made only for scorers that read it
             reads = self.marker.reads_system(case)

@@ -83,12 +83,17 @@ class PaidCalls:
         return replace(self, run=self.beside, beside="", cap_usd=cap_usd)
 
     def runner(
-        self, progress: Progress | None = None, waiting: Waiting | None = None
+        self,
+        progress: Progress | None = None,
+        waiting: Waiting | None = None,
+        *,
+        lean: bool = True,
     ) -> Runner:
         """Return a runner that ends after the calls in flight when the user stops it.
 
         ``progress`` is called with each call that has ended. ``waiting`` gets texts about a wait;
-        by default, the observer gets them.
+        by default, the observer gets them. A ``lean`` runner leaves answers in the ledger until
+        they are read, so that memory stays flat.
         """
         runner = Runner(
             self.ledger,
@@ -100,7 +105,7 @@ class PaidCalls:
             at_once=self.at_once,
             progress=progress,
             probes=self.probes,
-            lean=True,
+            lean=lean,
             waiting=waiting or self._say_waiting,
         )
         self.on_stop(runner.stop)

@@ -72,7 +72,10 @@ _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the sam
 
 
 def _after_reading(name: str) -> Any:
-    """A method of pydantic's, called after every field was computed."""
+    """A method of pydantic's, called after every field was computed.
+
+    Pydantic takes the fields as they stand in ``__dict__``, so none may be missing.
+    """
 
     def call(self: LazyRecord, *args: Any, **kwargs: Any) -> Any:
         self._field_values()
@@ -90,7 +93,8 @@ class LazyRecord(Record):
     def waiting(cls, later: Mapping[str, Callable[[], Any]], **known: Any) -> Self:
         """A record with the ``known`` fields, unchecked; ``later`` computes each other one."""
         record = cls.model_construct(**known)
-        for name in later:  # otherwise a default would stand in its place
+        for name in later:
+            # pydantic filled in its default; Python calls __getattr__ only where nothing is
             record.__dict__.pop(name, None)
         record._later = {**later}  # noqa: SLF001  # a record of its own kind, seen by nobody yet
         return record  # type: ignore[return-value]  # the plugin forgets subclasses
@@ -164,7 +168,7 @@ class FileRecord(Record):
     def _known_keys(cls, data: Any) -> Any:
         """Refuse a key that the record doesn't have, and drop keys without a value."""
         if isinstance(data, cls):
-            return data
+            return data  # checked already
         keys = _keys(cls)
         if not isinstance(data, Mapping):
             raise PydanticCustomError("no_mapping", "no mapping", {"known": keys})
@@ -185,7 +189,7 @@ def _keys(record: type[FileRecord]) -> tuple[str, ...]:
 
 
 def every(states: Iterable[State]) -> State:
-    """No if one is no, else unknown if one is unknown, else yes."""
+    """No if one is no, else unknown if one is unknown, else yes; yes for none."""
     distinct = set(states)
     if "no" in distinct:
         return "no"
@@ -199,17 +203,23 @@ def to_state(value: Any) -> Any:
 
     Other values raise a PydanticCustomError.
     """
-    text = "" if value is None else str(value).strip().casefold()
-    if text in _STATES and (value is None or isinstance(value, str | bool)):
-        return _STATES[text]
+    if value is None:
+        return "unknown"
+    if isinstance(
+        value, str | bool
+    ):  # a number is no answer, though 1 may look like true
+        text = str(value).strip().casefold()
+        if text in _STATES:
+            return _STATES[text]
     raise PydanticCustomError(
         "state", "use yes, no or unknown", {"given": short_text(value)}
     )
 
 
 def short_text(value: Any) -> str:
-    """A value in short, for an error message."""
+    """A value in at most 40 characters, for an error message."""
     if isinstance(value, str):
+        # half of a surrogate pair would break whatever prints the message
         text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
         return text if len(value) <= 40 else text[:39] + "…"
     if isinstance(value, Mapping):
@@ -246,13 +256,17 @@ def is_whole_number(value: Any) -> bool:
 
 
 def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
-    """Make a reader that takes a plain value as the key ``name``, or a whole number as ``count``."""
+    """Make a reader that takes a plain value as the key ``name``, or a whole number as ``count``.
+
+    So a person may write ``documents: 500`` for ``documents: {count: 500}``.
+    """
 
     def mapping(value: Any) -> Any:
-        key = count if count and is_whole_number(value) else name
         if isinstance(value, Mapping | Record):
             return value
-        return {key: value}
+        if count and is_whole_number(value):
+            return {count: value}
+        return {name: value}
 
     return mapping
 
@@ -277,7 +291,7 @@ MOST_PARTS = 100  #: Of a path or a pattern: each is searched within the one bef
 
 def inside_folder(value: str) -> str:
     """Check a relative path that can't leave the case folder; else an error of the validator."""
-    parts = re.split(r"[/\\]", value)
+    parts = re.split(r"[/\\]", value)  # paths of both kinds of systems
     if len(parts) > MOST_PARTS:
         raise wrong(
             f'"{short_text(value)}" has more than {MOST_PARTS} parts',
@@ -285,11 +299,9 @@ def inside_folder(value: str) -> str:
         )
     if "\0" in value or not value.strip():
         raise wrong("is not a path", "name a file or folder beside case.yaml")
-    if (
-        value.startswith(("/", "\\", "~"))
-        or ".." in parts
-        or re.match(r"[A-Za-z][\w+.-]*:", value)
-    ):
+    is_absolute = value.startswith(("/", "\\", "~"))
+    has_scheme = re.match(r"[A-Za-z][\w+.-]*:", value)  # a drive or a URL
+    if is_absolute or has_scheme or ".." in parts:
         raise wrong(
             f'"{short_text(value)}" leaves the case folder',
             "name it relative to case.yaml",
@@ -459,13 +471,15 @@ def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
 
     def remembered(record: R) -> T:
         nonlocal last
+        # several threads may call this: each reads and replaces the pair as a whole
         pair = last
-        if pair is None or pair[0] is not record:
-            last = pair = (
-                record,
-                work(record),
-            )  # read and replaced as a whole, for threads
-        return pair[1]
+        if pair is not None:
+            last_record, last_result = pair
+            if last_record is record:
+                return last_result
+        result = work(record)
+        last = (record, result)
+        return result
 
     return remembered
 
@@ -477,6 +491,7 @@ MONTHS_PER_YEAR = 12
 HOURS_PER_MONTH = 730.0  # 365 days of 24 hours, over 12
 DAYS_PER_MONTH = 365.25 / 12
 MOST_USD = 1e15  #: As much as any amount may be.
+_CENTURY = 1200  # months: growth for longer is no plan
 TOKENS_PER_MTOK = 1_000_000
 
 
@@ -507,6 +522,6 @@ def months_to_reach(
         return 0
     if now <= 0 or growth_per_month <= 0:
         return None
-    months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month) - 1e-9
-    # a century of growth is no plan
-    return math.ceil(months) if months <= 1200 else None
+    months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month)
+    months -= 1e-9  # a rounding error isn't a further month
+    return math.ceil(months) if months <= _CENTURY else None

@@ -102,12 +102,15 @@ class Holding(FileRecord):
     @field_validator("path")
     @classmethod
     def _path_inside(cls, value: str | None) -> str | None:
-        if value is not None and _COUNTED.fullmatch(value):
+        """Refuse a path out of the folder, and a number that is meant as a count."""
+        if value is None:
+            return None
+        if _COUNTED.fullmatch(value):
             raise wrong(
                 f'is "{short_text(value)}"',
                 "write the count as a plain number, such as 10000",
             )
-        return None if value is None else inside_folder(value)
+        return inside_folder(value)
 
 
 SimpleHolding = Annotated[
@@ -195,17 +198,15 @@ class Data(FileRecord):
     def _with_a_map(cls, value: Any) -> Any:
         """Split ``traces`` with its own map of fields into the two entries it stands for."""
         traces = value.get("traces") if isinstance(value, dict) else None
-        if (
-            not isinstance(traces, dict)
-            or not traces
-            or not traces.keys() <= {"paths", "map"}
-        ):
+        if not isinstance(traces, dict) or not traces:
             return value
-        entries = {"traces": traces.get("paths", ()), "trace_map": traces.get("map")}
-        return {
-            **value,
-            **{key: entry for key, entry in entries.items() if entry is not None},
-        }
+        if not traces.keys() <= {"paths", "map"}:
+            return value  # the check of traces names the wrong key
+        split = dict(value)
+        split["traces"] = traces.get("paths", ())
+        if traces.get("map") is not None:
+            split["trace_map"] = traces["map"]
+        return split
 
 
 def _to_amount(value: Any) -> Any:
@@ -663,9 +664,10 @@ def defaults_sentence(defaults: Iterable[DefaultValue]) -> str:
     by_file: dict[str, list[str]] = {}
     for default in defaults:
         by_file.setdefault(default.file, []).append(f"{default.path} {default.value}")
-    says = (f"{' and '.join(values)}, by {file}" for file, values in by_file.items())
-    text = "; ".join(says)
-    return f"Not in the case: {text}." if text else ""
+    if not by_file:
+        return ""
+    clauses = [f"{' and '.join(values)}, by {file}" for file, values in by_file.items()]
+    return f"Not in the case: {'; '.join(clauses)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -721,6 +723,7 @@ class Case(FileRecord):
 
     @model_validator(mode="after")
     def _names_a_model(self) -> Case:
+        """Refuse a model of today that the case doesn't list."""
         runs = self.today.model
         if runs is not None and runs not in {model.id for model in self.models}:
             raise wrong(
@@ -731,12 +734,14 @@ class Case(FileRecord):
 
     @property
     def one_off(self) -> bool:
-        """Whether the traffic is a job that ends, not a stream of requests."""
+        """Whether the traffic is a job that ends, not a stream of requests.
+
+        As stated; else by a growth of -100% a month, after which no request is left.
+        """
+        if self.workload != "unknown":
+            return self.workload == "one_off"
         growth = self.economics.traffic.growth_per_month
-        ends = growth is not None and growth.high <= -1
-        if self.workload == "unknown":
-            return ends
-        return self.workload == "one_off"
+        return growth is not None and growth.high <= -1
 
     @property
     def a_month(self) -> str:
@@ -914,18 +919,23 @@ def in_use(case: Case) -> Model | None:
     The one that ``today`` names; else the listed one with the figures of today, which may be tuned;
     else the first that is neither tuned nor embedded.
     """
-    named = [model for model in case.models if model.id == case.today.model]
-    if named:
-        return named[0]
+    for model in case.models:
+        if model.id == case.today.model:
+            return model
     by_figures = _in_use_by_figures(case)
     if by_figures is not None:
         return by_figures
-    prompted = (model for model in case.models if model.kind == "prompted")
-    return next((model for model in prompted if not model.embedded), None)
+    for model in case.models:
+        if model.kind == "prompted" and not model.embedded:
+            return model
+    return None
 
 
 def name_model_in_use(case: Case) -> Case:
-    """The case with the model that its figures of today tell, so that other figures don't move it."""
+    """The case with the name of the model in use, where its figures of today tell which that is.
+
+    Otherwise other figures of today, as somebody supposes them, would make it another model.
+    """
     model = _in_use_by_figures(case)
     if model is None or case.today.model is not None:
         return case

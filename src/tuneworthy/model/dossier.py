@@ -103,13 +103,13 @@ class Assessment(NamedTuple):
     @property
     def counts(self) -> Counts:
         """How many factors are known to hold, and how many are open."""
-        kinds = [
-            factor.kind for factor in self.factors.values() if factor.state == "yes"
-        ]
+        factors = self.factors.values()
+        held = [factor.kind for factor in factors if factor.state == "yes"]
+        still_open = [factor for factor in factors if factor.state == "unknown"]
         return Counts(
-            indicators=kinds.count("indicator"),
-            anti_indicators=kinds.count("anti_indicator"),
-            unknown=sum(factor.state == "unknown" for factor in self.factors.values()),
+            indicators=held.count("indicator"),
+            anti_indicators=held.count("anti_indicator"),
+            unknown=len(still_open),
         )
 
 
@@ -781,7 +781,7 @@ class Dossier(LazyRecord):
     """Values that a configuration states and the case doesn't; empty without such values."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The object as plain JSON values."""
+        """The object as plain JSON values, without the sections that a case doesn't have."""
         data = self.model_dump(mode="json", by_alias=True)
         for name in ("training", "one_off", "decision", "pilot"):
             if data[name] is None:

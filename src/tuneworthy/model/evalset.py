@@ -75,9 +75,9 @@ class EvalCase(FileRecord):
         conversation = data.get("input") if isinstance(data, dict) else None
         if not isinstance(conversation, dict) or set(conversation) != {"messages"}:
             return data
-        rest = {key: value for key, value in data.items() if key != "input"}
         if "messages" in data:
-            return data
+            return data  # it has both, which another check refuses
+        rest = {key: value for key, value in data.items() if key != "input"}
         return {**rest, "messages": conversation["messages"]}
 
     @model_validator(mode="after")

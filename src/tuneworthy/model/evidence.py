@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
-from itertools import chain
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -72,6 +71,7 @@ class Evidence(Record):
 
     @model_validator(mode="after")
     def _in_order(self) -> Evidence:
+        """Refuse a known value without an end, or outside its ends."""
         if isinstance(self.value, Unknown):
             return self
         most = math.inf if self.high == "open" else self.high
@@ -209,11 +209,15 @@ READ_BESIDE = frozenset(
 
 
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
-    """The newest known measurement of each id; an unknown one never hides what was known before."""
+    """The newest known measurement of each id; an unknown one never hides what was known before.
+
+    ``runs`` are in the order of time.
+    """
     newest: dict[str, Evidence] = {}
-    for measurement in chain.from_iterable(run.evidence for run in runs):
-        if measurement.is_known or measurement.id not in newest:
-            newest[measurement.id] = measurement
+    for run in runs:
+        for measurement in run.evidence:
+            if measurement.is_known or measurement.id not in newest:
+                newest[measurement.id] = measurement
     return newest
 
 
@@ -292,30 +296,49 @@ class Batch:
         return values or [None] * len(self.output)
 
     def coverage(self) -> Coverage:
-        """The number of traces that have each field."""
+        """The number of traces that have each kind of value.
+
+        Either of two columns is enough for a text and for an outcome; tokens take both.
+        """
         return Coverage(
-            text=self._saying("output", "input"),
-            tokens=len(self) - self._lacking("input_tokens", "output_tokens"),
-            price=self._saying("usd"),
-            session=self._saying("conversation"),
-            outcome=self._saying("score", "label"),
+            text=self._with_either("output", "input"),
+            tokens=self._with_both("input_tokens", "output_tokens"),
+            price=self._with_value("usd"),
+            session=self._with_value("conversation"),
+            outcome=self._with_either("score", "label"),
         )
 
-    def _saying(self, *names: str) -> int:
-        """The number of traces with a value in at least one of these columns."""
-        columns = [values for name in names if (values := getattr(self, name))]
-        if len(columns) < 2:
-            return sum(len(values) - values.count(None) for values in columns)
-        if any(None not in values for values in columns):  # as mostly
-            return len(self)
-        return len(self) - sum(set(row) == {None} for row in zip(*columns, strict=True))
+    def _with_value(self, name: str) -> int:
+        """The number of traces with a value in a column; a column that nobody logged is empty."""
+        values: Sequence[object] = getattr(self, name)
+        return len(values) - values.count(None)
 
-    def _lacking(self, *names: str) -> int:
-        """The number of traces without a value in at least one of these columns."""
-        columns = [self.column(name) for name in names]
-        if not any(None in values for values in columns):  # as mostly
-            return 0
-        return sum(None in row for row in zip(*columns, strict=True))
+    def _with_either(self, name: str, other: str) -> int:
+        """The number of traces with a value in at least one of two columns."""
+        values = getattr(self, name)
+        others = getattr(self, other)
+        if not values or not others:
+            return self._with_value(name) + self._with_value(other)
+        # mostly one column is full, which is quick to see
+        if None not in values or None not in others:
+            return len(self)
+        return sum(
+            1
+            for value, other_value in zip(values, others, strict=True)
+            if value is not None or other_value is not None
+        )
+
+    def _with_both(self, name: str, other: str) -> int:
+        """The number of traces with a value in each of two columns."""
+        values = self.column(name)
+        others = self.column(other)
+        if None not in values and None not in others:  # as mostly
+            return len(self)
+        return sum(
+            1
+            for value, other_value in zip(values, others, strict=True)
+            if value is not None and other_value is not None
+        )
 
 
 COLUMNS: Strings = tuple(column.name for column in fields(Batch))

@@ -234,9 +234,9 @@ def ongoing_usd(
     """The running costs of the table at one end, in USD per month."""
     total = 0.0
     for row in costs.ongoing.values():
-        months = MONTHS_PER_QUARTER if row.every == "quarter" else 1
         hours = getattr(row.hours, end) if row.hours else 0.0
         usd = getattr(row.usd, end) if row.usd else 0.0
+        months = MONTHS_PER_QUARTER if row.every == "quarter" else 1
         total += (hours * hourly_rate_usd + usd) / months
     return total
 
@@ -295,9 +295,11 @@ def either(works: dict[str, StepWork], name: str) -> StepWork:
     """The row with a name; without one, the range from the least to the most of all rows."""
     if name in works:
         return works[name]
-    spans = [work.hours for work in works.values()]
-    hours = Span(low=min(s.low for s in spans), high=max(s.high for s in spans))
-    return StepWork(hours=hours, weeks=max(work.weeks for work in works.values()))
+    rows = works.values()
+    least = min(row.hours.low for row in rows)
+    most = max(row.hours.high for row in rows)
+    weeks = max(row.weeks for row in rows)
+    return StepWork(hours=Span(low=least, high=most), weeks=weeks)
 
 
 class Threshold(FileRecord):
@@ -332,11 +334,13 @@ class MeasureRule(FileRecord):
             return "unknown"
         above = low > self.limit
         below = high != "open" and high < self.limit
-        side: State = "yes" if above is (self.yes == "above") else "no"
-        crosses = not (above or below)
-        if crosses or (self.one_sided and side == "no"):
+        if not above and not below:
             return "unknown"
-        return side
+        means_yes = "above" if above else "below"
+        if self.yes == means_yes:
+            return "yes"
+        # a measurement that may miss some of what it counts can't show that there is little
+        return "unknown" if self.one_sided else "no"
 
 
 class FittedOn(FileRecord):
@@ -608,20 +612,13 @@ class Framework(FileRecord):
     def _fits_together(self) -> Framework:
         """Refuse a framework whose parts name something that it doesn't have."""
         ids = Counter([*self.ceiling, *self.indicators, *self.anti_indicators])
-        if twice := [name for name, times in ids.items() if times > 1]:
-            what = f'uses the id "{twice[0]}" twice'
-            raise wrong(what, "give each check and factor its own id")
+        for name, times in ids.items():
+            if times > 1:
+                what = f'uses the id "{name}" twice'
+                raise wrong(what, "give each check and factor its own id")
         _check_references(self)
         _check_tree(self)
-        if self.scoring.weights == "counted":
-            words = {
-                f.weight for f in self.factors.values() if isinstance(f.weight, str)
-            }
-            if lacking := sorted(words - set(self.scoring.weight_values)):
-                raise wrong(
-                    f'counts weights in words, and "{lacking[0]}" has no number',
-                    "add scoring.weight_values, or write weights as numbers",
-                )
+        _check_weights(self)
         return self
 
     @property
@@ -630,7 +627,10 @@ class Framework(FileRecord):
         return {**self.indicators, **self.anti_indicators}
 
     def filled(self, text: str, of: Criterion | None = None) -> str:
-        """A text of this framework, with values for ``{threshold}`` and a check's ``{at_least}``."""
+        """A text of this framework, with values for ``{threshold}`` and a check's ``{at_least}``.
+
+        ``of`` is the check or factor that the text belongs to.
+        """
         if "{" not in text:
             return text
         numbers = {name: entry.value for name, entry in self.thresholds.items()}
@@ -678,6 +678,19 @@ def _check_references(framework: Framework) -> None:
             raise wrong(what, "name a signal, check or factor")
 
 
+def _check_weights(framework: Framework) -> None:
+    """Refuse a weight in words without a number, where weights count."""
+    if framework.scoring.weights != "counted":
+        return
+    for factor in framework.factors.values():
+        word = factor.weight
+        if isinstance(word, str) and word not in framework.scoring.weight_values:
+            raise wrong(
+                f'counts weights in words, and "{word}" has no number',
+                "add scoring.weight_values, or write weights as numbers",
+            )
+
+
 def _check_tree(framework: Framework) -> None:
     """Check that only the last step has no condition, and that conditions ask for existing answers."""
     for number, step in enumerate(framework.tree, start=1):
@@ -687,14 +700,13 @@ def _check_tree(framework: Framework) -> None:
                 f"has a tree whose step {number} {'has' if last else 'lacks'} a condition",
                 "every step but the last has a when, the last has none",
             )
-        asked = set[str]()
-        if step.when:
-            for part in step.when.walk():
-                asked.update(part.answers)
-        for name in sorted(asked - framework.asked.keys())[:1]:
-            raise wrong(
-                f'has a tree that asks for "{name}"', "name a factor or a check"
-            )
+        if step.when is None:
+            continue
+        for part in step.when.walk():
+            for name in part.answers:
+                if name not in framework.asked:
+                    what = f'has a tree that asks for "{name}"'
+                    raise wrong(what, "name a factor or a check")
 
 
 Goal = Literal[
@@ -730,7 +742,7 @@ def to_goal(value: Any) -> Any:
     Another text raises an error of the validator, with the goal that was likely meant.
     """
     if not isinstance(value, str):
-        return value
+        return value  # pydantic refuses it, with its type
     words = re.sub(r"[\s_-]+", " ", value.casefold()).strip(" .\"'")
     words = _OTHER_SPELLING.get(words, words)
     for goal in GOALS:
@@ -742,27 +754,28 @@ def to_goal(value: Any) -> Any:
 
 
 def _meant(words: str) -> str:
-    """The likeliest goal in words, or all of them."""
+    """A fix that names the likeliest goal, or all of them."""
     from difflib import get_close_matches  # needed only for an error
 
-    goals = {
-        spoken: goal
-        for goal in GOALS
-        for spoken in (goal.replace("_", " "), *SPOKEN[goal])
-    }
-    if close := get_close_matches(words, list(goals), n=1, cutoff=0.6):
-        return f'Did you mean "{goals[close[0]]}"?'
+    goals: dict[str, str] = {}  # by each of their spoken forms
+    for goal in GOALS:
+        for spoken in (goal.replace("_", " "), *SPOKEN[goal]):
+            goals[spoken] = goal
+    for spoken in get_close_matches(words, list(goals), n=1, cutoff=0.6):
+        return f'Did you mean "{goals[spoken]}"?'
     return f"use one of {', '.join(GOALS)}, or the need as the lesson words it"
 
 
 def _pattern() -> str:
     """A pattern of every spoken form in any case, for editors."""
-    phrases = sorted({spoken for many in SPOKEN.values() for spoken in many})
-    letters = (
-        "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in text)
-        for text in phrases
-    )
-    return f"^(?:{'|'.join(letters)})[.]?$"
+    phrases = set[str]()
+    for forms in SPOKEN.values():
+        phrases.update(forms)
+    patterns = []
+    for phrase in sorted(phrases):  # sorted, so that the schema is always the same
+        letters = [f"[{c.upper()}{c}]" if c.isalpha() else c for c in phrase]
+        patterns.append("".join(letters))
+    return f"^(?:{'|'.join(patterns)})[.]?$"
 
 
 _SPOKEN = Annotated[

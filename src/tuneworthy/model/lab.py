@@ -219,24 +219,29 @@ class Request(Record):
         return hashlib.sha256(before + messages + after).hexdigest()
 
     def around(self, repeat: int = 0) -> tuple[bytes, bytes]:
-        """Canonical JSON of the other fields: the part before the messages, and the one after them."""
+        """Canonical JSON of the other fields: the part before the messages, and the one after them.
+
+        Calls of one arm differ only in their messages, so the rest is written once.
+        """
         rest = tuple(
-            (k, v)
-            for k, v in self.__dict__.items()
-            if k != "messages" and v is not None
+            (name, value)
+            for name, value in self.__dict__.items()
+            if name != "messages" and value is not None
         )
         return _around(rest, repr(self.temperature), repeat)
 
 
 @lru_cache(maxsize=256)
 def _around(
-    rest: tuple[tuple[str, Any], ...], _: str, repeat: int
+    rest: tuple[tuple[str, Any], ...], _spelt_temperature: str, repeat: int
 ) -> tuple[bytes, bytes]:
-    """The temperature keeps its spelling: -0.0 equals 0.0 but is another request."""
+    """The parts of a request before and after its messages.
+
+    The temperature's spelling only tells the cache that -0.0, which equals 0.0, is another request.
+    """
     request = as_bytes(canonical_json([{**dict(rest), "messages": []}, repeat]))
-    before, mark, after = request.partition(
-        b'"messages":['
-    )  # no text holds unescaped quotes
+    # no text holds this mark, because its quotes would be escaped
+    before, mark, after = request.partition(b'"messages":[')
     return before + mark, after
 
 
@@ -338,13 +343,13 @@ _FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 def shows_nothing(text: str) -> bool:
     """Whether a text has no visible character."""
-    return not any(
-        category(letter) not in _INVISIBLE
-        and letter not in _FILLERS
-        # these only choose how the letter before them looks
-        and not "\ufe00" <= letter <= "\ufe0f"
-        for letter in text
-    )
+    for letter in text:
+        if category(letter) in _INVISIBLE or letter in _FILLERS:
+            continue
+        if "\ufe00" <= letter <= "\ufe0f":
+            continue  # these only choose how the letter before them looks
+        return False
+    return True
 
 
 class RefusedBy(Record):
@@ -394,7 +399,10 @@ class Reply(Record):
 
     @property
     def lack(self) -> str:
-        """The same without an endpoint's own words, which may differ from call to call."""
+        """What an answer lacks, without an endpoint's own words, which may differ from call to call.
+
+        Empty for a whole answer.
+        """
         if self._end in _MISSING:
             return _MISSING[self._end]
         if self._end not in WHOLE_ENDS | TOOL_ENDS:
@@ -405,12 +413,10 @@ class Reply(Record):
 
     def held_against(self, request: Request) -> Reply:
         """The reply, checked against its request: a tool call is no answer if no tool was offered."""
+        if request.tools is not None or self._end not in WHOLE_ENDS | TOOL_ENDS:
+            return self
         called = bool(self.tool_calls) or self._end in TOOL_ENDS
-        if (
-            request.tools is not None
-            or not called
-            or self._end not in WHOLE_ENDS | TOOL_ENDS
-        ):
+        if not called:
             return self
         return self.model_copy(update={"finish": _STRANGE_TOOL})
 

@@ -108,10 +108,13 @@ class TrainingExample(FileRecord):
 def content_id(
     messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected: str = ""
 ) -> str:
-    """The beginning of the SHA-256 of an example's content, whatever its name and place."""
+    """The beginning of the SHA-256 of an example's content, whatever its name and place.
+
+    16 hexadecimal digits are 64 bits: two of a million examples collide with a chance of 3e-8.
+    """
     turns = [turn.model_dump(mode="json", exclude_defaults=True) for turn in messages]
     content = json.dumps(
-        [turns, [*tools], rejected], sort_keys=True, separators=(",", ":")
+        [turns, list(tools), rejected], sort_keys=True, separators=(",", ":")
     )
     return hashlib.sha256(as_bytes(content)).hexdigest()[:16]
 

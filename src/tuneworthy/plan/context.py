@@ -62,6 +62,13 @@ class NoPlanError(Exception):
         super().__init__(ask)
 
 
+class BookedDays(NamedTuple):
+    """The first and the last day of a phase."""
+
+    first: date
+    last: date
+
+
 class Calendar:
     """Gives every phase its dates.
 
@@ -73,26 +80,32 @@ class Calendar:
     def __init__(self, start: date, hours_per_week: float) -> None:
         self.start = day(start, 0)
         self.hours_per_week = hours_per_week
+        # days are numbers of working days from the start; an end is the day after the last one
         self._ends: dict[str, int] = {}
-        self._busy: list[tuple[int, int]] = []
+        self._busy: list[
+            tuple[int, int]
+        ] = []  # begin and end of each phase of the team
 
     def book(
         self, name: str, hours: float, needs: Needs = (), weeks: float = 0.0
-    ) -> tuple[date, date]:
+    ) -> BookedDays:
         """Book a phase, after all phases that it needs, and return its first and last day.
+
+        A phase with ``weeks`` waits for others, so the team is free for other phases meanwhile.
 
         Raises:
             NoPlanError: If it ends after the year 9999.
         """
-        lasts = min(max(hours / self.hours_per_week, weeks), _FOREVER_WEEKS)
-        length = max(1, math.ceil(lasts * DAYS_PER_WEEK - _SPECK))
+        lasts_weeks = min(max(hours / self.hours_per_week, weeks), _FOREVER_WEEKS)
+        length = max(1, math.ceil(lasts_weeks * DAYS_PER_WEEK - _SPECK))
         first = max((self._ends[need] for need in needs), default=0)
         if not weeks:
             first = self._free(first, length)
             self._busy.append((first, first + length))
-        end = self._ends[name] = first + length
+        end = first + length
+        self._ends[name] = end
         day(self.start, end)  # the team has to be free again within the calendar
-        return day(self.start, first), day(self.start, end - 1)
+        return BookedDays(day(self.start, first), day(self.start, end - 1))
 
     @property
     def weeks(self) -> float:
@@ -103,24 +116,25 @@ class Calendar:
         """The first day from ``ready`` on at which the team is free for ``length`` days."""
         for begin, end in sorted(self._busy):
             if ready + length <= begin:
-                break
+                break  # it fits before this phase
             ready = max(ready, end)
         return ready
 
 
 def day(start: date, number: int) -> date:
-    """The working day with this number. ``start`` is number 0; on a weekend, the day before it is.
+    """The working day with this number; number 0 is ``start``, or the Monday after its weekend.
 
     Raises:
         NoPlanError: If it lies after the year 9999.
     """
     weekday = start.weekday()
     first = start.toordinal()
-    if weekday >= DAYS_PER_WEEK:
+    if weekday >= DAYS_PER_WEEK:  # on to Monday
         first = first + 7 - weekday
         weekday = 0
-    weeks, rest = divmod(weekday + number, DAYS_PER_WEEK)
-    ordinal = first - weekday + weeks * 7 + rest
+    monday = first - weekday
+    weeks, weekday = divmod(weekday + number, DAYS_PER_WEEK)
+    ordinal = monday + weeks * 7 + weekday
     if ordinal > _LAST_DAY:
         raise NoPlanError(
             "check the hours and economics.hours_per_week: the plan ends after the year 9999"
@@ -131,14 +145,14 @@ def day(start: date, number: int) -> date:
 # What a phase costs.
 
 _NOTHING = Range.between(0.0, 0.0)
-_NAMED = {
+_WITH_A_PHASE = {
     "data_preparation",
     "training",
     "evaluation",
     "deployment",
     LACKING,
     LACKING_FIRST,
-}
+}  #: Categories of upfront costs that a phase takes its hours from.
 
 
 class PlannedCases(NamedTuple):
@@ -160,19 +174,20 @@ def plan_cases(case: Case, fewest: int) -> PlannedCases:
     The framework's number, ``fewest``, where no quality is known, or it is met, or telling takes
     more cases than labelling is worth.
     """
+    by_framework = PlannedCases(fewest, tells=False)
     target = case.targets.quality
     today = case.today
     if target is None or today.quality is None or today.quality >= target.at_least:
-        return PlannedCases(fewest, tells=False)
+        return by_framework
     whole_set = cases_to_tell(today.quality, target.at_least, today.cases or fewest)
     if whole_set is None:
-        return PlannedCases(fewest, tells=False)
+        return by_framework
     return PlannedCases(whole_set // 2, tells=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseCost:
-    """Hours of work and USD on top, or USD that include the work."""
+    """Hours of work with USD on top, or, where it is ``priced``, USD that include the work."""
 
     hours: Range = _NOTHING
     usd: Range = _NOTHING
@@ -185,10 +200,9 @@ class PhaseCost:
 def cost_of(
     hours: Span | Amount | None = None, usd: Span | Amount | None = None
 ) -> PhaseCost:
-    """The cost of work, with money on top."""
-    work, money = (
-        Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd)
-    )
+    """The cost of work, with money on top; nothing for what is missing."""
+    work = Range.between(hours.low, hours.high) if hours else _NOTHING
+    money = Range.between(usd.low, usd.high) if usd else _NOTHING
     return PhaseCost(work, money)
 
 
@@ -198,6 +212,14 @@ def phase_words() -> dict[str, dict[str, Any]]:
     return tomllib.loads(
         files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8")
     )
+
+
+class _PhaseTexts(NamedTuple):
+    """The words of a phase with their gaps filled."""
+
+    title: str
+    done_when: str
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +243,15 @@ class PlanContext:
     money: CostModel
     more_cases: int | None  #: Cases to label more; None where the number is unknown.
     phases: list[Phase] = field(default_factory=list)
-    tuned_by: str = (
-        ""  #: The command that begins the tuning; empty where none is advised.
-    )
+
+    @property
+    def every_phase(self) -> Needs:
+        """The ids of all phases so far, as what a later phase needs."""
+        return tuple(phase.id for phase in self.phases)
+
+    def has_phase(self, name: str) -> bool:
+        """Whether a phase with this id is in the plan."""
+        return name in self.every_phase
 
     def say(
         self,
@@ -244,46 +272,62 @@ class PlanContext:
         which the team is free for other phases.
         """
         words = phase_words()[name]
-        own = {
-            "cases": self.cases,
-            "approach": self.approach_title,
-            "quality": self.quality,
-            "criterion": self.criterion_words,
-        }
-        title, done, *steps = (
-            text.format(**own, **details)
-            for text in (words["title"], self._done_when(words), *words["steps"])
-        )
+        texts = self._fill_gaps(words, details)
         cost = cost or self._cost(name)
-        name = id or words.get("id", name)
         weeks = weeks or words.get("weeks", 0.0)
         if isinstance(cost, StepWork):
             weeks = weeks or cost.weeks
             cost = cost_of(cost.hours)
-        rate = None if cost.priced else self.case.economics.hourly_rate_usd
-        worst = math.inf if cost.hours.most > 0 and not cost.priced else 0.0
-        work = Range.between(
-            cost.hours.low * rate.low if rate else 0.0,
-            cost.hours.most * rate.high if rate else worst,
-        )
-        start, end = self.calendar.book(name, cost.hours.most, needs, weeks)
+        phase_id = id or words.get("id", name)
+        booked = self.calendar.book(phase_id, cost.hours.most, needs, weeks)
         self.phases.append(
             Phase(
-                id=name,
-                title=title,
+                id=phase_id,
+                title=texts.title,
                 part=words.get("part", part),
                 hours=cost.hours,
-                usd=cost.usd + work,
+                usd=cost.usd + self._price_of_work(cost),
                 needs=needs,
-                start=start,
-                end=end,
-                steps=tuple(
-                    line for step in steps for line in step.split("\n") if line
-                ),
-                done_when=done,
+                start=booked.first,
+                end=booked.last,
+                steps=texts.steps,
+                done_when=texts.done_when,
             )
         )
-        return (name,)
+        return (phase_id,)
+
+    def _fill_gaps(
+        self, words: Mapping[str, Any], details: Mapping[str, str]
+    ) -> _PhaseTexts:
+        """Fill the gaps in a phase's words with the plan's own words and with ``details``."""
+        gaps = {
+            "cases": self.cases,
+            "approach": self.approach_title,
+            "quality": self.quality,
+            "criterion": self.criterion_words,
+            **details,
+        }
+        steps = list[str]()
+        for text in words["steps"]:
+            lines = text.format(**gaps).split("\n")  # a detail may be several steps
+            steps += [line for line in lines if line]
+        return _PhaseTexts(
+            title=words["title"].format(**gaps),
+            done_when=self._done_when(words).format(**gaps),
+            steps=tuple(steps),
+        )
+
+    def _price_of_work(self, cost: PhaseCost) -> Range:
+        """USD of the hours at the case's rate, open upwards where the rate is unknown.
+
+        Nothing where the cost includes the work already.
+        """
+        if cost.priced:
+            return _NOTHING
+        rate = self.case.economics.hourly_rate_usd
+        if rate is None:
+            return Range.between(0.0, math.inf if cost.hours.most > 0 else 0.0)
+        return Range.between(cost.hours.low * rate.low, cost.hours.most * rate.high)
 
     def _done_when(self, words: Mapping[str, Any]) -> str:
         """The condition that ends a phase, in other words where the case lacks a target they name."""
@@ -295,27 +339,33 @@ class PlanContext:
         return done
 
     def _cost(self, name: str) -> PhaseCost | StepWork:
-        """Shares of upfront costs, a quarter of running ones, or a step of the framework."""
+        """The cost of a phase, as ``phases.toml`` says how to compute it.
+
+        By shares of upfront costs, by a quarter of running ones, or by a step of the framework.
+        """
         words = phase_words()[name]
         if "running" in words:
             return self.running(*words["running"])
-        if "upfront" not in words:
-            return cast("StepWork", getattr(self.rule.steps, words.get("work", name)))
-        return self.upfront_shares(words["upfront"])
+        if "upfront" in words:
+            return self.upfront_shares(words["upfront"])
+        return cast("StepWork", getattr(self.rule.steps, words.get("work", name)))
 
     def upfront_shares(self, upfront: Mapping[str, str]) -> PhaseCost:
-        """Shares of the upfront costs, by category."""
+        """Shares of the upfront costs; ``upfront`` names the share of each category."""
         rule = self.rule
         shares = {
             "all": 1.0,
             "pilot": rule.pilot_share,
             "after the pilot": 1 - rule.pilot_share,
+            # an evaluation is its design and two comparisons: before the pilot and after it
             "design": rule.design_share,
             "one comparison": (1 - rule.design_share) / 2,
             "design and one comparison": (1 + rule.design_share) / 2,
         }
-        parts = (self.upfront(of).times(shares[part]) for of, part in upfront.items())
-        return self.priced(sum(parts, CostPart()))
+        total = CostPart()
+        for category, share in upfront.items():
+            total += self.upfront(category).times(shares[share])
+        return self.priced(total)
 
     # Words that several phases share.
 
@@ -355,15 +405,19 @@ class PlanContext:
         """
         clauses = self._criterion_clauses()
         if not set(clauses) - {"privacy"}:
-            return ""
-        kept = [name for name in clauses if self.targets[name].state == "met"]
-        gained = [clauses[name] for name in clauses if name not in kept]
-        held = [clauses[name] for name in kept]
+            return ""  # privacy alone is no target to be good enough for
+        gained = []
+        kept = []
+        for name, clause in clauses.items():
+            if self.targets[name].state == "met":
+                kept.append(clause)
+            else:
+                gained.append(clause)
         if not gained:
-            return listing(held)
-        if not held:
+            return listing(kept)
+        if not kept:
             return listing(gained)
-        return f"{listing(gained)}, and still {listing(held)}"
+        return f"{listing(gained)}, and still {listing(kept)}"
 
     def _criterion_clauses(self) -> dict[TargetId, str]:
         """The clause of the criterion for each target that counts."""
@@ -415,39 +469,51 @@ class PlanContext:
     def priced(self, part: CostPart) -> PhaseCost:
         """A part of the investment in its own figures, open upwards where hours have no rate."""
         model = self.money
-        money = self.money.priced(part.usd)
         hours = model.amount(part.hours)
-        if money is None:
-            known = (term for term in part.usd if set(term.names) <= set(model.inputs))
-            alone = model.amount(tuple(known))
-            money = Interval(alone.low, alone.low, math.inf)
-        usd = Range.between(money.low, money.high)
-        return PhaseCost(Range.between(hours.low, hours.high), usd, priced=True)
+        price = model.priced(part.usd)
+        if price is None:
+            # the terms that are known, and nobody knows how much more
+            inputs = set(model.inputs)
+            known = [term for term in part.usd if set(term.names) <= inputs]
+            least = model.amount(tuple(known)).low
+            price = Interval(least, least, math.inf)
+        return PhaseCost(
+            Range.between(hours.low, hours.high),
+            Range.between(price.low, price.high),
+            priced=True,
+        )
 
     def upfront(self, category: str) -> CostPart:
-        """A category of the upfront costs. Deployment includes those categories that have no phase."""
+        """A category of the upfront costs. Deployment includes those categories that have no phase.
+
+        Raises a NoPlanError where neither the case nor the framework has any upfront costs.
+        """
         parts = self.money.upfront_parts
+        is_known = category in parts or category in (LACKING, LACKING_FIRST)
         stated = self.case.economics.upfront.by_category
-        known = category in (*parts, LACKING, LACKING_FIRST) or stated
-        if not known and not self._cost_rows("upfront"):
-            self._row("upfront", category)
-        others = [part for name, part in parts.items() if name not in _NAMED]
-        rest = sum(others, CostPart()) if category == "deployment" else CostPart()
-        return parts.get(category, CostPart()) + rest
+        if not is_known and not stated and not self._cost_rows("upfront"):
+            self._row("upfront", category)  # raises
+        part = parts.get(category, CostPart())
+        if category == "deployment":
+            for name, other in parts.items():
+                if name not in _WITH_A_PHASE:
+                    part += other
+        return part
 
     def running(self, *categories: str) -> PhaseCost:
-        """Some running costs for three months, or for all of a job that runs once."""
+        """Some running costs for three months, or for all of a job that runs once.
+
+        Raises a NoPlanError for a category that neither the case nor the framework has.
+        """
         parts = self.money.running_parts
-        monthly = self.case.economics.monthly
+        in_total = self.case.economics.monthly.ongoing_usd is not None
+        total = CostPart()
         for category in categories:
-            if (
-                category not in parts
-                and monthly.ongoing_usd is None
-                and category != "other"
-            ):
+            if category in parts:
+                total += parts[category]
+            elif not in_total and category != "other":  # other costs may be none
                 self._row("ongoing", category)
-        some = sum((parts[name] for name in categories if name in parts), CostPart())
-        return self.priced(some.times(1 if self.case.one_off else MONTHS_PER_QUARTER))
+        return self.priced(total.times(1 if self.case.one_off else MONTHS_PER_QUARTER))
 
     def table(self, category: str) -> PhaseCost:
         """The framework's own row; the case's statement only where the framework has none."""
@@ -457,11 +523,12 @@ class PlanContext:
         return self.priced(self.upfront(category))
 
     def _cost_rows(self, table: CostTable) -> Mapping[str, CostRow]:
+        """The rows of one of the framework's tables; {} without costs."""
         costs = self.framework.costs
         return {} if costs is None else dict(getattr(costs, table))
 
     def _row(self, table: CostTable, category: str) -> CostRow:
-        """A row of the framework's tables."""
+        """A row of the framework's tables; a NoPlanError without one."""
         rows = self._cost_rows(table)
         if category not in rows:
             raise NoPlanError(
@@ -471,39 +538,38 @@ class PlanContext:
 
     def trying(self, step: Step) -> PhaseCost:
         """The hours of a step, else those of its option, else the range over all options."""
-        hours = step.hours
-        if isinstance(hours, Range):
-            return PhaseCost(hours)
-        if not isinstance(hours, Unknown):
-            return PhaseCost(Range.between(hours, hours))
-        option = self.framework.options.get(step.option)
-        if option is not None and option.effort_hours is not None:
-            return cost_of(option.effort_hours)
-        spans = [each.effort_hours for each in self.framework.options.values()]
-        known = [span for span in spans if span is not None]
+        if isinstance(step.hours, Range):
+            return PhaseCost(step.hours)
+        if not isinstance(step.hours, Unknown):
+            return PhaseCost(Range.between(step.hours, step.hours))
+        options = self.framework.options
+        if step.option in options and options[step.option].effort_hours is not None:
+            return cost_of(options[step.option].effort_hours)
+        efforts = [option.effort_hours for option in options.values()]
+        known = [effort for effort in efforts if effort is not None]
         if not known:
             raise NoPlanError(
                 f"add options.{step.option}.effort_hours to the framework"
             )
-        least = min(span.low for span in known)
-        most = max(span.high for span in known)
+        least = min(effort.low for effort in known)
+        most = max(effort.high for effort in known)
         return cost_of(Span(low=least, high=most))
 
     def labelling(self, cases: int) -> PhaseCost:
         """Hours to label these cases, at the usual time for a case in the design of an evaluation."""
-        rule = self.rule
         part = self.money.upfront_parts.get("evaluation")
         if part is not None and part.hours:
-            whole = self.priced(part)
+            evaluation = self.priced(part)
         else:
-            whole = self.table("evaluation")
-        times = rule.design_share * cases / max(rule.evaluation_cases, 1)
-        return PhaseCost(
-            Range.between(whole.hours.low * times, whole.hours.most * times)
-        )
+            evaluation = self.table("evaluation")
+        # the design is for the framework's number of cases
+        usual = max(self.rule.evaluation_cases, 1)
+        times = self.rule.design_share * cases / usual
+        hours = evaluation.hours
+        return PhaseCost(Range.between(hours.low * times, hours.most * times))
 
     def collected(self, unit: str, wanted: float, have: float | None) -> PhaseCost:
-        """Hours to prepare the data that is missing."""
+        """Hours to prepare the data that is missing; all of it where nobody counted what exists."""
         hours = collecting_hours(self.rule, unit, wanted, have)
         if hours is None:
             raise NoPlanError(f"add plan.per_hour.{unit} to the framework")

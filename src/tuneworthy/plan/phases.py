@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
+    ApproachResult,
     DataNeed,
     InvestmentResult,
     Part,
     QuestionResult,
     Step,
 )
-from tuneworthy.model.framework import Framework, either
+from tuneworthy.model.framework import Framework, TargetId, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, phase_words
 from tuneworthy.verdict.situation import LiveCondition, unsafe
@@ -38,7 +38,7 @@ from tuneworthy.words import (
 )
 
 _RETRIEVAL = "better_retrieval"
-_MOST_QUESTIONS = 5
+_MOST_QUESTIONS = 5  #: Questions that the steps of a phase spell out.
 
 
 # The order of the phases, by answer.
@@ -70,7 +70,7 @@ def plan_roll_out(
     _settle_conditions(plan, unmet, ())
     if "investment" in unmet:
         _settle_money(plan, unmet["investment"], money)
-    _launch(plan, tuple(phase.id for phase in plan.phases))
+    _launch(plan, plan.every_phase)
 
 
 def plan_pilot(
@@ -85,27 +85,33 @@ def plan_pilot(
     the bulk of the money waits for the pilot and for amounts that are settled.
     """
     unmet = find_unmet(conditions)
-    beside = [step for step in steps if not is_tuning(plan.framework, step.option)]
-    for step in [step for step in beside if step.option == "target"]:
-        _STEPS[step.option](plan, step, ())
+    tuning = [step for step in steps if is_tuning(plan.framework, step.option)]
+    targets = [step for step in steps if step.option == "target"]
+    for step in targets:  # whatever is scored needs a target first
+        _say_as_it_is(plan, step, ())
     evaluated = _evaluation_where_lacking(plan, (), part="first_version")
     _settle_conditions(plan, unmet, ())
     if not plan.fits:
         goals = [goal.title for goal in plan.framework.goals.values()]
         plan.say("goal", known=listing(goals, "or"))
-    for step in [step for step in beside if step.option != "target"]:
-        _do_step(plan, step, evaluated)
-    tuning = [step for step in steps if is_tuning(plan.framework, step.option)]
-    paid = _pilot(replace(plan, tuned_by=tuning[0].command if tuning else ""))
+    for step in steps:
+        if step not in tuning and step not in targets:
+            _do_step(plan, step, evaluated)
+    paid = _pilot(plan, tuning[0].command if tuning else "")
     if "investment" in unmet:
         paid += _settle_money(plan, unmet["investment"], money, paid)
-    if plan.approach is None:
-        ready = plan.say("data_of_the_goal", paid)
-    else:
-        ready = plan.say("data", paid, **_data_words(plan, plan.approach.data))
-    launched = _launch(plan, plan.say("training", ready))
+    launched = _build(plan, paid)
     if not plan.case.one_off:
         _later_goals(plan, launched)
+
+
+def _build(plan: PlanContext, needs: Needs) -> Needs:
+    """Add the data, the training and the launch of the first version."""
+    if plan.approach is None:
+        data = plan.say("data_of_the_goal", needs)
+    else:
+        data = plan.say("data", needs, **_data_words(plan, plan.approach.data))
+    return _launch(plan, plan.say("training", data))
 
 
 def plan_steps(
@@ -118,15 +124,17 @@ def plan_steps(
     ``questions`` are open answers that decide. Requirements that still change have to settle before
     the decision.
     """
-    for position, step in enumerate(steps):
+    first, *others = steps
+    _do_step(plan, first, ())
+    if questions:
+        _ask_questions(plan, questions)
+    for step in others:
         _do_step(plan, step, ())
-        if position == 0 and questions:
-            _ask_questions(plan, questions)
     for name in plan.moving:
         _let_settle(plan, name)
     if not plan.phases:  # an organization's own steps may all be its own
         plan.say("watch", what="the prompt")
-    plan.say("decide", tuple(phase.id for phase in plan.phases))
+    plan.say("decide", plan.every_phase)
 
 
 def find_unmet(conditions: Sequence[LiveCondition]) -> dict[str, LiveCondition]:
@@ -136,45 +144,38 @@ def find_unmet(conditions: Sequence[LiveCondition]) -> dict[str, LiveCondition]:
 
 def is_tuning(framework: Framework, name: str) -> bool:
     """Whether an approach or an option of the framework is a kind of tuning."""
-    option = framework.options.get(name)
-    return name in framework.approaches or (
-        option is not None and option.kind == "tuning"
-    )
+    if name in framework.approaches:
+        return True
+    return name in framework.options and framework.options[name].kind == "tuning"
 
 
 # Steps.
 
 
 def _do_step(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """Add the phase of a step. Keeping the present way, rolling out and piloting have none here."""
+    """Add the phase of a step, once. Steps that a later phase stands for have none here."""
     if step.option in _WITHOUT_A_PHASE or is_tuning(plan.framework, step.option):
         return
-    if any(phase.id == f"try_{step.option}" for phase in plan.phases):
+    if plan.has_phase(f"try_{step.option}"):
         return
-    _STEPS.get(step.option, _try)(plan, step, needs)
+    add_phase = _STEPS.get(step.option, _try)
+    add_phase(plan, step, needs)
 
 
-_WITHOUT_A_PHASE = (
-    "keep_prompt",
-    "roll_out",
-)  # a later plan has what follows the decision
+_WITHOUT_A_PHASE = ("keep_prompt", "roll_out")
+"""Steps without a phase before the decision: a later plan has what follows it."""
 
 
 def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Try an option, or a listed model that nobody ran on these cases."""
-    option = plan.framework.options.get(step.option)
-    serving = option is not None and option.errors is None
     shown = phase_words()["shown"]
-    title = step.title
-    if not title.startswith(("run ", "switch ")):
-        if step.option == "private_endpoint":
-            title = f"ask for {title}"
-        else:
-            title = f"try {title}"
-    compare = ""
-    hold = shown["serving"]
-    counts = "bill and the wait of a week of requests"
-    if not serving:
+    option = plan.framework.options.get(step.option)
+    if option is not None and option.errors is None:
+        # it changes how calls are served and no answer, so a week of them shows its effect
+        compare = ""
+        hold = shown["serving"]
+        counts = "bill and the wait of a week of requests"
+    else:
         needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
         compare = shown["answering"].format(cases=plan.cases)
         hold = ""
@@ -186,7 +187,7 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
         needs,
         plan.trying(step),
         id=f"try_{step.option}",
-        title=title,
+        title=_say_try(step),
         because=step.because,
         compare=compare,
         hold=hold,
@@ -194,9 +195,17 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
     )
 
 
+def _say_try(step: Step) -> str:
+    """The title of a step with its verb."""
+    if step.title.startswith(("run ", "switch ")):
+        return step.title  # it has its verb
+    if step.option == "private_endpoint":
+        return f"ask for {step.title}"
+    return f"try {step.title}"
+
+
 def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Try every kind of better retrieval, after counting how often the passage is found."""
-    options = plan.framework.options
     enough = plan.framework.threshold("retrieval_recall")
     recall = plan.case.today.retrieval_recall
     needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
@@ -208,44 +217,44 @@ def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
         )
     else:
         first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
-    better = options[step.option]
-    variants = [
-        name for name, option in options.items() if option.variant_of == step.option
-    ]
-    kinds = [
-        f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}"
-        for name in variants
-    ]
+    short = "more often"
     if enough:
         short = f"for at least {quality(enough)} of the questions"
-    else:
-        short = "more often"
-    lines = "\n".join((first, *(kinds or [sentence(better.helps_when)])))
     plan.say(
         "retrieval",
         needs,
         plan.trying(step),
         id=f"try_{step.option}",
         title=step.title,
-        kinds=lines,
+        kinds="\n".join([first, *_kinds_of_retrieval(plan, step.option)]),
         short=short,
     )
 
 
+def _kinds_of_retrieval(plan: PlanContext, option: str) -> list[str]:
+    """A line for each variant of an option; without variants, one on when the option helps."""
+    options = plan.framework.options
+    lines = []
+    for name, variant in options.items():
+        if variant.variant_of == option:
+            says = options[option].kinds.get(name) or variant.helps_when
+            lines.append(f"{plain(name)}: {says}")
+    return lines or [sentence(options[option].helps_when)]
+
+
 def _measure(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Measure today's figures that are unknown."""
-    targets = plan.targets
-    unknown = [
-        name
-        for name, target in targets.items()
-        if target.state == "unknown" and not isinstance(target.limit, Unknown)
-    ]
+    unknown = set[TargetId]()
+    for name, target in plan.targets.items():
+        if target.state == "unknown" and not isinstance(target.limit, Unknown):
+            unknown.add(name)
     score = ""
+    # a step about a way counts its quality; without a known gap, quality is what to begin with
     if step.way or "quality" in unknown or not unknown:
         needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
         score = f"Score it on {plan.cases} held-out cases: `tuneworthy ceiling CASE`"
     logs = ""
-    if set(unknown) - {"quality"}:
+    if unknown - {"quality"}:
         logs = "Read time, bill and who answers from the log: `tuneworthy measure CASE --from LOGS`"
     plan.say("measure", needs, because=step.because, score=score, logs=logs)
 
@@ -270,31 +279,31 @@ def _say_as_it_is(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _relax(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """Relax a target; the missed ones are named."""
     missed = f": {plan.criterion.name_targets(plan.missed)}" if plan.missed else ""
     plan.say("relax", needs, because=step.because, missed=missed)
 
 
 def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Collect the missing data, up to the usual amount for its kind."""
-    need = plan.lacking or DataNeed(
-        low=math.ceil(plan.framework.threshold("few_examples") or 0.0),
-        high="open",
-        unit="examples",
-    )
+    need = plan.lacking
+    if need is None:
+        least = math.ceil(plan.framework.threshold("few_examples") or 0.0)
+        need = DataNeed(low=least, high="open", unit="examples")
     work = either(plan.rule.against, "insufficient_data")
     have = plan.case.usable_data(need.unit)
-    cost = cost_of(work.hours) + plan.collected(need.unit, need.low, have)
     words = _data_words(plan, need)
     kind = words["data"]
     if need.unit == "examples":
         kind = f"reviewed {kind}"
-    lacking = f"{count(need.low)} {kind}"
     if have is not None and have < need.low:
         lacking = f"{count(need.low - have)} more {kind}"
+    else:
+        lacking = f"{count(need.low)} {kind}"
     plan.say(
         "collect",
         needs,
-        cost,
+        cost_of(work.hours) + plan.collected(need.unit, need.low, have),
         weeks=work.weeks,
         because=step.because,
         lacking=lacking,
@@ -304,6 +313,7 @@ def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 def _clear(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Remove an obstacle to training: changing requirements, a condition, or a limit on data."""
+    # a step has no id of its obstacle, only its reason in words
     forbidding = [
         each for each in plan.conditions if sentence(each.why) == step.because
     ]
@@ -329,38 +339,50 @@ _STEPS: Mapping[str, Callable[[PlanContext, Step, Needs], None]] = {
 
 def _let_settle(plan: PlanContext, name: str) -> None:
     """Wait until a reason against is over, alongside everything else; at most once in a plan."""
-    if any(phase.id == f"against_{name}" for phase in plan.phases):
+    if plan.has_phase(f"against_{name}"):
         return
     work = either(plan.rule.against, name)
-    known = phase_words()["changing"]
+    steps_by_change = phase_words()["changing"]
     answer = plan.case.factors.get(name)
-    changes = str(answer.changes) if answer else ""
-    # where nobody says what changes, the steps for everything that may change are named
-    plan.say(
-        f"against_{name}",
-        (),
-        work,
-        steps="\n".join([known[changes]] if changes in known else known.values()),
-        lasting=f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
-    )
+    if answer is not None and answer.changes in steps_by_change:
+        steps = steps_by_change[answer.changes]
+    else:  # nobody says what changes, so the steps for everything that may change are named
+        steps = "\n".join(steps_by_change.values())
+    lasting = "a week" if work.weeks == 1 else f"{number(work.weeks)} weeks"
+    plan.say(f"against_{name}", (), work, steps=steps, lasting=lasting)
 
 
 def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> None:
     """Answer the open questions, in the minutes that the framework states for them."""
     hours = sum(question.minutes for question in open_questions) / 60
     many = len(open_questions)
-    steps = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
+    asks = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
     if many > _MOST_QUESTIONS:
-        steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
-    every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
-    cost = PhaseCost(Range.between(hours, hours))
-    which = f"the {several(many, 'unanswered question')} of the checklist"
+        asks.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
+    plan.say(
+        "questions",
+        (),
+        PhaseCost(Range.between(hours, hours)),
+        which=_which_questions(plan, open_questions),
+        asks="\n".join(asks),
+        every="the open answer is"
+        if many == 1
+        else f"all {count(many)} open answers are",
+    )
+
+
+def _which_questions(
+    plan: PlanContext, open_questions: Sequence[QuestionResult]
+) -> str:
+    """Name the open questions: a single one in full, a few by their titles, many by their number."""
+    many = len(open_questions)
     if many == 1:
-        which = f"“{open_questions[0].ask}”"
-    elif many <= _MOST_NAMED:
+        return f"“{open_questions[0].ask}”"
+    which = f"the {several(many, 'unanswered question')} of the checklist"
+    if many <= _MOST_NAMED:
         names = listing([_title_of(plan, each.factor) for each in open_questions])
         which = f"{which} ({names})"
-    plan.say("questions", (), cost, which=which, asks="\n".join(steps), every=every)
+    return which
 
 
 _MOST_NAMED = 3  #: Questions whose titles a title of a phase holds.
@@ -390,7 +412,7 @@ def _settle_money(
 ) -> Needs:
     """Settle the amounts before most of the money is spent."""
     # the text in brackets is the first step already
-    once, *_ = condition.once.partition(" (")
+    once, _, _ = condition.once.partition(" (")
     done = f"{once}, and that is in the case file"
     if isinstance(money.result, InvestmentResult) and money.result.contradicted:
         done = "the statements about money don't contradict each other any more"
@@ -415,7 +437,7 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
     """Add the phase that reviews the data, or names a process for safety."""
     steps = phase_words()["reviewed"]
     ends = phase_words()["on_file"]
-    _, names = unsafe(plan.case)
+    names = unsafe(plan.case).names
     title = "review the data" if "data_reviewed" in names else "name a process"
     plan.say(
         "safety",
@@ -427,25 +449,27 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
 
 
 def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
-    """Name the kind of data, its amount, and how to get it now and later."""
+    """Details of a phase that name the kind of data, its amount, and how to get it now and later."""
     have = plan.case.usable_data(need.unit)
-    low = need.low
-    high = need.high
     data = plain(need.unit)
     if have is None:
         there = f"nobody has counted the {data}: count them first"
-    elif have < low:
-        there = f"{count(have)} are there, {count(low - have)} are missing"
+    elif have < need.low:
+        there = f"{count(have)} are there, {count(need.low - have)} are missing"
     else:
         there = f"{count(have)} are there: choose the best of them"
-    if isinstance(high, str):
-        span = f"{count(low)} or more"
+    if isinstance(need.high, str):  # open
+        span = f"{count(need.low)} or more"
     else:
-        span = f"{count(low)}–{count(high)}"
-    needed = sentence(f"{span} {data} needed, {there}")
+        span = f"{count(need.low)}–{count(need.high)}"
     gathered = phase_words()["gathered"]
-    ways = {"how": gathered[need.unit], "kept": gathered["kept"]}
-    return {"needed": needed, "low": count(low), "data": data, **ways}
+    return {
+        "needed": sentence(f"{span} {data} needed, {there}"),
+        "low": count(need.low),
+        "data": data,
+        "how": gathered[need.unit],
+        "kept": gathered["kept"],
+    }
 
 
 def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Needs:
@@ -455,94 +479,115 @@ def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Ne
     """
     if plan.case.data.evaluation is not None:
         return needs
-    if any(phase.id == "evaluation" for phase in plan.phases):
+    if plan.has_phase("evaluation"):
         return (*needs, "evaluation")
     run = "Run the best prompt on them (`tuneworthy ceiling CASE`): that is the figure to beat"
     known = "the best prompt's share right on them is known with its 95% interval"
     if plan.scored:  # what was measured isn't measured again
         run = ""
         known = "what runs today was scored before"
-    words = phase_words()
-    goals = plan.case.goals
-    both = 2 * plan.held_out
-    logs = "" if plan.case.data.traces else "--from LOGS "
-    criterion = plan.criterion_words
     written = "Write down beforehand which margin counts as better, and when to stop"
-    if criterion:
+    if plan.criterion_words:
         written = (
-            f"Write down beforehand that it is go with {criterion}, and when to stop"
+            f"Write down beforehand that it is go with {plan.criterion_words}, "
+            "and when to stop"
         )
     named = "" if plan.quality else "Name the metric and the share that is good enough"
-    return needs + plan.say(
+    evaluated = plan.say(
         "evaluation",
         needs,
         part=part,
-        first=words["cases"]["none"].format(
-            all=count(both), n=both, cases=plan.cases, logs=logs
-        ),
-        scored=words["scored"].get(goals[0], "") if goals else "",
+        first=_say_draw(plan),
+        scored=_say_scoring(plan),
         run=run,
         known=known,
         named=named,
         written=written,
     )
+    return needs + evaluated
+
+
+def _say_draw(plan: PlanContext) -> str:
+    """The step that draws the cases of a new evaluation set."""
+    whole_set = 2 * plan.held_out
+    says: str = phase_words()["cases"]["none"]
+    return says.format(
+        all=count(whole_set),
+        n=whole_set,
+        cases=plan.cases,
+        logs="" if plan.case.data.traces else "--from LOGS ",
+    )
+
+
+def _say_scoring(plan: PlanContext) -> str:
+    """How outputs are scored for the primary goal; empty where the plan has no words for it."""
+    goals = plan.case.goals
+    if not goals:
+        return ""
+    return str(phase_words()["scored"].get(goals[0], ""))
 
 
 # The first version.
 
 
-def _pilot(plan: PlanContext) -> Needs:
-    """Add the pilot, after all phases so far.
+def _pilot(plan: PlanContext, command: str) -> Needs:
+    """Add the pilot, after all phases so far; ``command`` begins the tuning, empty without one.
 
     Where there is an evaluation set, the rest of its design is part of the pilot.
     """
-    part = plan.rule.pilot_share
-    least = ""
-    examples = ""
-    if plan.approach:
-        need = plan.approach.data
-        some = math.ceil(need.low * part - 1e-9)
-        if plan.approach.approach == REINFORCEMENT:
-            some = need.low  # no service takes fewer
-        least = f", at least {count(some)} {plain(need.unit)}"
-        if need.unit != "documents":
-            examples = f" --examples {some}"
-        if need.unit == "preference_pairs":
-            examples += " --dpo"
+    words = phase_words()
+    upfront = dict(words["pilot"]["upfront"])
     cases_there = ""
-    upfront = dict(phase_words()["pilot"]["upfront"])
     if plan.case.data.evaluation is not None:
-        there = phase_words()["cases"]["there"]
-        cases_there = there.format(all=count(2 * plan.held_out), cases=plan.cases)
+        whole_set = count(2 * plan.held_out)
+        cases_there = words["cases"]["there"].format(all=whole_set, cases=plan.cases)
         upfront["evaluation"] = "design and one comparison"
+    least = ""
+    options = ""
+    if plan.approach is not None:
+        fewest = _fewest_to_pilot(plan, plan.approach)
+        least = f", at least {count(fewest)} {plain(plan.approach.data.unit)}"
+        options = _PILOT_OPTIONS[plan.approach.data.unit].format(fewest=fewest)
+    # a kind of tuning that no pilot runs is trained by hand from an exported file
+    by = "_by_export" if command.startswith("tuneworthy export") else ""
+    train = words["piloted"][f"train{by}"]
     return plan.say(
         "pilot",
-        tuple(phase.id for phase in plan.phases),
+        plan.every_phase,
         plan.upfront_shares(upfront),
-        share=share(part),
+        share=share(plan.rule.pilot_share),
         least=least,
         cases_there=cases_there,
-        **_how_piloted(plan.tuned_by, examples),
+        train=train.format(command=command, examples=options),
+        compare=words["piloted"][f"compare{by}"],
     )
 
 
-def _how_piloted(command: str, examples: str) -> dict[str, Any]:
-    """How a pilot trains and is judged: by its own command, or by hand from an exported file."""
-    words = phase_words()["piloted"]
-    by = "_by_export" if command.startswith("tuneworthy export") else ""
-    train = words[f"train{by}"].format(command=command, examples=examples)
-    return {"train": train, "compare": words[f"compare{by}"]}
+_PILOT_OPTIONS = {
+    "examples": " --examples {fewest}",
+    "preference_pairs": " --examples {fewest} --dpo",
+    "documents": "",  # a pilot of pretraining takes them all
+}  #: Options of the command, by what the tuning learns from.
+
+
+def _fewest_to_pilot(plan: PlanContext, approach: ApproachResult) -> int:
+    """The fewest examples, pairs or documents that a pilot takes."""
+    if approach.approach == REINFORCEMENT:
+        return approach.data.low  # no service takes fewer
+    # 100.00000001 is 100 with a rounding error
+    return math.ceil(approach.data.low * plan.rule.pilot_share - 1e-9)
 
 
 def _launch(plan: PlanContext, needs: Needs) -> Needs:
-    """Add the launch and the upkeep; for a job, its one run."""
+    """Add the launch and the upkeep; for a job, its one run. Returns the launch as a need."""
     limits = listing(plan.limits)
     kept = f"it keeps to {limits}" if limits else "its latency and cost are on file"
     launched = plan.say("deployment", needs, kept=kept)
     if plan.case.one_off:
         plan.say("job", launched)
         return launched
-    plan.say("retraining", plan.say("monitoring", launched))
+    monitored = plan.say("monitoring", launched)
+    plan.say("retraining", monitored)
     return launched
 
 
@@ -552,17 +597,15 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
     The case states only the work up to its first version, so these take the framework's table.
     """
     first = plan.approach
-    tuned = next(
-        (fit for fit in plan.fits if first and fit.approach == first.approach), None
-    )
     units = [first.data.unit] if first else []
+    tuned = _goal_of_first_version(plan)
     for fit in plan.fits:
-        if fit is (tuned or plan.fits[0]):
+        if fit is tuned:
             continue
         need = fit.data
         words = _data_words(plan, need)
-        if need.unit in units:
-            words |= {"how": "", "kept": ""}  # the words for a case without this
+        if need.unit in units:  # the data of the first version, or of an earlier goal
+            words |= {"how": "", "kept": ""}
         units.append(need.unit)
         cost = plan.collected(need.unit, need.low, plan.case.usable_data(need.unit))
         for row in ("data_preparation", "training", "evaluation"):
@@ -571,3 +614,11 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
         needs = plan.say(
             "later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **words
         )
+
+
+def _goal_of_first_version(plan: PlanContext) -> ApproachResult | None:
+    """The goal that the first version serves: that of its approach, else the primary one."""
+    for fit in plan.fits:
+        if plan.approach is not None and fit.approach == plan.approach.approach:
+            return fit
+    return plan.fits[0] if plan.fits else None

@@ -91,29 +91,30 @@ def build_plan(judged: JudgedCase) -> Plan | Unknown:
         aim = _fill(plan, judged)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
-    phases = tuple(plan.phases)
-    by_part = {
-        part: [phase for phase in phases if phase.part == part]
-        for part in get_args(Part)
-    }
     return Plan(
         aim=aim,
         start=plan.calendar.start,
-        phases=phases,
-        hours=Range.total(phase.hours for phase in phases),
-        usd=Range.total(phase.usd for phase in phases),
+        phases=tuple(plan.phases),
+        hours=Range.total(phase.hours for phase in plan.phases),
+        usd=Range.total(phase.usd for phase in plan.phases),
         weeks=plan.calendar.weeks,
-        parts={
-            part: PartTotal(
-                hours=Range.total(p.hours for p in group),
-                usd=Range.total(p.usd for p in group),
-                end=max(p.end for p in group),
-            )
-            for part, group in by_part.items()
-            if group
-        },
+        parts=_totals(plan.phases),
         notes=tuple(_notes(plan, judged)),
     )
+
+
+def _totals(phases: Sequence[Phase]) -> dict[Part, PartTotal]:
+    """The hours, the USD and the last day of each part of a plan that has phases."""
+    totals: dict[Part, PartTotal] = {}
+    for part in get_args(Part):
+        own = [phase for phase in phases if phase.part == part]
+        if own:
+            totals[part] = PartTotal(
+                hours=Range.total(phase.hours for phase in own),
+                usd=Range.total(phase.usd for phase in own),
+                end=max(phase.end for phase in own),
+            )
+    return totals
 
 
 def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
@@ -143,11 +144,17 @@ def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
 
 
 def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
-    """The kind of tuning that the judgement names, with its data; else that of the first goal."""
+    """The kind of tuning that the judgement names, with its data; else that of the first goal.
+
+    None for a case without goals.
+    """
     framework = judged.framework
-    steps = judged.judgement.recommendation.steps
-    name = next((step.way for step in steps if is_tuning(framework, step.way)), "")
-    first = next(iter(judged.fits), None)
+    first = judged.fits[0] if judged.fits else None
+    name = ""
+    for step in judged.judgement.recommendation.steps:
+        if is_tuning(framework, step.way):
+            name = step.way
+            break
     for fit in judged.fits:
         if fit.approach == name:
             return fit
@@ -159,24 +166,32 @@ def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
         need = DataNeed(low=math.ceil(least), high="open", unit="examples")
     elif name in framework.options:
         # distillation and the like learn from the goal's kind of data
-        return first.model_copy(
-            update={"approach": name, "title": framework.options[name].title}
-        )
+        title = framework.options[name].title
+        return first.model_copy(update={"approach": name, "title": title})
     else:
         title = framework.approaches[name].title
         need = DataNeed(**framework.approaches[name].data.model_dump())
-    have = judged.case.usable_data(need.unit)
-    missing: int | Unknown = Unknown(
-        ask=f"count the {plain(need.unit)} (data.{need.unit})"
+    return first.model_copy(
+        update={
+            "approach": name,
+            "title": title,
+            "data": need,
+            "missing": _missing(judged.case, need),
+            "offered_by": (),
+        }
     )
-    if have is not None:
-        missing = max(0, need.low - have)
-    words = {"approach": name, "title": title, "data": need, "missing": missing}
-    return first.model_copy(update={**words, "offered_by": ()})
+
+
+def _missing(case: Case, need: DataNeed) -> int | Unknown:
+    """How much of the data is missing; unknown where nobody counted it."""
+    have = case.usable_data(need.unit)
+    if have is None:
+        return Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
+    return max(0, need.low - have)
 
 
 def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
-    """Add the phases of the answer."""
+    """Add the phases that the answer leads to, and return the aim of the plan."""
     judgement = judged.judgement
     steps = judgement.recommendation.steps
     first = steps[0]
@@ -193,8 +208,10 @@ def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
     if judgement.answer == "no" and rule == "met":
         plan_adopting(plan, first)
         return "adopt"
-    if judgement.answer == "open":  # the steps after it depend on what it finds
-        plan_steps(plan, [first], judged.open_questions if rule == "no_target" else ())
+    if judgement.answer == "open":
+        # the later steps depend on what the first one finds
+        questions = judged.open_questions if rule == "no_target" else ()
+        plan_steps(plan, [first], questions)
     elif judgement.answer == "no" and rule == "refused":
         plan_steps(plan, [first])
     else:
@@ -206,15 +223,14 @@ def _what_moves(judged: JudgedCase) -> list[str]:
     """Reasons against tuning about requirements that still change, where these decide."""
     if judged.judgement.ruling.rule != "moving":
         return []
-    names = [n for n in _MOVING if judged.assessment.state(n) == "yes"]
-    answer = judged.case.factors.get("rapidly_changing_requirements")
-    # knowledge that is looked up and not trained in
-    if answer is not None and answer.changes == "content":
-        names = [name for name in names if name != "rapidly_changing_requirements"]
-    return names
-
-
-_MOVING = ("exploration_phase", "rapidly_changing_requirements")
+    moving = []
+    for name in ("exploration_phase", "rapidly_changing_requirements"):
+        answer = judged.case.factors.get(name)
+        # content is looked up and not trained in, so it may change
+        only_content = answer is not None and answer.changes == "content"
+        if judged.assessment.state(name) == "yes" and not only_content:
+            moving.append(name)
+    return moving
 
 
 # Everything a reader has to know before believing the dates and the sums.
@@ -223,7 +239,6 @@ _MOVING = ("exploration_phase", "rapidly_changing_requirements")
 def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
     """Notes under a plan: on its dates, rates, launch and payback."""
     economics = plan.case.economics
-    money = judged.money.result
     notes = phase_words()["notes"]
     whose = "stated"
     if economics.hours_per_week is None:
@@ -231,50 +246,56 @@ def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
     yield notes["dates"].format(hours=number(plan.calendar.hours_per_week), whose=whose)
     if economics.hourly_rate_usd is None:
         yield notes["no_rate"]
-    launch = next(
-        (phase.end for phase in plan.phases if phase.id == "deployment"), None
-    )
-    if launch is not None:
+    launches = [phase.end for phase in plan.phases if phase.id == "deployment"]
+    for launch in launches:  # a plan has one launch, or none
         yield from _notes_of_tuning(plan, notes, launch)
-        if isinstance(money, InvestmentResult):
-            yield from _pays_back(money, notes, launch)
+        if isinstance(judged.money.result, InvestmentResult):
+            yield from _pays_back(judged.money.result, notes, launch)
 
 
 def _notes_of_tuning(
     plan: PlanContext, notes: Mapping[str, str], launch: date
 ) -> Iterator[str]:
     """Notes for a plan that tunes: missing data, and the end of the service."""
-    stated = plan.case.economics.upfront
-    if stated.hours is not None or stated.usd is not None:
+    upfront = plan.case.economics.upfront
+    if upfront.hours is not None or upfront.usd is not None:
         yield notes["in_total"]
+    if plan.has_phase("data"):
+        yield from _notes_of_data(plan, notes)
+    until = plan.case.tuning.until
+    plan_ends = max(phase.end for phase in plan.phases)
+    if until and plan.calendar.start < until <= plan_ends:
+        when = "ends_before" if until <= launch else "ends_after"
+        yield notes[when].format(until=day(until), launch=day(launch))
+
+
+def _notes_of_data(plan: PlanContext, notes: Mapping[str, str]) -> Iterator[str]:
+    """Notes on data that is missing, or that nobody counted."""
+    upfront = plan.case.economics.upfront
+    stated = bool(upfront.hours or upfront.usd or upfront.by_category)
     first = plan.approach
-    lacks = first.missing if first else None
-    trained = any(phase.id == "data" for phase in plan.phases)
-    some = bool(stated.hours or stated.usd or stated.by_category)
-    if trained and some and first and isinstance(lacks, int) and lacks > 0:
+    # the framework's own hours include the collecting
+    if stated and first and isinstance(first.missing, int) and first.missing > 0:
         unit = first.data.unit
-        hours = plan.collected(unit, float(lacks), 0.0).hours
-        work = hours_text(hours.low, hours.most)
+        hours = plan.collected(unit, float(first.missing), 0.0).hours
         yield notes["lacking"].format(
-            missing=count(lacks), unit=plain(unit), hours=work
+            missing=count(first.missing),
+            unit=plain(unit),
+            hours=hours_text(hours.low, hours.most),
         )
-    for fit in plan.fits if trained else ():
+    for fit in plan.fits:
         if isinstance(fit.missing, Unknown):
             yield notes["uncounted"].format(
                 unit=plain(fit.data.unit),
                 goal=plain(fit.goal),
                 need=count(fit.data.low),
             )
-    until = plan.case.tuning.until
-    if until and plan.calendar.start < until <= max(p.end for p in plan.phases):
-        when = "ends_before" if until <= launch else "ends_after"
-        yield notes[when].format(until=day(until), launch=day(launch))
 
 
 def _pays_back(
     money: InvestmentResult, notes: Mapping[str, str], launch: date
 ) -> Iterator[str]:
-    """A note on when the money comes back after the launch."""
+    """A note on when the money comes back after the launch; none where that is unknown."""
     point = money.break_even_months.point
     if isinstance(point, Unknown):
         return
@@ -282,23 +303,25 @@ def _pays_back(
         yield notes["never"]
         return
     low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
-    by = None if money.one_off else _later(launch, high)
-    back = f"after {months_range(low, high)}"
+    by = ""
     if money.one_off:
+        back = "with the job"
         if math.isinf(high):
             back = "with the job at best, never at worst"
-        else:
-            back = "with the job"
-    yield notes["contradicted" if money.contradicted else "pays_back"].format(
-        launch=day(launch), back=back, by=f", so by {day(by)}" if by else ""
-    )
+    else:
+        back = f"after {months_range(low, high)}"
+        latest = _later(launch, high)
+        if latest is not None:
+            by = f", so by {day(latest)}"
+    note = notes["contradicted" if money.contradicted else "pays_back"]
+    yield note.format(launch=day(launch), back=back, by=by)
 
 
 def _later(launch: date, months: float) -> date | None:
     """The day some months after the launch; None where that is too far off to be a day."""
     if math.isinf(months) or months > _FAR_MONTHS:
         return None
-    whole = math.floor(months + 1e-9)
+    whole = math.floor(months + 1e-9)  # a rounding error isn't a further day
     if launch.year + whole / 12 >= date.max.year - 1:
         return None
     days = max(0, math.ceil((months - whole) * DAYS_PER_MONTH - 1e-6))
@@ -336,7 +359,8 @@ def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
     if isinstance(plan, Unknown):
         return plan
     decision = find_decision(plan)
-    phases = plan.phases[: plan.phases.index(decision) + 1]
+    last = plan.phases.index(decision)
+    phases = plan.phases[: last + 1]
     usd = Range.total(phase.usd for phase in phases)
     return AskNow(
         low=usd.low,
@@ -348,7 +372,8 @@ def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
 
 
 def find_decision(plan: Plan) -> Phase:
-    """The first phase that ends in a decision. The ask covers everything up to it."""
-    return next(
-        (phase for phase in plan.phases if phase.id in _DECISIONS), plan.phases[-1]
-    )
+    """The first phase that ends in a decision, else the last one. The ask covers everything up to it."""
+    for phase in plan.phases:
+        if phase.id in _DECISIONS:
+            return phase
+    return plan.phases[-1]

@@ -7,7 +7,7 @@ out. The framework's count moves nothing but the default where no target is stat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from tuneworthy.facts.load import serves_until
 from tuneworthy.model.dossier import TuningAnswer
@@ -37,51 +37,53 @@ from tuneworthy.words import capital, day, share
 
 
 def proven(it: Situation) -> Ruling | None:
-    """A tuned model was tried on held-out cases."""
+    """A tuned model was tried on held-out cases: it is enough, or nothing comes of tuning."""
     enough = it.table.tuned_enough
     if enough:
-        best = enough[0]
-        if it.table.makes_needless(best):
-            return None
-        rivals = it.table.may_be_enough(best)
-        if rivals:
-            known = rivals[0].figures["quality"]
-            says = say_too_few(known, it.facts.limits["quality"])
-            label = StepToDo("label", says, rivals[0])
-            because = (
-                f"{best.title} meets every target, and {rivals[0].title} may as well"
-            )
-            return Ruling("open", because, (label,), way=best)
-        steps = (StepToDo("roll_out", "it meets every target", best),)
-        beats = "and no untuned way does"
-        if it.table.untuned_enough:
-            beats = "and beats what does without tuning"
-        because = f"{best.title} meets every target ({say_figures(best)}), {beats}"
-        against = it.forbidding
-        if against is not None:
-            clear = StepToDo("clear_reasons_against", against.why)
-            return Ruling(
-                "not_yet", f"{against.why}, and {because}", (clear, *steps), way=best
-            )
-        return Ruling(
-            "yes",
-            because,
-            steps,
-            (*it.open_conditions, *_untested_conditions(it, best)),
-            best,
-        )
-    shown = it.table.tried_tunings
-    if not shown or it.table.untuned_enough:
+        return _proven_enough(it, enough[0])  # the cheapest
+    return _proven_in_vain(it)
+
+
+def _proven_enough(it: Situation, best: Way) -> Ruling | None:
+    """A tuned way meets every target; None where an untuned way makes it unnecessary."""
+    if it.table.makes_needless(best):
         return None
-    lost = [way for way in shown if it.table.is_in_vain(way)]
-    if len(lost) < len(shown):
+    rivals = it.table.may_be_enough(best)
+    if rivals:
+        rival = rivals[0]  # the best one
+        says = say_too_few(rival.figures["quality"], it.facts.limits["quality"])
+        label = StepToDo("label", says, rival)
+        because = f"{best.title} meets every target, and {rival.title} may as well"
+        return Ruling("open", because, (label,), way=best)
+    roll_out = StepToDo("roll_out", "it meets every target", best)
+    beats = "and no untuned way does"
+    if it.table.untuned_enough:
+        beats = "and beats what does without tuning"
+    because = f"{best.title} meets every target ({say_figures(best)}), {beats}"
+    against = it.forbidding
+    if against is not None:
+        clear = StepToDo("clear_reasons_against", against.why)
+        because = f"{against.why}, and {because}"
+        return Ruling("not_yet", because, (clear, roll_out), way=best)
+    conditions = (*it.open_conditions, *_untested_conditions(it, best))
+    return Ruling("yes", because, (roll_out,), conditions, best)
+
+
+def _proven_in_vain(it: Situation) -> Ruling | None:
+    """Every tuned way that was tried is in vain; None where one isn't, or none was tried.
+
+    None, too, where an untuned way is enough: then another rule says so.
+    """
+    tried = it.table.tried_tunings
+    if not tried or it.table.untuned_enough:
         return None
-    best = max(lost, key=lambda way: way.figures["quality"].value)
+    if not all(it.table.is_in_vain(way) for way in tried):
+        return None
+    best = max(tried, key=lambda way: way.figures["quality"].value)
     relax = StepToDo("relax_target", "nothing untried is left")
-    others = (*try_ways(it.table.to_try), relax)
-    return Ruling(
-        "no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, way=best
-    )
+    steps = (*try_ways(it.table.to_try), relax)
+    because = f"{best.title} was tuned, and {_shortfall(it, best)}"
+    return Ruling("no", because, steps, way=best)
 
 
 def _untested_conditions(it: Situation, way: Way) -> Iterator[str]:
@@ -112,10 +114,11 @@ def met(it: Situation) -> Ruling | None:
     """An untuned way is enough."""
     if not it.table.untuned_enough:
         return None
-    best = it.table.untuned_enough[0]
+    best = it.table.untuned_enough[0]  # what runs now, else the cheapest
     because = say_met(it.table, best)
-    step = keep_prompt(it, because)
-    if best.kind != "now":
+    if best.kind == "now":
+        step = keep_prompt(it, because)
+    else:
         step = StepToDo(best.option, because, best)
     return Ruling("no", because, (step,), way=best)
 
@@ -138,14 +141,15 @@ def _why_refused(it: Situation) -> str:
         return "the job runs once and is over before a tuned model is ready"
     if most is None or most >= 0:
         return ""
-    # where data have to stay inside, no loss is an answer
-    if it.missed == ("privacy",) or _may_turn(it):
+    if it.missed == ("privacy",):
+        return ""  # data have to stay inside, whatever it costs
+    if _may_turn(it):
         return ""
     return it.prize.why_not
 
 
 def _run_in_batch(it: Situation) -> tuple[StepToDo, ...]:
-    """For a job for which nobody waits, a batch in place of single calls; () for others."""
+    """For a one-off job for which nobody waits, a batch in place of single calls; () for others."""
     case = it.facts.case
     way = it.table.find("batching")
     if not case.one_off or case.economics.traffic.batchable != "yes":
@@ -156,7 +160,10 @@ def _run_in_batch(it: Situation) -> tuple[StepToDo, ...]:
 
 
 def _no_other(it: Situation) -> str:
-    """Why no untried way is recommended: its chance to meet the targets is too low."""
+    """Why no untried way is recommended: its chance to meet the targets is too low.
+
+    Where chances mean nothing, because nothing is missed or no threshold is set, no way is worth it.
+    """
     least = it.facts.framework.threshold("worth_trying")
     untried = [way for way in it.table.ways if way.untried and way.kind != "tuning"]
     if least is None or not untried or not it.missed:
@@ -176,19 +183,25 @@ def moving(it: Situation) -> Ruling | None:
     if not it.moves:
         return None
     meanwhile = _lasting(it, it.table.to_try) or _lasting(it, it.table.any_chance)
-    first = ["better_retrieval"]  # documents that change can be looked up at once
-    if it.facts.behaviour_changes and "classification" not in it.facts.case.goals:
-        first.append("tools_and_checks")  # a rule in code is changed in an hour
-    ahead = [way for way in meanwhile if way.option in first]
-    steps = try_ways([*ahead, *meanwhile])
-    if not it.targeted and not ahead:
+    follow_at_once = [way for way in meanwhile if way.option in _following_at_once(it)]
+    steps = try_ways([*follow_at_once, *meanwhile])
+    if not it.targeted and not follow_at_once:
         steps = (StepToDo("target", "state what has to be reached"), *steps)
-    clear = StepToDo("clear_reasons_against", it.moves)
-    return Ruling("not_yet", it.moves, keep_data_inside(it, steps or (clear,)))
+    if not steps:
+        steps = (StepToDo("clear_reasons_against", it.moves),)
+    return Ruling("not_yet", it.moves, keep_data_inside(it, steps))
+
+
+def _following_at_once(it: Situation) -> list[str]:
+    """Options that follow a change of the requirements without new examples."""
+    options = ["better_retrieval"]  # documents that change can be looked up at once
+    if it.facts.behaviour_changes and "classification" not in it.facts.case.goals:
+        options.append("tools_and_checks")  # a rule in code is changed in an hour
+    return options
 
 
 def _lasting(it: Situation, ways: Sequence[Way]) -> list[Way]:
-    """Ways that stay useful after a change: old answers follow old rules."""
+    """Ways that stay useful after a change of behavior: old answers follow old rules."""
     if not it.facts.behaviour_changes:
         return list(ways)
     return [way for way in ways if way.option != "retrieved_examples"]
@@ -200,46 +213,47 @@ def simpler(it: Situation) -> Ruling | None:
     if it.missed == ("privacy",):
         return _keep_inside(it)
     enough = it.facts.framework.threshold("simpler_enough") or 0.0
-    hopeless = table.chance_of_tuning < _least_chance(it)
-    if not table.to_try or not (table.simpler >= enough or hopeless):
+    may_be_enough = table.simpler >= enough
+    if not table.to_try or not (may_be_enough or _is_tuning_hopeless(it)):
         return None
     promising = [
         way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"
     ]
     steps = keep_data_inside(it, try_ways(promising or table.to_try))
-    because = say_simpler(table, fair=table.simpler >= enough)
+    because = say_simpler(table, fair=may_be_enough)
     return Ruling("not_yet", because, steps, way=table.to_try[0])
 
 
 def _keep_inside(it: Situation) -> Ruling | None:
-    """Only privacy is missed: an untried way that keeps data inside comes first."""
+    """Only privacy is missed: an untried way that keeps data inside comes first.
+
+    None where no such way is left.
+    """
     steps = keep_data_inside(it, ())
-    if steps[0].way is None:
+    first = steps[0]
+    if first.way is None:
         return None
     because = "data may not leave, and they go to a third party today"
-    return Ruling("not_yet", because, steps, way=steps[0].way)
+    return Ruling("not_yet", because, steps, way=first.way)
 
 
-def _least_chance(it: Situation) -> float:
-    return it.facts.framework.threshold("tuning_hopeless") or 0.0
+def _is_tuning_hopeless(it: Situation) -> bool:
+    """Whether tuning has hardly a chance to meet the missed targets, by the framework's threshold."""
+    hopeless = it.facts.framework.threshold("tuning_hopeless") or 0.0
+    return it.table.chance_of_tuning < hopeless
 
 
 def worth_a_pilot(it: Situation) -> Ruling | None:
     """Tuning has a fair chance, and there are enough examples."""
     table = it.table
-    if (
-        not table.tunings
-        or table.chance_of_tuning < _least_chance(it)
-        or it.prize.short_of_data
-    ):
+    if not table.tunings or _is_tuning_hopeless(it) or it.prize.short_of_data:
         return None
     best = table.tunings[0]
-    head = [way for way in table.to_try if way.kind == "no_model"]
-    steps = try_ways(sorted([best, *head[:1]], key=table.chance, reverse=True))
+    steps = try_ways(_arms_of_pilot(it, best))
     against = it.forbidding
     if against is not None:
-        first = StepToDo("clear_reasons_against", against.why)
-        return Ruling("not_yet", against.why, (first, *steps))
+        clear = StepToDo("clear_reasons_against", against.why)
+        return Ruling("not_yet", against.why, (clear, *steps))
     steps = search_first(it, steps)
     if best.private != "yes":
         steps = keep_data_inside(it, steps)
@@ -247,29 +261,33 @@ def worth_a_pilot(it: Situation) -> Ruling | None:
     return Ruling("pilot", because, steps, it.open_conditions, best)
 
 
+def _arms_of_pilot(it: Situation, tuning: Way) -> list[Way]:
+    """A kind of tuning and, where one is untried, a trained classifier; the likelier one first."""
+    classifiers = [way for way in it.table.to_try if way.kind == "no_model"]
+    return sorted([tuning, *classifiers[:1]], key=it.table.chance, reverse=True)
+
+
 def short_of_data(it: Situation) -> Ruling | None:
     """Tuning has a fair chance, but there are too few examples."""
     table = it.table
     if not it.prize.short_of_data or not table.tunings:
         return None
-    if it.targeted and table.chance_of_tuning < _least_chance(it):
-        return None
+    if it.targeted and _is_tuning_hopeless(it):
+        return None  # without a target a chance means nothing
     collect = StepToDo("collect_data", it.prize.short_of_data)
     steps = search_first(it, (*try_ways(table.to_try[:1]), collect))
     return Ruling("not_yet", it.prize.short_of_data, keep_data_inside(it, steps))
 
 
-def nothing_left(it: Situation) -> Ruling | None:
+def nothing_left(it: Situation) -> Ruling:
     """No untried way has a chance."""
     best = it.table.any_chance[:1]
-    cure = _known_cure(it)
     relax = StepToDo("relax_target", "nothing known is left to try")
-    because = "nothing that is known is left to try: relax a target, or live with it"
+    cure = _known_cure(it)
     if cure is not None:
-        because = cure.because
-        return Ruling(
-            "not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax))
-        )
+        steps = (cure, *try_ways(best), relax)
+        return Ruling("not_yet", cure.because, keep_data_inside(it, steps))
+    because = "nothing that is known is left to try: relax a target, or live with it"
     if best:
         because = f"the best remaining way, {best[0].title}, is unlikely to be enough"
     steps = search_first(it, (*try_ways(best), relax))
@@ -296,21 +314,22 @@ def _known_cure(it: Situation) -> StepToDo | None:
 
 def undecided(it: Situation) -> Ruling | None:
     """A fact is unknown, and its two sides lead to different answers."""
-    if it.table.gap.doubtful and not set(it.missed) - {"privacy"} and not it.moves:
-        step = measure_first(it)
-        steps = (step, *try_ways(it.table.to_try))
-        return Ruling("open", step.because, keep_data_inside(it, steps))
+    try_meanwhile = try_ways(it.table.to_try)
+    missed = set(it.missed) - {"privacy"}
+    if it.table.gap.doubtful and not missed and not it.moves:
+        # without the figure nobody knows whether anything has to change
+        measure = measure_first(it)
+        steps = keep_data_inside(it, (measure, *try_meanwhile))
+        return Ruling("open", measure.because, steps)
     failures = it.table.gap.failures
     if failures is not None and failures.labels_first and "quality" in it.missed:
         says = "wrong references weigh as much as what is missing to the target"
-        return Ruling(
-            "open", says, (StepToDo("label", says), *try_ways(it.table.to_try))
-        )
+        return Ruling("open", says, (StepToDo("label", says), *try_meanwhile))
     for doubt in find_doubts(it):
         answers = {answer_firmly(side).answer for side in doubt.sides}
         if len(answers) > 1:
-            steps = (doubt.step, *try_ways(it.table.to_try))
-            return Ruling("open", doubt.says, keep_data_inside(it, steps))
+            steps = keep_data_inside(it, (doubt.step, *try_meanwhile))
+            return Ruling("open", doubt.says, steps)
     return None
 
 
@@ -335,63 +354,76 @@ WITHOUT_A_TARGET: tuple[JudgementRule, ...] = ("refused", "moving", "short_of_da
 
 
 def answer(it: Situation) -> Ruling:
-    """The first rule that applies; the count's default where no target is stated."""
+    """The first rule that applies; the count's default where no target is stated.
+
+    The reason says first when a tuned model that runs today is switched off soon.
+    """
     ruling = _first_that_holds(it, RULES)
-    lapses = next((way.lapses for way in it.table.ways if way.lapses), None)
-    if lapses is None:
-        return ruling
-    because = f"what runs today is tuned, and is switched off on {day(lapses)}"
-    return ruling._replace(because=f"{because}. {capital(ruling.because)}")
+    for way in it.table.ways:
+        if way.lapses is not None:
+            ends = f"what runs today is tuned, and is switched off on {day(way.lapses)}"
+            return ruling._replace(because=f"{ends}. {capital(ruling.because)}")
+    return ruling
 
 
 def answer_firmly(it: Situation) -> Ruling:
-    """The same, without the rule about unknown facts."""
-    return _first_that_holds(
-        it, {name: rule for name, rule in RULES.items() if name != "undecided"}
-    )
+    """The first rule that applies, without the rule about unknown facts."""
+    firm = dict(RULES)
+    del firm["undecided"]
+    return _first_that_holds(it, firm)
 
 
-def _first_that_holds(it: Situation, rules: Mapping[Any, Rule]) -> Ruling:
-    """The ruling of the first rule that holds."""
+def _first_that_holds(it: Situation, rules: Mapping[JudgementRule, Rule]) -> Ruling:
+    """The ruling of the first rule that holds, of those that the framework uses.
+
+    Where none holds, it is the count's default without a target, and else that nothing is left.
+    """
     for name, rule in rules.items():
-        if not it.is_on(name) or not (it.targeted or name in WITHOUT_A_TARGET):
+        if not it.is_on(name):
+            continue
+        if not it.targeted and name not in WITHOUT_A_TARGET:
             continue
         ruling = rule(it)
         if ruling is not None:
             return ruling._replace(rule=name)
     if not it.targeted:
         return by_count(it)
-    return nothing_left(it)._replace(rule="nothing_left")  # type: ignore[union-attr]  # it always holds
+    return nothing_left(it)._replace(rule="nothing_left")
 
 
-_BY_COUNT: Mapping[Outcome | str, tuple[TuningAnswer, str]] = {
-    "fine_tune_candidate": (
-        "pilot",
-        "a candidate by the checklist alone: no target is stated",
+class _CountDefault(NamedTuple):
+    """The answer that an outcome of the count leads to, with its reason."""
+
+    answer: TuningAnswer
+    because: str
+
+
+_BY_COUNT: Mapping[Outcome | str, _CountDefault] = {
+    "fine_tune_candidate": _CountDefault(
+        "pilot", "a candidate by the checklist alone: no target is stated"
     ),
-    "improve_rag_or_switch_model": (
-        "not_yet",
-        "no target is stated, and few reasons hold",
+    "improve_rag_or_switch_model": _CountDefault(
+        "not_yet", "no target is stated, and few reasons hold"
     ),
-    "address_anti_indicators": (
-        "not_yet",
-        "no target is stated, and reasons speak against it",
+    "address_anti_indicators": _CountDefault(
+        "not_yet", "no target is stated, and reasons speak against it"
     ),
-    "keep_optimizing_prompts": (
-        "not_yet",
-        "no target is stated, and prompting isn't at its end",
+    "keep_optimizing_prompts": _CountDefault(
+        "not_yet", "no target is stated, and prompting isn't at its end"
     ),
-    "undecided": ("open", "no target is stated, and the checklist is open"),
+    "undecided": _CountDefault(
+        "open", "no target is stated, and the checklist is open"
+    ),
 }
 
 
 def by_count(it: Situation) -> Ruling:
     """The framework's count as the default, and a target to state."""
-    default, because = _BY_COUNT[it.outcome]
+    default = _BY_COUNT[it.outcome]
     target = StepToDo("target", "state what has to be reached")
     steps = (target, *try_ways(it.table.to_try))
-    if default != "pilot":
-        return Ruling(default, because, steps)
+    if default.answer != "pilot":
+        return Ruling(default.answer, default.because, steps)
     against = it.forbidding
     if against is not None:
         clear = StepToDo("clear_reasons_against", against.why)
@@ -399,4 +431,4 @@ def by_count(it: Situation) -> Ruling:
     named = {step.option for step in steps}
     tuning = search_first(it, try_ways(it.table.tunings[:1]))
     steps += tuple(step for step in tuning if step.option not in named)
-    return Ruling(default, because, steps, it.open_conditions)
+    return Ruling(default.answer, default.because, steps, it.open_conditions)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tuneworthy.model.base import State, Strings, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import ApproachResult, DataNeed
-from tuneworthy.model.framework import Framework
+from tuneworthy.model.framework import Framework, Need
 from tuneworthy.words import plain
 
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
@@ -22,26 +22,18 @@ def approaches(
     ``offered`` maps an approach to the services that take new work of that kind. It is only shown.
     """
     fits: list[ApproachResult] = []
-    for goal in (goal for goal in case.goals if goal in framework.goals):
+    for goal in case.goals:
+        if goal not in framework.goals:
+            continue
         name = framework.goals[goal].approach
         approach = framework.approaches[name]
-        need = framework.approaches[name].data
+        need = approach.data
         have = case.usable_data(need.unit)
-        missing: int | Unknown = Unknown(
-            ask=f"count the {plain(need.unit)} (data.{need.unit})"
-        )
-        feasible: State = "unknown"
-        if have is not None:
+        missing: int | Unknown
+        if have is None:
+            missing = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
+        else:
             missing = max(0, need.low - have)
-            # tuning won 14 of 16 published cases with fewer examples than a thousand, so a rule of
-            # thumb leaves it open; with none at all there is nothing to try
-            open_to_trial = need.unit == "examples" and have > 0
-            if not missing:
-                feasible = "yes"
-            elif open_to_trial:
-                feasible = "unknown"
-            else:
-                feasible = "no"
         fits.append(
             ApproachResult(
                 goal=goal,
@@ -50,9 +42,22 @@ def approaches(
                 data=DataNeed(**need.model_dump()),
                 compute=approach.compute,
                 priority=f"P{len(fits)}",
-                feasible=feasible,
+                feasible=_is_feasible(need, have),
                 missing=missing,
                 offered_by=offered.get(name, ()),
             )
         )
     return tuple(fits)
+
+
+def _is_feasible(need: Need, have: int | None) -> State:
+    """Whether the data is enough for an approach.
+
+    Tuning won 14 of 16 published cases with fewer examples than a thousand, so too few examples by
+    a rule of thumb leave it open; with none at all there is nothing to try.
+    """
+    if have is None:
+        return "unknown"
+    if have >= need.low:
+        return "yes"
+    return "unknown" if need.unit == "examples" and have > 0 else "no"

@@ -22,7 +22,7 @@ class Doubt(NamedTuple):
 
 
 def find_doubts(it: Situation) -> Iterator[Doubt]:
-    """The unknown facts of a case, each with its sides."""
+    """The unknown facts of a case, each with its sides; each is computed when it is asked for."""
     yield from _doubt_of_quality(it)
     yield from _doubt_of_bill(it)
     yield from _doubts_of_rivals(it)
@@ -32,23 +32,23 @@ def find_doubts(it: Situation) -> Iterator[Doubt]:
 def measure_first(it: Situation) -> StepToDo:
     """The step that settles whether a target is missed, for the first unknown one."""
     target = it.table.gap.doubtful[0]
-    today = it.facts.case.today
     if target != "quality":
         return StepToDo("measure", f"nobody knows {_TODAY[target]}")
+    today = it.facts.case.today
     if today.quality is None:
         return StepToDo("measure", "nobody has scored what runs today")
     if not today.cases:
         return StepToDo(
             "measure", "the number of cases behind today's quality isn't stated"
         )
+    wanted = it.facts.limits["quality"]
     other = it.facts.other_figure
     if other is not None:
         two = f"{quality(today.quality)} and as {quality(other.value)}"
-        wanted = quality(it.facts.limits["quality"])
-        says = f"what runs today is stated as {two}, and {wanted} is wanted"
+        says = f"what runs today is stated as {two}, and {quality(wanted)} is wanted"
         return StepToDo("settle", says)
     known = it.table.today.figures["quality"]
-    return StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
+    return StepToDo("label", say_too_few(known, wanted))
 
 
 _TODAY: Mapping[TargetId, str] = {
@@ -57,36 +57,50 @@ _TODAY: Mapping[TargetId, str] = {
     "privacy": "who sees the data today",
 }
 
-_SURE = 10**6  # cases of a share that is supposed
+_SURE = (
+    10**6
+)  # cases of a share that is supposed: so many that no target lies in its interval
 
 
 def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:
-    """The doubt about a poorly counted quality: the verdicts above and below the target."""
+    """The doubt about a poorly counted quality: the situations above and below the target."""
     limit = it.facts.limits.get("quality")
     if limit is None or "quality" not in it.table.gap.doubtful:
         return
     today = it.facts.case.today
-    below = max(0.0, limit - 0.1 * (1 - limit) - 0.05)
-    if today.quality is not None:
+    # supposed figures lie near the target, or where today's figure lies beyond it
+    above = min(1.0, max(limit, today.quality or 0.0) + 0.001)
+    if today.quality is None:
+        # a tenth of the errors that the target allows, and five of 100 answers, below it
+        below = max(0.0, limit - 0.1 * (1 - limit) - 0.05)
+    else:
         below = min(today.quality, limit - 0.01)
-    sides = []
-    for share in (min(1.0, max(limit, today.quality or 0.0) + 0.001), below):
-        supposed = today.model_copy(update={"quality": share, "cases": _SURE})
-        case = it.facts.case.model_copy(update={"today": supposed})
-        sides.append(it.rebuild(it.facts.with_case(case)))
     step = measure_first(it)
-    yield Doubt(step.because, step, tuple(sides))
+    sides = (_with_quality(it, above), _with_quality(it, below))
+    yield Doubt(step.because, step, sides)
+
+
+def _with_quality(it: Situation, share: float) -> Situation:
+    """The situation if today's quality were known to be this share."""
+    case = it.facts.case
+    today = case.today.model_copy(update={"quality": share, "cases": _SURE})
+    return it.rebuild(it.facts.with_case(case.model_copy(update={"today": today})))
 
 
 def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
     """Ways that may be enough if their quality were known better, an existing tuned model included."""
     limit = it.facts.limits.get("quality")
+    if limit is None:
+        return
     for way in it.table.ways:
         known = way.figures.get("quality")
-        if limit is None or way.kind == "now" or known is None or known.value < limit:
+        if way.kind == "now" or known is None or known.value < limit:
             continue
         states = dict(it.table.criterion.judge(way))
-        if states.pop("quality") != "unknown" or set(states.values()) - {"met"}:
+        state_of_quality = states.pop("quality")
+        if state_of_quality != "unknown" or any(
+            state != "met" for state in states.values()
+        ):
             continue
         if known.cases:
             says = say_too_few(known, limit, way.title)
@@ -106,14 +120,13 @@ def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
     if stated is None or computed is None or times is None or not computed.low:
         return
     if {"caching", "batching"} & it.facts.attempted or it.facts.api == "own":
-        return
-    floor = it.facts.framework.threshold("bill_floor") or 0.0
-    if abs(stated.likely - (computed.low + computed.most) / 2) <= floor:
-        return
-    ratio = stated.likely / ((computed.low + computed.most) / 2)
-    if 1 / times < ratio < times:
-        return
+        return  # a discount, or a machine of one's own, explains the difference
     middle = (computed.low + computed.most) / 2
+    floor = it.facts.framework.threshold("bill_floor") or 0.0
+    if abs(stated.likely - middle) <= floor:
+        return
+    if 1 / times < stated.likely / middle < times:
+        return
     amount = Amount(low=computed.low, likely=middle, high=computed.most)
     other = it.facts.case.today.model_copy(update={"usd_per_month": amount})
     case = it.facts.case.model_copy(update={"today": other})
@@ -126,14 +139,14 @@ def _doubt_of_money(it: Situation) -> Iterator[Doubt]:
     """A stated saving that contradicts another statement, where it would turn a loss into a gain."""
     most = it.prize.left_at_best
     stated = it.prize.left_as_stated
-    if (
-        most is None
-        or stated is None
-        or not most < 0 < stated
-        or not it.money_contradicted
-    ):
+    if most is None or stated is None or not it.money_contradicted:
         return
-    lost = replace(it, find_contradicted=lambda _: ())
-    kept = replace(lost, prize=it.prize._replace(left_at_best=stated, why_not=""))
+    if not most < 0 < stated:
+        return
+    # on both sides the contradiction is settled: by the bill, or by the stated saving
+    by_bill = replace(it, find_contradicted=lambda _: ())
+    as_stated = replace(
+        by_bill, prize=it.prize._replace(left_at_best=stated, why_not="")
+    )
     says = "the stated saving doesn't fit what is paid today"
-    yield Doubt(says, StepToDo("settle", says), (lost, kept))
+    yield Doubt(says, StepToDo("settle", says), (by_bill, as_stated))

@@ -50,12 +50,15 @@ def word_verdict(
     it: Situation, decision: Decision, judgement: Judgement, ask: AskNow | Unknown
 ) -> VerdictResult:
     """The verdict in words. The facts that turn it are computed only when they are first read."""
-    facts = it.facts
-    by = f"by the {plain(facts.framework.name)}'s checklist"
-    comes_to = OUTCOME_WORDS[decision.outcome]
-    if decision.outcome == "undecided":
-        comes_to += f" between {listing([OUTCOME_WORDS[o] for o in decision.reach])}"
     ruling = judgement.ruling
+    caveats = [
+        *_warn_of_unsearched(it, judgement),
+        *_above_prize(it, judgement, ask),
+        *_caveats(it.facts, decision),
+    ]
+    gates = [
+        GateResult(id=each.id, state=each.state, why=each.why) for each in it.conditions
+    ]
     return VerdictResult.waiting(
         {"turns": lambda: judgement.ahead().turns},
         basis=judgement.basis,
@@ -68,19 +71,18 @@ def word_verdict(
         outcome=decision.outcome,
         final=decision.final,
         leaning=decision.leaning,
-        summary=sentence(f"{by}: {comes_to}"),
-        gates=tuple(
-            GateResult(id=c.id, state=c.state, why=c.why) for c in it.conditions
-        ),
-        caveats=tuple(
-            CaveatResult(id=name, says=says)
-            for name, says in (
-                *_warn_of_unsearched(it, judgement),
-                *_above_prize(it, judgement, ask),
-                *_caveats(facts, decision),
-            )
-        ),
+        summary=_say_outcome(it.facts, decision),
+        gates=tuple(gates),
+        caveats=tuple(caveats),
     )
+
+
+def _say_outcome(facts: CaseFacts, decision: Decision) -> str:
+    """The outcome of the count; of an open one, between which outcomes it is."""
+    outcome = OUTCOME_WORDS[decision.outcome]
+    if decision.outcome == "undecided":
+        outcome += f" between {listing([OUTCOME_WORDS[o] for o in decision.reach])}"
+    return sentence(f"by the {plain(facts.framework.name)}'s checklist: {outcome}")
 
 
 def headline(judgement: Judgement) -> str:
@@ -98,7 +100,7 @@ def headline(judgement: Judgement) -> str:
 
 
 def _tried_before(judgement: Judgement) -> list[str]:
-    """Titles of the untuned ways that the plan tries before its pilot."""
+    """Titles of the untuned ways among the steps, which a plan tries before its pilot."""
     kinds = {step.way.id: step.way.kind for step in judgement.ruling.steps if step.way}
     return [
         step.title
@@ -108,7 +110,7 @@ def _tried_before(judgement: Judgement) -> list[str]:
 
 
 def say_now(it: Situation, judgement: Judgement) -> str:
-    """The next step, with its hours where they are known."""
+    """The next step with its command, and with its hours where they are known."""
     step = judgement.recommendation.steps[0]
     hours = _hours(step)
     if step.option == "keep_prompt":
@@ -121,16 +123,16 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         settle = "settle that, then " if judgement.ruling.conditions else ""
         return f"Now: {settle}send a few calls to it, and watch it for two weeks: {step.command}"
     if step.title.startswith("switch to "):
+        # only a classifier is written by a command; another model or prompt is the team's to change
         by = f": {step.command}" if "export" in step.command else "."
         return f"Now: {step.title} and watch it for two weeks{hours}{by}"
     do = say_step(step, judgement.ruling.answer)
     if step.option == SEARCHED:
-        if it.facts.ceiling_grade == "claimed":
-            why = ", as the ceiling is only claimed"
-        else:
-            why = ""
+        claimed = it.facts.ceiling_grade == "claimed"
+        why = ", as the ceiling is only claimed" if claimed else ""
         return f"Now: {do}{hours}{why}: {step.command}"
     if step.way and judgement.ruling.answer == "pilot":
+        # its hours aren't those of the way, which are for the whole project
         return f"Now: {do}: {step.command}{_once(judgement)}"
     return f"Now: {do}{hours}: {step.command}"
 
@@ -144,6 +146,7 @@ def _look_again(it: Situation) -> str:
 
 
 def _once(judgement: Judgement) -> str:
+    """A sentence with the conditions of going live; empty without any."""
     conditions = judgement.ruling.conditions
     if conditions:
         return f". Beyond the pilot only once {listing(list(conditions))}."
@@ -151,6 +154,7 @@ def _once(judgement: Judgement) -> str:
 
 
 def _hours(step: Step) -> str:
+    """The hours of a step in brackets; empty where they are unknown."""
     if isinstance(step.hours, Unknown):
         return ""
     if isinstance(step.hours, Range):
@@ -184,35 +188,34 @@ BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confir
 
 def _above_prize(
     it: Situation, judgement: Judgement, ask: AskNow | Unknown
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[CaveatResult]:
     """A caveat where the ask, at its lowest, exceeds all that tuning can bring."""
     most = it.prize.most
-    kept = judgement.recommendation.steps[0].option == "keep_prompt"
-    if isinstance(ask, Unknown) or most is None or ask.low <= most or kept:
+    if isinstance(ask, Unknown) or most is None or ask.low <= most:
         return
+    if judgement.recommendation.steps[0].option == "keep_prompt":
+        return  # whoever keeps the prompt spends nothing
     says = (
         f"the work up to the next decision costs {usd(ask.low)} or more, which is above "
         f"{it.prize.most_is}, {usd(most)}"
     )
     if it.facts.case.economics.monthly.quality_value_usd is None:
         says += ". What better answers are worth isn't stated"
-    yield "ask_above_prize", says
+    yield CaveatResult(id="ask_above_prize", says=says)
 
 
-def _warn_of_unsearched(
-    it: Situation, judgement: Judgement
-) -> Iterator[tuple[str, str]]:
-    """Where a tuned model is proven beside prompts that nobody searched."""
+def _warn_of_unsearched(it: Situation, judgement: Judgement) -> Iterator[CaveatResult]:
+    """A caveat where a tuned model is proven beside prompts that nobody searched."""
     grade = it.facts.ceiling_grade
     proven = judgement.ruling.rule == "proven" and judgement.answer == "yes"
     if not proven or grade == "searched" or not it.facts.has_cases:
         return
     how = "only claimed" if grade == "claimed" else "tried and not searched"
-    yield (
-        "prompts_not_searched",
+    says = (
         f"the ceiling of prompts is {how}. Search before you roll out: "
-        f"{command_for(SEARCHED)}",
+        f"{command_for(SEARCHED)}"
     )
+    yield CaveatResult(id="prompts_not_searched", says=says)
 
 
 def _title_at(facts: CaseFacts, path: str) -> str:
@@ -222,56 +225,54 @@ def _title_at(facts: CaseFacts, path: str) -> str:
     for answers in (assessment.factors, assessment.ceiling.checks, assessment.signals):
         if name in answers:
             return answers[name].title
-    field = case_fields().get(re.sub(r"\.\d+", "", path))
+    without_places = re.sub(r"\.\d+", "", path)  # fields of lists have one title
+    field = case_fields().get(without_places)
     return field.title if field is not None else plain(path)
 
 
-def _caveats(facts: CaseFacts, decision: Decision) -> Iterator[tuple[str, str]]:
-    """Caveats of the verdict, each with its id."""
-    if waiting := facts.findings.unconfirmed:
-        titles = [_title_at(facts, path) for path in waiting]
+def _caveats(facts: CaseFacts, decision: Decision) -> Iterator[CaveatResult]:
+    """Caveats of the answers and of the count."""
+    waiting = facts.findings.unconfirmed
+    if waiting:
+        titles = listing([_title_at(facts, path) for path in waiting])
         answers = counted(len(waiting), "answer")
-        yield (
-            BY_AN_ASSISTANT,
-            f"{answers} by an assistant, not confirmed: {listing(titles)}",
-        )
+        says = f"{answers} by an assistant, not confirmed: {titles}"
+        yield CaveatResult(id=BY_AN_ASSISTANT, says=says)
+    yield from _answers_not_yet(facts)
+    score = band_text(decision.rules.score.band)
+    difference = band_text(decision.rules.difference.band)
+    if score != difference:
+        says = f"score says {score}, difference says {difference}"
+        yield CaveatResult(id="rules_disagree", says=says)
+    yield from _not_asked(facts)
+
+
+def _answers_not_yet(facts: CaseFacts) -> Iterator[CaveatResult]:
+    """Answers that count although they don't hold yet."""
     for name, factor in facts.case.factors.items():
         if factor.now in (None, factor.value):
             continue
         if name == "low_volume" and factor.now == "yes":
-            yield (
-                "low_volume_now",
-                "volume is low at present: watch that the expected growth comes",
-            )
+            says = "volume is low at present: watch that the expected growth comes"
+            yield CaveatResult(id="low_volume_now", says=says)
         else:
             title = facts.assessment.factors[name].title
-            yield (
-                "answer_not_yet",
-                f"the answer about {title} counts, and doesn't hold yet",
-            )
-    rules = decision.rules
-    score = band_text(rules.score.band)
-    difference = band_text(rules.difference.band)
-    if score != difference:
-        yield "rules_disagree", f"score says {score}, difference says {difference}"
-    yield from _not_asked(facts)
+            says = f"the answer about {title} counts, and doesn't hold yet"
+            yield CaveatResult(id="answer_not_yet", says=says)
 
 
-def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
+def _not_asked(facts: CaseFacts) -> Iterator[CaveatResult]:
     """Remarks on answers and measurements that don't count."""
-    uncounted = [
-        plain(name)
-        for name in facts.case.factors
-        if name not in facts.framework.factors
-    ]
+    asked = facts.framework.factors
+    uncounted = [plain(name) for name in facts.case.factors if name not in asked]
     if uncounted:
         says = (
             f"not asked by the {facts.framework.name} framework, kept and not counted"
         )
-        yield "kept_answers", f"{says}: {listing(uncounted)}"
+        yield CaveatResult(id="kept_answers", says=f"{says}: {listing(uncounted)}")
     for item in facts.case.evidence.get("ignore", ()):
         says = f"what was measured of {plain(item.id)} doesn't count: {item.because}"
-        yield "evidence_ignored", says
+        yield CaveatResult(id="evidence_ignored", says=says)
 
 
 def band_text(band: Band | BandRange) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
-from typing import NamedTuple, get_args
+from typing import NamedTuple, TypeVar, get_args
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.count import OTHERS
@@ -32,9 +32,13 @@ from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.turning import AnswerAndStep, JudgedAgain, find_turns
 from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.results import command_for, work_usd
+from tuneworthy.ways.way import KnownNumber, Way
 from tuneworthy.words import listing, number, quality, sentence, usd
 
-MOST_STEPS = 4
+MOST_STEPS = (
+    4  #: Steps of a recommendation; later ones depend on what the first ones show.
+)
+_Item = TypeVar("_Item")
 
 
 class LookAhead(NamedTuple):
@@ -73,13 +77,15 @@ def judge(it: Situation, challenges: Sequence[ChallengeResult]) -> Judgement:
     """Judge a situation: the answer, and everything that follows from it."""
     ruling = answer(it)
     steps = tuple(_step(it, step) for step in ruling.steps[:MOST_STEPS])
+    # judging again hundreds of times takes a second, so it waits until somebody reads it
     ahead = cache(partial(_look_ahead, it, ruling))
+    contradictions = [each for each in challenges if each.severity == "contradiction"]
     return Judgement(
         ruling=ruling,
         outcome=it.outcome,
         recommendation=_recommendation(it, ruling, steps),
         targets=hold_targets(it.facts),
-        contradictions=[item.severity for item in challenges].count("contradiction"),
+        contradictions=len(contradictions),
         basis=_basis(it, ahead),
         more_cases=_more_cases(it, ruling),
         ahead=ahead,
@@ -95,26 +101,26 @@ def hold_targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
     for name, kind in TARGETS.items():
         limit = facts.limits.get(name)
         today = facts.now.get(name)
-        if name == "privacy":
+        if name == "privacy":  # its limit is that data stay inside: 1 for yes
             limit = 1.0 if name in facts.targets else None
             own = float(facts.api == "own")
             today = None if facts.api == "unknown" else Range.between(own, own)
-        measured = any(
-            each.path.startswith(kind.path) for each in facts.findings.replaced
-        )
-        stated = today is not None and (name != "cost" or facts.bill_path == kind.path)
-        source: Source = "assumed"
-        if measured:
-            source = "measured"
-        elif stated:
-            source = "stated"
         results[name] = TargetResult(
             state=_STATES[facts.target(name)],
             limit=Unknown(ask=kind.state) if limit is None else limit,
             today=Unknown(ask=kind.measure) if today is None else today.narrowed(),
-            source=source,
+            source=_source_of_today(facts, name, known=today is not None),
         )
     return results
+
+
+def _source_of_today(facts: CaseFacts, name: TargetId, *, known: bool) -> Source:
+    """Where today's figure of a target comes from; a bill by traffic and prices is assumed."""
+    path = TARGETS[name].path
+    if any(each.path.startswith(path) for each in facts.findings.replaced):
+        return "measured"
+    computed = name == "cost" and facts.bill_path != path
+    return "stated" if known and not computed else "assumed"
 
 
 _STATES = {"yes": "met", "no": "missed", "unknown": "unknown"}
@@ -122,37 +128,19 @@ _STATES = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 # Steps.
 
-#: Steps that are not option of the framework.
+#: Titles of the steps that are no options of the framework.
 _TITLES: Mapping[str, str] = TABLES["steps"]
 
 
 def _step(it: Situation, step: StepToDo) -> Step:
     """A step as the dossier shows it."""
     way = step.way
-    framework = it.facts.framework
-    title = _TITLES.get(step.option, step.option)
-    if step.option in framework.options:
-        title = framework.options[step.option].title
-    elif step.option in framework.approaches:
-        title = framework.approaches[step.option].title
-    if way is not None and way.kind == "option":
-        title = way.title
-    elif way is not None and way.kind in ("model", "arm") and not way.untried:
-        title = f"switch to {way.title}"
-    elif way is not None and way.kind == "no_model" and not way.untried:
-        title = f"switch to {title}"
-    elif way is not None and way.kind == "model":
-        title = f"run {way.title} on your cases"
-    hours = way.hours if way is not None else None
-    aims = tuple(
-        target
-        for target, chance in it.table.chances.get(way.id if way else "", {}).items()
-        if chance > 0
-    )
+    hours = None if way is None else way.hours
+    aims = _aims_of(it, way)
     return Step(
         option=step.option,
-        way=way.id if way is not None else "",
-        title=title,
+        way="" if way is None else way.id,
+        title=_title_of(it, step),
         because=sentence(step.because),
         targets=aims,
         command=command_for(step.option, way, it.facts.case.data),
@@ -160,6 +148,36 @@ def _step(it: Situation, step: StepToDo) -> Step:
         hours=Unknown(ask="estimate the hours") if hours is None else hours.narrowed(),
         usd=work_usd(hours, it.facts.case.economics.hourly_rate_usd),
     )
+
+
+def _aims_of(it: Situation, way: Way | None) -> tuple[TargetId, ...]:
+    """The missed targets that an untried way has a chance to meet; () for no way."""
+    if way is None:
+        return ()
+    chances = it.table.chances.get(way.id, {})
+    return tuple(target for target, chance in chances.items() if chance > 0)
+
+
+def _title_of(it: Situation, step: StepToDo) -> str:
+    """The title of a step: that of its option, or what to do with its way."""
+    framework = it.facts.framework
+    title = _TITLES.get(step.option, step.option)
+    if step.option in framework.options:
+        title = framework.options[step.option].title
+    elif step.option in framework.approaches:
+        title = framework.approaches[step.option].title
+    way = step.way
+    if way is None:
+        return title
+    if way.kind == "option":
+        return way.title
+    if way.kind == "no_model" and not way.untried:
+        return f"switch to {title}"
+    if way.kind in ("model", "arm") and not way.untried:
+        return f"switch to {way.title}"
+    if way.kind == "model":
+        return f"run {way.title} on your cases"
+    return title
 
 
 def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
@@ -173,16 +191,19 @@ def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
         aimed = [target for target in aims or it.missed if target in limited]
     if not aimed:
         return "a target is stated and met on held-out cases"
-    return listing(
-        [
-            TARGETS[target].met.format(_limit_text(it, target), it.facts.case.a_month)
-            for target in aimed
-        ]
-    )
+    met = []
+    for target in aimed:
+        limit = _limit_text(it, target)
+        # each sentence has a place for its limit, and the one of money for "per month", too
+        met.append(TARGETS[target].met.format(limit, it.facts.case.a_month))
+    return listing(met)
 
 
 def _all_targets(it: Situation) -> list[TargetId]:
-    """Every target with a limit, and privacy where data have to stay. A tuned way meets them all."""
+    """Every target with a limit, and privacy where data have to stay, in the order of TARGETS.
+
+    A tuned way has to meet them all.
+    """
     counting: set[TargetId] = set(it.facts.limits)
     if it.facts.state("data_sovereignty") == "yes":
         counting.add("privacy")
@@ -222,6 +243,7 @@ def _recommendation(
 
 
 def _say_steps(steps: Sequence[Step], answer: TuningAnswer) -> str:
+    """A sentence with the first step, and with the titles of the others."""
     first, *others = steps
     then = f"; then {listing([step.title for step in others])}" if others else ""
     return sentence(f"{say_step(first, answer)}{then}")
@@ -231,8 +253,8 @@ def say_step(step: Step, answer: TuningAnswer) -> str:
     """A step in words, as ``try retrieved examples`` or ``pilot supervised fine-tuning``."""
     if answer == "pilot" and step.way and step.option != SEARCHED:
         return f"pilot {step.title}"
-    is_told_to = step.title.startswith(("switch to ", "run ")) or step.option in _TITLES
-    if is_told_to:
+    begins_with_verb = step.title.startswith(("switch to ", "run "))
+    if begins_with_verb or step.option in _TITLES:  # titles of our own have their verb
         return step.title
     return f"{_VERBS.get(step.option, 'try')} {step.title}".strip()
 
@@ -243,30 +265,35 @@ _VERBS: Mapping[str, str] = {"private_endpoint": "ask for", "keep_prompt": ""}
 def _more_cases(it: Situation, ruling: Ruling) -> int | None:
     """More cases to label, which distinguish a figure from its target; None where that is unknown.
 
-    The figure is that of the way that is to be counted better, else today's. A lab counted it on
-    the held-out half of its set alone.
+    The figure is that of the way that is to be counted better, else today's.
     """
-    today = it.facts.case.today
     limit = it.facts.limits.get("quality")
-    quality_known = today.quality
-    have = today.cases
-    counted_on = today.cases
-    way = next((step.way for step in ruling.steps if step.option == "label"), None)
-    known = None if way is None else way.figures.get("quality")
+    share = it.facts.case.today.quality
+    counted_on = it.facts.case.today.cases
+    labelled = counted_on
+    known = _figure_to_label(ruling)
     if known is not None:
-        quality_known = known.value
-        have = known.cases
+        share = known.value
         counted_on = known.cases
-        if have is not None and known.grade == "held_out":
-            have *= 2
-    if limit is None or quality_known is None or not counted_on or not have:
+        labelled = known.cases
+        if labelled is not None and known.grade == "held_out":
+            labelled *= 2  # a lab counted it on the held-out half of its set
+    if limit is None or share is None or not counted_on or not labelled:
         return None
-    if quality_known == limit:
+    if share == limit:
+        return None  # no number of cases distinguishes equal figures
+    needed = cases_to_tell(share, limit, counted_on)
+    if needed is None or needed <= labelled:
         return None
-    telling = cases_to_tell(quality_known, limit, counted_on)
-    if telling is None or telling <= have:
-        return None
-    return telling - have
+    return needed - labelled
+
+
+def _figure_to_label(ruling: Ruling) -> KnownNumber | None:
+    """The quality of the way that a step would count on more cases; None without such a way."""
+    for step in ruling.steps:
+        if step.option == "label":
+            return None if step.way is None else step.way.figures.get("quality")
+    return None
 
 
 # What it rests on, and what the open answers can make of it.
@@ -277,11 +304,10 @@ MOST_WAYS = 16
 
 def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
     """The number of answers from each source; the costly parts are computed on demand."""
-    states = it.facts.states
-    sources = [
-        it.facts.source(name) for name, state in states.items() if state != "unknown"
-    ]
-    by_source = {kind: sources.count(kind) for kind in get_args(Source)}
+    by_source = dict.fromkeys(get_args(Source), 0)
+    for name, state in it.facts.states.items():
+        if state != "unknown":
+            by_source[it.facts.source(name)] += 1
     by_source["measured"] += len(it.table.measured_ways)
     return Basis.waiting(
         {"flips": lambda: ahead().flips, "turning": lambda: ahead().turning},
@@ -292,39 +318,53 @@ def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
 def _look_ahead(it: Situation, ruling: Ruling) -> LookAhead:
     """Judge again with each single answer changed, and with every open answer filled in."""
     now = AnswerAndStep(ruling.answer, ruling.steps[0].option)
-    states = it.facts.states
     judge_again = JudgedAgain(it)
-    turning = list[str]()  # whose change turns the answer
-    flips = 0  # those whose change turns the answer or the first step
-    still_open = list[str]()
-    one_answered = list[AnswerAndStep]()  # with one of the open ones answered
-    for name, state in states.items():
-        outcomes = [judge_again({name: to}) for to in OTHERS[state]]
-        if any(outcome.answer != now.answer for outcome in outcomes):
+    flips = 0
+    turning = list[str]()
+    for name, state in it.facts.states.items():
+        changed = [judge_again({name: to}) for to in OTHERS[state]]
+        if any(each != now for each in changed):
+            flips += 1
+        if any(each.answer != now.answer for each in changed):
             turning.append(name)
-        flips += any(outcome != now for outcome in outcomes)
-        if state == "unknown":
-            still_open.append(name)
-            one_answered += outcomes
-    exact = 2 ** len(still_open) <= MOST_WAYS
-    if exact:
-        reached = [judge_again(changes) for changes in _every_way(still_open)]
-    else:
-        reached = one_answered
-    reached = [now, *reached]
     return LookAhead(
         flips=flips,
         turning=tuple(turning),
-        reach=Reach(
-            answers=tuple(dict.fromkeys(outcome.answer for outcome in reached)),
-            first_steps=tuple(dict.fromkeys(outcome.step for outcome in reached)),
-            exact=exact,
-        ),
+        reach=_reach(it, now, judge_again),
         turns=find_turns(it, ruling, judge_again),
     )
 
 
+def _reach(it: Situation, now: AnswerAndStep, judge_again: JudgedAgain) -> Reach:
+    """The answers and first steps that open answers could lead to, today's first.
+
+    Exact where every combination of open answers is judged; with too many combinations only one
+    answer is filled in at a time.
+    """
+    still_open = [name for name, state in it.facts.states.items() if state == "unknown"]
+    exact = 2 ** len(still_open) <= MOST_WAYS
+    if exact:
+        fillings = list(_every_way(still_open))
+    else:
+        fillings = [{name: to} for name in still_open for to in OTHERS["unknown"]]
+    reached = [now, *(judge_again(filling) for filling in fillings)]
+    return Reach(
+        answers=tuple(_each_once([outcome.answer for outcome in reached])),
+        first_steps=tuple(_each_once([outcome.step for outcome in reached])),
+        exact=exact,
+    )
+
+
+def _each_once(items: Sequence[_Item]) -> list[_Item]:
+    """The items in their order, each where it comes first."""
+    kept = list[_Item]()
+    for item in items:
+        if item not in kept:
+            kept.append(item)
+    return kept
+
+
 def _every_way(names: Sequence[str]) -> Iterator[dict[str, State]]:
-    """Every combination of yes and no for some open answers."""
-    for way in product(OTHERS["unknown"], repeat=len(names)):
-        yield dict(zip(names, way, strict=True))
+    """Every combination of yes and no for these answers; for no names one that is empty."""
+    for states in product(OTHERS["unknown"], repeat=len(names)):
+        yield dict(zip(names, states, strict=True))

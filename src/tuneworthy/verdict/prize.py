@@ -39,30 +39,37 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
     """Compute the most that tuning can bring over the life of the use case, and its missing data."""
     months = _months(facts)
     left = _left_at_best(facts, table, money, months)
-    saving = facts.case.economics.monthly.api_savings_usd
-    as_stated = left
-    # a stated saving may be above the bill; this is the result if it were true all the same
-    if left is not None and saving is not None:
-        as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
     over = "for the job"
     if not facts.case.one_off:
-        over = (
-            f"over {counted(facts.case.economics.assumptions.horizon_months, 'month')}"
-        )
-    why = "" if left is None or left >= 0 else _say_loss(facts, money, over)
-    most, most_is = _most_at_all(facts, money, months)
-    short, there = weigh_data(facts, table)
+        over = f"over {counted(round(months), 'month')}"
+    why_not = "" if left is None or left >= 0 else _say_loss(facts, money, over)
+    most = _most_at_all(facts, money, months)
+    data = weigh_data(facts, table)
     return Prize(
-        most=most,
-        most_is=f"{most_is} {over}",
+        most=most.usd,
+        most_is=f"{most.says} {over}",
         left_at_best=left,
-        left_as_stated=as_stated,
-        why_not=why,
+        left_as_stated=_left_as_stated(facts, money, left, months),
+        why_not=why_not,
         lacks_a_month=_lacks_a_month(left, _months_live(facts, table, months)),
-        short_of_data=short,
-        data_there=there,
+        short_of_data=data.missing,
+        data_there=data.existing,
         need=usual_data(facts, table),
     )
+
+
+def _left_as_stated(
+    facts: CaseFacts, money: MoneyFindings, left: float | None, months: float
+) -> float | None:
+    """USD left at best if the stated saving were true, even where it is above the bill.
+
+    ``left`` is the same with the bill as the most that can be saved.
+    """
+    saving = facts.case.economics.monthly.api_savings_usd
+    if left is None or saving is None:
+        return left
+    capped = _most_saved(facts, money) or 0.0
+    return left + (saving.high - capped) * months
 
 
 def _lacks_a_month(left: float | None, months_live: float) -> float:
@@ -85,60 +92,71 @@ def _months_live(facts: CaseFacts, table: WayTable, months: float) -> float:
     weeks = table.tunings[0].weeks if table.tunings else None
     if facts.case.one_off or weeks is None:
         return months
+    # it may take longer to build it than the use case lives
     return max(0.0, months - weeks.low / _WEEKS_A_MONTH)
 
 
 _WEEKS_A_MONTH = 52 / 12
 
 
-def _most_at_all(
-    facts: CaseFacts, money: MoneyFindings, months: float
-) -> tuple[float | None, str]:
+class _MostAtAll(NamedTuple):
+    """The most that can be saved or gained over the life, before any cost."""
+
+    usd: float | None  #: None where it is unknown.
+    says: str  #: The meaning of the number, in words.
+
+
+def _most_at_all(facts: CaseFacts, money: MoneyFindings, months: float) -> _MostAtAll:
     """The most that can be saved or gained over the life, before any cost."""
     saved = _most_saved(facts, money)
     gained = facts.case.economics.monthly.quality_value_usd
     if saved is None:
-        return None, ""
+        return _MostAtAll(None, "")
     if gained is None:
-        return saved * months, "all that can be saved"
-    return (saved + gained.high) * months, "all that can be saved and gained"
+        return _MostAtAll(saved * months, "all that can be saved")
+    return _MostAtAll(
+        (saved + gained.high) * months, "all that can be saved and gained"
+    )
 
 
 def _left_at_best(
     facts: CaseFacts, table: WayTable, money: MoneyFindings, months: float
 ) -> float | None:
     """USD left after all costs, in the best case; None where it is unknown."""
-    case = facts.case
     upfront = _least(money.upfront)
     if upfront is None:
         return None
+    monthly = facts.case.economics.monthly
     saved = _most_saved(facts, money)
-    gained = case.economics.monthly.quality_value_usd
-    stated = gained is not None or case.economics.monthly.api_savings_usd is not None
-    answers_fine = (
-        "quality" in facts.limits or facts.state("success_with_prompts") == "yes"
-    )
-    only_cost = (
-        set(table.gap.missed) <= {"cost"} and bool(facts.limits) and answers_fine
-    )
-    if not stated and not (only_cost and not table.gap.doubtful):
-        return None  # nobody said what better or quicker answers are worth
-    if saved is None and gained is None:
+    if saved is None and monthly.quality_value_usd is None:
         return None
+    stated = (
+        monthly.quality_value_usd is not None or monthly.api_savings_usd is not None
+    )
+    if not stated and not _saves_only_money(facts, table):
+        return None  # nobody said what better or quicker answers are worth
     a_month = _benefit_at_best(facts, money) - _running_at_best(money)
     return a_month * _months_live(facts, table, months) - upfront
 
 
+def _saves_only_money(facts: CaseFacts, table: WayTable) -> bool:
+    """Whether the bill is all that tuning could improve, so that the bill is the whole benefit."""
+    if not facts.limits or table.gap.doubtful:
+        return False
+    if not set(table.gap.missed) <= {"cost"}:
+        return False
+    return "quality" in facts.limits or facts.state("success_with_prompts") == "yes"
+
+
 def _benefit_at_best(facts: CaseFacts, money: MoneyFindings) -> float:
-    """USD per month that can be saved and gained at most."""
+    """USD per month that can be saved and gained at most; what is unknown counts as 0."""
+    saved = _most_saved(facts, money) or 0.0
     gained = facts.case.economics.monthly.quality_value_usd
-    return (_most_saved(facts, money) or 0.0) + (
-        gained.high if gained is not None else 0.0
-    )
+    return saved if gained is None else saved + gained.high
 
 
 def _running_at_best(money: MoneyFindings) -> float:
-    """USD per month that running a tuned model costs at least."""
+    """USD per month that running a tuned model costs at least; 0 where that is unknown."""
     if not isinstance(money.result, InvestmentResult):
         return 0.0
     return _least(money.result.ask_usd.run_month) or 0.0
@@ -163,31 +181,38 @@ def _say_loss(facts: CaseFacts, money: MoneyFindings, over: str) -> str:
 
 
 def _is_one_amount(facts: CaseFacts, saved: float) -> bool:
-    """Whether the benefit is a stated amount without a range, and no bill caps it."""
+    """Whether the benefit is a stated amount without a range, and no bill caps it.
+
+    ``saved`` is the most that can be saved per month, in USD.
+    """
     monthly = facts.case.economics.monthly
-    stated = [
-        each for each in (monthly.api_savings_usd, monthly.quality_value_usd) if each
-    ]
-    saving = 0.0 if monthly.api_savings_usd is None else monthly.api_savings_usd.high
-    return saved == saving and all(each.low == each.high for each in stated)
+    saving = monthly.api_savings_usd
+    gained = monthly.quality_value_usd
+    if saved != (0.0 if saving is None else saving.high):
+        return False
+    stated = [amount for amount in (saving, gained) if amount is not None]
+    return all(amount.low == amount.high for amount in stated)
 
 
 def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:
-    """The most that can be saved per month; the bill limits it."""
+    """The most that can be saved per month: as stated, else as computed; the bill limits it.
+
+    None where nothing is stated, computed or billed.
+    """
     bill = facts.bill
     stated = facts.case.economics.monthly.api_savings_usd
     if stated is not None:
-        if bill is not None:
-            return min(stated.high, bill.high)
-        return stated.high
+        return stated.high if bill is None else min(stated.high, bill.high)
     if isinstance(money.result, InvestmentResult):
         possible = money.result.possible_saving_usd
         if not isinstance(possible, Unknown):
-            return max(0.0, ends(possible)[1])
-    return bill.high if bill is not None else None
+            _, most = ends(possible)
+            return max(0.0, most)  # a tuned model that costs more saves nothing
+    return None if bill is None else bill.high
 
 
 def _least(number: Number | None) -> float | None:
+    """The low end of a number; None where it is unknown or infinite."""
     if number is None or isinstance(number, Unknown):
         return None
     low, _ = ends(number)
@@ -201,51 +226,60 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     """
     if not table.tunings:
         return None
-    if table.tunings[0].id == "reinforcement_tuning":
+    best = table.tunings[0].id
+    if best == "reinforcement_tuning":
         least = facts.framework.threshold("examples_to_reinforce") or 0
         return DataNeed(low=round(least), high="open", unit="examples")
     approaches = facts.framework.approaches
-    rules = [approaches[fit.approach] for fit in facts.fits]  # of every goal
-    best = approaches.get(table.tunings[0].id)
-    # distillation and the hybrid learn from the goals' kind of data
-    if best is not None:
-        rules.append(best)
-    rule = min(rules, key=lambda rule: rule.data.low, default=None)
-    if rule is None:
+    needs = [approaches[fit.approach].data for fit in facts.fits]  # one for every goal
+    if (
+        best in approaches
+    ):  # distillation and the hybrid learn from the goals' kind of data
+        needs.append(approaches[best].data)
+    if not needs:
         return None
-    unit = rule.data.unit
+    need = min(needs, key=lambda each: each.low)
+    unit = need.unit
     if facts.case.usable_data(unit) is None:
         unit = "examples"
-    # an approach may ask for more examples than a supervised task usually takes
-    need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
-    return DataNeed(low=need, high="open", unit=unit)
+    least_of_unit = need.low
+    if unit == "examples":
+        # an approach may ask for more examples than a supervised task usually takes
+        least_of_unit = min(need.low, _EXAMPLES)
+    return DataNeed(low=least_of_unit, high="open", unit=unit)
 
 
-def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
-    """Words for the missing data, empty where there is enough, and words for the existing data."""
+class DataWords(NamedTuple):
+    """The data to learn from, in words; one of the two is empty."""
+
+    missing: str = ""
+    existing: str = ""
+
+
+def weigh_data(facts: CaseFacts, table: WayTable) -> DataWords:
+    """Say which data is missing for the best kind of tuning, or which exists; both empty for none."""
     if not table.tunings:
-        return "", ""
-    if table.tunings[0].id == "thumb_tuning":
-        return "", table.tunings[0].because
+        return DataWords()
+    best = table.tunings[0]
+    if best.id == "thumb_tuning":
+        return DataWords(existing=best.because)  # it names the ratings
     usual = usual_data(facts, table)
     if usual is None:
-        return "", "examples exist"
+        return DataWords(existing="examples exist")
     pairs = facts.case.usable_data("preference_pairs") or 0
-    enough = facts.case.usable_data("examples") or 0
-    if pairs >= _PAIRS and (
-        table.tunings[0].id == "preference_tuning" or enough < usual.low
-    ):
-        return "", f"{count(pairs)} preference pairs exist"
+    examples = facts.case.usable_data("examples") or 0
+    learns_from_pairs = best.id == "preference_tuning" or examples < usual.low
+    if pairs >= _PAIRS and learns_from_pairs:
+        return DataWords(existing=f"{count(pairs)} preference pairs exist")
     unit = plain(usual.unit)
-    reviewed = "reviewed " if usual.unit == "examples" else ""
     have = facts.case.usable_data(usual.unit)
-    if have is None and not facts.limits:
-        return "", "nobody has counted the examples"
     if have is None:
-        return f"nobody has counted the {unit}: {count(usual.low)} are usual", ""
+        if not facts.limits:  # without a target data is no condition yet
+            return DataWords(existing="nobody has counted the examples")
+        says = f"nobody has counted the {unit}: {count(usual.low)} are usual"
+        return DataWords(missing=says)
+    reviewed = "reviewed " if usual.unit == "examples" else ""
+    existing = f"{count(have)} {reviewed}{unit} exist"
     if have < usual.low:
-        return (
-            f"{count(have)} {reviewed}{unit} exist, and {count(usual.low)} are usual",
-            "",
-        )
-    return "", f"{count(have)} {reviewed}{unit} exist"
+        return DataWords(missing=f"{existing}, and {count(usual.low)} are usual")
+    return DataWords(existing=existing)

@@ -61,69 +61,78 @@ def find_conditions(
 def _service(case: Case, as_of: date) -> LiveCondition:
     """The condition that a service or a machine to tune on exists."""
     tuning = case.tuning
-    once = "a service or a machine to tune on is named"
+    state: State = "unknown"
+    why = "where it would be tuned isn't stated"
+    # a model that the case can't tune on a service may still be tuned on your own machines
+    problem = "" if tuning.service == "self_hosted" else untunable(case, as_of)
     if tuning.available == "no":
+        state = "no"
         why = f"the {plain(tuning.service)} service doesn't take new work"
-        return LiveCondition("feasibility", "no", why, once)
-    if tuning.until is not None and tuning.until <= as_of:
-        return LiveCondition(
-            "feasibility", "no", f"the service ended on {day(tuning.until)}", once
-        )
-    if problem := "" if tuning.service == "self_hosted" else untunable(case, as_of):
-        unsure = problem.endswith(UNCONFIRMED)
-        return LiveCondition(
-            "feasibility", "unknown" if unsure else "no", problem, once
-        )
-    if tuning.available == "yes" or tuning.service == "self_hosted":
-        return LiveCondition(
-            "feasibility", "yes", "there is a service or a machine to tune on", once
-        )
-    return LiveCondition(
-        "feasibility", "unknown", "where it would be tuned isn't stated", once
-    )
+    elif tuning.until is not None and tuning.until <= as_of:
+        state = "no"
+        why = f"the service ended on {day(tuning.until)}"
+    elif problem:
+        state = "unknown" if problem.endswith(UNCONFIRMED) else "no"
+        why = problem
+    elif tuning.available == "yes" or tuning.service == "self_hosted":
+        state = "yes"
+        why = "there is a service or a machine to tune on"
+    once = "a service or a machine to tune on is named"
+    return LiveCondition("feasibility", state, why, once)
 
 
 def _safety(case: Case) -> LiveCondition:
     """The condition that the data and the process are safe."""
-    lacking: list[str] = []
-    states = [case.safety.data_reviewed, case.safety.process_named]
+    safety = case.safety
     once = "the data is reviewed and a process for safety is named"
-    if case.safety.data_reviewed == "no":
+    lacking: list[str] = []
+    if safety.data_reviewed == "no":
         lacking.append("the data isn't reviewed")
-    if case.safety.process_named == "no":
+    if safety.process_named == "no":
         lacking.append("no process for safety is named")
     if lacking:
         return LiveCondition("safety", "no", " and ".join(lacking), once)
-    if "unknown" in states:
+    if "unknown" in (safety.data_reviewed, safety.process_named):
         why = "whether the data is reviewed and a process for safety is named isn't stated"
         return LiveCondition("safety", "unknown", why, once)
-    return LiveCondition(
-        "safety", "yes", "the data is reviewed and a process is named", once
-    )
+    why = "the data is reviewed and a process is named"
+    return LiveCondition("safety", "yes", why, once)
 
 
 def _money(case: Case, gate: GateResult) -> LiveCondition:
     """Whether the money comes back in time. Another rule covers money that never comes back."""
-    once = f"the owner states what it is worth{case.a_month}"
     monthly = case.economics.monthly
-    if monthly.api_savings_usd is not None or monthly.quality_value_usd is not None:
-        once = "it is settled whether it pays"
+    benefit_stated = (
+        monthly.api_savings_usd is not None or monthly.quality_value_usd is not None
+    )
     if gate.state == "no":
         once = "the approver accepts that it is repaid later than the limit"
+    elif benefit_stated:
+        once = "it is settled whether it pays"
+    else:
+        once = f"the owner states what it is worth{case.a_month}"
     return LiveCondition("investment", gate.state, gate.why, once, may_be_accepted=True)
 
 
-def unsafe(case: Case) -> tuple[State, Strings]:
-    """The state of safety, and the answers behind it: those that are no, else the open ones."""
-    for state in ("no", "unknown"):
-        names = [
-            n
-            for n in ("data_reviewed", "process_named")
-            if getattr(case.safety, n) == state
-        ]
+class SafetyAnswers(NamedTuple):
+    """The state of safety, and the answers of the case that make it so; none for yes."""
+
+    state: State
+    names: Strings
+
+
+def unsafe(case: Case) -> SafetyAnswers:
+    """The state of safety: no where an answer is no, else unknown where one is open."""
+    answers = {
+        "data_reviewed": case.safety.data_reviewed,
+        "process_named": case.safety.process_named,
+    }
+    states: tuple[State, ...] = ("no", "unknown")
+    for state in states:
+        names = [name for name, answer in answers.items() if answer == state]
         if names:
-            return state, tuple(names)
-    return "yes", ()
+            return SafetyAnswers(state, tuple(names))
+    return SafetyAnswers("yes", ())
 
 
 class StepToDo(NamedTuple):
@@ -161,13 +170,12 @@ class Situation:
 
     @cached_property
     def contradicted(self) -> frozenset[str]:
-        """Answers with a statement in an open contradiction."""
+        """Factors with a statement in an open contradiction, by paths like ``factors.low_volume.now``."""
         names = set()
         for path in self.contradicted_paths:
             room, *rest = path.split(".")
             if room == "factors" and rest:
-                name, *_ = rest
-                names.add(name)
+                names.add(rest[0])
         return frozenset(names)
 
     @cached_property
@@ -195,10 +203,11 @@ class Situation:
 
         Limits of seconds and USD aren't enough where the answers are stated to be not good enough.
         """
+        if not self.facts.limits:
+            return False
         if "quality" in self.facts.limits or self.missed:
-            return bool(self.facts.limits)
-        fine = self.facts.state("success_with_prompts") != "no"
-        return bool(self.facts.limits) and fine
+            return True
+        return self.facts.state("success_with_prompts") != "no"
 
     def with_way(self, way: Way, other: Way) -> Situation:
         """The same situation with one way replaced."""
@@ -237,10 +246,12 @@ def build_situation(
     contradicted: Callable[[CaseFacts], Strings],
     as_of: date,
 ) -> Situation:
-    """Build the situation of a case, which can build itself again from changed facts."""
+    """Build the situation of a case, which can build itself again from changed facts.
+
+    Money is not computed again: that takes too long for the hundreds of times that turns need.
+    """
 
     def build(facts: CaseFacts, table: WayTable) -> Situation:
-        """Build the situation for these facts; it can build itself again for others."""
         return Situation(
             facts=facts,
             table=table,
@@ -248,17 +259,18 @@ def build_situation(
             conditions=find_conditions(facts.case, money.gate, as_of),
             prize=weigh_prize(facts, table, money),
             find_contradicted=contradicted,
-            rebuild=lambda facts: build(facts, build_table(facts, arms)),
+            rebuild=lambda changed: build(changed, build_table(changed, arms)),
         )
 
     return build(facts, table)
 
 
-def try_ways(ways: list[Way]) -> tuple[StepToDo, ...]:
-    """A step for each way, at most one of a kind."""
+def try_ways(ways: Sequence[Way]) -> tuple[StepToDo, ...]:
+    """A step for each way, at most one of a kind: the first."""
     steps: dict[str, StepToDo] = {}
     for way in ways:
-        steps.setdefault(way.option, StepToDo(way.option, way.because, way))
+        if way.option not in steps:
+            steps[way.option] = StepToDo(way.option, way.because, way)
     return tuple(steps.values())
 
 
@@ -277,7 +289,7 @@ def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, 
     because = (
         "prompting is said to be at its limit, and a set of cases exists to search on"
     )
-    others = (step for step in steps if step.option != SEARCHED)
+    others = [step for step in steps if step.option != SEARCHED]
     return (StepToDo(SEARCHED, because, way), *others)
 
 
@@ -287,20 +299,33 @@ def keep_data_inside(
     """Put a way that keeps data inside before the first step that would send more of them out."""
     if "privacy" not in it.missed:
         return steps
-    ways = [
-        way for way in it.table.ways if way.option in _KEEPING_INSIDE and way.untried
-    ]
-    inside = try_ways(sorted(ways, key=lambda way: _KEEPING_INSIDE.index(way.option)))
-    if not inside:
-        why = "data may not leave, and they go to a third party today"
-        inside = (StepToDo("clear_reasons_against", why),)
+    inside = _steps_inside(it)
     named = {step.option for step in inside}
-    others = [step for step in steps if step.option not in named]
-    first = next((n for n, step in enumerate(others) if sends_data(step)), len(others))
-    return (*others[:first], *inside, *others[first:])
+    before = list[StepToDo]()
+    after = list[StepToDo]()
+    for step in steps:
+        if step.option in named:
+            continue  # it moves to its new place
+        if after or sends_data(step):
+            after.append(step)
+        else:
+            before.append(step)
+    return (*before, *inside, *after)
+
+
+def _steps_inside(it: Situation) -> tuple[StepToDo, ...]:
+    """Steps that keep data inside, the easier one first; without one, the reason to settle."""
+    ways = []
+    for option in _KEEPING_INSIDE:
+        ways += [way for way in it.table.ways if way.option == option and way.untried]
+    if ways:
+        return try_ways(ways)
+    why = "data may not leave, and they go to a third party today"
+    return (StepToDo("clear_reasons_against", why),)
 
 
 _KEEPING_INSIDE = ("private_endpoint", "self_hosted_untuned")
+"""Options that keep data inside: a contract is easier than machines of your own."""
 
 
 def sends_data(step: StepToDo) -> bool:
@@ -310,17 +335,20 @@ def sends_data(step: StepToDo) -> bool:
     option = find_option(step.option)
     if option is not None:
         return option.sends_data
-    return step.option not in (
-        "measure",
-        "label",
-        "settle",
-        "target",
-        "collect_data",
-        *_KEPT,
-    )
+    return step.option not in _WITHOUT_REQUESTS
 
 
-_KEPT = ("clear_reasons_against", "relax_target", "keep_prompt")
+_WITHOUT_REQUESTS = (
+    "measure",
+    "label",
+    "settle",
+    "target",
+    "collect_data",
+    "clear_reasons_against",
+    "relax_target",
+    "keep_prompt",
+)
+"""Steps that are no options and send nothing; tuning does, and so does going live."""
 
 
 def keep_prompt(it: Situation, because: str) -> StepToDo:

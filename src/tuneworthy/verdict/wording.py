@@ -44,39 +44,53 @@ def say_met(table: WayTable, way: Way) -> str:
 
 
 def say_simpler(table: WayTable, *, fair: bool) -> str:
-    """Say which simpler ways are untried, and how likely they are enough."""
+    """Say which simpler ways are untried, and how likely they are enough.
+
+    ``fair`` is whether they have a fair chance; without one, tuning has hardly any either.
+    """
     able = [way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"]
-    titles = [way.title for way in able or table.to_try]
-    named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
+    titles = list[str]()
+    for way in able or table.to_try:
+        if way.title not in titles:
+            titles.append(way.title)
+    named = ", then ".join(titles[:_MOST_NAMED])
     if not fair:
         return f"tuning is unlikely to be enough, so try {named}"
-    word = {"likely": "likely", "possible": "possibly"}.get(
-        chance_word(table.simpler), "hardly"
-    )
+    word = _HOW_LIKELY.get(chance_word(table.simpler), "hardly")
     what = "something simpler is"
-    if not able and len(set(titles)) > 1:
+    if not able and len(titles) > 1:  # none is enough alone
         what = "simpler ways together are"
     return f"{what} {word} enough: {named}"
+
+
+_HOW_LIKELY = {"likely": "likely", "possible": "possibly"}
 
 
 def say_pilot(table: WayTable, data_there: str) -> str:
     """Say the results of untuned ways, and what a pilot would show."""
     wanted = table.criterion.limits.get("quality")
     best = table.gap.quality
-    if "quality" not in table.gap.missed or wanted is None or best is None:
-        names = table.criterion.name_targets(table.gap.missed)
-        verb = "is" if len(table.gap.missed) == 1 else "are"
+    missed = table.gap.missed
+    if "quality" not in missed or wanted is None or best is None:
+        names = table.criterion.name_targets(missed)
+        verb = "is" if len(missed) == 1 else "are"
         return f"{names} {verb} missed, and no simpler way has a fair chance. {capital(data_there)}"
-    staying = [way for way in table.gap.tried if way.lapses is None]
-    scored = [way for way in staying if not way.tuned]
-    who = scored[0].title if scored and scored[0].kind != "now" else "what runs today"
-    if len(scored) > 1:
-        who = f"the best of {few(len(scored))} untuned ways"
-        if best.value < max(way.figures["quality"].value for way in scored):
-            who = "the best untuned way that misses no other target"
+    who = _name_best_untuned(table, best)
     gap = f"{who} is {quality(best.value)} right, and {quality(wanted)} is wanted"
     ceiling = _CEILING.get(table.gap.facts.ceiling_grade, "")
     return f"{gap}{ceiling}. {capital(data_there)}"
+
+
+def _name_best_untuned(table: WayTable, best: KnownNumber) -> str:
+    """Name the untuned way whose quality the gap is reckoned from."""
+    scored = [way for way in table.gap.tried if not way.tuned and way.lapses is None]
+    if len(scored) > 1:
+        if best.value < max(way.figures["quality"].value for way in scored):
+            return "the best untuned way that misses no other target"
+        return f"the best of {few(len(scored))} untuned ways"
+    if scored and scored[0].kind != "now":
+        return scored[0].title
+    return "what runs today"
 
 
 _CEILING = {

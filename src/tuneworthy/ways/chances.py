@@ -18,19 +18,17 @@ def chance_within(today: float, limit: float, move: Move | None) -> float:
     is 1.
     """
     if today <= 0:
-        return 1.0
+        return 1.0  # no factor makes more of nothing
     if move is None:
         return 1.0 if today <= limit else 0.0
-    room = limit / today
-    if room >= move.high:
+    most = limit / today  # the largest factor that stays within the limit
+    if most >= move.high:
         return 1.0
-    if room < move.low:
+    if most < move.low:
         return 0.0
     if move.low <= 0:
-        return room / move.high
-    if move.high == move.low:
-        return 1.0
-    return math.log(room / move.low) / math.log(move.high / move.low)
+        return most / move.high  # 0 has no logarithm, so the factor itself is uniform
+    return math.log(most / move.low) / math.log(move.high / move.low)
 
 
 def chance_word(chance: float) -> ChanceWord:

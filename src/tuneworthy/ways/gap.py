@@ -34,8 +34,8 @@ SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
 _USUAL_NEED = 0.3
 
 
-_ONE_IN_TEN = 1.2816  # standard deviations, one-sided
-_LEADING = 0.25  # of the failures
+_ONE_IN_TEN = 1.2816  # standard deviations below which one normal value in ten lies
+_LEADING = 0.25  # share of the failures from which on causes lead
 _FOUND = 0.9  # from this recall on, passages count as found
 
 
@@ -65,20 +65,21 @@ class Gap:
         wait for more cases if the chance that the target is met is below one in ten, or if settling
         it takes more cases than labelling is worth.
         """
-        return tuple(
-            target
-            for target, state in self.states.items()
-            if state == "missed"
-            or (state == "unknown" and self._leans_to_missed(target))
-        )
+        missed = list[TargetId]()
+        for target, state in self.states.items():
+            leans = state == "unknown" and self._leans_to_missed(target)
+            if state == "missed" or leans:
+                missed.append(target)
+        return tuple(missed)
 
     @cached_property
     def doubtful(self) -> tuple[TargetId, ...]:
-        """Targets of which it is unknown whether today's way meets them."""
-        unknown = (
-            target for target, state in self.states.items() if state == "unknown"
+        """Targets of which it is unknown whether today's way meets them, and that don't lean to no."""
+        return tuple(
+            target
+            for target, state in self.states.items()
+            if state == "unknown" and target not in self.missed
         )
-        return tuple(target for target in unknown if target not in self.missed)
 
     def _leans_to_missed(self, target: TargetId) -> bool:
         """Whether quality counts as missed, as more cases would hardly change the next step."""
@@ -86,17 +87,17 @@ class Gap:
         if target != "quality" or known is None or not known.cases:
             return False
         if self.facts.other_figure is not None:
-            return False
+            return False  # two figures contradict each other, so neither leans
         wanted = self.criterion.limits["quality"]
         if known.value >= wanted:
             return False
+        # the spread of a share counted on so many cases, if the target were just met
         spread = math.sqrt(wanted * (1 - wanted) / known.cases)
         if known.value < wanted - _ONE_IN_TEN * spread:
             return True
-        telling = cases_to_tell(known.value, wanted, known.cases)
-        return (
-            telling is None and known.high - wanted <= 2 * self.criterion.margin_quality
-        )
+        too_many_cases = cases_to_tell(known.value, wanted, known.cases) is None
+        reaches_little_above = known.high - wanted <= 2 * self.criterion.margin_quality
+        return too_many_cases and reaches_little_above
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
@@ -110,17 +111,20 @@ class Gap:
         """Quality of the best untuned way that somebody ran and that misses no other target.
 
         The remaining gain is computed from here, and not from an abandoned prompt. It is the best
-        way for any target, so that a looser target never changes the starting point.
+        way for any target, so that a looser target never changes the starting point. Today's
+        quality where no way qualifies; None where that is unknown.
         """
         known = [way.figures["quality"] for way in self.tried if self._comparable(way)]
         today = self.today.figures.get("quality")
         return max(known, key=lambda figure: figure.value, default=today)
 
     def _comparable(self, way: Way) -> bool:
+        """Whether the remaining gain may be computed from the quality of a way."""
         if "quality" not in way.figures or way.tuned or way.lapses:
             return False
-        broken = set(self.criterion.missed_by(way)) - {"quality"}
-        return way.kind == "now" or not broken
+        if way.kind == "now":
+            return True  # it runs, whatever else it misses
+        return not set(self.criterion.missed_by(way)) - {"quality"}
 
     @cached_property
     def needed(self) -> float | None:
@@ -133,17 +137,14 @@ class Gap:
         wanted = self.criterion.quality_floor
         if wanted is None or self.quality is None:
             return None
-        return (
-            reduction_from(self._without_wrong_references(self.quality.value), wanted)
-            or 0.0
-        )
+        share_right = self._without_wrong_references(self.quality.value)
+        return reduction_from(share_right, wanted) or 0.0  # None: no errors are left
 
     def _without_wrong_references(self, share: float) -> float:
         """A share of right answers, if answers with a wrong reference counted as right."""
         if self.failures is None:
-            wrong = None
-        else:
-            wrong = self.failures.share_of("wrong_reference")
+            return share
+        wrong = self.failures.share_of("wrong_reference")
         if wrong is None or isinstance(wrong.share, Unknown):
             return share
         return share + (1 - share) * wrong.share
@@ -184,12 +185,17 @@ class Gap:
     @cached_property
     def ability(self) -> bool:
         """Whether only ability is lacking: the team has nothing of its own to be learned."""
-        own = self.facts.holds("domain_knowledge") or self.facts.holds("brand_voice")
-        return not (self.learnable or own)
+        has_own = self.facts.holds("domain_knowledge") or self.facts.holds(
+            "brand_voice"
+        )
+        return not self.learnable and not has_own
 
     @cached_property
     def misread(self) -> bool:
-        """Whether answers are wrong although the right passage is there."""
+        """Whether answers are wrong although the right passage is there.
+
+        By the causes of failures where people gave them, else by recall and the stated sign.
+        """
         if self.failures is not None:
             return self.leads("passage_misread", "reasoning")
         is_found = self.facts.recall is None or self.facts.recall >= _FOUND
@@ -211,28 +217,34 @@ class Gap:
 
     @cached_property
     def levelled(self) -> bool:
-        """Whether several models were scored here, and a more expensive one is hardly better.
+        """Whether several models were scored here, and the best two are hardly different.
 
         Then the problem isn't a lack of ability.
         """
-        scored = [way for way in self.tried if way.model and "quality" in way.figures]
-        if len({way.model for way in scored}) < 2:
+        best_of_model = dict[str, float]()
+        for way in self.tried:
+            quality = way.figures.get("quality")
+            if way.model and quality is not None:
+                best = best_of_model.get(way.model, 0.0)
+                best_of_model[way.model] = max(best, quality.value)
+        if len(best_of_model) < 2:
             return False
-        best = max(way.figures["quality"].value for way in scored)
-        margin = self.criterion.margin_quality
-        close = [way for way in scored if way.figures["quality"].value >= best - margin]
-        return len({way.model for way in close}) >= 2
+        *_, second, first = sorted(best_of_model.values())
+        return second >= first - self.criterion.margin_quality
 
     @cached_property
     def asks_for_facts(self) -> bool:
-        """Whether answers are facts, which belong in retrieval."""
+        """Whether answers are mainly facts, which belong in retrieval.
+
+        The first goal is the primary one. Goals of form and voice can be taught beside it.
+        """
         goals = self.facts.case.goals
         taught = {"persona", "format", "tool_calling"}
         return goals[:1] == ("knowledge",) and not taught & set(goals)
 
     @cached_property
     def never_searched(self) -> bool:
-        """Whether nobody ever worked on retrieval, or on the context of the model."""
+        """Whether it is stated that nobody ever worked on retrieval."""
         return self.facts.state("retrieval_optimised") == "no"
 
     @cached_property
@@ -243,7 +255,7 @@ class Gap:
         )
 
     def leads(self, *causes: CauseId) -> bool:
-        """Whether these causes stand behind at least a quarter of the failures."""
+        """Whether these causes together stand behind at least a quarter of the failures."""
         if self.failures is None:
             return False
         total = 0.0
@@ -265,24 +277,17 @@ class Gap:
 
     def leads_by_half(self, cause: CauseId) -> bool:
         """Whether a cause was counted behind at least half of the failures."""
-        seen = None if self.failures is None else self.failures.share_of(cause)
-        return (
-            seen is not None
-            and not isinstance(seen.share, Unknown)
-            and seen.share >= 0.5
-        )
+        if self.failures is None:
+            return False
+        seen = self.failures.share_of(cause)
+        if seen is None or isinstance(seen.share, Unknown):
+            return False
+        return seen.share >= 0.5
 
     @property
     def misses_passages(self) -> bool:
         """Whether missing passages still cause most failures."""
-        recall = self.facts.recall
-        least = self.facts.framework.threshold("retrieval_recall")
-        if (
-            recall is None
-            or least is None
-            or recall >= least
-            or "quality" not in self.missed
-        ):
+        if "quality" not in self.missed or self.facts.recall_enough != "no":
             return False
         return self.failures is None or self.leads_by_half("passage_not_found")
 
@@ -299,10 +304,11 @@ class Gap:
 
     @property
     def tuned_in_vain(self) -> bool:
-        """Whether a tuned model was scored here, and none meets every target."""
+        """Whether tuned models were scored here, and each is known to miss a target."""
         tuned = [way for way in self.tried if way.tuned]
-        held = [self.criterion.admits(way) for way in tuned]
-        return bool(held) and set(held) == {"missed"}
+        return bool(tuned) and all(
+            self.criterion.admits(way) == "missed" for way in tuned
+        )
 
     @property
     def tuned_is_enough(self) -> bool:
@@ -312,15 +318,15 @@ class Gap:
         )
 
     def was_tried(self, option: str) -> bool:
-        """Whether an option was tried here and a target is still missed."""
+        """Whether an option was tried here, by what is stated, by an attempt or by a lab."""
         if option == "few_shot" and self.facts.state("few_shot") == "yes":
             return True
         if option == "other_model" and self.facts.tried_one_family:
             return False  # another maker's model may not have the fault
-        if option == SEARCHED and not self.facts.tried(option):
-            return self._was_searched
         if self.facts.tried(option):
             return True
+        if option == SEARCHED:
+            return self._was_searched
         return any(option in way.made_of for way in self.tried)
 
     @property
@@ -349,7 +355,8 @@ class Gap:
         if recall >= _FOUND and "knowledge" not in self.facts.case.goals:
             return None
         if quality >= 1:
-            return 0.0
+            return 0.0  # there are no errors
+        # passages may be missing for more questions than are answered wrongly
         return min(1.0, (1 - recall) / (1 - quality))
 
     @cached_property
@@ -389,11 +396,11 @@ def chance_of_reduction(needed: float, low: float, usual: float, high: float) ->
         return 1.0
     if needed >= high:
         return 0.0
-    whole = high - low
+    width = high - low
+    # ratios first: a square of a tiny length would be rounded to 0
     if needed <= usual:
-        # Ratios first: a square of a tiny length would be rounded to 0.
-        return 1 - (needed - low) / whole * ((needed - low) / (usual - low))
-    return (high - needed) / whole * ((high - needed) / (high - usual))
+        return 1 - (needed - low) / width * ((needed - low) / (usual - low))
+    return (high - needed) / width * ((high - needed) / (high - usual))
 
 
 def combined_chance(chances: Iterable[float]) -> float:

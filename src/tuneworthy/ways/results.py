@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.facts.load import end_day
 from tuneworthy.model.base import Number, Range, Unknown
@@ -41,8 +41,8 @@ def command_for(option: str, way: Way | None = None, data: Data | None = None) -
     if option == SEARCHED:
         # its price is in the quote, and the quote is free
         return "tuneworthy ceiling CASE --dry-run"
-    measured = way is not None and way.state == "measured"
-    if option == "plain_classifier" and way is not None and measured:
+    if option == "plain_classifier" and way is not None and way.state == "measured":
+        # the lab that measured it writes the classifier, too
         name = "nearest" if way.id.endswith("nearest_neighbour") else "head"
         return f"tuneworthy export CASE --to {name}"
     if option == "label":
@@ -86,25 +86,33 @@ def list_results(table: WayTable) -> tuple[WayResult, ...]:
     return tuple(_result(table, way, rank) for rank, way in enumerate(ordered, start=1))
 
 
-def _known_quality(way: Way) -> float:
-    """The quality of a way as a sort key, the best first; a way without a score comes last."""
+def _worst_first(way: Way) -> float:
+    """A sort key by quality, the best way first; a way without a score comes after all scores."""
     known = way.figures.get("quality")
     return 1.0 if known is None else -known.value
 
 
-def _place(table: WayTable, way: Way) -> tuple[int, float, str]:
+class _Place(NamedTuple):
     """The place of a way in the order of the dossier, as a sort key."""
+
+    group: int
+    place: float  #: Within the group.
+    id: str  #: So that ways of one place always have the same order.
+
+
+def _place(table: WayTable, way: Way) -> _Place:
+    """The place of a way: sufficient ones first, then what runs, what ran, and untried ones."""
     if way in table.untuned_enough:
-        return 0, table.untuned_enough.index(way), way.id
+        return _Place(0, table.untuned_enough.index(way), way.id)
     if way in table.enough:
-        return 1, table.enough.index(way), way.id
+        return _Place(1, table.enough.index(way), way.id)
     if way.kind == "now":
-        return 2, 0, way.id
+        return _Place(2, 0, way.id)
     if way in table.to_try:
-        return 4, table.to_try.index(way), way.id
+        return _Place(4, table.to_try.index(way), way.id)
     if way in table.tunings:
-        return 5, table.tunings.index(way), way.id
-    return _LATER[way.state], _known_quality(way), way.id
+        return _Place(5, table.tunings.index(way), way.id)
+    return _Place(_LATER[way.state], _worst_first(way), way.id)
 
 
 _LATER = {
@@ -114,7 +122,7 @@ _LATER = {
     "untried": 6,
     "failed": 7,
     "ruled_out": 8,
-}
+}  #: Groups of the ways that no list of the table names, by their states.
 
 
 def _result(table: WayTable, way: Way, rank: int) -> WayResult:
@@ -146,13 +154,14 @@ def _result(table: WayTable, way: Way, rank: int) -> WayResult:
 
 
 def _end(table: WayTable, way: Way) -> date | None:
-    """The day when the model of a way ends: as stated, else as looked up."""
+    """The day when the model of a way ends: as stated, else as looked up; None for an unknown one."""
     if not way.model:
         return None
     facts = table.gap.facts
-    listed = (model for model in facts.case.models if model.id == way.model)
-    model = next(listed, Model(id=way.model))
-    return end_day(model, facts.findings.as_of)
+    for model in facts.case.models:
+        if model.id == way.model:
+            return end_day(model, facts.findings.as_of)
+    return end_day(Model(id=way.model), facts.findings.as_of)
 
 
 def _known_chance(table: WayTable, way: Way) -> float | Unknown:
@@ -166,13 +175,13 @@ def _known_chance(table: WayTable, way: Way) -> float | Unknown:
 
 def _chances_in_words(table: WayTable, way: Way) -> dict[TargetId, ChanceWord]:
     """The chance for each missed target; where it is unknown, whether the way may help at all."""
-    chances = table.chances.get(way.id, {})
-    if table.gap.is_known:
-        return {target: chance_word(chance) for target, chance in chances.items()}
-    return {
-        target: "unknown" if chance > 0 else "unlikely"
-        for target, chance in chances.items()
-    }
+    words = dict[TargetId, ChanceWord]()
+    for target, chance in table.chances.get(way.id, {}).items():
+        if table.gap.is_known:
+            words[target] = chance_word(chance)
+        else:  # without a known gap a chance only orders the ways
+            words[target] = "unknown" if chance > 0 else "unlikely"
+    return words
 
 
 def _least_word(
@@ -198,20 +207,18 @@ _ARMS: Mapping[str, EffectArm] = {
     "better_retrieval": "better_retrieval",
     "plain_classifier": "plain_classifier",
     "decomposition": "decomposition",
-}  #: Options by what published comparisons call them; kinds of tuning are one arm there.
+}  #: The arms of published comparisons, by the options that they try.
 
 
 def _say_published(table: WayTable, way: Way) -> str:
     """Say how this kind of way changed errors in published comparisons; empty for too few."""
-    arm: EffectArm | None = (
-        "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
-    )
-    if way.option == "hybrid":
-        arm = "hybrid"
+    arm = _published_arm(way)
     if arm is None:
         return ""
     goals = table.gap.facts.case.goals
-    effect = effect_of(arm, goals[0] if goals else None)
+    effect = effect_of(
+        arm, goals[0] if goals else None
+    )  # the first is the primary goal
     if effect is None:
         return ""
     if effect.goal:
@@ -224,16 +231,26 @@ def _say_published(table: WayTable, way: Way) -> str:
     )
 
 
+def _published_arm(way: Way) -> EffectArm | None:
+    """The arm that published comparisons call a way; None where they have none.
+
+    Every kind of tuning is one arm there, but for the hybrid.
+    """
+    if way.kind == "tuning" and way.option != "hybrid":
+        return "fine_tune"
+    return _ARMS.get(way.option)
+
+
 def _figure(way: Way, name: FigureId) -> KnownNumber | None:
-    """A figure of a way; privacy and skills are states and become 0 or 1."""
+    """A figure of a way; privacy and general skills are states and become 0 or 1."""
     if name == "private":
         return way.figure("privacy")
-    if name != "general_skills":
-        return way.figures.get(name)
-    if way.skills == "unknown":
-        return None
-    kept = 1.0 if way.skills == "yes" else 0.0
-    return KnownNumber(kept, kept, kept, "measured")
+    if name == "general_skills":
+        if way.skills == "unknown":
+            return None
+        kept = 1.0 if way.skills == "yes" else 0.0
+        return KnownNumber(kept, kept, kept, "measured")
+    return way.figures.get(name)
 
 
 def work_usd(hours: Range | None, rate: Amount | None) -> Number:

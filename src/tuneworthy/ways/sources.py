@@ -11,8 +11,13 @@ from tuneworthy.facts.load import WARN_DAYS, end_day
 from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult
-from tuneworthy.model.evidence import Evidence
-from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Triangle
+from tuneworthy.model.framework import (
+    ApproachRule,
+    Framework,
+    OptionRule,
+    Span,
+    Triangle,
+)
 from tuneworthy.model.ways import (
     AnyFigure,
     FigureGrade,
@@ -47,46 +52,33 @@ def _known_of(
 def _mark_if_brought(
     facts: CaseFacts, path: str, known: KnownNumber | None
 ) -> KnownNumber | None:
-    """The number, with whether a measurement that came with the folder stands for it."""
-    brought = any(
-        each.evidence.brought and each.path.startswith(path)
-        for each in facts.findings.replaced
-    )
-    return None if known is None else known._replace(brought=brought)
+    """The number at a path, marked where a measurement that came with the folder gives it."""
+    if known is None:
+        return None
+    for replaced in facts.findings.replaced:
+        if replaced.path.startswith(path) and replaced.evidence.brought:
+            return known._replace(brought=True)
+    return known
 
 
 def _present(
-    figures: Mapping[FigureId, KnownNumber | None],
+    *,
+    quality: KnownNumber | None,
+    latency_p95_s: KnownNumber | None,
+    usd_per_month: KnownNumber | None,
 ) -> dict[FigureId, KnownNumber]:
+    """The figures of a way that are known."""
+    figures: dict[FigureId, KnownNumber | None] = {
+        "quality": quality,
+        "latency_p95_s": latency_p95_s,
+        "usd_per_month": usd_per_month,
+    }
     return {name: known for name, known in figures.items() if known is not None}
 
 
 def production(facts: CaseFacts) -> Way:
     """The way that runs now: by the log, else as stated. It is never a lab's best arm."""
-    today = facts.case.today
     used = in_use(facts.case)
-    bill_grade: FigureGrade = "computed"
-    if today.usd_per_month is not None:
-        bill_grade = _grade(facts, "today.usd_per_month")
-    quality_grade = _grade(facts, "today.quality")
-    latency_grade = _grade(facts, "today.latency_p95_s")
-    quality = share_of_cases(today.quality, today.cases, quality_grade)
-    if quality is not None and facts.other_figure is not None:
-        other = facts.other_figure
-        quality = quality._replace(
-            low=min(quality.low, other.low), high=max(quality.high, other.high)
-        )
-    figures = {
-        "quality": _mark_if_brought(facts, "today.quality", quality),
-        "latency_p95_s": _mark_if_brought(
-            facts,
-            "today.latency_p95_s",
-            _known_of(today.latency_p95_s, latency_grade),
-        ),
-        "usd_per_month": _mark_if_brought(
-            facts, "today.usd_per_month", _known_of(facts.bill, bill_grade)
-        ),
-    }
     return Way(
         id="now",
         title=f"now: {used.id}" if used else "now",
@@ -94,17 +86,50 @@ def production(facts: CaseFacts) -> Way:
         option="keep_prompt",
         state="running",
         model=used.id if used else "",
-        figures=_present(figures),  # type: ignore[arg-type]  # names of figures
+        figures=_present(
+            quality=_quality_today(facts),
+            latency_p95_s=_latency_today(facts),
+            usd_per_month=_bill_today(facts),
+        ),
         because="it runs today",
         private=_private_at(facts.api),
         lapses=None if used is None else _lapses(used, facts.findings.as_of),
     )
 
 
-def _lapses(model: Model, as_of: date | None) -> date | None:
-    """The day soon when a tuned model is switched off, for it can't be moved; else None.
+def _quality_today(facts: CaseFacts) -> KnownNumber | None:
+    """Today's quality; where two stated figures differ, its interval reaches over both."""
+    today = facts.case.today
+    grade = _grade(facts, "today.quality")
+    quality = share_of_cases(today.quality, today.cases, grade)
+    if quality is not None and facts.other_figure is not None:
+        other = facts.other_figure
+        low = min(quality.low, other.low)
+        high = max(quality.high, other.high)
+        quality = quality._replace(low=low, high=high)
+    return _mark_if_brought(facts, "today.quality", quality)
 
-    A model as it comes has a successor that the same prompt runs on.
+
+def _latency_today(facts: CaseFacts) -> KnownNumber | None:
+    grade = _grade(facts, "today.latency_p95_s")
+    latency = _known_of(facts.case.today.latency_p95_s, grade)
+    return _mark_if_brought(facts, "today.latency_p95_s", latency)
+
+
+def _bill_today(facts: CaseFacts) -> KnownNumber | None:
+    """Today's bill: computed from traffic and prices unless it is stated or measured."""
+    grade: FigureGrade = "computed"
+    if facts.case.today.usd_per_month is not None:
+        grade = _grade(facts, "today.usd_per_month")
+    bill = _known_of(facts.bill, grade)
+    return _mark_if_brought(facts, "today.usd_per_month", bill)
+
+
+def _lapses(model: Model, as_of: date | None) -> date | None:
+    """The day on which a tuned model is switched off, if that is soon; else None.
+
+    None for a model as it comes: it has a successor that the same prompt runs on, while a tuned
+    model can't be moved.
     """
     end = end_day(model, as_of)
     if model.kind != "tuned" or end is None or as_of is None:
@@ -113,49 +138,61 @@ def _lapses(model: Model, as_of: date | None) -> date | None:
 
 
 def _private_at(runs: str) -> State:
-    return {"own": "yes", "third_party": "no"}.get(runs, "unknown")  # type: ignore[return-value]  # states all
+    """Whether data stay inside, by the party that runs the model."""
+    if runs == "own":
+        return "yes"
+    return "no" if runs == "third_party" else "unknown"
 
 
 # Models that were listed.
 
 
 def listed_models(facts: CaseFacts) -> Iterator[Way]:
-    """Every listed model but the one in use, each with its own figures and its own bill."""
+    """Every listed model but the one in use, each with its own figures and its own bill.
+
+    A model for embeddings answers no request, so it is none.
+    """
     used = in_use(facts.case)
     for model in facts.case.models:
         if model is used or model.embedded:
             continue
         served = _serving_of(facts, model)
-        figures = {
-            "quality": share_of_cases(model.quality, model.cases, "stated"),
-            "latency_p95_s": _stated_seconds(model.latency_p95_s),
-            "usd_per_month": _computed_bill(served),
-        }
-        tuned = model.kind == "tuned"
-        measured = "quality" in _present(figures)  # type: ignore[arg-type]  # names of figures
-        too_dear = "no" in (facts.target("cost"), facts.target("latency"))
-        cheaper = too_dear and _cheaper(facts, figures["usd_per_month"])
-        if tuned:
-            option = "roll_out"
-        elif cheaper:
-            option = "smaller_model"
-        else:
-            option = "other_model"
+        bill = _computed_bill(served)
+        quality = share_of_cases(model.quality, model.cases, "stated")
+        measured = quality is not None
         yield Way(
             id=f"model:{model.id}",
             title=model.id,
-            kind="tuned" if tuned else "model",
-            option=option,
+            kind="tuned" if model.kind == "tuned" else "model",
+            option=_option_of_listed(facts, model, bill),
             state=_state_of_listed(facts, model, measured=measured),
             model=model.id,
-            figures=_present(figures),  # type: ignore[arg-type]  # names of figures
+            figures=_present(
+                quality=quality,
+                latency_p95_s=_stated_seconds(model.latency_p95_s),
+                usd_per_month=bill,
+            ),
             hours=_TO_TRY_A_MODEL,
             because="it was scored" if measured else "it is listed, and nobody ran it",
             private=_private_at(_runs(facts, model, served)),
         )
 
 
+def _option_of_listed(facts: CaseFacts, model: Model, bill: KnownNumber | None) -> str:
+    """The kind of step that would put a listed model to use.
+
+    A cheaper model counts as a smaller one only where cost or latency is missed.
+    """
+    if model.kind == "tuned":
+        return "roll_out"
+    too_dear = facts.target("cost") == "no" or facts.target("latency") == "no"
+    if too_dear and _cheaper(facts, bill):
+        return "smaller_model"
+    return "other_model"
+
+
 def _state_of_listed(facts: CaseFacts, model: Model, *, measured: bool) -> WayState:
+    """The state of a listed model, which has failed if an attempt used it and nobody scored it."""
     if measured:
         return "stated"
     return "failed" if facts.tried_model(model.id) else "untried"
@@ -163,41 +200,41 @@ def _state_of_listed(facts: CaseFacts, model: Model, *, measured: bool) -> WaySt
 
 def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
     """Hosted models that nobody listed, with their bill, where the bill misses its target."""
-    limit = facts.limits.get("cost")
     if facts.tried("smaller_model"):
         return
+    limit = facts.limits.get("cost")
     if limit is None or facts.bill is None or facts.bill.likely <= limit:
         return
     for rival in facts.findings.rivals:
-        bill = known_range(rival.usd_per_month)
-        if bill is None:
+        usd_per_month = known_range(rival.usd_per_month)
+        if usd_per_month is None:
             continue
-        known = KnownNumber(
-            bill.low,
-            (bill.low + bill.most) / 2,
-            bill.most,
-            "computed",
-            None,
-            "list price",
-        )
+        bill = _computed(usd_per_month, "list price")
         yield Way(
             id=f"model:{rival.model}",
             title=rival.model,
             kind="model",
-            option="smaller_model" if _cheaper(facts, known) else "other_model",
+            option="smaller_model" if _cheaper(facts, bill) else "other_model",
             state="untried",
             model=rival.model,
-            figures={"usd_per_month": known},
+            figures={"usd_per_month": bill},
             hours=_TO_TRY_A_MODEL,
             because="nobody ran it on your cases",
             private="no",
         )
 
 
+def _computed(bill: Range, source: str) -> KnownNumber:
+    """A computed bill, with the middle of its range as its value."""
+    middle = (bill.low + bill.most) / 2
+    return KnownNumber(bill.low, middle, bill.most, "computed", source=source)
+
+
 def _cheaper(facts: CaseFacts, bill: KnownNumber | None) -> bool:
-    return (
-        bill is not None and facts.bill is not None and bill.value < facts.bill.likely
-    )
+    """Whether a bill is below today's; False where one of the two is unknown."""
+    if bill is None or facts.bill is None:
+        return False
+    return bill.value < facts.bill.likely
 
 
 def _stated_seconds(seconds: float | None) -> KnownNumber | None:
@@ -208,26 +245,16 @@ def _stated_seconds(seconds: float | None) -> KnownNumber | None:
 
 def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
     """The way to serve a model unchanged: by its host or on your own machines; None without one."""
-    return next(
-        (
-            each
-            for each in facts.findings.servings
-            if each.model == model.id and each.how in ("as_is", "self_hosted")
-        ),
-        None,
-    )
+    for serving in facts.findings.servings:
+        if serving.model == model.id and serving.how in ("as_is", "self_hosted"):
+            return serving
+    return None
 
 
 def _computed_bill(served: ServingResult | None) -> KnownNumber | None:
     """The bill by traffic and prices; None where it isn't known."""
-    if served is None or isinstance(served.usd_per_month, Unknown):
-        return None
-    bill = known_range(served.usd_per_month)
-    assert bill is not None  # it isn't unknown
-    source = "traffic and prices"
-    return KnownNumber(
-        bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, source
-    )
+    bill = None if served is None else known_range(served.usd_per_month)
+    return None if bill is None else _computed(bill, "traffic and prices")
 
 
 def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
@@ -237,7 +264,7 @@ def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
     if served is not None and served.how == "self_hosted":
         return "own"
     if (model.id, model.base_url) in facts.findings.prices:
-        return "third_party"
+        return "third_party"  # a list price is a provider's
     return "unknown"
 
 
@@ -248,14 +275,7 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
     """Every arm of every lab. Its bill is the cost of its calls times the traffic."""
     models = {model.id: model for model in facts.case.models}
     for arm in arms:
-        figures = {
-            "quality": _read(arm.quality),
-            "latency_p95_s": _read(arm.latency_p95_s),
-            "usd_per_month": _bill_of_arm(facts, arm),
-        }
-        kind: WayKind = "arm"
-        if arm.kind != "prompted":
-            kind = arm.kind
+        kind: WayKind = "arm" if arm.kind == "prompted" else arm.kind
         yield Way(
             id=f"{arm.lab}:{arm.id}",
             title=arm.title,
@@ -264,7 +284,11 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
             state="running" if arm.runs_today else "measured",
             made_of=arm.made_of,
             model=arm.model,
-            figures=_present(figures),  # type: ignore[arg-type]  # names of figures
+            figures=_present(
+                quality=_read(arm.quality),
+                latency_p95_s=_read(arm.latency_p95_s),
+                usd_per_month=_bill_of_arm(facts, arm),
+            ),
             because=f"a lab ran it ({arm.lab})",
             private=_arm_private(facts, arm, models.get(arm.model)),
             gain=_read(arm.gain),
@@ -276,30 +300,34 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
 
 
 def _arm_private(facts: CaseFacts, arm: LabArm, model: Model | None) -> State:
-    """Whether an arm keeps data inside: as its lab recorded, else by who runs its model."""
+    """Whether an arm keeps data inside: as its lab recorded, else by who runs its model.
+
+    ``model`` is the entry of the case for it. An arm that the case doesn't list was run with the
+    model in use.
+    """
     if arm.private != "unknown":
         return arm.private
-    return _private_at("own" if arm.kind == "no_model" else _arm_runs(facts, model))
-
-
-def _arm_runs(facts: CaseFacts, model: Model | None) -> str:
+    if arm.kind == "no_model":
+        return "yes"  # a program on your own machine
     if model is None or model is in_use(facts.case):
-        return facts.api
-    return _runs(facts, model, _serving_of(facts, model))
+        return _private_at(facts.api)
+    return _private_at(_runs(facts, model, _serving_of(facts, model)))
 
 
 def _option_of(facts: CaseFacts, arm: LabArm) -> str:
     """The kind of step that would put an arm to use."""
-    used = in_use(facts.case)
     if arm.kind == "tuned":
         return "roll_out"
     if arm.runs_today:
         return "keep_prompt"
     if arm.kind == "no_model":
         return "plain_classifier"
+    used = in_use(facts.case)
     if used is not None and arm.model and arm.model != used.id:
         return "other_model"
-    return arm.made_of[-1] if arm.made_of else "prompt_optimisation"
+    if not arm.made_of:
+        return "prompt_optimisation"  # another prompt for the same model
+    return arm.made_of[-1]  # what a lab added last gives the arm its name
 
 
 def _read(figure: AnyFigure) -> KnownNumber | None:
@@ -322,9 +350,9 @@ def _read(figure: AnyFigure) -> KnownNumber | None:
 
 def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
     """The cost of an arm's calls times the traffic; for a tuned model, else the cost of serving it."""
-    known = _bill_of_calls(arm.usd_per_call, facts.requests)
-    if known is not None or arm.kind != "tuned":
-        return known
+    bill = _bill_of_calls(arm.usd_per_call, facts.requests)
+    if bill is not None or arm.kind != "tuned":
+        return bill
     tuned = [serving for serving in facts.findings.servings if serving.tuned]
     own = [serving for serving in tuned if serving.model == arm.model]
     if arm.lab == "pilot" and not own:
@@ -342,14 +370,12 @@ def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | Non
     usd = _read(call)
     if usd is None or requests is None:
         return None
-    source = "what its calls cost, times the traffic"
     return KnownNumber(
         usd.low * requests,
         usd.value * requests,
         usd.high * requests,
         "computed",
-        None,
-        source,
+        source="what its calls cost, times the traffic",
     )
 
 
@@ -357,75 +383,69 @@ def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | Non
 
 
 def untried_options(gap: Gap) -> Iterator[Way]:
-    """Every option of the framework that isn't tuning, with its expected effect here."""
+    """Every option of the framework that isn't tuning, with its expected effect here.
+
+    An option without a function has the effect that the framework states.
+    """
     for name, rule in gap.facts.framework.options.items():
-        if (
-            rule.kind == "tuning"
-            or name == "keep_prompt"
-            or rule.variant_of is not None
-        ):
-            continue
-        judge = find_option(name)
-        if judge is None:
+        if rule.kind == "tuning" or rule.variant_of is not None:
+            continue  # kinds of tuning are ways of their own, and variants no ways at all
+        if name == "keep_prompt":
+            continue  # that is the way that runs now
+        option = find_option(name)
+        if option is None:
             because = f"the framework says it helps when {rule.helps_when}"
             prospect = Prospect(because, rule.errors)
         else:
-            prospect = judge.judge(gap, rule)
+            prospect = option.judge(gap, rule)
         yield option_way(gap, name, rule, prospect)
-    yield from _cached_and_batched(gap)
+    both = _cached_and_batched(gap)
+    if both is not None:
+        yield both
 
 
-def _cached_and_batched(gap: Gap) -> Iterator[Way]:
+def _cached_and_batched(gap: Gap) -> Way | None:
     """Caching and batching together, if prices are known and neither is used or ruled out."""
-    options = gap.facts.framework.options
-    parts = ("caching", "batching")
     bill = gap.facts.serving("cached_batched")
-    if bill is None or "cost" not in gap.missed or any(map(gap.was_tried, parts)):
-        return
-    rules = [options[name] for name in parts if name in options]
-    judges = list(filter(None, map(find_option, parts)))
-    if len(rules) < len(parts) or len(judges) < len(parts):
-        return
-    if any(
-        each.judge(gap, rule).ruled_out
-        for each, rule in zip(judges, rules, strict=True)
-    ):
-        return
+    if bill is None or "cost" not in gap.missed:
+        return None
+    for name in ("caching", "batching"):
+        rule = gap.facts.framework.options.get(name)
+        option = find_option(name)
+        if rule is None or option is None or gap.was_tried(name):
+            return None
+        if option.judge(gap, rule).ruled_out:
+            return None
     because = f"cached and in batches the same calls cost {usd(bill.low)}{gap.facts.case.a_month}"
-    prospect = Prospect(because, bill=bill, moves={})
-    both = option_way(gap, "batching", rules[1], prospect)
-    title = "prompt caching and batching together"
-    yield replace(both, id="caching_and_batching", title=title, made_of=parts)
+    prospect = Prospect(because, bill=bill, moves={})  # its effect is in the bill
+    batching = gap.facts.framework.options["batching"]
+    return replace(
+        option_way(gap, "batching", batching, prospect),
+        id="caching_and_batching",
+        title="prompt caching and batching together",
+        made_of=("caching", "batching"),
+    )
 
 
 def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way:
     """An option as a way. If it was tried and a target is still missed, it has failed."""
-    failed = gap.was_tried(name)
-    figures: dict[FigureId, KnownNumber] = {}
-    if prospect.bill is not None:
-        middle = (prospect.bill.low + prospect.bill.most) / 2
-        figures["usd_per_month"] = KnownNumber(
-            prospect.bill.low,
-            middle,
-            prospect.bill.most,
-            "computed",
-            None,
-            "traffic and prices",
-        )
-    if failed:
+    state: WayState = "untried"
+    because = prospect.because
+    if gap.was_tried(name):
         state = "failed"
+        because = gap.say_tried()
     elif prospect.ruled_out:
         state = "ruled_out"
-    else:
-        state = "untried"
-    because = gap.say_tried() if failed else prospect.because
+    figures: dict[FigureId, KnownNumber] = {}
+    if prospect.bill is not None:
+        figures["usd_per_month"] = _computed(prospect.bill, "traffic and prices")
     work = gap.facts.usual_work[name]
     return Way(
         id=name,
         title=prospect.title or rule.title,
         kind="no_model" if name == "plain_classifier" else "option",
         option=name,
-        state=state,  # type: ignore[arg-type]  # one of its three words
+        state=state,
         figures=figures,
         errors=None if prospect.ruled_out else prospect.errors,
         strict_errors=prospect.strict_errors,
@@ -440,21 +460,27 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
 def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
     """Each kind of tuning that serves a goal, the most suitable first.
 
-    None where a tuned model is enough already: that model is a way of its own.
+    None where a tuned model is enough already: that model is a way of its own. ``hours`` is the
+    work up to the first tuned version, whatever the kind.
     """
     if gap.tuned_is_enough:
         return
-    listed = _tuned_model(gap)
+    figures = _tuned_model(gap)
+    yield from _kinds_by_goals(gap, hours, figures)
+    yield from _kinds_by_counts(gap, hours, figures)
+
+
+def _kinds_by_goals(
+    gap: Gap, hours: Range | None, figures: Mapping[FigureId, KnownNumber]
+) -> Iterator[Way]:
+    """The kinds of tuning that the goals call for."""
     in_vain = gap.tuned_in_vain
-    does = "meet what is missed" if gap.missed else "do better"
-    because = f"a tuned model may {does}"
-    if gap.facts.behaviour_changes:
-        because = "what it would learn changes about every month"
     for name in fitting_approaches(gap):
         approach = gap.facts.framework.approaches.get(name)
         rule = approach or gap.facts.framework.options.get(name)
         if rule is None:
             continue
+        # a tuned model that isn't enough says nothing about kinds that learn from other data
         failed = gap.was_tried(name) or (in_vain and name not in _OTHER_DATA)
         yield Way(
             id=name,
@@ -462,50 +488,69 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
             kind="tuning",
             option=name,
             state="failed" if failed else "untried",
-            figures=listed,
+            figures=figures,
             errors=_errors_of_tuning(gap, rule),
             moves=rule.moves,
             hours=hours,
             weeks=as_range(rule.weeks),
-            because=gap.say_tried() if failed else because,
+            because=gap.say_tried() if failed else _why_tune(gap),
             private=_where_tuned(gap),
         )
-    for name, counted in _counted_for(gap).items():
+
+
+def _why_tune(gap: Gap) -> str:
+    """The reason for an untried kind of tuning; where requirements change, what stands against it."""
+    if gap.facts.behaviour_changes:
+        return "what it would learn changes about every month"
+    does = "meet what is missed" if gap.missed else "do better"
+    return f"a tuned model may {does}"
+
+
+def _kinds_by_counts(
+    gap: Gap, hours: Range | None, figures: Mapping[FigureId, KnownNumber]
+) -> Iterator[Way]:
+    """The kinds of tuning that are offered only where what they learn from was counted."""
+    counts = {"reinforcement_tuning": gap.reward, "thumb_tuning": gap.ratings}
+    for name, counted in counts.items():
         rule = gap.facts.framework.options.get(name)
-        judge = find_option(name)
-        if counted is None or rule is None or judge is None:
+        option = find_option(name)
+        if counted is None or rule is None or option is None:
             continue
-        way = option_way(gap, name, rule, judge.judge(gap, rule))
         yield replace(
-            way,
+            option_way(gap, name, rule, option.judge(gap, rule)),
             kind="tuning",
-            figures=listed,
+            figures=figures,
             hours=hours,
             private=_where_tuned(gap),
         )
-
-
-def _counted_for(gap: Gap) -> Mapping[str, Evidence | None]:
-    """Kinds of tuning that are offered only where what they learn from was counted, with that."""
-    return {"reinforcement_tuning": gap.reward, "thumb_tuning": gap.ratings}
 
 
 def _where_tuned(gap: Gap) -> State:
     """Whether data stay inside where a model is tuned."""
     service = gap.facts.case.tuning.service
-    runs = {"self_hosted": "own", "hosted": "third_party"}.get(service, "unknown")
-    return _private_at(runs)
+    if service == "self_hosted":
+        return "yes"
+    return "no" if service == "hosted" else "unknown"
 
 
 def _tuned_model(gap: Gap) -> dict[FigureId, KnownNumber]:
-    """All known figures of the listed tuned model but its quality."""
-    way = next((way for way in listed_models(gap.facts) if way.tuned), None)
-    if way is None:
-        return {}
-    return {name: known for name, known in way.figures.items() if name != "quality"}
+    """All known figures of the first listed tuned model but its quality; {} without one.
+
+    What is tuned next will be served like it, and its quality is what tuning is to change.
+    """
+    for way in listed_models(gap.facts):
+        if way.tuned:
+            figures = dict(way.figures)
+            figures.pop("quality", None)
+            return figures
+    return {}
 
 
 def _errors_of_tuning(gap: Gap, rule: ApproachRule | OptionRule) -> Triangle | None:
+    """The effect of a kind of tuning on the errors, for the situation of the case.
+
+    Facts are hardly learned by tuning, and ability isn't either; but classes are learned anyway.
+    """
     if gap.asks_for_facts:
         return rule.errors_where.get("facts", rule.errors)
     if gap.ability and "classification" not in gap.facts.case.goals:
@@ -522,36 +567,35 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
     """
     goals = gap.facts.case.goals
     framework = gap.facts.framework
+    documents = gap.facts.case.usable_data("documents") or 0
     names: list[str] = []
     if gap.missed and set(gap.missed) <= {"cost", "latency"}:
         names.append("distillation")
-    documents = gap.facts.case.usable_data("documents") or 0
-    own = goals[:1] if len(goals) == 1 or goals[:1] == ("tool_calling",) else ()
-    for goal in own:
-        if goal not in framework.goals:
-            continue
-        approach = framework.goals[goal].approach
-        if approach == "continued_pretraining" and documents < _PRETRAINING_DOCUMENTS:
-            continue
-        names.append(approach)
-    if "domain_expertise" in goals and documents >= _PRETRAINING_DOCUMENTS:
+    primary = goals[0] if goals else ""
+    own_approach = primary == "tool_calling" or len(goals) == 1
+    if own_approach and primary in framework.goals:
+        names.append(framework.goals[primary].approach)
+    if "domain_expertise" in goals:
         names.append("continued_pretraining")
-    names += [
-        "supervised_fine_tuning",
-        *(fit.approach for fit in gap.facts.fits),
-        "hybrid",
-    ]
-    known = {*framework.approaches, *framework.options}
-    if documents < _PRETRAINING_DOCUMENTS:
-        known.discard("continued_pretraining")
-    return tuple(name for name in dict.fromkeys(names) if name in known)
+    names.append("supervised_fine_tuning")
+    names += [fit.approach for fit in gap.facts.fits]
+    names.append("hybrid")
+    fitting: list[str] = []
+    for name in names:
+        is_known = name in framework.approaches or name in framework.options
+        lacks_documents = (
+            name == "continued_pretraining" and documents < _PRETRAINING_DOCUMENTS
+        )
+        if is_known and not lacks_documents and name not in fitting:
+            fitting.append(name)
+    return tuple(fitting)
 
 
 _OTHER_DATA = ("continued_pretraining", "preference_tuning")
 """Kinds of tuning that need other data than the examples a tuned model learned from."""
 
-# half of the examples that the framework asks for are enough for a pilot
 _PRETRAINING_DOCUMENTS = 50_000
+"""Documents from which on pretraining is offered: half of what the framework asks for, for a pilot."""
 
 
 def tuning_hours(case: Case, framework: Framework) -> Range | None:
@@ -563,15 +607,15 @@ def tuning_hours(case: Case, framework: Framework) -> Range | None:
     costs = framework.costs
     if upfront.hours is not None:
         return as_range(upfront.hours)
-    stated = {name: effort.hours for name, effort in upfront.by_category.items()}
-    if not stated:
+    if not upfront.by_category:
         if costs and costs.upfront_total:
             return as_range(costs.upfront_total.hours)
         return None
+    hours: dict[str, Amount | Span | None] = {}
     if costs:
-        table = {str(name): row.hours for name, row in costs.upfront.items()}
-    else:
-        table = {}
-    names = dict.fromkeys((*table, *stated))
-    parts = [as_range(stated.get(name) or table.get(name)) for name in names]
-    return Range.total(part for part in parts if part is not None)
+        hours |= {category: row.hours for category, row in costs.upfront.items()}
+    for name, effort in upfront.by_category.items():
+        if effort.hours is not None:  # what is stated replaces the row of the table
+            hours[name] = effort.hours
+    known = [as_range(each) for each in hours.values()]
+    return Range.total(each for each in known if each is not None)

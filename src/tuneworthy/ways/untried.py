@@ -56,8 +56,12 @@ class Option:
 
 
 def option(*, sends_data: bool = True) -> Callable[[Judge], Option]:
-    """Register a function as the option with its name."""
-    return lambda judge: Option(judge, sends_data)
+    """Register a function as the option with its name; see ``Option.sends_data``."""
+
+    def register(judge: Judge) -> Option:
+        return Option(judge, sends_data)
+
+    return register
 
 
 def rule_out(because: str) -> Prospect:
@@ -80,12 +84,12 @@ def few_shot(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
     """Each question gets its most similar examples. Examples can't supply facts."""
-    have = gap.facts.examples
-    least = gap.facts.framework.threshold("examples_to_retrieve") or 0
     if "knowledge" in gap.facts.case.goals:
         return rule_out(
             "it needs facts, and examples of other questions contain none of them"
         )
+    have = gap.facts.examples
+    least = gap.facts.framework.threshold("examples_to_retrieve") or 0
     if have is None or have < least:
         return rule_out(f"it takes {count(least)} examples to find a near one")
     return Prospect(f"{count(have)} examples exist to find the nearest in", rule.errors)
@@ -93,28 +97,32 @@ def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
-    """A search over prompts has most effect where few were written.
-
-    With a set of cases, a lab runs it by itself. A person spends hours only on reading the results.
-    """
-    if gap.facts.has_cases:
-        hours = gap.facts.framework.threshold("search_hours")
-    else:
-        hours = None
-    work = None if hours is None else Range(low=hours, high=hours)
+    """A search over prompts has most effect where few were written."""
+    hours = _search_hours(gap)
     search = gap.facts.findings.ledger.get(SEARCH)
     if search is not None:
         drawn = counted(round(search.number), "draw")
-        return Prospect(
-            f"a search ended after {drawn}, before its plateau", rule.errors, hours=work
-        )
-    if gap.facts.state("prompt_variations") == "yes":
+        because = f"a search ended after {drawn}, before its plateau"
+        return Prospect(because, rule.errors, hours=hours)
+    written = gap.facts.state("prompt_variations")
+    if written == "yes":
         because = "different prompts were written, and none was searched for"
-        return Prospect(because, rule.errors, hours=work)
+        return Prospect(because, rule.errors, hours=hours)
     because = "it isn't stated how many prompts were written"
-    if gap.facts.state("prompt_variations") == "no":
+    if written == "no":
         because = "few prompts were written"
-    return Prospect(because, situated(rule, "few_prompts"), hours=work)
+    return Prospect(because, situated(rule, "few_prompts"), hours=hours)
+
+
+def _search_hours(gap: Gap) -> Range | None:
+    """Hours of a person to search, where a set of cases exists; None for the usual hours.
+
+    With a set a lab searches by itself, and a person only reads the results.
+    """
+    hours = gap.facts.framework.threshold("search_hours")
+    if hours is None or not gap.facts.has_cases:
+        return None
+    return Range(low=hours, high=hours)
 
 
 @option()
@@ -132,19 +140,19 @@ def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
 @option(sends_data=False)
 def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
     """Code does whatever can be looked up, computed, selected or checked."""
-    if gap.never_searched and "tool_calling" in gap.facts.case.goals:
+    goals = gap.facts.case.goals
+    if gap.never_searched and "tool_calling" in goals:
         fewer = Move.model_construct(low=0.4, high=0.9)
         moves: Moves = {"latency": fewer, "cost": fewer}
         because = "nobody chose which tools a request needs, and fewer of them make it shorter"
         return Prospect(because, situated(rule, "selection"), moves=moves)
-    code = gap.facts.framework.threshold("asks_for_code")
-    wanted = gap.criterion.limits.get("quality", 0.0)
     because = "some of what goes wrong may be looked up or checked in code"
-    by_code = code is not None and wanted >= code
-    if by_code and "classification" not in gap.facts.case.goals:
-        because = f"{share(wanted)} is wanted, which only code that computes or checks can promise"
-    if "classification" in gap.facts.case.goals:  # no code computes a class
+    if "classification" in goals:  # no code computes a class
         return Prospect(because, rule.errors)
+    needs_code = gap.facts.framework.threshold("asks_for_code")
+    wanted = gap.criterion.limits.get("quality", 0.0)
+    if needs_code is not None and wanted >= needs_code:
+        because = f"{share(wanted)} is wanted, which only code that computes or checks can promise"
     return Prospect(because, rule.errors, situated(rule, "exact"))
 
 
@@ -169,33 +177,38 @@ def decomposition(gap: Gap, rule: OptionRule) -> Prospect:
 @option(sends_data=False)
 def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
     """A passage that isn't found can't be used; where it is found, a better search adds nothing."""
-    if gap.not_found is not None:
-        recall = share(gap.facts.recall or 0.0)
-        if gap.not_found <= 0.2:
-            return rule_out(f"the right passage is found for {recall} of questions")
-        # this option mends answers, so it has a share of errors
-        assert rule.errors is not None
-        because = f"the right passage is found for only {recall} of questions"
+    recall = gap.facts.recall
+    if recall is not None and _finds_enough(gap, recall):
+        return rule_out(f"the right passage is found for {share(recall)} of questions")
+    if recall is not None and gap.not_found is not None:
+        because = f"the right passage is found for only {share(recall)} of questions"
+        # the share of today's missing passages that a better search finds: 20% to all of them
         errors = Triangle.model_construct(
             low=0.2 * gap.not_found, likely=0.7 * gap.not_found, high=gap.not_found
         )
         return Prospect(because, errors)
-    if gap.facts.recall is not None and gap.facts.recall >= 0.9:
-        return rule_out(
-            f"the right passage is found for {share(gap.facts.recall)} of questions"
-        )
-    goals = set(gap.facts.case.goals)
-    asked = "knowledge" in goals
-    used = gap.facts.case.data.documents is not None or bool(
-        goals & {"tool_calling", "generation"}
-    )
-    if asked:
-        return Prospect(
-            "it needs facts, and nobody counted how often they are found", rule.errors
-        )
-    if gap.never_searched and used:
+    goals = gap.facts.case.goals
+    if "knowledge" in goals:
+        because = "it needs facts, and nobody counted how often they are found"
+        return Prospect(because, rule.errors)
+    has_documents = gap.facts.case.data.documents is not None
+    may_retrieve = has_documents or "tool_calling" in goals or "generation" in goals
+    if gap.never_searched and may_retrieve:
         return Prospect("retrieval was never worked on", rule.errors)
     return rule_out("nothing says that answers lack a passage")
+
+
+_HARDLY_MISSING = (
+    0.2  #: Up to this share of the errors, missing passages aren't the trouble.
+)
+_FOUND_MOSTLY = 0.9  #: The recall from which on that holds where quality isn't known.
+
+
+def _finds_enough(gap: Gap, recall: float) -> bool:
+    """Whether passages that aren't found can explain few of the errors, by a counted recall."""
+    if gap.not_found is not None:
+        return gap.not_found <= _HARDLY_MISSING
+    return recall >= _FOUND_MOSTLY
 
 
 # Options that change the model.
@@ -209,19 +222,20 @@ def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """
     effort = gap.facts.framework.options.get("reasoning_effort")
     if effort is not None and "quality" in gap.missed and _none_thinks(gap):
-        lacks, why = _lacks_thinking(gap)
-        if lacks:
-            because = f"no model that thinks was tried, and {why}"
+        thinking = _judge_thinking(gap)
+        if thinking.lacks:
+            because = f"no model that thinks was tried, and {thinking.because}"
             return Prospect(because, situated(effort, "ability"), moves=effort.moves)
     if gap.facts.tried_one_family:
         (family,) = gap.facts.attempted_families
         return Prospect(
             f"all models that attempts name are of one maker, {family}", rule.errors
         )
-    if gap.facts.state("foundation_models") == "yes":
+    several_tried = gap.facts.state("foundation_models")
+    if several_tried == "yes":
         return rule_out(gap.say_tried("several models were"))
     because = "the fault may be the model's own"
-    if gap.facts.state("foundation_models") == "no":
+    if several_tried == "no":
         because = f"fewer than two models were tried: {because}"
     return Prospect(because, rule.errors)
 
@@ -231,8 +245,8 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
     """It saves money and time, and costs quality."""
     if not {"cost", "latency"} & set(gap.missed):
         return rule_out("neither time nor the bill is missed")
-    listed = [m for m in gap.facts.case.models[1:] if m.kind == "prompted"]
-    if listed:
+    others = gap.facts.case.models[1:]  # the first one runs today
+    if any(model.kind == "prompted" for model in others):
         return rule_out("the models in question are listed one by one")
     return Prospect("nobody ran a smaller model", rule.errors)
 
@@ -241,37 +255,52 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """More thinking helps where ability is lacking, and less of it where time or money is."""
     used = in_use(gap.facts.case)
-    takes = None if used is None else efforts_of(used, gap.facts.findings.as_of)
-    if used is not None and takes is not None and not takes:
+    efforts = None if used is None else efforts_of(used, gap.facts.findings.as_of)
+    if used is not None and efforts == ():
         return rule_out(f"{used.id} takes no reasoning effort, only another model does")
     if gap.missed and set(gap.missed) <= {"cost", "latency"}:
         return _less_effort(gap, rule)
-    takes = takes or ()
-    by = f". It takes the efforts {listing(takes)}" if takes[1:] else ""
-    lacks, because = _lacks_thinking(gap)
-    return Prospect(because + by, situated(rule, "ability") if lacks else rule.errors)
+    thinking = _judge_thinking(gap)
+    because = thinking.because
+    if efforts is not None and len(efforts) > 1:
+        because += f". It takes the efforts {listing(efforts)}"
+    errors = situated(rule, "ability") if thinking.lacks else rule.errors
+    return Prospect(because, errors)
 
 
-def _lacks_thinking(gap: Gap) -> tuple[bool, str]:
-    """Whether it is a matter of thinking, and the reason why it is or isn't."""
+class _Thinking(NamedTuple):
+    """Whether a model lacks thinking, and the reason why it does or doesn't."""
+
+    lacks: bool
+    because: str
+
+
+def _judge_thinking(gap: Gap) -> _Thinking:
+    """Judge whether more thinking would help: by the causes of failures, else by what is stated."""
     if gap.failures is not None and gap.failures.n:
         if gap.leads("reasoning", "passage_misread"):
-            return True, "a quarter of the failures or more are of reading or reasoning"
-        return False, "few failures are of reading or reasoning"
+            because = "a quarter of the failures or more are of reading or reasoning"
+            return _Thinking(True, because)
+        return _Thinking(False, "few failures are of reading or reasoning")
     if gap.levelled:
-        return False, "two models of different ability are equally good here"
+        because = "two models of different ability are equally good here"
+        return _Thinking(False, because)
+    # habits and the form of an extraction are taught, not thought out
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
-        return True, "it is a matter of reading and reasoning"
-    return False, "nobody let the model think longer"
+        return _Thinking(True, "it is a matter of reading and reasoning")
+    return _Thinking(False, "nobody let the model think longer")
 
 
 def _none_thinks(gap: Gap) -> bool:
-    """Whether every model that was tried or listed is known to take no reasoning effort."""
-    listed = [model for model in gap.facts.case.models if model.kind == "prompted"]
-    names = gap.facts.attempted_models - {model.id for model in listed}
-    models = [*listed, *(Model(id=name) for name in sorted(names))]
+    """Whether every model that was tried or listed is known to take no reasoning effort.
+
+    False where no model is known.
+    """
     as_of = gap.facts.findings.as_of
+    models = [model for model in gap.facts.case.models if model.kind == "prompted"]
+    listed = {model.id for model in models}
+    models += [Model(id=name) for name in gap.facts.attempted_models - listed]
     return bool(models) and all(efforts_of(model, as_of) == () for model in models)
 
 
@@ -279,16 +308,17 @@ def _less_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """Thinking that an answer doesn't need costs time and money."""
     traffic = gap.facts.case.economics.traffic
     written = traffic.output_tokens
-    needed = traffic.tuned_output_tokens
+    needed = traffic.tuned_output_tokens  # an answer without the thinking
     if written is None:
         return rule_out("nobody knows how much it writes in a call")
     if needed is not None and needed.high > 0:
-        at_length = written.low >= _AT_LENGTH * needed.high
+        mostly_thinks = written.low >= _AT_LENGTH * needed.high
         answer = f"an answer of {count(needed.likely)}"
     else:
-        at_length = "classification" in gap.facts.case.goals
+        # a class is a few tokens, so whatever is written beside it is thinking
+        mostly_thinks = "classification" in gap.facts.case.goals
         answer = "a class"
-    if not at_length or written.low < _WORTH_CUTTING:
+    if not mostly_thinks or written.low < _WORTH_CUTTING:
         return rule_out("a call writes little more than its answer")
     because = f"a call writes {count(written.likely)} tokens for {answer}, so it may think less"
     return Prospect(
@@ -307,7 +337,7 @@ _WORTH_CUTTING = 200
 def efforts_of(model: Model, as_of: date | None) -> Strings | None:
     """Words for how long a model may think, as stated or else as looked up.
 
-    None where nobody knows, and none where it is known to take none.
+    None where nobody knows, and () where it is known to take none.
     """
     if model.effort:
         return model.effort
@@ -318,10 +348,11 @@ def efforts_of(model: Model, as_of: date | None) -> Strings | None:
 @option(sends_data=False)
 def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
     """A head on embeddings, or a small encoder, classifies into closed classes."""
-    labels = gap.facts.examples
-    least = 10 * (gap.facts.framework.threshold("labels_to_classify") or 200)
     if "classification" not in gap.facts.case.goals:
         return rule_out("the answer isn't one of a closed set of classes")
+    labels = gap.facts.examples
+    a_class = gap.facts.framework.threshold("labels_to_classify") or 200
+    least = _USUAL_CLASSES * a_class
     if labels is None or labels < least:
         return rule_out(f"a classifier takes about {count(least)} labels")
     because = f"{count(labels)} labels exist, and an encoder answers in milliseconds"
@@ -330,6 +361,11 @@ def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
     if many is not None and labels >= many:
         errors = situated(rule, "many_labels")
     return Prospect(because, errors, private=True)
+
+
+_USUAL_CLASSES = (
+    10  #: Classes that are assumed, because no case states how many it has.
+)
 
 
 @option()
@@ -368,10 +404,10 @@ def caching(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def batching(gap: Gap, rule: OptionRule) -> Prospect:
     """Calls that nobody waits for cost less in batches."""
-    traffic = gap.facts.case.economics.traffic
-    if "latency" in gap.criterion.limits and traffic.batchable != "yes":
-        return rule_out("somebody waits for the answer")
-    if traffic.batchable == "no":
+    batchable = gap.facts.case.economics.traffic.batchable
+    # whoever states a limit of seconds waits, unless the case says otherwise
+    limited = "latency" in gap.criterion.limits
+    if batchable == "no" or (limited and batchable != "yes"):
         return rule_out("somebody waits for the answer")
     if "cost" not in gap.missed and not gap.facts.case.one_off:
         return rule_out("the bill isn't missed")
@@ -384,14 +420,12 @@ def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
     """The present model, called another way. Its bill is computed where prices are known."""
     bill = gap.facts.serving(how)
     if bill is not None:
+        because = f"{because}: {usd(bill.low)}{gap.facts.case.a_month}"
         moves = dict(rule.moves)
-        moves.pop("cost", None)
-        return Prospect(
-            f"{because}: {usd(bill.low)}{gap.facts.case.a_month}",
-            bill=bill,
-            moves=moves,
-        )
+        moves.pop("cost", None)  # the computed bill says it better
+        return Prospect(because, bill=bill, moves=moves)
     if gap.facts.serving("as_is") is not None:
+        # the price is known, and has none for this way
         return rule_out(
             "its price has no such discount, or no part of a call is the same"
         )
@@ -412,10 +446,10 @@ def private_endpoint(gap: Gap, _rule: OptionRule) -> Prospect:
 @option(sends_data=False)
 def human_review(gap: Gap, _rule: OptionRule) -> Prospect:
     """People correct answers; the model gives no better ones."""
-    few_calls = gap.facts.framework.threshold("low_volume")
-    requests = gap.facts.requests
     if "latency" in gap.criterion.limits:
         return rule_out("somebody waits for the answer")
+    requests = gap.facts.requests
+    few_calls = gap.facts.framework.threshold("low_volume")
     if requests is None or few_calls is None or requests >= few_calls:
         return rule_out("there are too many answers to read")
     return Prospect(f"{count(requests)} answers can be read before they are used")
@@ -430,31 +464,16 @@ def reinforcement_tuning(gap: Gap, rule: OptionRule) -> Prospect:
     reward = gap.reward
     if reward is None:
         return rule_out("nobody asked the same again: tuneworthy ceiling --repeats 8")
-    counted_by = reward.details
-    if counted_by["state"] == "nothing_to_gain":
-        return rule_out("nearly every try is right, so nothing is left to gain")
-    if counted_by["state"] == "none":
-        return rule_out(
-            "next to no case has tries that differ: tune on examples first, or raise the temperature"
-        )
-    if counted_by["state"] == "unclear":
-        return rule_out(
-            "too few cases show whether tries differ: add cases, or more --repeats"
-        )
-    doubt = _doubtful_grader(gap, reward)
-    if doubt:
-        return rule_out(doubt)
-    least = gap.facts.framework.threshold("examples_to_reinforce") or 0
-    have = gap.facts.examples
-    if have is not None and have < least:
-        return rule_out(f"it takes {count(least)} examples with a checkable answer")
+    against = _why_no_reward(gap, reward)
+    if against:
+        return rule_out(against)
     mixed = share(reward.number)
-    gained = signed(float(counted_by["headroom"]))
+    gained = signed(float(reward.details["headroom"]))
     because = (
         f"{mixed} of cases are right in some tries only. If they always were, quality "
         f"gains {gained}"
     )
-    if "judge" in counted_by and "kappa" not in counted_by:
+    if "judge" in reward.details and "kappa" not in reward.details:
         because += (
             ". Label outputs first: nobody knows whether the grader agrees with people"
         )
@@ -462,11 +481,34 @@ def reinforcement_tuning(gap: Gap, rule: OptionRule) -> Prospect:
     return Prospect(because, None if errors is None else errors.up_to(_reach(reward)))
 
 
+def _why_no_reward(gap: Gap, reward: Evidence) -> str:
+    """Why a model can't learn from the tries or their grader; empty where it may."""
+    state = reward.details["state"]
+    if state in _NO_REWARD:
+        return _NO_REWARD[str(state)]
+    doubt = _doubtful_grader(gap, reward)
+    if doubt:
+        return doubt
+    least = gap.facts.framework.threshold("examples_to_reinforce") or 0
+    have = gap.facts.examples
+    if have is not None and have < least:
+        return f"it takes {count(least)} examples with a checkable answer"
+    return ""
+
+
+_NO_REWARD = {
+    "nothing_to_gain": "nearly every try is right, so nothing is left to gain",
+    "none": "next to no case has tries that differ: tune on examples first, or raise the temperature",
+    "unclear": "too few cases show whether tries differ: add cases, or more --repeats",
+}  #: By what a lab found of the tries.
+
+
 def _reach(reward: Evidence) -> float:
     """The most of the errors that lie on cases which are sometimes right, by the upper end."""
     wrong = 1 - float(reward.details["right"])
     if wrong <= 0:
         return 0.0
+    # an upper end can exceed the errors that were counted
     return min(1.0, float(reward.details["headroom_high"]) / wrong)
 
 
@@ -494,12 +536,12 @@ def thumb_tuning(gap: Gap, rule: OptionRule) -> Prospect:
         )
     if ratings.number in (0, 1):
         return rule_out("all ratings are the same, and it learns from both kinds")
-    bad = share(1 - ratings.number)
     errors = rule.errors
     if gap.asks_for_facts:
         errors = situated(rule, "facts")
     elif gap.ability:
         errors = situated(rule, "ability")
+    bad = share(1 - ratings.number)
     return Prospect(f"users rated {count(rated)} answers, {bad} of them down", errors)
 
 
@@ -508,6 +550,7 @@ def situated(rule: OptionRule, situation: str) -> Triangle | None:
     return rule.errors_where.get(situation, rule.errors)
 
 
+# every function above that ``@option`` turned into one
 OPTIONS: Mapping[str, Option] = {
     each.id: each for each in list(globals().values()) if isinstance(each, Option)
 }  #: The options that ship, by their ids.

@@ -34,7 +34,9 @@ FIGURE_OF: Mapping[TargetId, FigureId] = {
 }  #: The figure that a target is held against.
 
 
-_SURE = 10**6  # cases of a share that is supposed
+_SURE = (
+    10**6
+)  # cases of a share that is supposed: so many that no target lies in its interval
 
 
 class KnownNumber(NamedTuple):
@@ -149,18 +151,17 @@ def dossier_figure(name: FigureId, known: KnownNumber | None) -> AnyFigure:
     """A figure in the form of the dossier."""
     if known is None:
         return Unknown(ask=_ASKS[name])
-    counted: dict[str, int] = {}
-    if known.cases is not None:
-        counted["cases"] = known.cases
-    return Figure(
+    figure = Figure(
         value=known.value,
         low=known.low,
         high=known.high,
         grade=known.grade,
         source=known.source,
         brought=known.brought,
-        **counted,
     )
+    if known.cases is None:
+        return figure  # its number of cases is unknown, by the record's default
+    return figure.model_copy(update={"cases": known.cases})
 
 
 AFTERNOON = 200  #: Cases, half of them held out, that a person labels in an afternoon.
@@ -236,6 +237,7 @@ class TargetCriterion:
         return {"quality": "unknown"} if way.tuned else {}
 
     def _hold_gain(self, gain: KnownNumber) -> TargetState:
+        """Whether a tuned way is worse than the one beside it by the margin at most."""
         if gain.low >= -self.margin_quality:
             return "met"
         if gain.high < -self.margin_quality:
@@ -256,28 +258,28 @@ class TargetCriterion:
             return "yes"
         ours = self.judge(way)
         theirs = {} if other is None else self.judge(other)
-        behind = [
-            target
-            for target in ours
-            if theirs.get(target) != "met"
-            and (target != "quality" or target in self.limits)
-        ]
-        if any(ours[target] == "met" for target in behind):
+        # targets that the other one isn't known to meet, so that we may be ahead there
+        ahead = [target for target in ours if theirs.get(target) != "met"]
+        if "quality" in ahead and "quality" not in self.limits:
+            ahead.remove("quality")  # without a target the gain alone decides about it
+        if any(ours[target] == "met" for target in ahead):
             return "yes"
         if self._labels_would_tell(way.gain):
             return "unknown"
-        open_ = (target for target in behind if ours[target] == "unknown")
-        if any(theirs.get(target) == "missed" for target in open_):
-            return "unknown"
+        for target in ahead:
+            if ours[target] == "unknown" and theirs.get(target) == "missed":
+                return "unknown"
         return "no"
 
     def _labels_would_tell(self, gain: KnownNumber) -> bool:
-        """Whether a few more cases might show a gain, so that it is too early to say no."""
+        """Whether an afternoon of labelling might show a gain, so that it is too early to say no."""
         ahead = gain.value - self.margin_quality
         if ahead <= 0 or not gain.cases:
             return False
+        # how many times as many cases would bring the low end up to the margin
         longer = times_longer(gain.value - gain.low, ahead)
-        return 2 * gain.cases * (longer - 1) <= AFTERNOON
+        more_held_out = gain.cases * (longer - 1)
+        return 2 * more_held_out <= AFTERNOON  # half of the cases are held out
 
     def admits(self, way: Way) -> TargetState:
         """Whether a way meets every target: missed if one is missed, met if all are met.
@@ -285,16 +287,16 @@ class TargetCriterion:
         Unknown where no target is stated. A tuned way has to keep general skills and safety, too.
         It proves nothing where the best untuned way is unknown.
         """
-        states = dict(self.judge(way))
+        states = self.judge(way)
         if way.tuned and "no" in (way.skills, way.safe):
             return "missed"
         if not set(states) - {"privacy"}:
-            return "unknown"
+            return "unknown"  # privacy alone is no target to be good enough for
         if "missed" in states.values():
             return "missed"
-        if way.best_known == "no":
+        if way.best_known == "no" or "unknown" in states.values():
             return "unknown"
-        return "unknown" if "unknown" in states.values() else "met"
+        return "met"
 
     def nearly_admits(self, way: Way) -> bool:
         """Whether a way is close to its quality target, and meets the others as far as is known.
@@ -307,15 +309,14 @@ class TargetCriterion:
         known = way.figures.get("quality")
         if limit is None or known is None or not known.cases or known.value < limit:
             return False
-        states = self.judge(way)
-        others = {state for target, state in states.items() if target != "quality"}
-        if others - {"met"}:
-            return False
+        for target, state in self.judge(way).items():
+            if target != "quality" and state != "met":
+                return False
         below = limit - known.low
         if below <= self.margin_quality:
             return True
-        telling = cases_to_tell(known.value, limit, known.cases)
-        return telling is None and below <= 2 * self.margin_quality
+        too_many_cases = cases_to_tell(known.value, limit, known.cases) is None
+        return too_many_cases and below <= 2 * self.margin_quality
 
     @staticmethod
     def name_targets(targets: Iterable[TargetId]) -> str:
@@ -346,7 +347,8 @@ def hold_against(
     """
     if known is None:
         return "unknown"
-    if target == "quality":
+    if target == "quality":  # the only figure of which more is better
+        # what a lab held out or nobody ran has no such number to state
         if known.cases is None and known.grade in ("stated", "measured"):
             return "unknown"
         if known.low >= limit:

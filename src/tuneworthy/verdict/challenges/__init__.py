@@ -30,11 +30,19 @@ _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 
 def challenge(facts: CaseFacts) -> tuple[ChallengeResult, ...]:
     """All challenges that a case raises, contradictions first; () for none."""
-    fired = [result for rule in ALL if (result := rule(facts)) is not None]
+    fired = []
+    for rule in ALL:
+        result = rule(facts)
+        if result is not None:
+            fired.append(result)
     return tuple(sorted(fired, key=lambda item: _RANK[item.severity]))
 
 
 def contradicted_paths(facts: CaseFacts) -> Strings:
     """Paths of the statements in contradictions."""
-    results = (rule(facts) for rule in ALL if rule.severity == "contradiction")
-    return tuple(path for item in results if item for path in item.between)
+    paths = list[str]()
+    for rule in ALL:
+        if rule.severity == "contradiction":
+            result = rule(facts)
+            paths += () if result is None else result.between
+    return tuple(paths)

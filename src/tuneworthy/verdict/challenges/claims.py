@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tuneworthy.answers.facts import (
     TARGETS,
     CaseFacts,
@@ -28,8 +30,7 @@ from tuneworthy.words import (
 @contradiction
 def success_with_ceiling_reached(facts: CaseFacts) -> RaisedChallenge | None:
     """A prompt that meets every target has reached no limit."""
-    fires = facts.holds("success_with_prompts") and facts.reached == "yes"
-    if not fires:
+    if not facts.holds("success_with_prompts") or facts.reached != "yes":
         return None
     return RaisedChallenge(
         between=("factors.success_with_prompts", "ceiling"),
@@ -69,40 +70,61 @@ def two_figures_for_what_runs(facts: CaseFacts) -> RaisedChallenge | None:
 def checks_not_shown_by_attempts(facts: CaseFacts) -> RaisedChallenge | None:
     """Checks that are stated yes although the recorded attempts alone don't show them."""
     attempts = facts.case.attempts
-    prompts = sum(attempt.prompts for attempt in attempts)
-    models = len(facts.attempted_models)
-    families = len(facts.attempted_families)
-    shown = {"prompt_variations": prompts, "foundation_models": families}
-    lacking = {}
-    for name, check in facts.framework.ceiling.items() if attempts else ():
-        then = [
-            attempt.ceiling[name].value
-            for attempt in attempts
-            if name in attempt.ceiling
-        ]
-        lacks = bool(then) and "yes" not in then
-        if name in shown and check.at_least is not None:
-            lacks = shown[name] < check.at_least
-        if lacks and facts.holds(name):
-            wanted = f" ({check.at_least} wanted)" if check.at_least else ""
-            lacking[name] = f"{plain(name)}{wanted}"
+    lacking = _checks_not_shown(facts)
     if not lacking:
         return None
-    seen = [
-        several(prompts, "prompt"),
-        several(models, "model") if models else "no model by name",
-    ]
-    if families < models:
-        seen[-1] += f" of {several(families, 'maker')}"
-    verb = "shows" if len(attempts) == 1 else "show"
+    names = []
+    for name in lacking:
+        least = facts.framework.ceiling[name].at_least
+        names.append(f"{plain(name)} ({least} wanted)" if least else plain(name))
+    are = "is" if len(lacking) == 1 else "are"
+    show = "shows" if len(attempts) == 1 else "show"
     return RaisedChallenge(
         between=(*(f"ceiling.{name}" for name in lacking), "attempts"),
         says=(
-            f"{capital(listing([*lacking.values()]))} {'is' if len(lacking) == 1 else 'are'} answered "
-            f"yes, but the {several(len(attempts), 'recorded attempt')} {verb} {listing(seen)}."
+            f"{capital(listing(names))} {are} answered yes, but the "
+            f"{several(len(attempts), 'recorded attempt')} {show} {_attempted_text(facts)}."
         ),
         settle="Record the other attempts, or run them on one evaluation set",
     )
+
+
+def _checks_not_shown(facts: CaseFacts) -> list[str]:
+    """The checks that are stated yes and that the attempts don't show; [] without attempts.
+
+    Attempts show prompts and makers by their number, and other checks by an answer of their own.
+    """
+    attempts = facts.case.attempts
+    if not attempts:
+        return []
+    counts = {
+        "prompt_variations": _attempted_prompts(facts),
+        "foundation_models": len(facts.attempted_families),
+    }
+    lacking = []
+    for name, check in facts.framework.ceiling.items():
+        if name in counts and check.at_least is not None:
+            lacks = counts[name] < check.at_least
+        else:
+            answers = [each.ceiling[name] for each in attempts if name in each.ceiling]
+            lacks = bool(answers) and all(each.value != "yes" for each in answers)
+        if lacks and facts.holds(name):
+            lacking.append(name)
+    return lacking
+
+
+def _attempted_prompts(facts: CaseFacts) -> int:
+    return sum(attempt.prompts for attempt in facts.case.attempts)
+
+
+def _attempted_text(facts: CaseFacts) -> str:
+    """The prompts and models of the attempts: ``6 prompts and two models of one maker``."""
+    models = len(facts.attempted_models)
+    families = len(facts.attempted_families)
+    of_models = several(models, "model") if models else "no model by name"
+    if families < models:
+        of_models += f" of {several(families, 'maker')}"
+    return listing([several(_attempted_prompts(facts), "prompt"), of_models])
 
 
 @doubt
@@ -112,25 +134,23 @@ def prompts_near_copies(facts: CaseFacts) -> RaisedChallenge | None:
     A measured count takes precedence, as proposed prompts lie in no folder of the team.
     """
     check = facts.framework.ceiling.get("prompt_variations")
-    findings = facts.findings
-    if check is None or check.at_least is None or findings.distinct_prompts is None:
+    distinct = facts.findings.distinct_prompts
+    if check is None or check.at_least is None or distinct is None:
         return None
-    said = (
-        facts.holds("prompt_variations")
-        and facts.source("prompt_variations") != "measured"
-    )
+    if facts.source("prompt_variations") == "measured":
+        return None
+    if not facts.holds("prompt_variations") or distinct >= check.at_least:
+        return None
     near = facts.framework.threshold("near_copy")
-    alike = share(1.0 if near is None else near)
-    fires = said and findings.distinct_prompts < check.at_least
-    verb = "is" if findings.prompts == 1 else "are"
-    if not fires:
-        return None
+    alike = share(1.0 if near is None else near)  # without a threshold, exact copies
+    files = facts.findings.prompts or 0
+    are = "is" if files == 1 else "are"
     return RaisedChallenge(
         between=("ceiling.prompt_variations", "data.prompts"),
         says=(
-            f"{several(findings.prompts or 0, 'prompt file')} {verb} in the folder, and "
+            f"{several(files, 'prompt file')} {are} in the folder, and "
             f"{few(check.at_least)} variations are stated. Near copies ({alike} alike or more) count "
-            f"once, which leaves {few(findings.distinct_prompts)}."
+            f"once, which leaves {few(distinct)}."
         ),
         settle=f"Write variants that differ in structure until {check.at_least} are left",
     )
@@ -139,8 +159,8 @@ def prompts_near_copies(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def ceiling_without_evaluation(facts: CaseFacts) -> RaisedChallenge | None:
     """A ceiling that nobody measured: no evaluation set, and no share of right cases."""
-    unseen = facts.case.data.evaluation is None and facts.quality is None
-    if not (facts.reached == "yes" and unseen):
+    measurable = facts.case.data.evaluation is not None or facts.quality is not None
+    if facts.reached != "yes" or measurable:
         return None
     return RaisedChallenge(
         between=("ceiling", "data.evaluation"),
@@ -153,24 +173,20 @@ def ceiling_without_evaluation(facts: CaseFacts) -> RaisedChallenge | None:
 def ceiling_within_noise(facts: CaseFacts) -> RaisedChallenge | None:
     """A claimed ceiling, while the target still lies inside the interval of the counted share."""
     target = facts.case.targets.quality
-    today = facts.case.today
+    counted = facts.case.today.quality
+    cases = facts.case.today.cases or 0
     interval = facts.quality
-    if (
-        facts.reached != "yes"
-        or target is None
-        or interval is None
-        or today.quality is None
-    ):
+    if target is None or interval is None or counted is None:
         return None
-    needed = cases_to_tell(today.quality, target.at_least, today.cases or 1)
+    if facts.reached != "yes" or facts.meets("quality", interval) != "unknown":
+        return None
+    needed = cases_to_tell(counted, target.at_least, cases)
     tells = f"about {count(needed)} are needed" if needed else BY_MARGIN
-    if facts.meets("quality", interval) != "unknown":
-        return None
     return RaisedChallenge(
         between=("ceiling", "today.quality", "targets.quality"),
         says=(
-            f"Prompting is said to be at its limit with {quality(today.quality)} on "
-            f"{count(today.cases or 0)} cases, which may be anything from {quality(interval.low)} to "
+            f"Prompting is said to be at its limit with {quality(counted)} on "
+            f"{count(cases)} cases, which may be anything from {quality(interval.low)} to "
             f"{quality(interval.most)}: the target of {quality(target.at_least)} lies inside."
         ),
         settle=f"Score more cases: {tells}",
@@ -180,18 +196,19 @@ def ceiling_within_noise(facts: CaseFacts) -> RaisedChallenge | None:
 @contradiction
 def target_already_met(facts: CaseFacts) -> RaisedChallenge | None:
     """Every counted figure meets its target, but success isn't claimed, or a ceiling is."""
-    reached = facts.reached == "yes"
-    met = tuple(facts.limits)
-    if not reached and facts.state("success_with_prompts") != "no":
+    if facts.reached == "yes":
+        denied_by = "ceiling"
+    elif facts.state("success_with_prompts") == "no":
+        denied_by = "factors.success_with_prompts"
+    else:
         return None
-    said = "ceiling" if reached else "factors.success_with_prompts"
-    fires = bool(met) and {facts.target(name) for name in met} == {"yes"}
-    if not fires:
+    limited = tuple(facts.limits)
+    if not limited or any(facts.target(name) != "yes" for name in limited):
         return None
     return RaisedChallenge(
-        between=(said, *(TARGETS[name].path for name in met)),
+        between=(denied_by, *(TARGETS[name].path for name in limited)),
         says=(
-            f"Every target that was counted is met today ({named(met)}), but an answer says that "
+            f"Every target that was counted is met today ({named(limited)}), but an answer says that "
             "prompting falls short."
         ),
         settle="Name the target that is missed, or keep the prompt",
@@ -201,17 +218,17 @@ def target_already_met(facts: CaseFacts) -> RaisedChallenge | None:
 @contradiction
 def success_but_target_missed(facts: CaseFacts) -> RaisedChallenge | None:
     """Success means every target: quality, latency, cost and privacy."""
-    fires = facts.holds("success_with_prompts") and bool(facts.missed)
-    if not fires:
+    missed = facts.missed
+    if not missed or not facts.holds("success_with_prompts"):
         return None
     return RaisedChallenge(
         between=(
             "factors.success_with_prompts",
-            *(TARGETS[name].path for name in facts.missed),
+            *(TARGETS[name].path for name in missed),
         ),
         says=(
             f"The present prompt is said to meet every requirement, and it misses: "
-            f"{named(facts.missed)}."
+            f"{named(missed)}."
         ),
         settle="Correct the answer or the target: success means all targets at once",
     )
@@ -220,26 +237,21 @@ def success_but_target_missed(facts: CaseFacts) -> RaisedChallenge | None:
 @contradiction
 def success_with_faulty_answers(facts: CaseFacts) -> RaisedChallenge | None:
     """A prompt that meets every target gives no wrong answers, unless its quality was counted."""
-    signals = facts.framework.signals
-    counted = facts.target("quality") == "yes"
-    fires = (
-        facts.holds("success_with_prompts")
-        and bool(facts.quality_signs)
-        and not counted
-    )
-    if not fires:
+    signs = facts.quality_signs
+    if not signs or not facts.holds("success_with_prompts"):
         return None
+    if facts.target("quality") == "yes":
+        return None  # a count settles how many answers may be wrong
+    paths = []
+    for name in signs:
+        # frameworks ask for some of them as signals and for others as factors
+        room = "signals" if name in facts.framework.signals else "factors"
+        paths.append(f"{room}.{name}")
     return RaisedChallenge(
-        between=(
-            "factors.success_with_prompts",
-            *(
-                f"{'signals' if name in signals else 'factors'}.{name}"
-                for name in facts.quality_signs
-            ),
-        ),
+        between=("factors.success_with_prompts", *paths),
         says=(
             "The present prompt is said to meet every requirement, and answers are seen to be "
-            f"wrong: {listing([plain(name) for name in facts.quality_signs])}."
+            f"wrong: {listing([plain(name) for name in signs])}."
         ),
         settle="Count how many answers are right on an evaluation set (today.quality and today.cases)",
     )
@@ -248,11 +260,12 @@ def success_with_faulty_answers(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def knowledge_gap_with_low_recall(facts: CaseFacts) -> RaisedChallenge | None:
     """A gap in knowledge whose cause is that the passage isn't found."""
-    recall = facts.recall or 0.0
-    limit = facts.framework.threshold("retrieval_recall") or 0.0
-    fires = facts.recall_enough == "no" and facts.holds("knowledge_gaps")
-    if not fires:
+    if facts.recall_enough != "no" or not facts.holds("knowledge_gaps"):
         return None
+    recall = facts.recall
+    limit = facts.framework.threshold("retrieval_recall")
+    assert recall is not None  # recall_enough compared the two
+    assert limit is not None
     return RaisedChallenge(
         between=("signals.knowledge_gaps", "today.retrieval_recall"),
         says=(
@@ -266,11 +279,8 @@ def knowledge_gap_with_low_recall(facts: CaseFacts) -> RaisedChallenge | None:
 @pushback
 def format_goal_without_constrained_output(facts: CaseFacts) -> RaisedChallenge | None:
     """The goal is structure alone, and constrained output wasn't tried."""
-    tried = any(
-        "constrained_output" in attempt.tried for attempt in facts.case.attempts
-    )
-    fires = facts.case.goals == ("format",) and not tried
-    if not fires:
+    tried = "constrained_output" in facts.attempted
+    if facts.case.goals != ("format",) or tried:
         return None
     return RaisedChallenge(
         between=("goals", "attempts"),
@@ -282,27 +292,22 @@ def format_goal_without_constrained_output(facts: CaseFacts) -> RaisedChallenge 
 @contradiction
 def examples_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
     """The answer about data contradicts the number of examples."""
-    said = facts.state("insufficient_data")
+    answer = facts.state("insufficient_data")
     have = facts.examples
     limit = examples_limit(facts.case, facts.framework)
-    if said == "unknown" or have is None or limit is None:
+    if answer == "unknown" or have is None or limit is None:
+        return None
+    said_too_few = answer == "yes"
+    are_too_few = have < limit
+    if said_too_few == are_too_few or facts.source("insufficient_data") != "stated":
         return None
     need = examples_need(facts.case, facts.framework)
-    aim = ""
-    if need is not None:
-        goal, _ = need
-        aim = f" for {plain(goal)}"
-    enough = "Too few" if said == "yes" else "Enough"
-    fires = (have < limit) != (said == "yes") and facts.source(
-        "insufficient_data"
-    ) == "stated"
-    if not fires:
-        return None
+    aim = f" for {plain(need.goal)}" if need else ""
     return RaisedChallenge(
         between=("factors.insufficient_data", "data.examples"),
         says=(
-            f"{enough} examples are said to be available, and {count(have)} are stated. "
-            f"{count(limit)} are needed{aim}."
+            f"{'Too few' if said_too_few else 'Enough'} examples are said to be available, and "
+            f"{count(have)} are stated. {count(limit)} are needed{aim}."
         ),
         settle="Count the examples that are good enough to learn from (data.examples.usable)",
     )
@@ -316,15 +321,16 @@ def example_rules_differ(facts: CaseFacts) -> RaisedChallenge | None:
     general = facts.framework.threshold("few_examples")
     if have is None or need is None or general is None:
         return None
-    goal, takes = need
-    own = takes.low
-    if (have < general) == (have < own):
+    own = need.data.low
+    too_few_in_general = have < general
+    too_few_for_goal = have < own
+    if too_few_in_general == too_few_for_goal:
         return None
     return RaisedChallenge(
         between=("data.examples", "goals"),
         says=(
             f"Two published rules disagree about {count(have)} examples: under {count(general)} is "
-            f"insufficient in general, and {plain(goal)} needs {count(own)}."
+            f"insufficient in general, and {plain(need.goal)} needs {count(own)}."
         ),
         settle="The need of the case's own approach counts here. A learning curve in a pilot checks it",
     )
@@ -333,14 +339,16 @@ def example_rules_differ(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def brand_voice_without_samples(facts: CaseFacts) -> RaisedChallenge | None:
     """A voice that nobody has written down."""
-    branded = facts.holds("brand_voice")
-    denied = facts.state("brand_voice") == "no"
-    asked = branded or ("persona" in facts.case.goals and not denied)
-    fires = facts.case.data.voice is None and asked
-    if not fires:
+    if facts.case.data.voice is not None:
+        return None
+    if facts.holds("brand_voice"):
+        wanted_by = "factors.brand_voice"
+    elif "persona" in facts.case.goals and facts.state("brand_voice") != "no":
+        wanted_by = "goals"
+    else:
         return None
     return RaisedChallenge(
-        between=("factors.brand_voice" if branded else "goals", "data.voice"),
+        between=(wanted_by, "data.voice"),
         says="A voice is wanted, and no samples of it are named.",
         settle="Collect texts that sound right (data.voice), and list what the brand never says",
     )
@@ -352,12 +360,11 @@ def safety_goal_with_few_pairs(facts: CaseFacts) -> RaisedChallenge | None:
     short = _too_few(facts, "safety", "preference_pairs")
     if short is None:
         return None
-    existing, least = short
     return RaisedChallenge(
         between=("goals", "data.preference_pairs"),
         says=(
-            f"Safety is a goal, and {existing} preference pairs exist. Tuning for it takes "
-            f"{least} or more."
+            f"Safety is a goal, and {count(short.have)} preference pairs exist. Tuning for it takes "
+            f"{count(short.need)} or more."
         ),
         settle="Collect pairs, or guard the input and output instead",
     )
@@ -369,37 +376,49 @@ def pretraining_with_few_documents(facts: CaseFacts) -> RaisedChallenge | None:
     short = _too_few(facts, "domain_expertise", "documents")
     if short is None:
         return None
-    existing, least = short
     return RaisedChallenge(
         between=("goals", "data.documents"),
         says=(
-            f"Deep domain expertise is a goal, and {existing} documents exist. Continued "
-            f"pretraining takes {least} or more."
+            f"Deep domain expertise is a goal, and {count(short.have)} documents exist. Continued "
+            f"pretraining takes {count(short.need)} or more."
         ),
         settle="Retrieve from the documents, or tune on questions and answers about them",
     )
 
 
-def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
-    """The existing and the required number; None where there are enough, or nobody counted them."""
+class _Shortage(NamedTuple):
+    """A number of pairs or documents, and the larger number that tuning takes."""
+
+    have: float
+    need: float
+
+
+def _too_few(facts: CaseFacts, goal: str, unit: str) -> _Shortage | None:
+    """The shortage of what a goal's approach learns from.
+
+    None where there is enough, nobody counted it, or the case hasn't this goal.
+    """
     rule = facts.framework.goals.get(goal)
     have = facts.case.usable_data(unit)
     if goal not in facts.case.goals or rule is None or have is None:
         return None
     need = facts.framework.approaches[rule.approach].data.low
-    return (count(have), count(need)) if have < need else None
+    return _Shortage(have, need) if have < need else None
 
 
 @doubt
 def data_missing(facts: CaseFacts) -> RaisedChallenge | None:
     """The case names files that don't exist."""
     missing = facts.findings.missing
-    names = list(dict.fromkeys(missing.values()))
+    if not missing:
+        return None
+    names = list[str]()
+    for name in missing.values():
+        if name not in names:  # two places of a case may name one file
+            names.append(name)
     shown = names[:_MOST_FILES]
     if len(names) > len(shown):
         shown.append(f"{few(len(names) - len(shown))} more")
-    if not missing:
-        return None
     return RaisedChallenge(
         between=tuple(missing),
         says=f"The case names files that don't exist: {listing(shown)}.",

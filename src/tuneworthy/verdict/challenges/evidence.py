@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuneworthy.answers.facts import CaseFacts, RaisedChallenge, contradiction, doubt
 from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
@@ -24,24 +25,22 @@ from tuneworthy.words import (
 @contradiction
 def measured_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
     """An answer, and a measurement of the opposite."""
-    against = {}
+    against = dict[str, str]()
     for path, stated in _stated_answers(facts):
-        name = path.split(".")[1]
+        _, name = path.split(".")
         if facts.source(name) != "measured" or stated in ("unknown", facts.state(name)):
             continue
         answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
         assert answer is not None  # a measurement is where it comes from
-        _, reading = answer
         title = capital(plain(name))
-        against[path] = (
-            f"“{title}” is answered {stated}. Measured: {_measured_text(reading)}."
-        )
+        measured = _measured_text(answer.reading)
+        against[path] = f"“{title}” is answered {stated}. Measured: {measured}."
+    if not against:
+        return None
     if len(against) == 1:
         counts = "The measurement counts."
     else:
         counts = "The measurements count."
-    if not against:
-        return None
     return RaisedChallenge(
         between=(*against, "evidence"),
         says=f"{' '.join(against.values())} {counts}",
@@ -50,19 +49,17 @@ def measured_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
 
 
 def _stated_answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
-    """Every stated answer, with its path."""
+    """Every stated answer, as its path ``room.name`` and its state; a count becomes yes or no."""
     for name, check in facts.case.ceiling.items():
         rule = facts.framework.ceiling.get(name)
+        state: State = check.value
         if check.count is not None and rule is not None and rule.at_least is not None:
-            yield f"ceiling.{name}", "yes" if check.count >= rule.at_least else "no"
-        else:
-            yield f"ceiling.{name}", check.value
-    yield from (
-        (f"factors.{name}", answer.value) for name, answer in facts.case.factors.items()
-    )
-    yield from (
-        (f"signals.{name}", answer.value) for name, answer in facts.case.signals.items()
-    )
+            state = "yes" if check.count >= rule.at_least else "no"
+        yield f"ceiling.{name}", state
+    for name, factor in facts.case.factors.items():
+        yield f"factors.{name}", factor.value
+    for name, signal in facts.case.signals.items():
+        yield f"signals.{name}", signal.value
 
 
 def _measured_text(reading: LimitCheck) -> str:
@@ -76,26 +73,24 @@ def _measured_text(reading: LimitCheck) -> str:
 def measured_against_number(facts: CaseFacts) -> RaisedChallenge | None:
     """A stated number, and a measured one that clearly differs."""
     tolerance = facts.framework.threshold("stated_tolerance")
+    if tolerance is None:
+        return None
     apart = dict[str, str]()
     for number in facts.findings.replaced:
-        if (
-            tolerance is None
-            or number.stated is None
-            or not _clearly_differ(number, tolerance)
-        ):
+        if number.stated is None or not _clearly_differ(number, tolerance):
             continue
         low, high = number.stated
         measured = number.evidence
         stated = interval_text(low, low, high, measured.unit)
-        name = plain(number.path.rsplit(".", 1)[-1])
+        _, _, field = number.path.rpartition(".")
         seen = LimitCheck(measured, None).interval
-        apart[number.path] = f"{name}: stated {stated}, measured {seen}"
+        apart[number.path] = f"{plain(field)}: stated {stated}, measured {seen}"
+    if not apart:
+        return None
     if len(apart) == 1:
         which = "The measured one counts."
     else:
         which = "The measured ones count."
-    if not apart:
-        return None
     return RaisedChallenge(
         between=(*apart, "evidence"),
         says=f"{sentence(', and '.join(apart.values()))} {which}",
@@ -104,7 +99,10 @@ def measured_against_number(facts: CaseFacts) -> RaisedChallenge | None:
 
 
 def _clearly_differ(number: Replaced, tolerance: float) -> bool:
-    """Whether two ranges are farther apart than a share of the measured value."""
+    """Whether two ranges are farther apart than a share of the measured value.
+
+    The gap is below 0 where the ranges overlap.
+    """
     low = number.evidence.low
     high = number.evidence.high
     if number.stated is None or low is None or not isinstance(high, float | int):
@@ -117,15 +115,14 @@ def _clearly_differ(number: Replaced, tolerance: float) -> bool:
 @doubt
 def measured_beside_answer(facts: CaseFacts) -> RaisedChallenge | None:
     """An answer, and a measurement that points the other way but can't settle it."""
-    contrary = next(_find_contrary(facts), None)
+    contrary = next(_find_contrary(facts), None)  # one is enough to look again
     if contrary is None:
         return None
-    name = plain(contrary.path.split(".")[1])
     return RaisedChallenge(
-        between=(contrary.path, "evidence"),
+        between=(f"{contrary.room}.{contrary.name}", "evidence"),
         says=(
-            f"{name} is answered {contrary.stated}, but measured {contrary.measured}. "
-            f"The answer stands, as {contrary.why_not}."
+            f"{plain(contrary.name)} is answered {contrary.stated}, but measured "
+            f"{contrary.measured}. The answer stands, as {contrary.why_not}."
         ),
         settle="Look at what was counted, then correct the answer or keep it",
     )
@@ -135,7 +132,8 @@ def measured_beside_answer(facts: CaseFacts) -> RaisedChallenge | None:
 class _ContraryMeasurement:
     """A measurement that points the other way than an answer and can't settle it."""
 
-    path: str  #: Of the answer.
+    room: str  #: Of the answer in the case file.
+    name: str
     stated: State
     measured: str  #: In words.
     why_not: str  #: Why it settles nothing.
@@ -143,42 +141,39 @@ class _ContraryMeasurement:
 
 def _find_contrary(facts: CaseFacts) -> Iterator[_ContraryMeasurement]:
     """Every measurement beside an answer that it contradicts and can't settle."""
-    framework = facts.framework
     ledger = facts.findings.ledger
     for path, stated in _stated_answers(facts):
         room, name = path.split(".")
         if stated == "unknown" or facts.source(name) == "measured":
             continue
-        if name in framework.ceiling and stated == "no":
-            done = tried(name, framework, ledger)
+        if room == "ceiling" and name in facts.framework.ceiling and stated == "no":
+            done = tried(name, facts.framework, ledger)
             if done is not None:
-                yield _ContraryMeasurement(
-                    path,
-                    stated,
-                    done.interval,
-                    "a log doesn't show what was compared",
-                )
-        rated = ledger.get("success_share")
-        limit = facts.limits.get("quality")
-        if name == "success_with_prompts" and rated is not None and limit is not None:
-            share = LimitCheck(rated, None).interval
-            if side_of(rated, limit) not in ("unknown", stated):
-                yield _ContraryMeasurement(
-                    path,
-                    stated,
-                    f"{share} rated good",
-                    "those who rate are not a random sample",
-                )
-        if room != "signals":
-            continue
-        for side, reading in readings(name, "supports", framework, ledger):
-            if side not in ("unknown", stated):
-                yield _ContraryMeasurement(
-                    path,
-                    stated,
-                    _measured_text(reading),
-                    "that alone doesn't show why",
-                )
+                why_not = "a log doesn't show what was compared"
+                yield _ContraryMeasurement(room, name, stated, done.interval, why_not)
+        if name == "success_with_prompts":
+            rated = _contrary_rating(facts, stated)
+            if rated:
+                why_not = "those who rate are not a random sample"
+                yield _ContraryMeasurement(room, name, stated, rated, why_not)
+        if room == "signals":
+            for side, reading in readings(name, "supports", facts.framework, ledger):
+                if side not in ("unknown", stated):
+                    measured = _measured_text(reading)
+                    why_not = "that alone doesn't show why"
+                    yield _ContraryMeasurement(room, name, stated, measured, why_not)
+
+
+def _contrary_rating(facts: CaseFacts, stated: State) -> str:
+    """The share of answers that users rated good, if it is on the other side of the target.
+
+    Empty where nobody rated, no quality target is stated, or the sides agree.
+    """
+    rated = facts.findings.ledger.get("success_share")
+    limit = facts.limits.get("quality")
+    if rated is None or limit is None or side_of(rated, limit) in ("unknown", stated):
+        return ""
+    return f"{LimitCheck(rated, None).interval} rated good"
 
 
 @doubt
@@ -187,12 +182,11 @@ def need_without_support(facts: CaseFacts) -> RaisedChallenge | None:
     need = _find_contrary_need(facts, stated="yes", measured="no")
     if need is None:
         return None
-    path, name, measured = need
     return RaisedChallenge(
-        between=(path, "evidence"),
+        between=(f"factors.{need.factor}", "evidence"),
         says=(
-            f"{name} is answered yes, and the data shows little of it, {measured}. "
-            "The answer stands, because logs don't settle a need."
+            f"{plain(need.factor)} is answered yes, and the data shows little of it, "
+            f"{need.measured}. The answer stands, because logs don't settle a need."
         ),
         settle="Say what the need rests on: a law, a contract, a policy",
     )
@@ -204,10 +198,9 @@ def need_seen_in_data(facts: CaseFacts) -> RaisedChallenge | None:
     need = _find_contrary_need(facts, stated="no", measured="yes")
     if need is None:
         return None
-    path, name, measured = need
     return RaisedChallenge(
-        between=(path, "evidence"),
-        says=f"{name} is answered no, but measured {measured}.",
+        between=(f"factors.{need.factor}", "evidence"),
+        says=f"{plain(need.factor)} is answered no, but measured {need.measured}.",
         settle=(
             "Ask the person responsible for data protection whether this data may be sent where it is "
             "sent today"
@@ -215,16 +208,25 @@ def need_seen_in_data(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
+class _ContraryNeed(NamedTuple):
+    """A factor, and the measurement that contradicts its answer, in words."""
+
+    factor: str
+    measured: str
+
+
 def _find_contrary_need(
     facts: CaseFacts, *, stated: State, measured: State
-) -> tuple[str, str, str] | None:
-    """The first factor whose measurements contradict its answer: path, name, and measurement."""
+) -> _ContraryNeed | None:
+    """The first factor with this answer that a measurement on the other side contradicts."""
     framework = facts.framework
     ledger = facts.findings.ledger
-    for factor in (name for name in framework.factors if facts.state(name) == stated):
+    for factor in framework.factors:
+        if facts.state(factor) != stated:
+            continue
         for side, reading in readings(factor, "supports", framework, ledger):
             if side == measured:
-                return f"factors.{factor}", plain(factor), _measured_text(reading)
+                return _ContraryNeed(factor, _measured_text(reading))
     return None
 
 
@@ -233,20 +235,17 @@ def evidence_old(facts: CaseFacts) -> RaisedChallenge | None:
     """A measurement on data that ended long ago."""
     limit = facts.framework.threshold("evidence_age")
     today = facts.findings.as_of
-    days = [
-        number.observed_on
-        for number in facts.findings.ledger.values()
-        if number.observed_on
-    ]
-    if limit is None or today is None or not days:
+    days = [each.observed_on for each in facts.findings.ledger.values()]
+    newest = max((each for each in days if each is not None), default=None)
+    if limit is None or today is None or newest is None:
         return None
-    months = (today - max(days)).days / DAYS_PER_MONTH
+    months = (today - newest).days / DAYS_PER_MONTH
     if months <= limit:
         return None
     return RaisedChallenge(
         between=("evidence",),
         says=(
-            f"The newest data that was measured ends on {day(max(days))}, {few(round(months))} months "
+            f"The newest data that was measured ends on {day(newest)}, {few(round(months))} months "
             "ago."
         ),
         settle="Measure again on newer data",
@@ -257,19 +256,18 @@ def evidence_old(facts: CaseFacts) -> RaisedChallenge | None:
 def evidence_changed(facts: CaseFacts) -> RaisedChallenge | None:
     """A file was changed after it was measured, so the measurement is of the earlier file."""
     ledger = facts.findings.ledger
-    changed = sorted({path for item in ledger.values() for path in item.changed})
     old = [name for name, item in ledger.items() if item.changed]
-    rests = [plain(name) for name in _rest_on(facts, old)]
-    what = _list_files(changed)
-    carries = f". The answer takes {listing(rests[:5])} from there" if rests else ""
-    if not changed:
+    if not old:
         return None
+    changed = {path for item in ledger.values() for path in item.changed}
+    are = "is" if len(old) == 1 else "are"
+    says = (
+        f"{several(len(old), 'measurement')} {are} of an earlier version of "
+        f"{_list_files(sorted(changed))}."
+    )
     return RaisedChallenge(
         between=("evidence",),
-        says=(
-            f"{several(len(old), 'measurement')} {'is' if len(old) == 1 else 'are'} of an earlier "
-            f"version of {what}{carries}."
-        ),
+        says=" ".join([says, *_answers_from(facts, old)]),
         settle="Measure again: what was measured counts until then",
     )
 
@@ -279,13 +277,22 @@ def evidence_unchecked(facts: CaseFacts) -> RaisedChallenge | None:
     """Measurements that nobody can check: made elsewhere, or without their files."""
     ledger = facts.findings.ledger
     brought = [name for name, item in ledger.items() if item.brought]
-    alone = [name for name, item in ledger.items() if item.gone]
-    says = [*_brought(len(brought)), *_without_files(facts, len(alone))]
-    rests = [plain(name) for name in _rest_on(facts, [*brought, *alone])]
-    if rests:
-        says.append(f"The answer takes {listing(rests[:5])} from there.")
-    if not (brought or alone):
+    without_files = [name for name, item in ledger.items() if item.gone]
+    if not (brought or without_files):
         return None
+    says = list[str]()
+    if brought:
+        was = "was" if len(brought) == 1 else "were"
+        measurements = several(len(brought), "measurement")
+        came = f"{measurements} came with the folder and {was} not checked here"
+        says.append(sentence(came))
+    if without_files:
+        gone = {path for item in ledger.values() for path in item.gone}
+        rest = "rests" if len(without_files) == 1 else "rest"
+        measurements = several(len(without_files), "measurement")
+        files = _list_files(sorted(gone))
+        says.append(sentence(f"{measurements} {rest} on {files}: missing"))
+    says += _answers_from(facts, [*brought, *without_files])
     return RaisedChallenge(
         between=("evidence",),
         says=" ".join(says),
@@ -293,23 +300,12 @@ def evidence_unchecked(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
-def _brought(number: int) -> Iterator[str]:
-    """Say how many measurements were made elsewhere."""
-    if number:
-        was = "was" if number == 1 else "were"
-        came = f"{several(number, 'measurement')} came with the folder"
-        yield sentence(f"{came} and {was} not checked here")
-
-
-def _without_files(facts: CaseFacts, number: int) -> Iterator[str]:
-    """Say how many measurements lack their files."""
-    gone = sorted(
-        {path for item in facts.findings.ledger.values() for path in item.gone}
-    )
-    if gone:
-        what = _list_files(gone)
-        rest = "rests" if number == 1 else "rest"
-        yield sentence(f"{several(number, 'measurement')} {rest} on {what}: missing")
+def _answers_from(facts: CaseFacts, measurements: Sequence[str]) -> list[str]:
+    """A sentence that names what rests on these measurements; [] where nothing does."""
+    rests = [plain(name) for name in _rest_on(facts, measurements)]
+    if not rests:
+        return []
+    return [f"The answer takes {listing(rests[:_MOST_RESTING])} from there."]
 
 
 def _list_files(paths: Sequence[str]) -> str:
@@ -320,7 +316,8 @@ def _list_files(paths: Sequence[str]) -> str:
     return listing(named)
 
 
-_MOST_NAMED = 3
+_MOST_NAMED = 3  # files that a sentence names
+_MOST_RESTING = 5  # answers and numbers that a sentence names
 _MOST_UNLIKE = 0.05
 """The share of questions that may be unlike every case of the evaluation set (our choice)."""
 _ENOUGH_CASES = 60
@@ -335,16 +332,16 @@ _UNLIKE = {
 @doubt
 def evaluation_gap(facts: CaseFacts) -> RaisedChallenge | None:
     """Questions of a kind that the evaluation set lacks, so no score on it covers them."""
-    seen = {
-        name: item for name, item in facts.findings.ledger.items() if name in _UNLIKE
-    }
-    gaps = [
-        f"{interval_text(item.value, item.low, item.high, item.unit)} {_UNLIKE[name]}"
-        for name, item in seen.items()
-        if item.is_known
-        and float(item.low or 0) > _MOST_UNLIKE
-        and float(item.details.get("cases", _ENOUGH_CASES)) >= _ENOUGH_CASES
-    ]
+    gaps = []
+    for name, item in facts.findings.ledger.items():
+        if name not in _UNLIKE or not item.is_known:
+            continue
+        # a measurement that needs no number of cases says nothing of them
+        cases = float(item.details.get("cases", _ENOUGH_CASES))
+        surely_unlike = float(item.low or 0) > _MOST_UNLIKE
+        if surely_unlike and cases >= _ENOUGH_CASES:
+            questions = interval_text(item.value, item.low, item.high, item.unit)
+            gaps.append(f"{questions} {_UNLIKE[name]}")
     if not gaps:
         return None
     return RaisedChallenge(
@@ -354,13 +351,15 @@ def evaluation_gap(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
-def _rest_on(facts: CaseFacts, old: Sequence[str]) -> Iterator[str]:
-    """Answers and numbers that rest on these measurements."""
+def _rest_on(facts: CaseFacts, measurements: Sequence[str]) -> Iterator[str]:
+    """The names of answers and numbers that rest on these measurements."""
     for name in (*facts.framework.ceiling, *facts.framework.factors):
-        if facts.source(name) == "measured":
-            answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
-            if answer is not None and answer[1].evidence.id in old:
-                yield name
+        if facts.source(name) != "measured":
+            continue
+        answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
+        if answer is not None and answer.reading.evidence.id in measurements:
+            yield name
     for number in facts.findings.replaced:
-        if number.evidence.id in old:
-            yield number.path.rpartition(".")[2].removesuffix("_s")
+        if number.evidence.id in measurements:
+            _, _, field = number.path.rpartition(".")
+            yield field.removesuffix("_s")  # the unit isn't part of the name

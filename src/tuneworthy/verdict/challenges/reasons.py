@@ -14,17 +14,20 @@ from tuneworthy.model.case import in_use
 from tuneworthy.precedents.section import ARMS
 from tuneworthy.words import count, listing, plain, share, usd
 
-_TUNED = ("fine_tune", "hybrid")
+_TUNED = (
+    "fine_tune",
+    "hybrid",
+)  #: The arms of published comparisons that train a model.
 
 
 @contradiction
 def cost_reason_with_low_volume(facts: CaseFacts) -> RaisedChallenge | None:
     """Cost isn't a problem when there are few calls."""
+    if not facts.holds("cost_optimization", "low_volume"):
+        return None
     bill = ""
     if facts.bill and facts.bill.likely:
         bill = f" At today's prices that is about {usd(facts.bill.likely)}{facts.case.a_month}."
-    if not facts.holds("cost_optimization", "low_volume"):
-        return None
     return RaisedChallenge(
         between=("factors.cost_optimization", "factors.low_volume"),
         says=f"Cost is given as a reason, and volume is low.{bill} Few calls can't be expensive enough.",
@@ -35,15 +38,14 @@ def cost_reason_with_low_volume(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def cost_reason_with_small_bill(facts: CaseFacts) -> RaisedChallenge | None:
     """Cost isn't a reason when the whole bill doesn't repay the upfront cost of tuning."""
-    whole, upfront = facts.repays or (0.0, 0.0)
-    fires = facts.holds("cost_optimization") and facts.small_bill
-    if not fires:
+    payback = facts.repays
+    if payback is None or not facts.small_bill or not facts.holds("cost_optimization"):
         return None
     return RaisedChallenge(
         between=("factors.cost_optimization", facts.bill_path),
         says=(
-            f"Cost is given as a reason, but the whole bill until the payback limit is {usd(whole)}, "
-            f"and tuning takes {usd(upfront)} or more up front."
+            "Cost is given as a reason, but the whole bill until the payback limit is "
+            f"{usd(payback.bill_usd)}, and tuning takes {usd(payback.upfront_usd)} or more up front."
         ),
         settle="Look up the invoice. If it is right, leave cost out, or say what volume is to come",
     )
@@ -52,15 +54,16 @@ def cost_reason_with_small_bill(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def exploring_with_fixed_format(facts: CaseFacts) -> RaisedChallenge | None:
     """A task that is still being defined can't have a fixed form for every output."""
-    fixed = facts.holds("consistent_behavior")
-    fires = facts.holds("exploration_phase") and (fixed or "format" in facts.case.goals)
-    if not fires:
+    if not facts.holds("exploration_phase"):
+        return None
+    if facts.holds("consistent_behavior"):
+        fixed_by = "factors.consistent_behavior"
+    elif "format" in facts.case.goals:
+        fixed_by = "goals"
+    else:
         return None
     return RaisedChallenge(
-        between=(
-            "factors.exploration_phase",
-            "factors.consistent_behavior" if fixed else "goals",
-        ),
+        between=("factors.exploration_phase", fixed_by),
         says="You are still finding out what users need, and every output must already look the same.",
         settle="Say which outputs are fixed today. Constrain those, and leave the rest to prompts",
     )
@@ -69,8 +72,13 @@ def exploring_with_fixed_format(facts: CaseFacts) -> RaisedChallenge | None:
 @contradiction
 def changing_requirements_baked_in(facts: CaseFacts) -> RaisedChallenge | None:
     """Requirements that change every month shouldn't be trained into weights."""
-    knows = facts.holds("domain_knowledge")
-    if facts.changes == "nothing" or not (knows or facts.goals(KNOWLEDGE_GOALS)):
+    if facts.changes == "nothing":
+        return None
+    if facts.holds("domain_knowledge"):
+        taught_by = "factors.domain_knowledge"
+    elif facts.goals(KNOWLEDGE_GOALS):
+        taught_by = "goals"
+    else:
         return None
     settle = {
         "content": "Facts change: keep them in retrieval, and tune for behavior alone if at all",
@@ -80,10 +88,7 @@ def changing_requirements_baked_in(facts: CaseFacts) -> RaisedChallenge | None:
         "waiting",
     }
     return RaisedChallenge(
-        between=(
-            "factors.rapidly_changing_requirements",
-            "factors.domain_knowledge" if knows else "goals",
-        ),
+        between=("factors.rapidly_changing_requirements", taught_by),
         says="Requirements change about every month, and the model is to know what is your own.",
         settle=settle[facts.changes],
     )
@@ -93,42 +98,40 @@ def changing_requirements_baked_in(facts: CaseFacts) -> RaisedChallenge | None:
 def knowledge_goal_against_record(facts: CaseFacts) -> RaisedChallenge | None:
     """Tuned models measured best for knowledge less often than by chance; retrieval is untried."""
     least = facts.framework.threshold("published_cases")
-    if facts.tried_retrieval:
+    if least is None or facts.tried_retrieval:
         return None
+
     for goal in facts.goals(KNOWLEDGE_GOALS):
         winners = facts.findings.record.get(goal, {})
         total = sum(winners.values())
         tuned = sum(winners.get(arm, 0) for arm in _TUNED)
-        if (
-            least is not None
-            and total >= least
-            and tuned * len(ARMS) < len(_TUNED) * total
-        ):
-            best = max(winners, key=lambda arm: winners[arm])
-            return RaisedChallenge(
-                between=("goals", "attempts"),
-                says=(
-                    f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
-                    "alone or with retrieval or a better prompt, measured best "
-                    f"{count(tuned)} times, and {ARMS[best]} {count(winners[best])} times."
-                ),
-                settle=f"Compare with {ARMS[best]} on the same cases, or name the behavior to be tuned",
-            )
+        # if all arms were equally good, tuned ones would win len(_TUNED) of len(ARMS) cases
+        as_often_as_chance = tuned * len(ARMS) >= len(_TUNED) * total
+        if total < least or as_often_as_chance:
+            continue
+        best = max(winners, key=lambda arm: winners[arm])
+        return RaisedChallenge(
+            between=("goals", "attempts"),
+            says=(
+                f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
+                "alone or with retrieval or a better prompt, measured best "
+                f"{count(tuned)} times, and {ARMS[best]} {count(winners[best])} times."
+            ),
+            settle=f"Compare with {ARMS[best]} on the same cases, or name the behavior to be tuned",
+        )
     return None
 
 
 @doubt
 def latency_reason_with_short_prompt(facts: CaseFacts) -> RaisedChallenge | None:
     """A short prompt costs little time, so shortening it further buys little."""
-    tokens, limit = _prompt_size_words(facts)
-    fires = facts.long_prompt == "no" and facts.holds("latency_requirements")
-    if not fires:
+    if facts.long_prompt != "no" or not facts.holds("latency_requirements"):
         return None
     return RaisedChallenge(
         between=("factors.latency_requirements", "economics.traffic.input_tokens"),
         says=(
-            f"Latency is given as a reason, but a request has only about {tokens} input tokens (short "
-            f"is under {limit}). Shortening them further buys little time."
+            "Latency is given as a reason, but a request has only about "
+            f"{_prompt_size_text(facts)}. Shortening them further buys little time."
         ),
         settle=(
             "Measure how latency depends on input tokens. Try a faster model or a shorter answer "
@@ -140,46 +143,43 @@ def latency_reason_with_short_prompt(facts: CaseFacts) -> RaisedChallenge | None
 @doubt
 def instruction_limit_with_short_prompt(facts: CaseFacts) -> RaisedChallenge | None:
     """A short prompt isn't too long for its instructions to be followed."""
-    tokens, limit = _prompt_size_words(facts)
-    room = "signals" if "instruction_limit" in facts.framework.signals else "factors"
-    fires = facts.long_prompt == "no" and facts.holds("instruction_limit")
-    if not fires:
+    if facts.long_prompt != "no" or not facts.holds("instruction_limit"):
         return None
+    # one framework asks for it as a signal and another as a factor
+    room = "signals" if "instruction_limit" in facts.framework.signals else "factors"
     return RaisedChallenge(
         between=(f"{room}.instruction_limit", "economics.traffic.input_tokens"),
         says=(
-            f"The prompt is said to be too long to be followed, but a request has only about {tokens} "
-            f"input tokens (short is under {limit})."
+            "The prompt is said to be too long to be followed, but a request has only about "
+            f"{_prompt_size_text(facts)}."
         ),
         settle="Check which instructions fail and where they stand in the prompt",
     )
 
 
-def _prompt_size_words(facts: CaseFacts) -> tuple[str, str]:
-    """Input tokens of a request, and the threshold of a short prompt, in words."""
+def _prompt_size_text(facts: CaseFacts) -> str:
+    """Input tokens of a request beside the threshold of a short prompt, both known here."""
     tokens = facts.tokens or 0
     limit = facts.framework.threshold("short_prompt") or 0
-    return count(tokens), count(limit)
+    return f"{count(tokens)} input tokens (short is under {count(limit)})"
 
 
 @pushback
 def low_volume_now(facts: CaseFacts) -> RaisedChallenge | None:
     """Volume is low today but counted as high, so growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
-    if (
-        answer is None
-        or (answer.value, answer.now) != ("no", "yes")
-        or facts.case.one_off
-    ):
+    if answer is None or facts.case.one_off:
         return None
-    now = facts.requests
-    month = answer.by_month
-    growth = facts.growth
+    if answer.value != "no" or answer.now != "yes":
+        return None
     says = "Volume counts as sufficient, but it is low at present."
-    grown = ""
-    if now and month is not None and growth:
-        grown = f". At {share(growth)} growth month {month} has {count(now * (1 + growth) ** month)}"
+    now = facts.requests
     if now is not None:
+        grown = ""
+        if now and facts.growth and answer.by_month is not None:
+            month = answer.by_month
+            calls = count(now * (1 + facts.growth) ** month)
+            grown = f". At {share(facts.growth)} growth month {month} has {calls}"
         says += f" Today it is {count(now)} requests a month{grown}."
     return RaisedChallenge(
         between=("factors.low_volume.value", "factors.low_volume.now"),
@@ -191,22 +191,18 @@ def low_volume_now(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def answer_differs_now(facts: CaseFacts) -> RaisedChallenge | None:
     """An answer about the future counts, although it doesn't hold today."""
-    # low_volume_now challenges the volume
-    names = [
-        name
-        for name, answer in facts.case.factors.items()
-        if name != "low_volume" and answer.now not in (None, answer.value)
-    ]
-    if not names:
+    paths = list[str]()
+    titles = list[str]()
+    for name, answer in facts.case.factors.items():
+        if name == "low_volume" or answer.now in (None, answer.value):
+            continue  # low_volume_now challenges the volume
+        paths += [f"factors.{name}.value", f"factors.{name}.now"]
+        titles.append(facts.assessment.factors[name].title)
+    if not paths:
         return None
     return RaisedChallenge(
-        between=tuple(
-            f"factors.{name}.{part}" for name in names for part in ("value", "now")
-        ),
-        says=(
-            "Today's answer differs from the one that counts: "
-            f"{listing([facts.assessment.factors[name].title for name in names])}."
-        ),
+        between=tuple(paths),
+        says=f"Today's answer differs from the one that counts: {listing(titles)}.",
         settle="Decide by today's answer, or say what makes it change and when",
     )
 
@@ -240,8 +236,7 @@ def volume_against_answer(facts: CaseFacts) -> RaisedChallenge | None:
 @contradiction
 def sovereignty_with_hosted_tuning(facts: CaseFacts) -> RaisedChallenge | None:
     """Data that may not leave the house would be uploaded for training."""
-    fires = facts.holds("data_sovereignty") and facts.case.tuning.service == "hosted"
-    if not fires:
+    if facts.case.tuning.service != "hosted" or not facts.holds("data_sovereignty"):
         return None
     return RaisedChallenge(
         between=("factors.data_sovereignty", "tuning.service"),
@@ -256,14 +251,16 @@ def sovereignty_with_hosted_tuning(facts: CaseFacts) -> RaisedChallenge | None:
 @contradiction
 def sovereignty_with_third_party_api(facts: CaseFacts) -> RaisedChallenge | None:
     """Data that may not go to a third party goes to one today, as stated or by the model's price."""
-    model = in_use(facts.case)
-    stated = facts.case.today.api == "third_party"
-    by = f" by calling {model.id}" if model and not stated else ""
-    fires = facts.holds("data_sovereignty") and facts.api == "third_party"
-    if not fires:
+    if facts.api != "third_party" or not facts.holds("data_sovereignty"):
         return None
+    said_by = "today.api"
+    by = ""
+    if facts.case.today.api != "third_party":  # only the model in use tells
+        said_by = "models"
+        model = in_use(facts.case)
+        by = f" by calling {model.id}" if model else ""
     return RaisedChallenge(
-        between=("factors.data_sovereignty", "today.api" if stated else "models"),
+        between=("factors.data_sovereignty", said_by),
         says=f"Data may not go to a third party, and today's system sends it to one{by}.",
         settle="Ask who decides about the data. Either today's system has to stop, or the reason falls",
     )
@@ -272,8 +269,7 @@ def sovereignty_with_third_party_api(facts: CaseFacts) -> RaisedChallenge | None
 @doubt
 def persona_without_brand_voice(facts: CaseFacts) -> RaisedChallenge | None:
     """A persona is a voice, but the team answered that its own voice doesn't matter."""
-    fires = "persona" in facts.case.goals and facts.state("brand_voice") == "no"
-    if not fires:
+    if "persona" not in facts.case.goals or facts.state("brand_voice") != "no":
         return None
     return RaisedChallenge(
         between=("goals", "factors.brand_voice"),
