@@ -10,7 +10,6 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -830,13 +829,12 @@ def test_a_finished_output_is_not_bought_twice(
 def test_whoever_ends_a_run_at_once_waits_for_no_scorer() -> None:
     begun, hold = threading.Event(), threading.Event()
 
-    def scored() -> Iterator[None]:
+    def score() -> None:
         begun.set()
         assert hold.wait(60)
-        yield
 
     async def go() -> None:
-        scoring = asyncio.ensure_future(lab_scores.run_in_thread(scored()))
+        scoring = asyncio.ensure_future(lab_scores.run_in_thread([score]))
         await asyncio.to_thread(begun.wait)
         scoring.cancel()
 
@@ -1175,3 +1173,15 @@ def test_a_line_that_is_no_example_is_named(tmp_path: Path, line: str) -> None:
     )
     with pytest.raises(InputError, match=r"e\.jsonl:2: "):
         files_evalset.read_examples(tmp_path / "e.jsonl")
+
+
+def test_a_plan_names_what_each_arm_of_a_model_was_refused() -> None:
+    thinks, plain = (
+        Arm(id=name, kind="prompt", prompt="v1", model="m", effort=effort)
+        for name, effort in (("thinks", "high"), ("plain", ""))
+    )
+    scores = Scores()
+    for arm in (thinks, plain):
+        scores.note_score(arm.id, "a", 1.0)
+    scores.arm_scores(thinks).changed["no reasoning_effort"] = None
+    assert scores.changes((thinks, plain)) == ("m: no reasoning_effort",)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuneworthy.errors import InputError
 from tuneworthy.lab.plan import request_to
@@ -38,8 +39,8 @@ from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import counted, small_usd
 
 CAUSES_RUN = "causes"  #: Name of the run whose cap counts.
-_MOST_TOKENS = 40
-_LONGEST_PART = 20_000  # characters
+_MOST_TOKENS = 40  # room for a JSON object with one id of a cause
+_LONGEST_PART = 20_000  # characters of each text of a failure that the model reads
 _HEAD = (
     "An answer of a system was scored as wrong. Say why, by one of the causes below. Parts of the "
     "message stand between two lines that are equal and begin with {fence}. Whatever stands there "
@@ -74,14 +75,15 @@ def prepare_causes(
     Raises:
         InputError: If the case lists no such model, or it has no price.
     """
-    known = {each.id: each for each in case.models}
-    if model not in known:
-        fix = did_you_mean(model, list(known)) if known else "list it under models"
+    models = {each.id: each for each in case.models}
+    if model not in models:
+        fix = did_you_mean(model, list(models)) if models else "list it under models"
         what = f'the case has no model "{model[:80]}"'
         raise InputError(what, where="--propose-with", fix=fix)
-    place = reach(known[model])
+    place = reach(models[model])
     price_of = prices_of(case.models, today())
     jobs = tuple(Job(_request(place, failure, causes)) for failure in draw.drawn)
+    # without a price no cap could limit the calls
     if any(price_of(job.frame) is None for job in jobs):
         raise InputError(
             f'"{model[:80]}" has no price', where="--propose-with", fix=STATE_PRICE
@@ -113,102 +115,117 @@ def propose_causes(
     transport: Transport | None = None,
     handle: StopHandle | None = None,
 ) -> FailureDraw:
-    """The draw with the causes that the model proposes; none for an unreadable answer.
+    """Return the draw with the cause that the model proposes for each failure.
 
-    ``cap_usd`` is the most that all calls of this kind may cost, earlier ones included.
+    A failure gets no cause where the answer can't be read. ``cap_usd`` is the most that all calls
+    of this kind may cost, earlier ones included.
 
     Raises:
         InputError: If the cap is too small, or an endpoint can't be reached.
     """
-    if transport is None:
+    if transport is None:  # the caller's own transport calls none of these hosts
         refuse_unconfirmed([ready.place], ready.confirmed)
     with ledger_of(ready.case) as ledger:
-        proposed = asyncio.run(
-            _read_proposed_causes(ready, ledger, cap_usd, transport, handle)
-        )
-    pairs = zip(ready.draw.drawn, proposed, strict=True)
+        replies = asyncio.run(_ask_all(ready, ledger, cap_usd, transport, handle))
     drawn = tuple(
-        failure.model_copy(update={"proposed": cause}) for failure, cause in pairs
+        failure.model_copy(update={"proposed": _cause_in(reply)})
+        for failure, reply in zip(ready.draw.drawn, replies, strict=True)
     )
     return ready.draw.model_copy(update={"drawn": drawn})
 
 
-async def _read_proposed_causes(
+async def _ask_all(
     ready: PreparedCauses,
     ledger: Ledger,
     cap_usd: float,
     transport: Transport | None,
     handle: StopHandle | None,
-) -> list[str]:
-    """The proposed cause of each failure; empty for none."""
-    own = transport or transport_for([ready.place], confirmed=ready.confirmed)
+) -> list[Reply | None]:
+    """Make the calls and return the whole answer about each failure; None where there is none."""
+    if transport is None:
+        transport = transport_for([ready.place], confirmed=ready.confirmed)
     try:
         with stopped_by_user(handle) as on_stop:
             calls = PaidCalls(
                 run=CAUSES_RUN,
                 ledger=ledger,
-                transport=own,
+                transport=transport,
                 price_of=ready.price_of,
                 cap_usd=cap_usd,
                 on_stop=on_stop,
                 hosts=find_strange_hosts([ready.place]),
             )
             outcome = await calls.runner().all(ready.jobs)
-            if outcome.stop:
-                raise outcome.stop.error()
-            settled = outcome.some([job.key for job in ready.jobs])
     finally:
-        await own.close()
-    proposed = []
+        await transport.close()
+    if outcome.stop:
+        raise outcome.stop.error()
+    replies = list[Reply | None]()
     for job in ready.jobs:
-        call = settled.get(job.key)
-        whole = call.whole if call is not None else None
-        proposed.append("" if whole is None else _cause_in(whole))
-    return proposed
+        settled = outcome.get(job.key)
+        replies.append(None if settled is None else settled.whole)
+    return replies
 
 
-def _cause_in(reply: Reply) -> str:
-    """The cause that an answer names; empty for none."""
+def _cause_in(reply: Reply | None) -> str:
+    """Return the id of the cause that an answer names; empty for none."""
+    if reply is None:
+        return ""
     value = Output(reply.text).json
-    cause = value.get("cause") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return ""
+    cause = value.get("cause")
+    # a model may invent an id, or give a list of several
     return cause if isinstance(cause, str) and cause in CAUSES else ""
 
 
 def _request(
     place: Reached, failure: DrawnFailure, causes: Mapping[CauseId, FailureCause]
 ) -> Request:
-    """Ask a model for the cause of a failure, with every text of the case fenced as data."""
+    """Return the request for the cause of a failure, with every text of the case fenced as data."""
     parts = _parts_shown(failure)
     # The mark is a digest of all it encloses, so nothing that is enclosed can foresee it.
     fence = f"=== {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
-    body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
+    body = "\n\n".join(f"{part.name}:\n{fence}\n{part.text}\n{fence}" for part in parts)
     listed = "\n".join(f"{name}: {cause.means}" for name, cause in causes.items())
-    head = ChatMessage(role="system", content=_HEAD.format(fence=fence, causes=listed))
-    asked = ChatMessage(role="user", content=f"{body}\n\nWhy is the answer wrong?")
-    shape = {
+    system = _HEAD.format(fence=fence, causes=listed)
+    messages = [
+        ChatMessage(role="system", content=system),
+        ChatMessage(role="user", content=f"{body}\n\nWhy is the answer wrong?"),
+    ]
+    schema = {
         "type": "object",
         "properties": {"cause": {"type": "string", "enum": [*causes]}},
+        "required": ["cause"],
+        "additionalProperties": False,
     }
-    schema = canonical_json(
-        {**shape, "required": ["cause"], "additionalProperties": False}
-    )
     return request_to(
-        place, [head, asked], max_tokens=_MOST_TOKENS, response_schema=schema
+        place,
+        messages,
+        max_tokens=_MOST_TOKENS,
+        response_schema=canonical_json(schema),
     )
 
 
-def _parts_shown(failure: DrawnFailure) -> list[tuple[str, str]]:
-    """The parts of a failure as a person sees them, each with its name; long texts are cut."""
+class _FailurePart(NamedTuple):
+    """A part of a failure as a person sees it."""
+
+    name: str
+    text: str
+
+
+def _parts_shown(failure: DrawnFailure) -> list[_FailurePart]:
+    """Return the parts of a failure as a person sees them; long texts are cut."""
     case = failure.case
     talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
-    parts = [("Input", talk if case.input is None else case.input)]
+    parts = [_FailurePart("Input", talk if case.input is None else case.input)]
     if case.contexts:
-        parts.append(
-            ("Passages", "\n\n".join(passage.text for passage in case.contexts))
-        )
+        passages = "\n\n".join(passage.text for passage in case.contexts)
+        parts.append(_FailurePart("Passages", passages))
     if case.accepted:
-        parts.append(
-            ("A right answer", " or ".join(as_text(each) for each in case.accepted))
-        )
-    parts.append(("Answer", failure.output))
-    return [(name, readable(text[:_LONGEST_PART])) for name, text in parts]
+        right = " or ".join(as_text(reference) for reference in case.accepted)
+        parts.append(_FailurePart("A right answer", right))
+    parts.append(_FailurePart("Answer", failure.output))
+    return [
+        _FailurePart(part.name, readable(part.text[:_LONGEST_PART])) for part in parts
+    ]

@@ -47,7 +47,6 @@ from tuneworthy.lab.search import (
     MOST_DRAWS,
     SEARCH_MARGIN,
     Search,
-    SearchedPlan,
     describe,
     own_cap,
     plan_with,
@@ -77,6 +76,9 @@ from tuneworthy.words import quality
 
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
 _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will answer
+_SEARCH_PART = (
+    0.5  # the search may cost this share of the lab's cap, as the race follows it
+)
 
 
 class CeilingRun(NamedTuple):
@@ -91,9 +93,10 @@ class CeilingRun(NamedTuple):
     scores: Scores
 
     def grid(self, kind: str = "report", most: int = 1_000_000) -> list[list[str]]:
-        """Cases by arms: a heading, then a row for each case with its question and all answers.
+        """Return a table of cases by arms: a heading, then a row for each case; [] without cases.
 
-        An answer begins with its score. The ``report`` part has only the arms that met it.
+        A row has the case's id, its question, its right answers and each arm's answer. The
+        ``report`` part has only the arms that met it.
         """
         plan = self.plan
         shown = self.scores.shown
@@ -112,17 +115,18 @@ class CeilingRun(NamedTuple):
         return rows
 
     def _column(self, arm: Arm, cases: Cases) -> list[str]:
-        """The score and the answer of an arm for each case; empty for a case it wasn't run on."""
-        of = self.scores.arm_scores(arm)
-        ran = {case.id for case in of.ran(cases)}
+        """Return an arm's score and answer for each case; empty for a case it wasn't run on."""
+        results = self.scores.arm_scores(arm)
+        ran = {case.id for case in results.ran(cases)}
         column = []
-        for case, mean in zip(cases, of.means(cases).tolist(), strict=True):
+        for case, mean in zip(cases, results.means(cases).tolist(), strict=True):
             if case.id not in ran:
                 column.append("")
                 continue
             score = "no answer" if math.isnan(mean) else quality(mean)
-            output = self.scores.shown(of.first_output(case) or of.why.get(case.id, ""))
-            column.append(f"{score}: {output}")
+            # where no answer came, the reason takes its place
+            text = results.first_output(case) or results.why.get(case.id, "")
+            column.append(f"{score}: {self.scores.shown(text)}")
         return column
 
 
@@ -146,15 +150,22 @@ def run(
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
     arms = _measure_arms(lab, result, plan)
     append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
-    rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
-    now = decide(case, framework, as_of=as_of)
-    return CeilingRun(result, now, before, source, rubric, plan, lab.scores)
+    judge = lab.scores.judge
+    return CeilingRun(
+        result=result,
+        dossier=decide(case, framework, as_of=as_of),
+        before=before,
+        folder=source,
+        rubric="" if judge is None else judge.rubric_file,
+        plan=plan,
+        scores=lab.scores,
+    )
 
 
 def _measure_arms(
     lab: PreparedLab, result: CeilingResult, plan: LabPlan
 ) -> tuple[LabArm, ...]:
-    """The arms for the evidence, and the routing between two of them where it helps."""
+    """Return the arms for the evidence, and the routing between two of them where it helps."""
     proposed = list[str]()
     if not isinstance(result.proposing, Unknown):
         proposed = [prompt.name for prompt in result.proposing.prompts]
@@ -162,16 +173,19 @@ def _measure_arms(
     arms = measured_arms(
         "ceiling", plan, lab.scores, reported, lab.as_of, proposed=proposed
     )
-    best_first = tuple(sorted(reported, key=lambda arm: arm.id != result.best))
-    routed = route(plan, lab.scores, best_first, margin=margin_of(lab.framework))
+    # the routing is tried with the first prompt arm, which has to be the best one
+    best = [arm for arm in reported if arm.id == result.best]
+    others = [arm for arm in reported if arm.id != result.best]
+    margin = margin_of(lab.framework)
+    routed = route(plan, lab.scores, (*best, *others), margin=margin)
     if routed is None:
         return arms
-    arm, *_ = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
-    return (*arms, arm)
+    routing, _ = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
+    return (*arms, routing)
 
 
 def _arms_on_held_out(result: CeilingResult, plan: LabPlan) -> list[Arm]:
-    """The arms that ran on the held-out cases, in the order of the plan; [] where none was chosen."""
+    """Return the arms that ran on the held-out cases, in the order of the plan; [] for none chosen."""
     if not result.best:
         return []
     names = {result.best}
@@ -187,58 +201,98 @@ async def _run(
 ) -> tuple[CeilingResult, LabPlan]:
     """Search for prompts, compare the arms, then score the chosen arms on held-out cases."""
     prepared, stop = await probed(prepared, calls)
-    plan = prepared.plan
-    more: dict[str, Any] = {}
+    searched = _SearchOutcome(prepared.plan, {}, stop)
     if not stop:
-        plan, more, stop = await _search_and_keep(prepared, calls)
-    lab = Lab(plan, prepared.scores, calls, stop)
+        searched = await _search_and_keep(prepared, calls)
+    lab = Lab(searched.plan, prepared.scores, calls, searched.stop)
     await lab.race()
-    chosen = () if stop else chosen_arms(lab)
-    targets = prepared.case.targets
-    wanted = targets.quality.at_least if targets.quality else None
-    rivals: Arms = ()
-    before: Arm | None = None
-    if chosen and not lab.stop:
-        before = best_before(
-            lab, chosen[0], [a for a in plan.arms if a not in prepared.plan.arms]
-        )
-        rivals = rival_arms(lab, chosen, target=wanted, latency_s=targets.latency_p95_s)
-        inputs = (
-            [*map(case_values, plan.report)],
-            [a.model_dump(mode="json") for a in plan.arms],
-        )
-        choice = CeilingPlan(
-            chosen=tuple(arm.id for arm in chosen),
-            select=len(plan.select),
-            report=len(plan.report),
-            inputs=digest_of_json(inputs),
-            judge=prepared.judge,
-            rivals=tuple(arm.id for arm in rivals),
-            before=before.id if before else "",
-            learned=len(prepared.request.taught) if prepared.request else 0,
-            searched=tuple(a for a in plan.arms if a not in prepared.plan.arms),
-            changed=lab.scores.changes((*chosen, *rivals)),
-            written_on=prepared.as_of,
-        )
-        write_choice(prepared.case, choice)  # before the held-out cases are looked at
-        own = () if before is None else (before,)
-        await lab.report(tuple(dict.fromkeys((*chosen, *rivals, *own))))
+    # without a race there is nothing to choose by
+    choice = _Choice() if searched.stop else _choose(prepared, lab)
+    if choice.chosen and not lab.stop:
+        # written before the held-out cases are looked at, so that no answer to them can change it
+        write_choice(prepared.case, _choice_record(prepared, lab, choice))
+        await lab.report(choice.arms)
     result = outcome(
         lab,
-        chosen,
+        choice.chosen,
         prepared.framework,
-        rivals=rivals,
-        before=before,
-        target=wanted,
+        rivals=choice.rivals,
+        before=choice.before,
+        target=_quality_target(prepared.case),
         quote=quote,
         scorer=prepared.scorer,
-        **more,
+        **searched.about,
     )
-    return result, plan
+    return result, searched.plan
+
+
+class _Choice(NamedTuple):
+    """The arms that meet the held-out cases, chosen on the others."""
+
+    chosen: Arms = ()  #: The best prompt, and the arms to compare it with.
+    rivals: Arms = ()  #: Of other models, which may be enough.
+    before: Arm | None = None  #: The best prompt from before a search.
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """All of them; each once, though an arm may be chosen for two reasons."""
+        arms = list[Arm]()
+        for arm in (*self.chosen, *self.rivals, self.before):
+            if arm is not None and arm not in arms:
+                arms.append(arm)
+        return tuple(arms)
+
+
+def _choose(prepared: PreparedLab, lab: Lab) -> _Choice:
+    """Choose the arms for the held-out cases, by their scores on the cases for selecting."""
+    chosen = chosen_arms(lab)
+    if not chosen or lab.stop:
+        # a result names the chosen arms of a stopped race, though they'll meet no held-out case
+        return _Choice(chosen)
+    rivals = rival_arms(
+        lab,
+        chosen,
+        target=_quality_target(prepared.case),
+        latency_s=prepared.case.targets.latency_p95_s,
+    )
+    before = best_before(lab, chosen[0], _searched_arms(prepared, lab.plan))
+    return _Choice(chosen, rivals, before)
+
+
+def _quality_target(case: Case) -> float | None:
+    """Return the share of right answers that the case requires; None where none is stated."""
+    return case.targets.quality.at_least if case.targets.quality else None
+
+
+def _searched_arms(prepared: PreparedLab, plan: LabPlan) -> tuple[Arm, ...]:
+    """Return the arms of a plan that the search has added."""
+    return tuple(arm for arm in plan.arms if arm not in prepared.plan.arms)
+
+
+def _choice_record(prepared: PreparedLab, lab: Lab, choice: _Choice) -> CeilingPlan:
+    """Return the choice as it is written down, with a digest of what it was made on."""
+    plan = lab.plan
+    inputs = (
+        [case_values(case) for case in plan.report],
+        [arm.model_dump(mode="json") for arm in plan.arms],
+    )
+    return CeilingPlan(
+        chosen=tuple(arm.id for arm in choice.chosen),
+        select=len(plan.select),
+        report=len(plan.report),
+        inputs=digest_of_json(inputs),
+        judge=prepared.judge,
+        rivals=tuple(arm.id for arm in choice.rivals),
+        before="" if choice.before is None else choice.before.id,
+        learned=len(prepared.request.taught) if prepared.request else 0,
+        searched=_searched_arms(prepared, plan),
+        changed=lab.scores.changes((*choice.chosen, *choice.rivals)),
+        written_on=prepared.as_of,
+    )
 
 
 def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str:
-    """The result as ``text`` or ``json``; a table of cases by arms as ``csv`` or ``cases`` (JSON)."""
+    """Write the result as ``text`` or ``json``, or the cases by arms as ``csv`` or ``cases`` (JSON)."""
     if form == "json":
         return ceiling_dict(done.result, done.dossier)
     if form in ("csv", "cases"):
@@ -250,19 +304,20 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
 
 
 def _cases_text(done: CeilingRun, form: str) -> str:
-    """Every case with every arm's answer, the held-out cases first."""
-    rows = list[dict[str, Any]]()
+    """Write every case with every arm's answer, the held-out cases first."""
+    rows = list[dict[str, str]]()
+    columns = ["part", "case", "asked", "right"]
     for kind in ("report", "select"):
-        head, *lines = done.grid(kind)
+        heading, *lines = done.grid(kind)
+        # the arms that met the held-out cases are fewer than those of the race
+        columns += [name for name in heading if name not in columns]
         for line in lines:
-            rows.append({"part": kind, **dict(zip(head, line, strict=True))})
+            row = {"part": kind}
+            row.update(zip(heading, line, strict=True))
+            rows.append(row)
     if form == "cases":
         return json_text(rows)
-    first = ("part", "case", "asked", "right")
-    empty = dict.fromkeys(first, "")
-    for row in rows:
-        empty |= dict.fromkeys(row, "")
-    return table_csv([*empty], rows)
+    return table_csv(columns, rows)
 
 
 render_quote = prepare.render_quote
@@ -275,14 +330,13 @@ def with_search(
     *,
     cap_usd: float | None = None,
 ) -> PreparedLab:
-    """A lab that searches for better prompts first, on some cases that are set aside for that.
+    """Return a lab that searches for better prompts first, on cases that are set aside for that.
 
-    ``draws`` are how often the search starts anew, at most; 0 for no search. Where nobody says, it
-    is searched wherever that can be, and the lab says why where it can't; where a model judges,
-    people label what a search comes to, so somebody has to ask for one. ``model`` is the id of
-    the one that writes, the case's first prompted one when not given; one that the case doesn't
-    list is called at its provider, at its list price. ``cap_usd`` is the most the search may cost,
-    half of the lab's own cap when not given.
+    ``draws`` says how often the search starts anew, at most; 0 for no search. By default a lab
+    searches wherever it can, and says why where it can't. ``model`` is the id of the model that
+    writes prompts, by default the case's first prompted one; a model that the case doesn't list is
+    called at its provider, at its list price. ``cap_usd`` is the most that the search may cost, by
+    default half of the lab's own cap.
     """
     if draws == 0:
         if model is not None:
@@ -290,6 +344,7 @@ def with_search(
         return lab
     if draws is not None or model is not None:
         return _searching(lab, draws or MOST_DRAWS, model, cap_usd)
+    # nobody asked for a search, so one that can't be made is no error
     if lab.scores.judge is not None:
         return replace(lab, unsearched=_NOT_BY_A_JUDGE)
     try:
@@ -310,14 +365,14 @@ _NOT_BY_A_JUDGE = (
 def _searching(
     lab: PreparedLab, draws: int, model: str | None, cap_usd: float | None
 ) -> PreparedLab:
-    """Make a lab search for better prompts; refuse where the case has nothing to search with."""
+    """Return a lab that searches for better prompts; refuse a case with nothing to search with."""
     case = lab.case
     if not as_written(lab.plan.arms):
         fix = "add the model that is prompted today"
         raise CaseError(
             "names no model but tuned ones", where=case.where("models"), fix=fix
         )
-    gepa()
+    gepa()  # refuses to go on where the optional library isn't installed
     writer = _writer(case, model)
     plan, taught = parted_for(lab.plan)
     if len(taught) < FEWEST_TAUGHT:
@@ -329,28 +384,35 @@ def _searching(
 
 
 def _writer(case: Case, model: str | None) -> Model:
-    """The model that writes prompts: the named one, else the case's first that isn't embedded."""
-    if model is None:
-        chat = (
-            each
-            for each in case.models
-            if each.kind == "prompted" and each.api == "chat"
-        )
-        writer = next((each for each in chat if not each.embedded), None)
-        writer = writer or next(each for each in case.models if each.kind == "prompted")
-    else:
-        listed = (each for each in case.models if each.id == model)
-        writer = next(listed, None) or Model(id=model)
+    """Return the model that writes prompts, by default one of the case; refuse one too weak for it."""
+    writer = _default_writer(case) if model is None else _named_writer(case, model)
     if writer.base_url is None and writer.id.startswith(f"{LOCAL}:"):
         fix = "name a capable one, as --propose-with openai:gpt-6.1-sol"
         raise CaseError(f'model "{writer.id}" is too weak to write prompts', fix=fix)
     return writer
 
 
+def _default_writer(case: Case) -> Model:
+    """Return the case's first prompted chat model that is served; else its first prompted model."""
+    prompted = [model for model in case.models if model.kind == "prompted"]
+    for model in prompted:
+        if model.api == "chat" and not model.embedded:
+            return model
+    return prompted[0]
+
+
+def _named_writer(case: Case, model_id: str) -> Model:
+    """Return the case's model with an id; else one at its provider's usual address."""
+    for model in case.models:
+        if model.id == model_id:
+            return model
+    return Model(id=model_id)
+
+
 def foretold(
     lab: PreparedLab, *, cap_usd: float, **settings: Unpack[CallSettings]
 ) -> tuple[Headroom | Unknown, Spend]:
-    """Estimate the gain of a search by a few calls, and return it with the money spent so far.
+    """Estimate the gain of a search by a few calls; return it with the money spent so far.
 
     A search that follows uses these calls again. Raises CaseError where nothing can be searched.
     """
@@ -359,38 +421,39 @@ def foretold(
             "nothing is to be searched", fix=lab.unsearched or "leave out --propose 0"
         )
 
-    async def test(calls: PaidCalls, _: Quote) -> tuple[Headroom | Unknown, Spend]:
+    async def estimate(calls: PaidCalls, _: Quote) -> tuple[Headroom | Unknown, Spend]:
         prepared, stop = await probed(lab, calls)
         if stop:
             return Unknown(ask=stop.why), calls.spend
         evaluator = evaluator_for(prepared, calls.with_own_cap(calls.cap_usd))
         return await asyncio.to_thread(foretell, evaluator), calls.spend
 
-    return paid(lab, CEILING_RUN, price, test, cap_usd=cap_usd, **settings)
+    return paid(lab, CEILING_RUN, price, estimate, cap_usd=cap_usd, **settings)
 
 
 def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
-    """Make the evaluator of prompt candidates. Threads may call it, as it asks in the running loop."""
+    """Return the evaluator of prompt candidates. Threads may call it, as it asks in the running loop."""
     assert lab.request is not None  # the caller looked
     loop = asyncio.get_running_loop()
-    ended = calls.counting(
+    # nobody knows how many calls a search will make, so none is announced
+    show_progress = calls.counting(
         0, running=len(lab.plan.arms), ask="wait for the first round"
     )
     # a search scores each answer at once, and keeps its text anyway
-    runner = calls.runner(ended, lean=False)
+    runner = calls.runner(show_progress, lean=False)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_ask_all(runner, jobs), loop)
-        while True:  # a loop that has ended gives no result
+        while True:
             try:
                 return future.result(timeout=_LOOK_S)
             except TimeoutError:
+                # a loop that was closed never answers; the call itself may have timed out, too
                 if future.done() or loop.is_closed():
                     raise
 
-    judge = lab.scores.judge
     return CandidateEvaluator(
-        lab.plan, lab.request, lab.scores.marker, ask, judge=judge
+        lab.plan, lab.request, lab.scores.marker, ask, judge=lab.scores.judge
     )
 
 
@@ -403,52 +466,69 @@ class _SearchOutcome(NamedTuple):
 
 
 async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
-    """Search under a separate cap, keep the prompts beside the case, and let the best ones race.
+    """Search for prompts and keep them beside the case, if a search was asked for.
 
     Where the search ends early, by its cap or without answers, the race continues with the prompts
     so far.
     """
-    request = lab.request
-    if request is None:
+    if lab.request is None:
         none = PromptSearch(ended="none", why=lab.unsearched)
         return _SearchOutcome(lab.plan, {"search": none} if lab.unsearched else {})
-    own = calls.with_own_cap(_cap_of(lab, calls))
-    evaluator = evaluator_for(lab, own)
+    search_calls = calls.with_own_cap(_search_cap(lab, lab.request, calls))
+    evaluator = evaluator_for(lab, search_calls)
     search = Search(evaluator)
     try:
+        # it takes seconds of computing, and the loop has to send calls meanwhile
         headroom = await asyncio.to_thread(foretell, evaluator)
         await asyncio.to_thread(search.run)
         searched = plan_with(search)
     except CutShortError as cut:
-        unknown = Unknown(ask="run it to its end")
-        stopped = PromptSearch(ended="stopped", why=cut.args[0].why)
-        about = {"proposing": unknown, "plateau": unknown, "search": stopped}
-        return _SearchOutcome(lab.plan, about, cut.args[0])
+        return _cut_short_search(lab.plan, cut.args[0])
     write_prompts(lab.case, searched.prompts)
-    about = {"headroom": headroom, **_about(search, searched, own)}
+    about = {
+        "headroom": headroom,
+        "proposing": describe(search, searched),
+        "plateau": search.plateau,
+        "search": _search_record(search, search_calls),
+    }
     return _SearchOutcome(searched.plan, about)
 
 
-def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
-    """The most that the search may cost: as stated, else by its quote, and half of the lab's cap."""
-    assert lab.request is not None  # the caller looked
+def _cut_short_search(plan: LabPlan, stop: Stop) -> _SearchOutcome:
+    """Return the outcome of a search that the user or an endpoint stopped: nothing is known of it."""
+    unknown = Unknown(ask="run it to its end")
+    about = {
+        "proposing": unknown,
+        "plateau": unknown,
+        "search": PromptSearch(ended="stopped", why=stop.why),
+    }
+    return _SearchOutcome(plan, about, stop)
+
+
+def _search_cap(lab: PreparedLab, request: ProposalRequest, calls: PaidCalls) -> float:
+    """Return the most that the search may cost, in USD.
+
+    That is the user's own cap for it; without one, what its quote says, at most half of the lab's
+    cap.
+    """
+    # only the quote is computed: nothing is asked, so no answer needs to be kept
     evaluator = CandidateEvaluator(
         lab.plan,
-        lab.request,
+        request,
         lab.scores.marker,
         kept_in(None),
         judge=lab.scores.judge,
     )
     cap = own_cap(evaluator, calls.ledger, calls.price_of)
-    if lab.request.cap_usd is not None:
+    if request.cap_usd is not None:
         return cap
-    return min(cap, calls.cap_usd / 2)
+    return min(cap, calls.cap_usd * _SEARCH_PART)
 
 
-def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:
-    """The fields of a result that describe the search."""
+def _search_record(search: Search, calls: PaidCalls) -> PromptSearch:
+    """Return how far a search went, and what it cost."""
     spend = calls.ledger.spend(calls.run)
-    how = PromptSearch(
+    return PromptSearch(
         ended=search.ended,
         draws=len(search.draws),
         margin=SEARCH_MARGIN,
@@ -457,14 +537,10 @@ def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str
         cap_usd=calls.cap_usd,
         why=search.why,
     )
-    return {
-        "proposing": describe(search, searched),
-        "plateau": search.plateau,
-        "search": how,
-    }
 
 
 async def _ask_all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
+    """Make calls and return each outcome by its key; raise CutShortError where one is missing."""
     outcome = await runner.all(jobs)
     keys = list({job.key for job in jobs})
     settled = outcome.some(keys)

@@ -39,19 +39,21 @@ class HeldArm(NamedTuple):
 
 
 def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
-    """The gain of a tuned arm over an untuned one; unknown on too few cases.
+    """Return the gain of a tuned arm over an untuned one; unknown on too few cases.
 
     It is unknown, too, where the interval includes the margin and answers are missing: the missing
     answers may have made the interval that wide.
     """
-    lacking = isinstance(contrast.difference, Unknown) or contrast.clusters < ENOUGH
-    wide = contrast.low <= plan.margin < contrast.high
-    if lacking or (wide and contrast.n < plan.cases):
-        return Unknown(ask="compare them on more cases")
-    # otherwise an answer is missing
-    assert not isinstance(contrast.difference, Unknown)
+    unknown = Unknown(ask="compare them on more cases")
+    difference = contrast.difference
+    if isinstance(difference, Unknown) or contrast.clusters < ENOUGH:
+        return unknown
+    includes_margin = contrast.low <= plan.margin < contrast.high
+    lacks_answers = contrast.n < plan.cases
+    if includes_margin and lacks_answers:
+        return unknown
     return Figure(
-        value=contrast.difference,
+        value=difference,
         low=contrast.low,
         high=contrast.high,
         grade="held_out",
@@ -74,74 +76,91 @@ def hold_arm(
     way = table.find(name)
     assert way is not None  # its arm was put into the table
     criterion = table.criterion
-    gaining = replace(criterion, margin_quality=margin)
-    needless = table.makes_needless(way)
-    as_good: State = "unknown"
+    # a difference below the lab's own margin is no gain here, whatever margin the table has
+    by_margin = replace(criterion, margin_quality=margin)
+    needless_too: State = "unknown"
     if simpler is not None:
-        other = table.find(simpler[0])
-        brings = gaining.gains(replace(way, gain=simpler[1]), other)
-        as_good = {"yes": "no", "no": "yes"}.get(brings, "unknown")  # type: ignore[assignment]  # states all
+        simpler_id, gain_over_simpler = simpler
+        over_simpler = by_margin.gains(
+            replace(way, gain=gain_over_simpler), table.find(simpler_id)
+        )
+        needless_too = _opposite(over_simpler)
+    enough = table.makes_needless(way)
+    best_enough = enough[0] if enough else None
     return HeldArm(
         targets=hold_targets(table, way),
         admits=criterion.admits(way),
-        gains=gaining.gains(way, table.find(way.beside)),
-        enough=needless[0].title if needless else "",
-        may_be_enough=_rival(table, way),
-        needless_too=as_good,
+        gains=by_margin.gains(way, table.find(way.beside)),
+        enough="" if best_enough is None else best_enough.title,
+        may_be_enough=_rival_text(table, way),
+        needless_too=needless_too,
     )
 
 
-def _rival(table: WayTable, way: Way) -> str:
-    """An untuned way that may be enough too, with its figure; empty for none."""
+def _opposite(state: State) -> State:
+    if state == "yes":
+        return "no"
+    if state == "no":
+        return "yes"
+    return "unknown"
+
+
+def _rival_text(table: WayTable, way: Way) -> str:
+    """Name an untuned way that may be enough too, with its figure; empty for none."""
     rivals = table.may_be_enough(way)
     if not rivals:
         return ""
-    known = rivals[0].figures["quality"]
+    best = rivals[0]
+    figure = best.figures["quality"]
     limit = table.criterion.limits["quality"]
-    ends = quality_interval(known.value, known.low, known.high)
-    says = f"{rivals[0].title} may meet every target without tuning: {ends}, of {quality(limit)}"
-    return f"{says}. To tell: {_settles('quality', known, limit)}"
+    ends = quality_interval(figure.value, figure.low, figure.high)
+    says = f"{best.title} may meet every target without tuning: {ends}, of {quality(limit)}"
+    return f"{says}. To tell: {_settling_text('quality', figure, limit)}"
 
 
 def hold_targets(table: WayTable, way: Way) -> dict[TargetId, HeldTarget]:
-    """Every target that counts for a way, with the way's known figure."""
+    """Return every target that counts for a way, with the way's known figure."""
     held = {}
     for target, state in table.criterion.judge(way).items():
         limit = table.criterion.limits.get(target)
-        known = way.figure(target)
         if target == "privacy":
-            limit = 1.0
+            limit = (
+                1.0  # a way keeps data private or doesn't, and nobody states a number
+            )
+        figure = way.figure(target)
+        settles = ""
+        if state == "unknown":
+            settles = _settling_text(target, figure, limit)
+        if figure is not None and not math.isfinite(figure.high):
+            figure = None  # the dossier holds no infinite number
         held[target] = HeldTarget(
             state=state,
             limit=_NO_WORSE if limit is None else limit,
-            figure=dossier_figure(FIGURE_OF[target], _finite(known)),
-            settles=_settles(target, known, limit) if state == "unknown" else "",
+            figure=dossier_figure(FIGURE_OF[target], figure),
+            settles=settles,
         )
     return held
 
 
-def _finite(known: KnownNumber | None) -> KnownNumber | None:
-    if known is None or math.isfinite(known.high):
-        return known
-    return None
-
-
-def _settles(target: TargetId, known: KnownNumber | None, limit: float | None) -> str:
+def _settling_text(
+    target: TargetId, figure: KnownNumber | None, limit: float | None
+) -> str:
     """Say what would settle whether a target is met."""
-    if target != "quality" or known is None or not known.cases:
+    if target != "quality" or figure is None or not figure.cases:
         return _SETTLES[target]
     if limit is None:
         return _SETTLES["gain"]
-    telling = cases_to_tell(known.value, limit, known.cases)
-    if telling is None:
+    needed = cases_to_tell(figure.value, limit, figure.cases)
+    if needed is None:
         return "decide by the margin: more cases than are worth their labels would hardly tell"
-    return f"about {count(telling - 2 * known.cases)} more cases, half of them held out"
+    # the figure is of the held-out half of the set
+    existing = 2 * figure.cases
+    return f"about {count(needed - existing)} more cases, half of them held out"
 
 
 def name_targets(
     targets: Mapping[TargetId, HeldTarget], state: TargetState
 ) -> tuple[str, ...]:
-    """Names of the targets with a state."""
-    return tuple(
-        TARGETS[target].name for target, held in targets.items() if held.state == state
-    )
+    """Return the names of the targets that are in a state."""
+    with_state = (target for target, held in targets.items() if held.state == state)
+    return tuple(TARGETS[target].name for target in with_state)

@@ -7,10 +7,12 @@ outputs for one case are one item, whichever arm wrote them: they need one call 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner, Stop
 from tuneworthy.measure.personal import mask
 from tuneworthy.model.case import Case, Model
-from tuneworthy.model.evalset import EvalCase, digest_of
+from tuneworthy.model.evalset import EvalCase, Label, digest_of
 from tuneworthy.model.lab import ChatMessage, JudgePlan, Settled
 from tuneworthy.scoring.base import Kit, Output, Scored, make, unscored
 from tuneworthy.scoring.judge import LONGEST_PART, Judge
@@ -51,10 +53,10 @@ def shuffled(cases: Iterable[EvalCase], seed: int) -> list[EvalCase]:
 
 
 def label_sample(cases: Cases, labels: int, seed: int) -> tuple[EvalCase, ...]:
-    """The cases of one part on which people's labels count: a random sample, fixed beforehand.
+    """Return the cases of one part on which people's labels count: a random sample, fixed beforehand.
 
-    It has the first ``labels`` cases of an order that the seed draws, and more of them until 20
-    conversations are included; all cases where the part has fewer.
+    The sample has the first ``labels`` cases of an order that the seed draws, and more of them
+    until 20 conversations are included; all cases where the part has fewer.
     """
     sample: list[EvalCase] = []
     clusters: set[str] = set()
@@ -66,7 +68,7 @@ def label_sample(cases: Cases, labels: int, seed: int) -> tuple[EvalCase, ...]:
     return tuple(sample)
 
 
-_SHOWN_OF_WORDS = 80  # of an answer that can't be used
+_SHOWN_OF_WORDS = 80  # characters that are shown of an answer that can't be used
 
 
 @dataclass(slots=True)
@@ -105,49 +107,58 @@ class LabJudge:
     async def ask(
         self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]
     ) -> Outcome | None:
-        """Ask about each different output once; None without any output."""
-        possible = {
-            (case.id, output): self.job(output, case) for output, case in outputs
-        }
-        jobs = {name: job for name, job in possible.items() if job is not None}
+        """Ask about each different output once; None without any output to ask about."""
+        jobs = dict[tuple[str, Output], Job]()
+        for output, case in outputs:
+            job = self.job(output, case)
+            if job is not None:
+                jobs[case.id, output] = job
         if not jobs:
             return None
         outcome = await runner.all(list(jobs.values()))
-        for name, job in jobs.items():
-            if (settled := outcome.get(job.key)) is not None:
-                self.answers[name] = settled
+        for case_and_output, job in jobs.items():
+            settled = outcome.get(job.key)
+            if settled is not None:
+                self.answers[case_and_output] = settled
         return outcome
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        """The grader's score; none where the output is too long, or its call failed or is in doubt."""
+        """Return the grader's score of an output.
+
+        There is none where the output is too long, or where its call failed or is in doubt.
+        """
         settled = self.answers.get((case.id, output))
         if settled is None or settled.whole is None:
             return unscored("judge_not_heard")
         return self.judge.read(settled.whole)
 
     def unheard(self, most: float) -> Stop:
-        """A reason to stop where more than a share of ``most`` of the grader's answers is lost.
+        """Return a reason to stop where the grader can't be heard; empty where it can.
 
-        A few lost calls are no reason.
+        It can't where more than a share of ``most`` of its calls got no answer, or where none of
+        its answers can be used.
         """
         lost = [call for call in self.answers.values() if call.whole is None]
-        if len(lost) <= max(PROBES - 1, most * len(self.answers)):
-            return self._unread()
+        # as few lost calls as a probe survives are chance
+        few = len(lost) < PROBES
+        if few or len(lost) <= most * len(self.answers):
+            return self._unusable()
         last = lost[-1]
         why = last.reply.lacks if last.reply else last.why
         lost_of = f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
         return Stop(lost_of, "unanswered")
 
-    def _unread(self) -> Stop:
-        """A reason to stop where none of its first answers can be used, as many as a probe has."""
-        words = [call.whole for call in self.answers.values() if call.whole is not None]
-        if len(words) < PROBES or any(
-            self.judge.read(reply).ok is not None for reply in words
-        ):
+    def _unusable(self) -> Stop:
+        """Return a reason to stop where none of the grader's answers holds a score; else empty."""
+        replies = [call.whole for call in self.answers.values()]
+        answered = [reply for reply in replies if reply is not None]
+        if len(answered) < PROBES:  # fewer answers show nothing
             return Stop()
-        said = one_line(mask(words[0].text), limit=_SHOWN_OF_WORDS)
-        none = f"none of {len(words)} answers of the judge holds a score it may give"
-        return Stop(f'{none} ("{said}")', "unanswered")
+        if any(self.judge.read(reply).ok is not None for reply in answered):
+            return Stop()
+        first = one_line(mask(answered[0].text), limit=_SHOWN_OF_WORDS)
+        none = f"none of {len(answered)} answers of the judge holds a score it may give"
+        return Stop(f'{none} ("{first}")', "unanswered")
 
     def sample(self, cases: Cases) -> tuple[EvalCase, ...]:
         """The cases of one part on which people's labels count."""
@@ -156,23 +167,28 @@ class LabJudge:
     def expected(
         self, job: Job, case: EvalCase, ledger: Ledger | None
     ) -> Iterator[Job]:
-        """The grader's call after a call of an arm, for a quote.
+        """Yield the grader's call after a call of an arm, for a quote; none where it makes none.
 
-        It is about the answer in the ledger. Without one, it is about an assumed answer with eight
-        bytes for each token it may have. A call in doubt is never sent again, so it has no call of
-        the grader.
+        The call is about the answer in the ledger. Without one, it is about an answer of the
+        greatest length.
         """
         known = ledger.find(job.key) if ledger is not None else None
         if known is None:
-            longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
-            longest = min(longest, LONGEST_PART)  # a longer one isn't judged
-            output = Output(job.key.ljust(longest, "x")[:longest])
+            output = _longest_output(job)
         elif known.whole is not None:
             output = Output.from_reply(known.whole)
         else:
-            return
-        if (question := self.job(output, case)) is not None:
+            return  # a call in doubt is never sent again, so nothing will be graded
+        question = self.job(output, case)
+        if question is not None:
             yield question
+
+
+def _longest_output(job: Job) -> Output:
+    """Return a text as long as an answer to a call may be; different calls get different texts."""
+    longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
+    longest = min(longest, LONGEST_PART)  # a longer one isn't graded
+    return Output(job.key.ljust(longest, "x")[:longest])
 
 
 class JudgedScores(NamedTuple):
@@ -185,17 +201,18 @@ class JudgedScores(NamedTuple):
     missing: int  #: Cases of the sample whose output nobody has labelled.
 
     def estimate(self, clusters: Ints) -> Estimate | None:
-        """The share of outputs that people would pass.
+        """Return the share of outputs that people would pass.
 
         None while labels are missing, and where the sample has under 20 conversations.
         """
         kept = ~np.isnan(self.judge)
+        # people who have labelled half of a sample may have begun with the easy half
         if self.missing or not kept.any():
             return None
         return predicted_mean(self.judge[kept], self.people[kept], clusters[kept])
 
     def less(self, other: JudgedScores, clusters: Ints) -> Estimate | None:
-        """The difference to another arm, on the same cases, in the share that people would pass.
+        """Return by how much more outputs people would pass than another arm's, on the same cases.
 
         None while labels are missing, and with under 20 labelled conversations.
         """
@@ -231,17 +248,15 @@ class JudgeChoice(NamedTuple):
 def judge_setup(
     case: Case, choice: JudgeChoice, *, seed: int, max_tokens: int, as_of: date
 ) -> LabJudge:
-    """A grader that can be called, with the labels so far."""
+    """Return a grader that can be called, with people's labels so far.
+
+    Raises InputError for a model without a price or with an invalid address, CaseError for an
+    empty rubric.
+    """
     text = rubric_text(choice.rubric)
     model = _judging_model(case, choice)
     place = reach(model)
-    probe = request_to(place, [ChatMessage(role="user", content="")])
-    trusted = {model.id} if choice.usd_per_mtok else set[str]()
-    if prices_of((*case.models, model), as_of, trusted)(probe) is None:
-        fix = "give its price in USD for a million tokens: --judge-price IN OUT; 0 is a price"
-        raise InputError(
-            f'"{model.id[:80]}" has no price', where="--judge-model", fix=fix
-        )
+    _refuse_unpriced_grader(case, choice, model, place, as_of)
     plan = JudgePlan(
         model=model.id,
         base_url=choice.base_url,
@@ -251,14 +266,32 @@ def judge_setup(
         seed=seed,
         max_tokens=max_tokens,
     )
-    labels = people_labels(case, plan.rubric)
     return LabJudge(
-        make(Judge, text, Kit()), place, model, plan, labels, str(choice.rubric)
+        judge=make(Judge, text, Kit()),
+        place=place,
+        model=model,
+        plan=plan,
+        labels=people_labels(case, plan.rubric),
+        rubric_file=str(choice.rubric),
     )
 
 
+def _refuse_unpriced_grader(
+    case: Case, choice: JudgeChoice, model: Model, place: Reached, as_of: date
+) -> None:
+    """Refuse a grader without a price, as no cap could limit its calls."""
+    # a price that the user states for the grader counts even below the list price
+    trusted = {model.id} if choice.usd_per_mtok else set[str]()
+    price_of = prices_of((*case.models, model), as_of, trusted)
+    if price_of(request_to(place, [ChatMessage(role="user", content="")])) is None:
+        fix = "give its price in USD for a million tokens: --judge-price IN OUT; 0 is a price"
+        raise InputError(
+            f'"{model.id[:80]}" has no price', where="--judge-model", fix=fix
+        )
+
+
 def rubric_text(path: str | Path) -> str:
-    """A rubric as people and the grader see it."""
+    """Return a rubric as people and the grader see it."""
     text = read_text(Path(path), MIB, CaseError).strip()
     if not text:
         raise CaseError(
@@ -268,37 +301,52 @@ def rubric_text(path: str | Path) -> str:
 
 
 def people_labels(case: Case, rubric: str) -> dict[tuple[str, str], float]:
-    """People's labels of outputs: the settled one, else the mean of all its labels."""
-    several: dict[tuple[str, str], list[float]] = {}
-    settled: dict[tuple[str, str], float] = {}
-    for name, labels in read_labels(case).items():
-        last = {(label.case, label.output, label.rubric): label for label in labels}
-        for label in last.values():
-            if (
-                label.task == "rubric"
-                and label.rubric == rubric
-                and label.value in ("yes", "no")
-            ):
-                key = (label.case, label.output)
-                value = float(label.value == "yes")
-                if name == ADJUDICATED:
-                    settled[key] = value
-                else:
-                    several.setdefault(key, []).append(value)
-    return {key: sum(values) / len(values) for key, values in several.items()} | settled
+    """Return people's labels of outputs by case and digest of the output, from 0 for no to 1 for yes.
+
+    The label is the settled one where people have settled it, else the mean of all labellers'.
+    """
+    by_labeller = defaultdict[tuple[str, str], list[float]](list)
+    settled = dict[tuple[str, str], float]()
+    for labeller, labels in read_labels(case).items():
+        for case_and_output, value in _last_values(labels, rubric).items():
+            if labeller == ADJUDICATED:
+                settled[case_and_output] = value
+            else:
+                by_labeller[case_and_output].append(value)
+    means = {
+        case_and_output: fmean(values)
+        for case_and_output, values in by_labeller.items()
+    }
+    return means | settled
+
+
+def _last_values(labels: Iterable[Label], rubric: str) -> dict[tuple[str, str], float]:
+    """Return a labeller's last label of each output under a rubric, by case and digest."""
+    last = dict[tuple[str, str], Label]()
+    for label in labels:
+        if label.rubric == rubric:
+            last[label.case, label.output] = label
+    return {
+        case_and_output: float(label.value == "yes")
+        for case_and_output, label in last.items()
+        if label.task == "rubric" and label.value in ("yes", "no")
+    }
 
 
 def _judging_model(case: Case, choice: JudgeChoice) -> Model:
-    """The model that grades: one of the case, or one with its own address and price."""
-    known = next((model for model in case.models if model.id == choice.model), None)
-    if known is not None:
+    """Return the model that grades: one of the case, or one with its own address and price."""
+    for model in case.models:
+        if model.id != choice.model:
+            continue
         if choice.base_url or choice.usd_per_mtok is not None:
             fix = "leave out --judge-url and --judge-price, or name another model"
             what = f'"{choice.model[:80]}" is a model of the case, with its own address and price'
             raise InputError(what, where="--judge-model", fix=fix)
-        return known
-    read, wrote = choice.usd_per_mtok or (None, None)
-    price = None if read is None else {"input": read, "output": wrote}
+        return model
+    price = None
+    if choice.usd_per_mtok is not None:
+        usd_input, usd_output = choice.usd_per_mtok
+        price = {"input": usd_input, "output": usd_output}
     values = {
         "id": choice.model,
         "base_url": choice.base_url or None,

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from itertools import chain, product
 from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
@@ -29,6 +28,7 @@ from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_set
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
     PROBE_TOKENS,
+    Arms,
     Cases,
     LabPlan,
     Pool,
@@ -106,6 +106,8 @@ JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
 SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
 MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
+_LONGEST_LABEL = 80  # characters
+_MOST_LABELS = 200
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
 
@@ -182,40 +184,48 @@ class PreparedLab:
     @property
     def price_rows(self) -> Iterator[tuple[str, str]]:
         """Rows of a quote beside its numbers: prices, keys, too few cases, the probes."""
-        plan = self.plan
+        yield from self._list_price_rows()
+        yield from self.host_rows
+        for key in lacking_keys(self.plan.setting.reached.values()):
+            yield "Key", f"{key}. Until then nothing is sent"
+        yield from self._thinking_rows()
+        yield from self._size_rows()
+
+    def _list_price_rows(self) -> Iterator[tuple[str, str]]:
+        """Yield a row for each model whose list price counts, as its stated price is lower."""
         reached = self.plan.setting.reached
-        stated = prices_of(self.case.models, self.as_of, frozenset(reached))
+        stated_price_of = prices_of(self.case.models, self.as_of, frozenset(reached))
         for name, place in reached.items():
             request = request_to(place, [ChatMessage(role="user", content="")])
             price = self.price_of(request)
-            less = stated(request)
-            if price and less and price != less:
-                text = f"{price.input:g} and {price.output:g} USD a million tokens"
-                own = f"{place.provider}:{place.name}"
-                if price_on(own, self.as_of, base_url=place.base_url) is None:
-                    text += f" ({UNLISTED})"
-                yield name, f"the list price counts, {text}, as the case states less"
-        yield from self.host_rows
-        for key in lacking_keys(reached.values()):
-            yield "Key", f"{key}. Until then nothing is sent"
+            stated = stated_price_of(request)
+            if not price or not stated or price == stated:
+                continue
+            text = f"{price.input:g} and {price.output:g} USD a million tokens"
+            listed_as = f"{place.provider}:{place.name}"
+            if price_on(listed_as, self.as_of, base_url=place.base_url) is None:
+                text += f" ({UNLISTED})"
+            yield name, f"the list price counts, {text}, as the case states less"
+
+    def _thinking_rows(self) -> Iterator[tuple[str, str]]:
+        """Yield a row for each model that thinks, which is paid for and not shown."""
         all_usual = self.usual
         for model in self.case.models:
             usual = all_usual.get(model.id)
+            may_think = any(effort != "none" for effort in model.effort)
             if usual is not None and usual.thought:
                 part = share(usual.thought / usual.written)
                 size = f"{count(usual.thought)} tokens an answer so far, {part} of its"
-                yield (
-                    "Thinking",
-                    f"{model.id}: about {size} output, paid for and not shown",
-                )
-            elif {*model.effort} - {"none"}:
-                yield (
-                    "Thinking",
-                    f"{model.id}: paid for as output; how much, it shows when asked",
-                )
-        fewest = min(
-            len({c.cluster for c in part}) for part in (plan.select, plan.report)
-        )
+                text = f"about {size} output, paid for and not shown"
+                yield "Thinking", f"{model.id}: {text}"
+            elif may_think:
+                text = "paid for as output; how much, it shows when asked"
+                yield "Thinking", f"{model.id}: {text}"
+
+    def _size_rows(self) -> Iterator[tuple[str, str]]:
+        """Yield rows on too few conversations, and on the limit of an answer."""
+        parts = (self.plan.select, self.plan.report)
+        fewest = min(len({case.cluster for case in part}) for part in parts)
         if fewest < ENOUGH:
             text = f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell"
             yield "Too few", text
@@ -230,12 +240,12 @@ class PreparedLab:
         """The average call of each model that was called before, by id."""
         usual = dict[str, UsualCall]()
         with ledger_or_none(self.case) as ledger:
-            if ledger is None:
+            if ledger is None:  # nothing was ever called
                 return usual
             for name, place in self.plan.setting.reached.items():
-                means = ledger.usual(place.name)
-                if means is not None:
-                    usual[name] = means
+                average = ledger.usual(place.name)
+                if average is not None:
+                    usual[name] = average
         return usual
 
     @property
@@ -269,10 +279,7 @@ def prepare(
     at the hosts in ``to``, beside those that need no confirmation. Raises InputError if the case
     has no models, prompts or evaluation set, or an invalid one.
     """
-    confirmed = read_confirmed_hosts(to)
-    if judge is not None and judge.base_url:
-        # who names it on the command line confirms it
-        confirmed |= {read_host(judge.base_url)}
+    confirmed = _confirmed_with_judge(to, judge)
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
     cases = evalset_of(case, source)
@@ -282,29 +289,21 @@ def prepare(
     kit = _kit(case, materials, cases, allow_code=allow_code)
     day = as_of or date.today()  # the local day, as everywhere
     cases = joined(cases)
-    if judge is None and scored:
+    name = ""
+    if judge is not None:
+        grader = judge_setup(case, judge, seed=seed, max_tokens=max_tokens, as_of=day)
+        scores = Scores(Marker((), kit), grader)
+        name = grader.name
+    elif scored:
         cases, scores, name = _scored_by_rules(case, cases, kit)
     else:
-        caller: LabJudge | None = None
-        if judge is not None:
-            caller = judge_setup(
-                case, judge, seed=seed, max_tokens=max_tokens, as_of=day
-            )
-        scores = Scores(Marker((), kit), caller)
-        name = caller.name if caller else ""
-    pool = Pool(_examples(case, cases, seed))
-    schema = materials.output_schema
+        scores = Scores(Marker((), kit))
     setting = Setting(
         prompts={prompt.name: prompt for prompt in prompts},
         reached={model.id: reach(model) for model in case.models},
-        pool=pool,
-        # keys in the order of the file: constrained output is written in it
-        schema=None
-        if schema is None
-        else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
-        grammar="root ::= " + " | ".join(map(canonical_json, kit.labels))
-        if kit.labels
-        else None,
+        pool=Pool(_examples(case, cases, seed)),
+        schema=_schema_text(materials),
+        grammar=_grammar_of(kit.labels),
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
         deciders=frozenset(model.id for model in case.models if model.api != "chat"),
@@ -315,22 +314,20 @@ def prepare(
         case,
         prompts,
         cases,
-        len(pool),
+        len(setting.pool),
         schema=setting.schema is not None,
-        head=bool(kit.labels) and pool.teaches,
+        head=bool(kit.labels) and setting.pool.teaches,
     )
     if judge is not None:
+        # a baseline answers with labels, and where a model grades there are none
         arms = tuple(arm for arm in arms if arm.kind != "baseline")
     plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
-    if not max_tokens:
-        plan = _with_earlier_probes(case, plan.probing())
     if not plan.select or not plan.report:
         what = "has too few cases to part into some that choose and some that report"
         fix = f"make more: tuneworthy evalset {argument(source)}"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
-    trusted = {model.id for model in case.models if trust_prices}
-    if judge is not None and judge.usd_per_mtok:
-        trusted.add(judge.model)
+    if not max_tokens:
+        plan = _with_earlier_probes(case, plan.probing())
     return PreparedLab(
         case,
         framework_of(case, chosen),
@@ -338,14 +335,52 @@ def prepare(
         scores,
         name,
         day,
-        trusted=frozenset(trusted),
+        trusted=_trusted_models(case, judge, trust_prices=trust_prices),
         files=files,
         confirmed=confirmed,
     )
 
 
+def _schema_text(materials: Materials) -> str | None:
+    """Return the schema of outputs as JSON; None without one."""
+    schema = materials.output_schema
+    if schema is None:
+        return None
+    # keys in the order of the file: constrained output is written in it
+    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+
+
+def _grammar_of(labels: Sequence[str]) -> str | None:
+    """Return the GBNF of an answer that is one of some labels; None without labels."""
+    if not labels:
+        return None
+    return "root ::= " + " | ".join(map(canonical_json, labels))
+
+
+def _trusted_models(
+    case: Case, judge: JudgeChoice | None, *, trust_prices: bool
+) -> frozenset[str]:
+    """Return the models whose stated price counts, even below the list price or at 0."""
+    trusted = set[str]()
+    if trust_prices:
+        trusted = {model.id for model in case.models}
+    if judge is not None and judge.usd_per_mtok:
+        trusted.add(judge.model)
+    return frozenset(trusted)
+
+
+def _confirmed_with_judge(
+    to: Collection[str], judge: JudgeChoice | None
+) -> frozenset[str]:
+    """Return the confirmed hosts; who names a grader's address on the command line confirms it."""
+    confirmed = read_confirmed_hosts(to)
+    if judge is None or not judge.base_url:
+        return confirmed
+    return confirmed | {read_host(judge.base_url)}
+
+
 def _with_earlier_probes(case: Case, plan: LabPlan) -> LabPlan:
-    """A plan with the limit on answers by its probes, if the ledger has them."""
+    """Return a plan with the limit on answers by its probes, if the ledger has them."""
     jobs = plan.probe_jobs()
     if not jobs:
         return plan
@@ -379,32 +414,38 @@ def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
 
 
 def _answer_tokens(case: Case, cases: Cases, *, closed: bool) -> float | None:
-    """Tokens of an answer: as a log measured them, as stated, else as the right answers have.
+    """Return the likely tokens of an answer: as a log measured them, as stated, else as right ones have.
 
     Where answers are a ``closed`` set of labels, the right answers decide. None without any of
     these.
     """
-    texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
-    sizes = [len(as_bytes(text)) * TOKENS_A_BYTE for text in texts]
-    right = fmean(sizes) + _END_TOKENS if sizes else None
     if closed:
-        return right
-    measured = read_latest(case)[0].get("output_tokens")
+        return _right_answer_tokens(cases)
+    latest, _ = read_latest(case)
+    measured = latest.get("output_tokens")
     if measured is not None and not isinstance(measured.value, Unknown):
         return measured.number
     stated = case.economics.traffic.output_tokens
     if stated is not None:
         return stated.likely
-    return right
+    return _right_answer_tokens(cases)
 
 
 _END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
 
 
+def _right_answer_tokens(cases: Cases) -> float | None:
+    """Return the mean tokens of the first right answers; None without any."""
+    texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
+    if not texts:
+        return None
+    return fmean(len(as_bytes(text)) * TOKENS_A_BYTE for text in texts) + _END_TOKENS
+
+
 def _examples(
     case: Case, cases: tuple[EvalCase, ...], seed: int
 ) -> tuple[EvalCase, ...]:
-    """Solved cases for examples: the team's examples, else the cases for selecting."""
+    """Return solved cases for examples: the team's examples, else the cases for selecting."""
     named = case.data.examples
     path = beside(case, "data.examples", named.path if named else None)
     if path is not None and path.is_file():
@@ -414,7 +455,7 @@ def _examples(
 
 
 def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) -> Kit:
-    """The materials for scorers. A file that they name is read only beside the case."""
+    """Return the materials for scorers. A file that they name is read only beside the case."""
 
     def read(name: str) -> str:
         path = beside(case, "data.evaluation", name)
@@ -428,52 +469,66 @@ def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) ->
 
 
 def _labels(cases: Cases) -> tuple[str, ...]:
-    """The different answers, if they are few and short enough to be labels; else ()."""
-    answers = list(chain.from_iterable(case.accepted for case in cases))
-    labels = sorted({answer_text(answer) for answer in answers})
-    short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
-    labelled = sum(bool(case.accepted) for case in cases)
-    if short and len(labels) <= min(200, max(2, labelled // 2)):
-        return tuple(labels)
-    return ()
+    """Return the different right answers, if they are few and short enough to be labels; else ()."""
+    labels = set[str]()
+    labelled = 0
+    for case in cases:
+        if case.accepted:
+            labelled += 1
+        for answer in case.accepted:
+            if not isinstance(answer, str) or not 0 < len(answer) <= _LONGEST_LABEL:
+                return ()
+            labels.add(answer)
+    # labels come again: of free texts, nearly every case has another one
+    most = min(_MOST_LABELS, max(2, labelled // 2))
+    return tuple(sorted(labels)) if len(labels) <= most else ()
 
 
 def _scored_by_rules(
     case: Case, cases: Cases, kit: Kit
 ) -> tuple[tuple[EvalCase, ...], Scores, str]:
-    """The cases that scorers can judge, the scorers, and their names.
+    """Return the cases that scorers can judge, the scorers, and their names.
 
-    Unlabelled cases aren't paid for. Every scorer is made here, so that an invalid one is refused
-    before anything is sent.
+    Raises CaseError where no case can be judged.
     """
     metric = case.targets.quality.metric if case.targets.quality else ""
     _refuse_judge_checks(cases, metric)
-    scorers: Sequence[Scorer] = default_scorers(cases, kit, metric, *case.goals[:1])
+    main_goal = case.goals[:1]
+    scorers: Sequence[Scorer] = default_scorers(cases, kit, metric, *main_goal)
     marker = Marker(scorers, kit)
     for row in cases:
-        marker.scorers(row)
-    free = not all(scorer.compares for scorer in scorers)
-    usable = tuple(row for row in cases if free or row.accepted or row.checks)
-    if not usable or not (scorers or any(row.checks for row in usable)):
+        marker.scorers(
+            row
+        )  # made now, so that an invalid one is refused before anything is sent
+    needs_no_reference = any(not scorer.compares for scorer in scorers)
+    # unlabelled cases aren't paid for
+    usable = tuple(
+        row for row in cases if needs_no_reference or row.accepted or row.checks
+    )
+    has_scorer = bool(scorers) or any(row.checks for row in usable)
+    if not usable or not has_scorer:
         label = "label it: tuneworthy evalset export CASE --labeller NAME"
         fix = f"{label}, or give cases a reference or checks"
-        if {*case.goals[:1]} & JUDGED:
+        if not JUDGED.isdisjoint(main_goal):
             fix = f"{fix}; where no text is the right one, {JUDGE}"
         where = case.where("data", "evaluation")
         raise CaseError(
             "has an evaluation set without a right answer", where=where, fix=fix
         )
-    name = " and ".join(scorer.id for scorer in scorers) or "the checks of each case"
-    return usable, Scores(marker), name
+    name = " and ".join(scorer.id for scorer in scorers)
+    return usable, Scores(marker), name or "the checks of each case"
 
 
 def _refuse_judge_checks(cases: Cases, metric: str) -> None:
     """Refuse a grader among the checks of a set, as nothing would call it."""
-    among = [
-        row.id for row in cases if any(check.scorer == "judge" for check in row.checks)
-    ]
-    if among or metric.strip().casefold() == "judge":
-        where = f"case {among[0][:60]}" if among else "targets.quality.metric"
+    where = ""
+    if metric.strip().casefold() == "judge":
+        where = "targets.quality.metric"
+    for row in cases:
+        if any(check.scorer == "judge" for check in row.checks):
+            where = f"case {row.id[:60]}"
+            break
+    if where:
         what = "names a judge, which needs a model and people's labels"
         fix = "name it for the whole lab: --judge RUBRIC --judge-model MODEL"
         raise CaseError(what, where=where, fix=fix)
@@ -486,8 +541,7 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
         raise CaseError("names no prompts", where=case.where("data"), fix=fix)
     if not case.models:
         fix = 'list them: models: [{id: "openai:gpt-6-luna"}]'
-        what = "names no models" + (" that can be called" if case.models else "")
-        raise CaseError(what, where=case.where("models"), fix=fix)
+        raise CaseError("names no models", where=case.where("models"), fix=fix)
     known = [model.id for model in case.models]
     for prompt in prompts:
         if prompt.model is not None and prompt.model not in known:
@@ -500,18 +554,18 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
 def _refuse_constraints(
     case: Case, prompts: Sequence[PromptVariant], setting: Setting
 ) -> None:
-    """Refuse a prompt with constrained output if there is nothing to constrain it by."""
-    fixes = {}
+    """Refuse constrained prompts and deciding models if there is nothing to constrain them by."""
+    fix_of_lack = dict[str | None, str]()
     if setting.schema is None:
-        fixes["schema"] = "name a JSON Schema under data.output_schema"
+        fix_of_lack["schema"] = "name a JSON Schema under data.output_schema"
     if setting.grammar is None:
         what = "give every case one of a few labels as its reference"
-        fixes["grammar"] = f"{what}, or take constrained out"
+        fix_of_lack["grammar"] = f"{what}, or take constrained out"
     for prompt in prompts:
         kind = prompt.constrained
-        if kind in fixes:
+        if kind in fix_of_lack:
             what = f'prompt "{prompt.name[:60]}" is constrained by a {kind} that isn\'t there'
-            raise CaseError(what, where=case.where("data"), fix=fixes[kind])
+            raise CaseError(what, where=case.where("data"), fix=fix_of_lack[kind])
     if setting.deciders and not 2 <= len(setting.labels) <= MOST_CHOICES:
         what = f'model "{min(setting.deciders)[:60]}" decides among labels, which the cases lack'
         fix = f"give every case one of 2 to {MOST_CHOICES} labels as its reference"
@@ -523,13 +577,15 @@ def quoted(
     price_of: Callable[..., Quote] | None = None,
     run: str = CEILING_RUN,
 ) -> Quote:
-    """The price of a lab, by default the ceiling lab; nothing is sent, and no ledger is made."""
+    """Return the price of a lab, by default the ceiling lab; nothing is sent, and no ledger is made."""
+    if price_of is None:
+        price_of = price
     with ledger_or_none(lab.case) as ledger:
-        return with_spent((price_of or price)(lab, ledger), ledger, run)
+        return with_spent(price_of(lab, ledger), ledger, run)
 
 
 def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
-    """A quote with the amount that earlier calls of its run have taken from the cap."""
+    """Return a quote with the amount that earlier calls of its run have taken from the cap."""
     if ledger is None:
         return quote
     spend = spend_of(ledger, runs_beside(run))
@@ -550,66 +606,79 @@ def render_quote(
     colour: bool = False,
     general: int = 0,
 ) -> str:
-    """The plan and its price, as ``text`` or ``json``.
+    """Write the plan and its price, as ``text`` or ``json``.
 
     With ``general`` tasks it is a verification, which calls no baseline and proposes nothing.
     """
     plan = lab.plan
-    request = lab.request
     arms = plan.called if general else plan.arms
-    parts = (len(plan.select), len(plan.report))
     if form == "json":
-        proposing = None
-        if request is not None:
-            proposing = {
-                "draws": request.draws,
-                "model": request.named,
-                "shown": len(request.taught),
-            }
-        return quote_dict(
-            arms,
-            *parts,
-            quote,
-            proposing,
-            general=general,
-            judge=lab.judge,
-            hosts=find_strange_hosts(lab.places),
-            proxies=lab.proxies,
-            unconfirmed=lab.unconfirmed,
-        )
-    more = [*lab.price_rows]
-    more += lab.search_rows
-    rather = f"; where no text is the right one, {JUDGE}"
-    free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
-    more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
-    more.append(time_row(lab, quote, AT_ONCE))
+        return _quote_json(lab, quote, arms, general=general)
+    rows = [*lab.price_rows, *lab.search_rows]
+    rows.append(("Scored by", _scorer_text(lab)))
+    rows.append(time_row(lab, quote, AT_ONCE))
     judge = lab.scores.judge
     if judge is not None:
         own = len(own_work(judge, plan.arms))
-        more.append(("Judge", judge_text(judge.plan, judge.named, own)))
+        rows.append(("Judge", judge_text(judge.plan, judge.named, own)))
     if general:
-        more.append(general_row(general))
-    document = quote_document(arms, *parts, quote, more=more, cap_usd=cap_usd)
+        rows.append(general_row(general))
+    document = quote_document(
+        arms, len(plan.select), len(plan.report), quote, more=rows, cap_usd=cap_usd
+    )
     return render_document(document, colour=colour, everything=True)
 
 
+def _quote_json(lab: PreparedLab, quote: Quote, arms: Arms, *, general: int) -> str:
+    """Write the plan and its price as JSON."""
+    request = lab.request
+    proposing = None
+    if request is not None:
+        proposing = {
+            "draws": request.draws,
+            "model": request.named,
+            "shown": len(request.taught),
+        }
+    return quote_dict(
+        arms,
+        len(lab.plan.select),
+        len(lab.plan.report),
+        quote,
+        proposing,
+        general=general,
+        judge=lab.judge,
+        hosts=find_strange_hosts(lab.places),
+        proxies=lab.proxies,
+        unconfirmed=lab.unconfirmed,
+    )
+
+
+def _scorer_text(lab: PreparedLab) -> str:
+    """Name the scorer; suggest a grader where few references match an output."""
+    few_match = not JUDGED.isdisjoint(lab.case.goals[:1])
+    if few_match and lab.scores.judge is None:
+        return f"{lab.scorer}; where no text is the right one, {JUDGE}"
+    return lab.scorer
+
+
 def time_row(lab: PreparedLab, quote: Quote, at_once: int) -> tuple[str, str]:
-    """The time that the calls of a quote take, ``at_once`` of them in parallel.
+    """Return a row with the time that the calls of a quote take, ``at_once`` of them in parallel.
 
     It goes by the calls that the same models have answered; without any, by an assumed time.
     """
-    seen = [usual.seconds for usual in lab.usual.values() if usual.seconds]
-    each = fmean(seen or [ASSUMED_S])
-    known = "as so far" if seen else "assumed"
-    took = duration(quote.calls * each / at_once)
-    return "Time", f"about {took} at {each:.2g} s a call ({known}), {at_once} at once"
+    times = [usual.seconds for usual in lab.usual.values() if usual.seconds]
+    seconds = fmean(times) if times else ASSUMED_S
+    source = "as so far" if times else "assumed"
+    took = duration(quote.calls * seconds / at_once)
+    text = f"about {took} at {seconds:.2g} s a call ({source}), {at_once} at once"
+    return "Time", text
 
 
 def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Quote:
-    """The most that a lab can cost: every arm to its end, then the most expensive held-out arms.
+    """Return the most that a lab can cost: every arm to its end, then the dearest held-out arms.
 
-    ``rivals``: whether these include other models that may be enough. Prompts that will be proposed
-    count at their longest.
+    ``rivals`` says whether these include other models that may be enough. Prompts that will be
+    proposed count at their longest.
     """
     quote_of = partial(_quote_plan, lab, ledger, rivals=rivals)
     if lab.request is None:
@@ -628,18 +697,25 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
 def _quote_plan(
     lab: PreparedLab, ledger: Ledger | None, plan: LabPlan, *, rivals: bool
 ) -> Quote:
-    """The quote of a plan: the race, and the arms that reach the held-out cases."""
+    """Return the quote of a plan: the race, and the arms that reach the held-out cases."""
     by_part = quotes(_jobs_by_part(lab, ledger, plan), ledger, lab.price_of)
     race = by_part.get(_RACE, total(()))
-    likely = race.usd_likely * _raced_part(plan)
-    parts = [race.model_copy(update={"usd_likely": likely})]
+    raced = race.usd_likely * _raced_part(plan)
+    parts = [race.model_copy(update={"usd_likely": raced})]
     for kind in ("prompt", "tuned"):
-        each = [by_part[arm.id] for arm in plan.of_kind(kind) if arm.id in by_part]
+        candidates = [
+            by_part[arm.id] for arm in plan.of_kind(kind) if arm.id in by_part
+        ]
+        if not candidates:
+            continue
         most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
         # nobody knows yet which arms these are: at most the dearest ones, likely any of them
-        likely = fmean([quote.usd_likely for quote in each]) if each else 0.0
-        reported = dearest(each, most)
-        parts += [quote.model_copy(update={"usd_likely": likely}) for quote in reported]
+        likely = fmean(quote.usd_likely for quote in candidates)
+        parts += [
+            quote.model_copy(update={"usd_likely": likely})
+            for quote in dearest(candidates, most)
+        ]
+
     return total(parts)
 
 
@@ -649,19 +725,27 @@ _RACE = ""  #: The part of a plan in which arms are selected; the others have th
 def _jobs_by_part(
     lab: PreparedLab, ledger: Ledger | None, plan: LabPlan
 ) -> Iterator[tuple[str, Job]]:
-    """Every call of a plan with its part: the race, or an arm on the held-out cases."""
+    """Yield every call of a plan with its part: the race, or an arm on the held-out cases."""
     judge = lab.scores.judge
     longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
-    heard = told_by(ledger)
-    cases = [(case, False) for case in plan.select]
-    cases += [(case, True) for case in plan.report]
-    # the parts of a case are made once for all arms
-    for (case, is_held_out), arm in product(cases, plan.called):
-        part = arm.id if is_held_out else _RACE
-        for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
-            judged = judge.expected(walk[-1], case, ledger) if judge else ()
-            for job in (*walk, *judged):
-                yield part, job
+    kept_answer = told_by(ledger)
+
+    def answer(job: Job) -> str:
+        """Return the kept answer to an earlier step of a chain, else the longest possible."""
+        return kept_answer(job) or longest
+
+    # by case, as the texts of a case are made once for all arms
+    cases = [*plan.select, *plan.report]
+    for place, case in enumerate(cases):
+        is_held_out = place >= len(plan.select)
+        for arm in plan.called:
+            part = arm.id if is_held_out else _RACE
+            for walk in plan.walks(arm, case, answer):
+                for job in walk:
+                    yield part, job
+                if judge is not None:
+                    for job in judge.expected(walk[-1], case, ledger):
+                        yield part, job
 
 
 RACED_PART = 0.8
@@ -678,15 +762,17 @@ MOST_RIVALS = 2
 
 
 def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
-    """The number of prompt arms that may meet the held-out cases."""
+    """Return how many prompt arms may meet the held-out cases."""
     if lab.scores.judge is not None:
-        return 2  # a judge's choice has a rival
-    # a found prompt is compared with the best before it
-    most = 1 if lab.request is None else 2
+        return 2  # a grader's choice is compared with its second one
+    most = 1
+    if lab.request is not None:
+        most += 1  # a searched prompt is compared with the best before it
     if lab.case.targets.quality is None or not rivals:
         return most
-    others = len({arm.model for arm in plan.of_kind("prompt")}) - 1
-    return most + min(MOST_RIVALS, max(0, others))
+    models = {arm.model for arm in plan.of_kind("prompt")}
+    others = max(0, len(models) - 1)  # a plan may have no prompt
+    return most + min(MOST_RIVALS, others)
 
 
 def told_by(ledger: Ledger | None) -> Told:
@@ -718,7 +804,7 @@ class CallSettings(TypedDict, total=False):
 
 
 async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, Stop]:
-    """The lab with the limit by its probes, and the reason if it ended there."""
+    """Make the probes; return the lab with the limit by them, and the reason if it ended there."""
     jobs = lab.plan.probe_jobs()
     if not jobs:
         return lab, Stop()
@@ -739,48 +825,64 @@ def paid(
     cap_usd: float,
     **settings: Unpack[CallSettings],
 ) -> T:
-    """Do some work with the paid calls of a run and its quote. The user may stop it."""
+    """Do some work with the paid calls of a run and its quote; return what the work returns.
 
-    async def go(ledger: Ledger, quote: Quote) -> T:
-        """Do the work with a transport of its own, which is closed at the end."""
-        at_once = settings.get("at_once", AT_ONCE)
-        transport = settings.get("transport") or transport_for(
-            lab.places,
-            at_once=at_once,
-            changed=ledger.changes(),
-            confirmed=lab.confirmed,
-        )
-        try:
-            with stopped_by_user(settings.get("handle")) as on_stop:
-                on_stop(lab.scores.marker.stop)
-                calls = PaidCalls(
-                    run=run,
-                    ledger=ledger,
-                    transport=transport,
-                    price_of=lab.price_of,
-                    cap_usd=cap_usd,
-                    at_once=at_once,
-                    watch=settings.get("watch"),
-                    on_stop=on_stop,
-                    hosts=find_strange_hosts(lab.places),
-                    beside=SEARCH_RUN if run == CEILING_RUN else "",
-                )
-                return await work(calls, quote)
-        finally:
-            await transport.close()
-
+    The user may stop it. Raises InputError where a host isn't confirmed, or a call has no price.
+    """
     refuse_wrong_clock()
     if settings.get("transport") is None:  # before anything else counts as paid
         refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:
         for name in runs_beside(run):
+            # calls in doubt that cost something are sent again only if the user says so
             ledger.release(name, free=not settings.get("ask_again"))
         billed = settings.get("billed")
         if billed is not None:
             correct_spent(ledger, runs_beside(run), billed)
         quote = with_spent(price(lab, ledger), ledger, run)
         refuse_unpriced(quote)
-        return asyncio.run(go(ledger, quote))
+        return asyncio.run(
+            _work_with_calls(lab, run, ledger, quote, work, cap_usd, settings)
+        )
+
+
+async def _work_with_calls(
+    lab: PreparedLab,
+    run: str,
+    ledger: Ledger,
+    quote: Quote,
+    work: Callable[[PaidCalls, Quote], Awaitable[T]],
+    cap_usd: float,
+    settings: CallSettings,
+) -> T:
+    """Do the work with a transport, which is closed at the end."""
+    at_once = settings.get("at_once", AT_ONCE)
+    transport = settings.get("transport")
+    if transport is None:
+        transport = transport_for(
+            lab.places,
+            at_once=at_once,
+            changed=ledger.changes(),
+            confirmed=lab.confirmed,
+        )
+    try:
+        with stopped_by_user(settings.get("handle")) as on_stop:
+            on_stop(lab.scores.marker.stop)
+            calls = PaidCalls(
+                run=run,
+                ledger=ledger,
+                transport=transport,
+                price_of=lab.price_of,
+                cap_usd=cap_usd,
+                at_once=at_once,
+                watch=settings.get("watch"),
+                on_stop=on_stop,
+                hosts=find_strange_hosts(lab.places),
+                beside=SEARCH_RUN if run == CEILING_RUN else "",
+            )
+            return await work(calls, quote)
+    finally:
+        await transport.close()
 
 
 # What the arms of a lab answered, read back from the ledger of paid calls.
@@ -793,7 +895,7 @@ Outputs = dict[str, dict[str, str]]
 def arm_outputs(
     source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
 ) -> Outputs:
-    """The outputs in the ledger of a case; nothing is sent.
+    """Return the outputs in the ledger of a case; nothing is sent.
 
     ``seed`` and ``max_tokens`` are those of the lab: with others, it may have shown other examples.
     """
@@ -807,10 +909,11 @@ def arm_outputs(
 
 
 def with_searched(lab: PreparedLab) -> PreparedLab:
-    """The lab with the parts and arms of the search before its choice; as it is without one."""
+    """Return the lab with the parts and arms of the search before its written choice, if any."""
     choice = written_choice(lab.case)
     if choice is None or not choice.learned:
         return lab
+    # the search took some cases for itself, so the lab raced on the others
     plan, _ = parted_for(lab.plan)
     prompts = dict(plan.setting.prompts)
     for arm in choice.searched:
@@ -822,15 +925,17 @@ def with_searched(lab: PreparedLab) -> PreparedLab:
 
 
 def outputs_of(lab: PreparedLab) -> Outputs:
-    """The answers of a lab's arms so far."""
+    """Return the answers of a lab's arms so far, the first of each case's repeats."""
     outputs: Outputs = {}
     with ledger_or_none(lab.case) as ledger:
         if ledger is None:
             return {}
         cases = (*lab.plan.select, *lab.plan.report)
         for job, arm, case in lab.plan.calls(lab.plan.arms, cases, told_by(ledger)):
-            settled = None if job.repeat else ledger.find(job.key)
-            if settled and settled.whole:
+            if job.repeat:
+                continue
+            settled = ledger.find(job.key)
+            if settled is not None and settled.whole is not None:
                 output = Output.from_reply(settled.whole)
                 outputs.setdefault(arm.id, {})[case.id] = output.text_with_calls
     return outputs

@@ -89,126 +89,140 @@ from tuneworthy.words import listing
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
 """The step that is needed for an upper bound on everything that was tried, where a model judges."""
 ENOUGH = 20  #: Under this many conversations an interval isn't held against anything.
-_WORDS = {0.0: "no", 1.0: "yes"}
+_WORDS = {0.0: "no", 1.0: "yes"}  # scores that are labels; others lie between them
 
 Who = Literal["rules", "judge", "people", "nobody"]
 
 
 def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float], Who]:
-    """The means of arms on the cases for selecting, and who decided: rules, people or the grader.
+    """Return the means of arms on the cases for selecting, by arm, and who decided.
 
     Where a model grades, people's labels decide as soon as every arm has them. Until then the
     grader decides, for all arms alike. An arm without a score, or with too few answers, is left
     out.
     """
-    rows = {
-        arm.id: scores.row(arm, cases)
-        for arm in arms
-        if not scores.unanswered(arm, cases)
-    }
-    means = {
-        name: float(np.nanmean(row))
-        for name, row in rows.items()
-        if not np.isnan(row).all()
-    }
+    means = dict[str, float]()
+    for arm in arms:
+        row = scores.row(arm, cases)
+        if not scores.unanswered(arm, cases) and not np.isnan(row).all():
+            means[arm.id] = float(np.nanmean(row))
     if scores.judge is None:
         return means, "rules"
-    if len({arm.kind for arm in arms}) == len(arms):
+    kinds = {arm.kind for arm in arms}
+    if len(kinds) == len(arms):  # one arm of each kind leaves no choice
         return means, "nobody"
     scored = [arm for arm in arms if arm.id in means]
-    people = tried_by_people(scores, scored, cases)
-    if not people:
+    by_people = tried_by_people(scores, scored, cases)
+    if not by_people:
         return means, "judge"
-    pairs = zip(scored, people, strict=True)
-    return {arm.id: estimate.value for arm, estimate in pairs}, "people"
+    for arm, estimate in zip(scored, by_people, strict=True):
+        means[arm.id] = estimate.value
+    return means, "people"
 
 
 def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate, ...]:
-    """The bounds of all arms on the cases for selecting; () where labels are missing.
+    """Return the bounds of all arms on the cases for selecting; () where labels are missing.
 
     A ceiling rests on every arm that was tried, so the bounds of some arms say nothing.
     """
-    estimates = [scores.estimate(arm, cases, exact=True) for arm in arms]
-    if all(estimates):
-        return tuple(e for e in estimates if e is not None)
-    return ()
+    estimates = list[Estimate]()
+    for arm in arms:
+        estimate = scores.estimate(arm, cases, exact=True)
+        if estimate is None:
+            return ()
+        estimates.append(estimate)
+    return tuple(estimates)
 
 
 def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
-    """The best prompt arm on the cases for selecting, then the arms to compare it with.
+    """Return the best prompt arm on the cases for selecting, then the arms to compare it with.
 
     These are the best tuned arm and the best baseline, if there are any: two contrasts at most,
     written down before the held-out cases are looked at. Of equal ones, the first in the plan
-    counts. Where a grader alone chose, the second prompt is compared with the first, as people may
-    reverse their order. () where no prompt arm has a score.
+    counts. () where no prompt arm has a score.
     """
-    stayed = lab.stayed()
-    means, who = means_of(lab.scores, stayed, lab.plan.select)
-
-    def best(kind: str, but: Arm | None = None) -> Arm | None:
-        rivals = [a for a in stayed if a.kind == kind and a.id in means and a != but]
-        if kind == "baseline":
-            rivals.reverse()  # of equal rivals the one that reads the case comes first
-        return max(rivals, key=lambda arm: means[arm.id], default=None)
-
-    first = best("prompt")
-    if first is None:
+    means, who = means_of(lab.scores, lab.stayed(), lab.plan.select)
+    prompts = [arm for arm in lab.stayed("prompt") if arm.id in means]
+    tuned = [arm for arm in lab.stayed("tuned") if arm.id in means]
+    best_prompt = _best_by(means, prompts)
+    if best_prompt is None:
         return ()
-    by_judge = who == "judge"
-    other = best("prompt", but=first) if by_judge else best("baseline")
-    return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
+    if who == "judge":
+        # a grader alone chose: people may reverse the order of the two best prompts
+        prompts.remove(best_prompt)
+        other = _best_by(means, prompts)
+    else:
+        baselines = [arm for arm in lab.stayed("baseline") if arm.id in means]
+        baselines.reverse()  # of equal ones the last counts, which reads the case
+        other = _best_by(means, baselines)
+    candidates = (best_prompt, _best_by(means, tuned), other)
+    return tuple(arm for arm in candidates if arm is not None)
+
+
+def _best_by(means: Mapping[str, float], arms: Sequence[Arm]) -> Arm | None:
+    """Return the arm with the highest mean, the first of equal ones; None for no arm."""
+    return max(arms, key=lambda arm: means[arm.id], default=None)
 
 
 def best_before(lab: Lab, first: Arm, searched: Collection[Arm]) -> Arm | None:
-    """The best prompt arm from before a search, if an arm of the search was chosen; else None.
+    """Return the best prompt arm from before a search; None if no arm of the search was chosen.
 
-    It meets the held-out cases too, so that the page can show the gain of the search.
+    It meets the held-out cases too, so that the page can show the gain of the search. ``first`` is
+    the chosen arm, ``searched`` are the arms of the search.
     """
     if first not in searched:
         return None
     means, _ = means_of(lab.scores, lab.stayed(), lab.plan.select)
-    own = [a for a in lab.stayed("prompt") if a.id in means and a not in searched]
-    if own:
-        return max(own, key=lambda arm: means[arm.id])
-    dropped = [a for a in lab.plan.of_kind("prompt") if a not in searched]
-    return max(dropped, key=lambda arm: lab.dropped.get(arm.id) or 0, default=None)
+    stayed = [arm for arm in lab.stayed("prompt") if arm not in searched]
+    scored = [arm for arm in stayed if arm.id in means]
+    if scored:
+        return _best_by(means, scored)
+    # all were dropped: the one that stayed longest was the best of them
+    earlier = [arm for arm in lab.plan.of_kind("prompt") if arm not in searched]
+    return max(earlier, key=lambda arm: lab.dropped.get(arm.id) or 0, default=None)
 
 
 def rival_arms(
     lab: Lab, chosen: Arms, *, target: float | None, latency_s: float | None
 ) -> tuple[Arm, ...]:
-    """Arms of other models that may be enough where the chosen prompt costs more or is too slow.
+    """Return arms of other models that may be enough where the best prompt is dear or too slow.
 
-    The cheapest one that looks good enough on the cases for selecting, and the fastest one if the
-    chosen prompt is slower than its target: two at most. The race may have dropped them, as they
-    needn't be the best. () without a target, and with a grader, whose word alone never shows that
-    an arm is good enough.
+    These are the cheapest one that looks good enough on the cases for selecting, and the fastest
+    one if the best prompt is slower than its target: two at most. The race may have dropped them,
+    as they needn't be the best. () without a target, and with a grader, whose word alone never
+    shows that an arm is good enough.
     """
     if target is None or not chosen or lab.scores.judge is not None:
         return ()
-    best = arm_row(lab, chosen[0], lab.plan.select)
+    best_prompt = chosen[0]
+    best = arm_row(lab, best_prompt, lab.plan.select)
     enough = []
     for arm in lab.plan.of_kind("prompt"):
         row = arm_row(lab, arm, lab.plan.select)
-        if arm.model != chosen[0].model and ranking_value(row.quality) >= target:
+        if arm.model != best_prompt.model and ranking_value(row.quality) >= target:
             enough.append(row)
-    cheaper = [row for row in enough if _less(row.usd_per_case, best.usd_per_case)]
-    rivals = [min(cheaper, key=lambda row: _amount(row.usd_per_case), default=None)]
-    if latency_s is not None and _amount(best.latency_p95_s) > latency_s:
-        faster = [row for row in enough if _less(row.latency_p95_s, best.latency_p95_s)]
-        rivals.append(
-            min(faster, key=lambda row: _amount(row.latency_p95_s), default=None)
-        )
-    return tuple(dict.fromkeys(row.arm for row in rivals if row is not None))
+    rivals = list[Arm]()
+    cheapest = min(enough, key=lambda row: _amount(row.usd_per_case), default=None)
+    if cheapest and _less(cheapest.usd_per_case, best.usd_per_case):
+        rivals.append(cheapest.arm)
+    too_slow = latency_s is not None and _amount(best.latency_p95_s) > latency_s
+    fastest = min(enough, key=lambda row: _amount(row.latency_p95_s), default=None)
+    if fastest is None or not too_slow or fastest.arm in rivals:
+        return tuple(rivals)
+    if _less(fastest.latency_p95_s, best.latency_p95_s):
+        rivals.append(fastest.arm)
+    return tuple(rivals)
 
 
 def _less(value: float | Unknown, other: float | Unknown) -> bool:
-    known = not isinstance(value, Unknown) and not isinstance(other, Unknown)
-    return known and _amount(value) < _amount(other)
+    """Whether both numbers are known, and the first is smaller."""
+    if isinstance(value, Unknown) or isinstance(other, Unknown):
+        return False
+    return value < other
 
 
 def _amount(value: float | Unknown) -> float:
-    """A number as a sort key; an unknown one comes last."""
+    """Return a number as a sort key; an unknown one comes last."""
     return math.inf if isinstance(value, Unknown) else value
 
 
@@ -219,37 +233,33 @@ def digest_of_json(data: object) -> str:
 def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     """Compare two arms on the same cases; missing answers widen the interval at both ends.
 
-    Unknown where one of them got too few answers, and with a grader while labels are missing. Then
-    the interval covers everything, and ``n`` is 0.
+    The difference is unknown where one of them got too few answers, and with a grader while labels
+    are missing. Then the interval covers everything, and ``n`` is 0.
     """
-    estimate = Estimate(0.0, -1.0, 1.0, 0, 0)
-    difference: float | Unknown
-    needed: int | Unknown
-    apart = False
     unmeasured = scores.unanswered(first, cases) or scores.unanswered(second, cases)
-    known = None if unmeasured else scores.difference(first, second, cases)
-    if known is not None:
-        estimate = known
-        apart = known.low > 0 or known.high < 0
-    difference = estimate.value
     if unmeasured:
-        needed = Unknown(ask=unmeasured)
-        difference = needed
-    elif scores.judge is None:
+        return _unknown_contrast(first, second, unmeasured)
+    estimate = scores.difference(first, second, cases)
+    apart = estimate is not None and (estimate.low > 0 or estimate.high < 0)
+    needed: int | Unknown
+    if scores.judge is not None:
+        if estimate is None:
+            lacking = scores.judged(first, cases).missing
+            lacking += scores.judged(second, cases).missing
+            return _unknown_contrast(first, second, label_more(lacking))
+        needed = Unknown(ask="let people label more: --labels with a larger number")
+    else:
+        if estimate is None:  # no case has both
+            estimate = _NOTHING_COMPARED
         # so few conversations distinguish nothing where rules score
         apart = apart and estimate.clusters >= ENOUGH
-        needed = _more_cases(scores, (first, second), cases, estimate, apart=apart)
-    elif known is None:
-        lacking = scores.judged(first, cases).missing
-        lacking += scores.judged(second, cases).missing
-        needed = Unknown(ask=label_more(lacking))
-        difference = needed
-    else:
-        needed = Unknown(ask="let people label more: --labels with a larger number")
+        needed = _cases_to_distinguish(
+            scores, (first, second), cases, estimate, apart=apart
+        )
     return Contrast(
         first=first.id,
         second=second.id,
-        difference=difference,
+        difference=estimate.value,
         low=estimate.low,
         high=estimate.high,
         n=estimate.n,
@@ -259,7 +269,26 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     )
 
 
-def _more_cases(
+#: A difference between two shares of which nothing is known.
+_NOTHING_COMPARED = Estimate(0.0, -1.0, 1.0, 0, 0)
+
+
+def _unknown_contrast(first: Arm, second: Arm, ask: str) -> Contrast:
+    """Return a contrast of which nothing is known; ``ask`` says why, or what would settle it."""
+    return Contrast(
+        first=first.id,
+        second=second.id,
+        difference=Unknown(ask=ask),
+        low=_NOTHING_COMPARED.low,
+        high=_NOTHING_COMPARED.high,
+        n=0,
+        clusters=0,
+        told_apart="no",
+        cases_needed=Unknown(ask=ask),
+    )
+
+
+def _cases_to_distinguish(
     scores: Scores,
     arms: tuple[Arm, Arm],
     cases: Cases,
@@ -267,9 +296,14 @@ def _more_cases(
     *,
     apart: bool,
 ) -> int | Unknown:
-    """The cases that would distinguish two arms; unknown where a margin has to decide."""
+    """Return how many cases would distinguish two arms; unknown where a margin has to decide.
+
+    ``apart`` says whether the existing cases distinguish them.
+    """
+    if not cases:
+        return Unknown(ask=BY_MARGIN)
     first, second = (scores.row(arm, cases) for arm in arms)
-    needed = cases_needed(first, second, clusters_of(cases)) if cases else None
+    needed = cases_needed(first, second, clusters_of(cases))
     if needed is None:
         return Unknown(ask=BY_MARGIN)
     if apart:
@@ -279,20 +313,24 @@ def _more_cases(
 
 
 def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
-    """The grader of a lab compared with people; None where rules score.
+    """Compare the grader of a lab with people; None where rules score.
 
     All arms ran on the cases for selecting; ``chosen`` met the held-out ones.
     """
     plan = lab.plan
     scores = lab.scores
     judge = scores.judge
-    who = means_of(scores, plan.arms, plan.select)[1]
+    _, who = means_of(scores, plan.arms, plan.select)
     if judge is None or who == "rules":
         return None
-    parts = [*_judged_arms(scores, plan.arms, plan.select, "select")]
-    parts += _judged_arms(scores, chosen, plan.report, "report")
-    own = own_work(judge, plan.arms)
-    return JudgeOf(plan=judge.plan, own=own, chosen_by=who, arms=tuple(parts))
+    on_select = _judged_arms(scores, plan.arms, plan.select, "select")
+    on_report = _judged_arms(scores, chosen, plan.report, "report")
+    return JudgeOf(
+        plan=judge.plan,
+        own=own_work(judge, plan.arms),
+        chosen_by=who,
+        arms=(*on_select, *on_report),
+    )
 
 
 def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
@@ -303,10 +341,10 @@ def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
 def rubric_gain(
     scores: Scores, searched: Arm, before: Arm, cases: Cases
 ) -> RubricGain | None:
-    """How much of a search's gain is the judge's alone; None where rules score.
+    """Say how much of a search's gain only the grader sees; None where rules score.
 
-    A prompt may win by what pleases the judge and no reader. People's labels of both arms on the
-    same cases show it: there the judge's gain and people's are compared.
+    A prompt may win by what pleases the grader and no reader. People's labels of both arms on the
+    same cases show it: there the grader's gain and people's are compared.
     """
     if scores.judge is None:
         return None
@@ -314,24 +352,30 @@ def rubric_gain(
     former = scores.judged(before, cases)
     clusters = clusters_of(cases)
     judged = paired_difference(after.judge, former.judge, clusters)
-    ask = label_more(after.missing + former.missing)
-    broken = None
-    if not after.missing and not former.missing:
-        # gains lie between -1 and 1: halved, as the difference of two of them is taken
+    missing = after.missing + former.missing
+    beyond_people = None
+    if not missing:
+        # ``paired_difference`` takes scores 0 … 1 and gains are -1 … 1, so they are halved
         by_judge = (after.judge - former.judge) / 2
         by_people = (after.people - former.people) / 2
-        broken = paired_difference(by_judge, by_people, clusters)
+        beyond_people = paired_difference(by_judge, by_people, clusters)
     return RubricGain(
-        judged=_judged_gain(judged) or Unknown(ask="run it to its end"),
-        broken=_judged_gain(broken, times=2) or Unknown(ask=ask),
+        judged=_judged_gain(judged, ask="run it to its end"),
+        broken=_judged_gain(beyond_people, times=2, ask=label_more(missing)),
     )
 
 
-def _judged_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
-    if of is None:
-        return None
+def _judged_gain(
+    estimate: Estimate | None, *, ask: str, times: int = 1
+) -> JudgedGain | Unknown:
+    """Return a multiple of a gain; unknown where there is none."""
+    if estimate is None:
+        return Unknown(ask=ask)
     return JudgedGain(
-        value=times * of.value, low=times * of.low, high=times * of.high, n=of.n
+        value=times * estimate.value,
+        low=times * estimate.low,
+        high=times * estimate.high,
+        n=estimate.n,
     )
 
 
@@ -340,12 +384,12 @@ def _judged_arms(
 ) -> Iterator[JudgedArm]:
     """Compare the grader with people on each arm: its bias, and how far they agree."""
     for arm in arms:
-        words = scores.judged(arm, cases)
-        graded = words.judge[~np.isnan(words.judge)]
+        judged = scores.judged(arm, cases)
+        graded = judged.judge[~np.isnan(judged.judge)]
         by_judge: float | Unknown = Unknown(ask="run it")
         if len(graded):
             by_judge = float(graded.mean())
-        over = paired_difference(words.judge, words.people, clusters_of(cases))
+        over = paired_difference(judged.judge, judged.people, clusters_of(cases))
         bias: Bias | Unknown = Unknown(ask="label some of its outputs")
         if over is not None:
             bias = Bias(value=over.value, low=over.low, high=over.high, n=over.n)
@@ -353,24 +397,28 @@ def _judged_arms(
             arm=arm.id,
             part=part,
             judge=by_judge,
-            missing=words.missing,
-            labels=int((~np.isnan(words.people)).sum()),
+            missing=judged.missing,
+            labels=int((~np.isnan(judged.people)).sum()),
             bias=bias,
-            kappa=_kappa(words, cases),
+            kappa=_kappa(judged, cases),
         )
 
 
-def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
-    """Agreement with people, where the grader's answer is usable and people agree."""
-    pairs = zip(words.judge, words.people, strict=True)
-    rows = [
-        (_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs
-    ]
-    kappa = cohen_kappa(
-        rows, [case.cluster for case in cases], np.random.default_rng(0)
-    )
-    ask = "label more of its outputs, until both yes and no were said"
-    return kappa or Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
+def _kappa(judged: JudgedScores, cases: Cases) -> Coefficient:
+    """Return the grader's agreement with people, as Cohen's kappa of their yes and no.
+
+    An unusable grade and a label that people didn't agree on are left out.
+    """
+    ratings = []
+    for by_judge, by_people in zip(judged.judge, judged.people, strict=True):
+        ratings.append((_WORDS.get(float(by_judge)), _WORDS.get(float(by_people))))
+    clusters = [case.cluster for case in cases]
+    # a fixed seed: the same labels give the same interval in every report
+    kappa = cohen_kappa(ratings, clusters, np.random.default_rng(0))
+    if kappa is None:
+        ask = "label more of its outputs, until both yes and no were said"
+        return Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
+    return kappa
 
 
 # What a ceiling lab found.
@@ -399,63 +447,80 @@ def search_of(
     stop: Stop,
     framework: Framework,
 ) -> PromptSearch:
-    """How far a search went, by its result and by the gain from one more draw."""
+    """Say how far a search went, by its result and by the gain from one more draw."""
     stated = framework.threshold("margin_quality")
     margin = SEARCH_MARGIN if stated is None else stated
     if isinstance(proposing, Unknown):
-        return PromptSearch(
-            ended="stopped" if stop and proposing.ask != _NONE.ask else "none"
-        )
-    if isinstance(plateau, Unknown):
+        was_asked_for = proposing.ask != _NONE.ask
+        return PromptSearch(ended="stopped" if stop and was_asked_for else "none")
+    if isinstance(plateau, Unknown):  # too few draws to say what one more would add
         return PromptSearch(ended="short", draws=len(proposing.draws), margin=margin)
     ended: SearchEnd = "plateau" if plateau.value < margin else "short"
     return PromptSearch(ended=ended, draws=plateau.draws, margin=margin)
 
 
 def distinct(plan: LabPlan, arms: Arms, framework: Framework) -> int:
-    """The number of prompt variants of some arms, where near copies count once."""
-    near = framework.threshold("near_copy")
-    prompts = (
-        plan.setting.prompts[name] for name in dict.fromkeys(arm.prompt for arm in arms)
-    )
+    """Count the prompt variants of some arms, near copies once."""
+    prompts = _variants_of(plan, arms)
     texts = [f"{prompt.system}\n{prompt.user}" for prompt in prompts]
+    near = framework.threshold("near_copy")
     return distinct_prompts(texts, NEAR_COPY if near is None else near)
 
 
+def _variants_of(plan: LabPlan, arms: Arms) -> list[PromptVariant]:
+    """Return the prompts of some arms, each once, in the order of the arms."""
+    names = list[str]()
+    for arm in arms:
+        if arm.prompt not in names:
+            names.append(arm.prompt)
+    return [plan.setting.prompts[name] for name in names]
+
+
 def models_of(arms: Arms) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(arm.model for arm in arms))
+    """Return the models of some arms, each once, in the order of the arms."""
+    models = list[str]()
+    for arm in arms:
+        if arm.model not in models:
+            models.append(arm.model)
+    return tuple(models)
 
 
 def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
-    """Pairs of a model and a clearly different prompt variant."""
-    per_model = ([a for a in arms if a.model == model] for model in models_of(arms))
-    return sum(distinct(plan, own, framework) for own in per_model)
+    """Count the pairs of a model and a clearly different prompt variant."""
+    pairs = 0
+    for model in models_of(arms):
+        own = [arm for arm in arms if arm.model == model]
+        pairs += distinct(plan, own, framework)
+    return pairs
 
 
 def checks_answered(
     plan: LabPlan, arms: Arms, framework: Framework
 ) -> dict[str, State]:
-    """The checks, of five, that running some prompt arms answers with yes; it never answers no."""
+    """Return the state of each check of the ceiling, by the prompt arms that were run.
+
+    A check is yes or unknown: what a lab didn't try, somebody may have tried elsewhere.
+    """
     prompts = distinct(plan, arms, framework)
     makers = {maker(model) for model in models_of(arms)}
-    used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
-    answered = {
+    done = {
         "prompt_variations": prompts >= _least(framework, "prompt_variations"),
         "foundation_models": len(makers) >= _least(framework, "foundation_models"),
         "few_shot": any(arm.few_shot for arm in arms),
-        "structured_prompt": any(structured(prompt) for prompt in used),
+        "structured_prompt": any(map(structured, _variants_of(plan, arms))),
     }
-    return {
-        name: "yes" if answered.get(name) else "unknown" for name in framework.ceiling
-    }
+    states = dict[str, State]()
+    for check in framework.ceiling:
+        states[check] = "yes" if done.get(check) else "unknown"
+    return states
 
 
 def _least(framework: Framework, check_id: str) -> int:
-    """How many of something a check requires; 1 where the framework gives no number."""
+    """Return how many of something a check requires, 1 or more."""
     check = framework.ceiling.get(check_id)
-    if check is None or check.at_least is None:
+    if check is None or not check.at_least:
         return 1
-    return check.at_least or 1
+    return check.at_least
 
 
 def structured(prompt: PromptVariant) -> bool:
@@ -467,7 +532,7 @@ def structured(prompt: PromptVariant) -> bool:
 def evidence_of(
     result: CeilingResult, plan: LabPlan, arms: Sequence[LabArm], as_of: date
 ) -> Measured | None:
-    """The lab's evidence for the case: every arm, the best prompt, and the prompts that were tried.
+    """Return the lab's evidence for the case: every arm, the best prompt, and what was tried.
 
     None for a lab that was cut short, as a part of its result is no result. Where an arm that may
     be better got too few answers, the other arms are kept, and no best one is named.
@@ -487,16 +552,14 @@ def any_measured(arms: Iterable[LabArm]) -> bool:
 def _ceiling_evidence(
     result: CeilingResult, plan: LabPlan, as_of: date
 ) -> Iterator[Evidence]:
-    """Evidence beside the arms; none where the best prompt is unknown.
-
-    None either where a grader alone chose an arm that misses the target: another arm may be better,
-    and this figure would count against prompting.
-    """
+    """Yield the evidence beside the arms; nothing where the best prompt is unknown."""
     share = result.reported
     judge = result.judge
     if result.stopped or isinstance(share, Unknown):
         return
     if judge is not None and judge.chosen_by == "judge" and result.reached != "no":
+        # a grader alone chose, and the arm isn't shown to meet the target: another arm may be
+        # better, and this figure would count against prompting
         return
     interval = "exact interval (Clopper and Pearson) at the number of independent cases"
     if judge is not None:
@@ -505,21 +568,21 @@ def _ceiling_evidence(
     method = f"{result.scorer} on cases that chose nothing; {interval}"
     (best,) = (arm for arm in plan.arms if arm.id == result.best)
     yield best_prompt_evidence(best, share, plan, as_of, source=source, method=method)
-    rows = result.arms
-    yield from tried_evidence(rows, plan, result.prompts, as_of, source)
+    yield from tried_evidence(result.arms, plan, result.prompts, as_of, source)
     if judge is None:
-        yield from options_evidence(rows, as_of, "ceiling")
-    yield from _search(result, as_of, source)
-    yield from _plateau(result, as_of)
-    yield from _reward(result, as_of, source)
+        yield from options_evidence(result.arms, as_of, "ceiling")
+    yield from _search_evidence(result, as_of, source)
+    yield from _plateau_evidence(result, as_of)
+    yield from _reward_evidence(result, as_of, source)
 
 
 def best_prompt_evidence(
     best: Arm, share: ShareOf, plan: LabPlan, as_of: date, **about: str
 ) -> Evidence:
-    """The quality of a lab's best prompt on held-out cases. Production may run another prompt."""
+    """Return the quality of a lab's best prompt on held-out cases. Production may run another prompt."""
     details: dict[str, Scalar] = {"arm": best.id, "model": best.model}
-    if host := find_strange_host(best.model, plan.setting.reached[best.model].base_url):
+    host = find_strange_host(best.model, plan.setting.reached[best.model].base_url)
+    if host:
         details["host"] = host
     factor = "success_with_prompts"
     return interval_evidence(
@@ -530,20 +593,15 @@ def best_prompt_evidence(
 def tried_evidence(
     rows: Sequence[ArmResult], plan: LabPlan, prompts: int, as_of: date, source: str
 ) -> Iterator[Evidence]:
-    """The numbers of prompts, models and other things tried, over the prompt arms with a score.
+    """Yield the numbers of prompts, models and other things tried, over the scored prompt arms.
 
     ``prompts`` is the number of clearly different prompts.
     """
     arms = _scored_prompts(rows)
-    upper_ends = [
-        row.quality.high
-        for row in rows
-        if row.arm.kind == "prompt" and isinstance(row.quality, ShareOf)
-    ]
     for tried in _count_tried(arms, plan, prompts):
         details: dict[str, Scalar] = {}
         if tried.id == FAMILIES:
-            details["best_high"] = max(upper_ends, default=1.0)
+            details["best_high"] = _highest_end(rows)
         yield exactly(
             tried.id,
             tried.n,
@@ -557,6 +615,16 @@ def tried_evidence(
         )
 
 
+def _highest_end(rows: Sequence[ArmResult]) -> float:
+    """Return the highest upper end of the prompt arms' shares; 1 without any."""
+    ends = [
+        row.quality.high
+        for row in rows
+        if row.arm.kind == "prompt" and isinstance(row.quality, ShareOf)
+    ]
+    return max(ends, default=1.0)
+
+
 class _TriedThings(NamedTuple):
     """How many of something were tried."""
 
@@ -567,25 +635,27 @@ class _TriedThings(NamedTuple):
 
 
 def _count_tried(arms: Arms, plan: LabPlan, prompts: int) -> Iterator[_TriedThings]:
-    """What was tried, in the order of the evidence; chains and deciding models only if there are any."""
+    """Count what was tried, in the order of the evidence."""
     yield _TriedThings("distinct_prompts", prompts, "prompts", "prompt_variations")
     makers = {maker(model) for model in models_of(arms)}
     yield _TriedThings(FAMILIES, len(makers), "makers", "foundation_models")
-    few_shot = sum(arm.few_shot > 0 for arm in arms)
-    yield _TriedThings("few_shot_arms", few_shot, check="few_shot")
-    variants = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
-    in_parts = sum(structured(variant) for variant in variants)
-    yield _TriedThings("structured_prompts", in_parts, "prompts", "structured_prompt")
-    nearest = sum(arm.few_shot_from == "nearest" for arm in arms)
-    yield _TriedThings("nearest_example_arms", nearest)
-    constrained = sum(arm.constrained != "none" for arm in arms)
-    yield _TriedThings("constrained_arms", constrained)
-    chained = sum(bool(arm.steps) for arm in arms)
+    few_shot = [arm for arm in arms if arm.few_shot]
+    yield _TriedThings("few_shot_arms", len(few_shot), check="few_shot")
+    in_parts = [prompt for prompt in _variants_of(plan, arms) if structured(prompt)]
+    yield _TriedThings(
+        "structured_prompts", len(in_parts), "prompts", "structured_prompt"
+    )
+    nearest = [arm for arm in arms if arm.few_shot_from == "nearest"]
+    yield _TriedThings("nearest_example_arms", len(nearest))
+    constrained = [arm for arm in arms if arm.constrained != "none"]
+    yield _TriedThings("constrained_arms", len(constrained))
+    # named only where there are any: they come from the case, and a lab adds none
+    chained = [arm for arm in arms if arm.steps]
     if chained:
-        yield _TriedThings("chained_arms", chained)
-    deciding = sum(arm.model in plan.setting.deciders for arm in arms)
+        yield _TriedThings("chained_arms", len(chained))
+    deciding = [arm for arm in arms if arm.model in plan.setting.deciders]
     if deciding:
-        yield _TriedThings("decision_arms", deciding)
+        yield _TriedThings("decision_arms", len(deciding))
 
 
 _NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposition")
@@ -595,15 +665,20 @@ _NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposit
 def options_evidence(
     rows: Sequence[ArmResult], as_of: date, lab: LabName
 ) -> Iterator[Evidence]:
-    """The quality of each option and each tuning: that of the best arm with it that stayed."""
+    """Yield the quality of each option and of tuning: that of the best arm with it that stayed."""
     stayed = [row for row in rows if row.dropped_after is None]
-    stayed.sort(key=lambda row: ranking_value(row.quality), reverse=True)
-    for name, uses in (*MADE_OF.items(), ("tuned", lambda arm: arm.kind == "tuned")):
-        kinds = ("prompt",) if name in _NO_MIXES else ("prompt", "baseline", "tuned")
-        own = [row for row in stayed if row.arm.kind in kinds and uses(row.arm)]
+    with_option = dict[str, list[ArmResult]]()
+    for name, uses in MADE_OF.items():
+        with_option[name] = [row for row in stayed if uses(row.arm)]
+        if name in _NO_MIXES:
+            with_option[name] = [
+                row for row in with_option[name] if row.arm.kind == "prompt"
+            ]
+    with_option["tuned"] = [row for row in stayed if row.arm.kind == "tuned"]
+    for name, own in with_option.items():
         if not own:
             continue
-        best, *_ = own
+        best = max(own, key=lambda row: ranking_value(row.quality))
         if not isinstance(best.quality, Unknown):
             yield interval_evidence(
                 f"{name}_share",
@@ -621,7 +696,7 @@ def interval_evidence(
     unit: str = "share of cases",
     **more: Any,
 ) -> Evidence:
-    """Evidence with the value and the interval of a result."""
+    """Return evidence with the value and the interval of a result; ``more`` are further fields."""
     numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})
     return Evidence(id=name, unit=unit, observed_on=as_of, **numbers, **more)
 
@@ -650,8 +725,10 @@ _NOT_FOUND: Any = {
 """Fields of a result that are no finding of the lab, such as its cost and its day."""
 
 
-def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidence]:
-    """Evidence on how far prompts were searched; nothing without a search."""
+def _search_evidence(
+    result: CeilingResult, as_of: date, source: str
+) -> Iterator[Evidence]:
+    """Yield how far prompts were searched; nothing without a search."""
     search = result.search
     if search.ended == "none":
         return
@@ -667,8 +744,10 @@ def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
     )
 
 
-def _reward(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidence]:
-    """Whether reinforcement tuning had something to learn from; nothing for too few tries."""
+def _reward_evidence(
+    result: CeilingResult, as_of: date, source: str
+) -> Iterator[Evidence]:
+    """Yield whether reinforcement tuning had something to learn from; nothing for too few tries."""
     reward = result.reward
     if reward is None:
         return
@@ -694,24 +773,26 @@ def _reward(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
 
 
 def _agreement(judge: JudgeOf, best: str) -> dict[str, Scalar]:
-    """How far a judge agrees with people on an arm's held-out outputs; empty for too few labels."""
+    """Return a grader's agreement with people on an arm's held-out outputs; {} for too few labels."""
     for arm in judge.arms:
-        kappa = arm.kappa
-        if arm.arm != best or arm.part != "report" or isinstance(kappa.value, Unknown):
+        if arm.arm != best or arm.part != "report":
             continue
-        known: dict[str, Scalar] = {"kappa": kappa.value}
+        kappa = arm.kappa
+        if isinstance(kappa.value, Unknown):
+            return {}
+        agreement: dict[str, Scalar] = {"kappa": kappa.value}
         if kappa.high is not None:
-            known["kappa_high"] = kappa.high
-        return known
+            agreement["kappa_high"] = kappa.high
+        return agreement
     return {}
 
 
-def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
-    """The gain from one more draw of the generator, as evidence; () where it is unknown."""
+def _plateau_evidence(result: CeilingResult, as_of: date) -> Iterator[Evidence]:
+    """Yield the gain from one more draw of the generator; nothing where it is unknown."""
     gain = result.plateau
     proposing = result.proposing
     if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
-        return ()
+        return
     source = (
         f"ceiling lab: gepa with {proposing.model}, from {listing(proposing.parents)}"
     )
@@ -719,7 +800,7 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
         f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
         "upper end by the place of a draw among the others"
     )
-    evidence = interval_evidence(
+    yield interval_evidence(
         "plateau_gain",
         gain,
         as_of,
@@ -727,7 +808,6 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
         method=method,
         details={"draws": gain.draws},
     )
-    return (evidence,)
 
 
 def outcome(
@@ -742,31 +822,24 @@ def outcome(
     scorer: str,
     **proposed: Any,
 ) -> CeilingResult:
-    """The result of the lab, after both parts were run.
+    """Return the result of the lab, after both parts were run.
 
-    ``before`` is the best prompt from before a search; ``proposed`` describes the search.
+    ``before`` is the best prompt from before a search; ``proposed`` are fields about the search.
     """
     plan = lab.plan
-    scores = lab.scores
-    own = () if before is None else (before,)
-    met = tuple(dict.fromkeys((*chosen, *own)))  # arms whose outputs people label
-    rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
+    rows = [arm_row(lab, arm, plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
-    answer = answer_ceiling(lab, chosen, target)
-    bounds = answer.bounds
-    reached = answer.reached
-    needed = answer.cases_needed
-    stop = lab.stop or (
-        Stop() if reached == "no" else _stop_for_unanswered(lab, chosen)
-    )
-    bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
-    more = BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
-    about: dict[str, Any] = _NOT_PROPOSED | proposed
-    search = about.pop("search", None) or search_of(
-        about["proposing"], about["plateau"], stop, framework
-    )
     rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
+    answer = answer_ceiling(lab, chosen, target)
+    stop = _stop_of(lab, chosen, answer)
+    about: dict[str, Any] = _NOT_PROPOSED | proposed
+    search = about.pop("search", None)
+    if search is None:
+        search = search_of(about["proposing"], about["plateau"], stop, framework)
     best = _describe_best(lab, chosen, before) if chosen else _BestArm()
+    labelled = list(chosen)  # the arms whose held-out outputs people label
+    if before is not None and before not in labelled:
+        labelled.append(before)
     return CeilingResult(
         arms=tuple(rows),
         best=best.id,
@@ -775,24 +848,24 @@ def outcome(
         rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
         gained=best.gained,
         target=Unknown(ask=_NO_TARGET) if target is None else target,
-        reached=reached,
-        upper=bounds.upper if bounds else Unknown(ask=bound),
+        reached=answer.reached,
+        upper=_upper_bound(lab, answer, stop),
         effort=effort(plan, prompts, framework),
         prompts=distinct(plan, prompts, framework),
         models=len(models_of(prompts)),
         select=len(plan.select),
         report=len(plan.report),
         seed=plan.seed,
-        cases_needed=Unknown(ask=more) if needed is None else needed,
+        cases_needed=_cases_to_settle(answer),
         checks=checks_answered(plan, prompts, framework),
         failures=best.failures,
         parts=best.parts,
-        tuned=tuned_change(scores, chosen, plan.report),
+        tuned=tuned_change(lab.scores, chosen, plan.report),
         tied=_arms_not_behind(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
         reward=best.reward,
-        judge=judge_report(lab, met),
+        judge=judge_report(lab, labelled),
         rubric=best.rubric,
         calls_saved=_calls_saved_by_race(lab),
         **stop.of_result,
@@ -802,6 +875,31 @@ def outcome(
         grade=search.grade,
         **about,
     )
+
+
+def _stop_of(lab: Lab, chosen: Arms, answer: CeilingAnswer) -> Stop:
+    """Return why the lab ended early, or why it can't be judged; empty for a lab that can."""
+    if lab.stop or answer.reached == "no":  # no: another arm meets the target for sure
+        return lab.stop
+    return _stop_for_unanswered(lab, chosen)
+
+
+def _upper_bound(lab: Lab, answer: CeilingAnswer, stop: Stop) -> float | Unknown:
+    """Return the bound on what prompts can reach; else what would give one."""
+    if answer.bounds is not None:
+        return answer.bounds.upper
+    if lab.scores.judge is not None and not stop:
+        return Unknown(ask=LABEL_ALL)
+    return Unknown(ask=_RUN_ON)
+
+
+def _cases_to_settle(answer: CeilingAnswer) -> int | Unknown:
+    """Return the number of cases that would settle the answer; unknown where none would."""
+    if answer.cases_needed is not None:
+        return answer.cases_needed
+    if answer.reached == "too_few_cases":
+        return Unknown(ask=BY_MARGIN)
+    return Unknown(ask="more cases wouldn't tell")
 
 
 _NOT_CHOSEN = Unknown(ask=_RUN_ON)
@@ -822,7 +920,7 @@ class _BestArm:
 
 
 def _describe_best(lab: Lab, chosen: Arms, before: Arm | None) -> _BestArm:
-    """The first chosen arm, compared with the others and with the one ``before`` a search."""
+    """Describe the best prompt, compared with the other chosen arms and with the one ``before``."""
     best, *others = chosen
     scores = lab.scores
     cases = lab.plan.report
@@ -838,7 +936,7 @@ def _describe_best(lab: Lab, chosen: Arms, before: Arm | None) -> _BestArm:
         gained=gained,
         rubric=rubric,
         failures=failures_of(scores, best, cases),
-        parts=_share_by_field(scores, best, cases),
+        parts=_share_by_part(scores, best, cases),
         reward=reward_signal(scores, best, cases, lab.plan.repeats),
     )
 
@@ -849,13 +947,13 @@ def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
 
 
 def _stop_for_unanswered(lab: Lab, chosen: Arms) -> Stop:
-    """A stop that names the racing prompt arms with too few answers."""
+    """Return a stop that names the prompt arms with too few answers; empty for none."""
     lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
 
 
 class CeilingAnswer(NamedTuple):
-    """Whether prompts have reached their ceiling; unknown as it stands."""
+    """Whether prompts have reached their ceiling; unknown without any fields."""
 
     bounds: Ceiling | None = None
     reached: CeilingState = "unknown"
@@ -865,11 +963,8 @@ class CeilingAnswer(NamedTuple):
 def answer_ceiling(lab: Lab, chosen: Arms, target: float | None) -> CeilingAnswer:
     """Compare the bounds of the prompts with the target.
 
-    A lab that was cut short answers nothing. An arm with too few answers may be the one that meets
-    the target, so the only possible answer is then that another arm meets it. A grader's word
-    bounds nothing: ``yes`` needs labels for every arm, and more labels settle more than more cases.
-    Without a target, only the upper bound is known. With too few conversations for an interval, the
-    answer says so.
+    A lab that was cut short answers nothing. Without a target, only the upper bound is known. With
+    too few conversations for an interval, the answer says so.
     """
     plan = lab.plan
     scores = lab.scores
@@ -878,206 +973,256 @@ def answer_ceiling(lab: Lab, chosen: Arms, target: float | None) -> CeilingAnswe
     reported = scores.estimate(chosen[0], plan.report, exact=True)
     if reported is None:
         return CeilingAnswer()
-    stayed = lab.stayed("prompt")
-    if scores.judge is None:
-        estimates = (scores.estimate(arm, plan.select, exact=True) for arm in stayed)
-        tried = tuple(estimate for estimate in estimates if estimate is not None)
-    else:
-        tried = tried_by_people(scores, stayed, plan.select)
+    tried = _bounds_of_tried(lab)
     bounds = ceiling(tried, reported, 1.0 if target is None else target)
-    answer: CeilingState = "unknown" if target is None else bounds.reached
+    reached: CeilingState = "unknown" if target is None else bounds.reached
+    # an unmeasured arm may be the one that meets the target, so nothing but a "no" is sure
     unlabelled = scores.judge is not None and not tried
-    if answer != "no" and (_stop_for_unanswered(lab, chosen) or unlabelled):
+    if reached != "no" and (_stop_for_unanswered(lab, chosen) or unlabelled):
         return CeilingAnswer()
     if target is None or scores.judge is not None:
-        return CeilingAnswer(bounds, answer)
+        # where a model grades, more labels settle more than more cases
+        return CeilingAnswer(bounds, reached)
     fewest = min(estimate.clusters for estimate in (reported, *tried))
     if fewest < ENOUGH:
         # as many times more cases as conversations lack
         cases = len(plan.select) + len(plan.report)
         needed = math.ceil(cases * ENOUGH / max(1, fewest))
         return CeilingAnswer(bounds, "too_few_cases", max(cases + 1, needed))
-    return CeilingAnswer(bounds, answer, bounds.cases_needed)
+    return CeilingAnswer(bounds, reached, bounds.cases_needed)
+
+
+def _bounds_of_tried(lab: Lab) -> tuple[Estimate, ...]:
+    """Return the bounds of the prompt arms that stayed, by rules or by people; () for none."""
+    stayed = lab.stayed("prompt")
+    select = lab.plan.select
+    if lab.scores.judge is not None:
+        return tried_by_people(lab.scores, stayed, select)
+    estimates = [lab.scores.estimate(arm, select, exact=True) for arm in stayed]
+    return tuple(estimate for estimate in estimates if estimate is not None)
 
 
 def _calls_saved_by_race(lab: Lab) -> int:
-    """The calls of the full grid that the race saved."""
+    """Count the calls of the full grid that the race saved; 0 for a lab that ended early."""
     plan = lab.plan
     if lab.stop:
         return 0
-    made = sum(len(lab.scores.arm_scores(arm).ran(plan.select)) for arm in plan.called)
+    made = 0
+    for arm in plan.called:
+        made += len(lab.scores.arm_scores(arm).ran(plan.select))
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
 
 
-def _steps(
-    costs: Mapping[str, Sequence[StepCall]], cases: set[str]
+def _step_results(
+    calls_by_prompt: Mapping[str, Sequence[StepCall]], cases: Cases
 ) -> Iterator[StepResult]:
-    """The cost and time of each step of a chain on some cases; nothing for other arms."""
-    for prompt, calls in costs.items():
-        counted = [call for call in calls if call.case in cases]
-        if counted:
-            usd = sum(call.usd for call in counted)
-            seconds = [call.seconds for call in counted]
-            yield StepResult(
-                prompt=prompt,
-                usd_per_case=usd / len({call.case for call in counted}),
-                latency_p95_s=float(np.quantile(seconds, 0.95)),
-            )
+    """Yield the cost and time of each step of a chain on some cases; nothing for other arms."""
+    ids = {case.id for case in cases}
+    for prompt, all_calls in calls_by_prompt.items():
+        calls = [call for call in all_calls if call.case in ids]
+        if not calls:
+            continue
+        usd = sum(call.usd for call in calls)
+        asked = {call.case for call in calls}  # repeats of a case are one
+        seconds = [call.seconds for call in calls]
+        yield StepResult(
+            prompt=prompt,
+            usd_per_case=usd / len(asked),
+            latency_p95_s=float(np.quantile(seconds, 0.95)),
+        )
 
 
 def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
-    """An arm with its scores on some cases."""
-    of = lab.scores.arm_scores(arm)
-    ran = of.ran(cases)
-    times, _ = of.seconds(cases)
-    written = of.total(ran, "written")
-    thought = of.total(ran, "thought")
-    more = {"thinking": min(1.0, thought / written)} if thought and written else {}
+    """Return an arm with its scores, cost and time on some cases."""
+    results = lab.scores.arm_scores(arm)
+    ran = results.ran(cases)
+    seconds, _ = results.seconds(cases)
     usd_per_case: float | Unknown
     latency_p95_s: float | Unknown
-    if times.size:
-        usd_per_case = of.total(ran, "usd") / len(ran)
-        latency_p95_s = float(np.quantile(times, 0.95))
-    elif arm.kind == "baseline":
-        usd_per_case = latency_p95_s = Unknown(ask="a baseline calls no model")
+    if seconds.size:
+        usd_per_case = results.total(ran, "usd") / len(ran)
+        latency_p95_s = float(np.quantile(seconds, 0.95))
     else:
-        usd_per_case = latency_p95_s = Unknown(ask="it wasn't run")
-    return ArmResult(
+        is_baseline = arm.kind == "baseline"
+        why = "a baseline calls no model" if is_baseline else "it wasn't run"
+        usd_per_case = Unknown(ask=why)
+        latency_p95_s = Unknown(ask=why)
+    row = ArmResult(
         arm=arm,
         quality=lab.scores.share(arm, cases),
         usd_per_case=usd_per_case,
         latency_p95_s=latency_p95_s,
-        steps=tuple(_steps(of.steps, {case.id for case in cases})),
-        changed=tuple(of.changed),
-        others=dict(of.others),
+        steps=tuple(_step_results(results.steps, cases)),
+        changed=tuple(results.changed),
+        others=dict(results.others),
         wrapped=lab.scores.wrapped(arm),
-        **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
-        failed=of.cases_with(ran, "failed"),
-        in_doubt=of.cases_with(ran, "in_doubt"),
-        unjudged=of.cases_with(ran, "unjudged"),
-        aloud=of.cases_with(ran, "aloud"),
+        failed=results.cases_with(ran, "failed"),
+        in_doubt=results.cases_with(ran, "in_doubt"),
+        unjudged=results.cases_with(ran, "unjudged"),
+        aloud=results.cases_with(ran, "aloud"),
     )
+    written = results.total(ran, "written")
+    thought = results.total(ran, "thought")
+    if thought and written:
+        # an endpoint may count hidden tokens beside the output instead of in it
+        return row.model_copy(update={"thinking": min(1.0, thought / written)})
+    return row
 
 
 _EXAMPLES = 3  #: Wrong answers shown of each signal.
 
 
 def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
-    """Wrong answers of an arm by their sign; with a grader, those that people rejected."""
-    wrong, known = scores.wrong(arm, cases)
-    by_signal: dict[str, list[str]] = {}
+    """Group an arm's wrong answers by their sign; with a grader, those that people rejected."""
+    answers = scores.wrong(arm, cases)
+    examples = defaultdict[str, list[str]](list)
     counts = Counter[str]()
-    for case, signal, output in wrong:
-        counts[signal] += 1
-        examples = by_signal.setdefault(signal, [])
-        if len(examples) < _EXAMPLES:
-            examples.append(_example(scores, case, output))
+    for wrong in answers.wrong:
+        counts[wrong.signal] += 1
+        if counts[wrong.signal] <= _EXAMPLES:
+            example = _example_text(scores, wrong.case, wrong.text)
+            examples[wrong.signal].append(example)
     return tuple(
         Failures(
             signal=signal,
             n=n,
-            of=known,
+            of=answers.scored,
             mends=_TUNING_CHANGES.get(signal, "unknown"),
-            examples=tuple(by_signal[signal]),
+            examples=tuple(examples[signal]),
         )
         for signal, n in counts.most_common()
     )
 
 
-def _example(scores: Scores, case: EvalCase, output: str) -> str:
-    expected = " or ".join(
-        scores.shown(answer_text(answer)) for answer in case.accepted[:2]
-    )
-    right = f" (right is {expected})" if expected else ""
-    return f"{scores.shown(case.text)} → {scores.shown(output)}{right}"
+def _example_text(scores: Scores, case: EvalCase, output: str) -> str:
+    """Show a wrong answer beside its case, and at most two right answers."""
+    right = [scores.shown(answer_text(answer)) for answer in case.accepted[:2]]
+    expected = " or ".join(right)
+    text = f"{scores.shown(case.text)} → {scores.shown(output)}"
+    return f"{text} (right is {expected})" if expected else text
 
 
-_MOST_PARTS = 50
+_MOST_PARTS = 50  #: Fields or classes shown, the worst first.
 
 
-def _share_by_field(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
-    """How often each field of an arm's answers, or each class, is right; () without fields."""
-    of = scores.arm_scores(arm)
-    means = zip(cases, of.means(cases).tolist(), strict=True)
-    scored = [(case, mean) for case, mean in means if mean >= 0]  # not for NaN
-    fields = {name for case, _ in scored for name in of.parts.get(case.id, ())}
-    hits = defaultdict[str, list[float]](list)
-    clusters = defaultdict[str, list[str]](list)
-    for case, mean in scored:
-        parts = of.parts.get(case.id, {})
+def _share_by_part(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
+    """Say how often each field of an arm's answers, or each class, is right; the worst first.
+
+    () for answers without fields and without classes.
+    """
+    scored = _scored_parts(scores, arm, cases)
+    clusters_by_part = defaultdict[str, list[str]](list)
+    hits_by_part = defaultdict[str, list[float]](list)
+    for each in scored:
+        hits_by_part[each.part].append(each.score)
+        clusters_by_part[each.part].append(each.cluster)
+    shares = []
+    for part, hits in hits_by_part.items():
+        _, clusters = np.unique(clusters_by_part[part], return_inverse=True)
+        right = share(hits, clusters)
+        if right is not None:
+            shares.append(PartShare(part=part, **shown_share(right)))
+    # of equal shares the one of more cases first, then by name, so that the order is always the same
+    shares.sort(key=lambda part: (part.value, -part.n, part.part))
+    return tuple(shares[:_MOST_PARTS])
+
+
+class _ScoredPart(NamedTuple):
+    """A field or the class of one case, with its score."""
+
+    part: str
+    score: float
+    cluster: str  #: The conversation of the case.
+
+
+def _scored_parts(scores: Scores, arm: Arm, cases: Cases) -> list[_ScoredPart]:
+    """Return the scored fields of an arm's answers; where they have none, the classes of the cases."""
+    results = scores.arm_scores(arm)
+    ran = [
+        (case, mean)
+        for case, mean in zip(cases, results.means(cases).tolist(), strict=True)
+        if not math.isnan(mean)
+    ]
+    fields = set[str]()
+    for case, _ in ran:
+        fields.update(results.parts.get(case.id, ()))
+    scored = []
+    for case, mean in ran:
+        parts = results.parts.get(case.id, {})
         for name in sorted(fields):
             # an answer without any field has none of them right
             if name in parts or not parts:
-                hits[name].append(float(parts.get(name, False)))
-                clusters[name].append(case.cluster)
+                right = float(parts.get(name, False))
+                scored.append(_ScoredPart(name, right, case.cluster))
         if not fields and scores.marker.labels and case.accepted:
             label = answer_text(case.accepted[0])
-            hits[label].append(mean)
-            clusters[label].append(case.cluster)
-    shares = []
-    for name in hits:
-        codes = {cluster: code for code, cluster in enumerate(clusters[name])}
-        right = share(hits[name], [codes[cluster] for cluster in clusters[name]])
-        if right is not None:
-            shares.append(PartShare(part=name, **shown_share(right)))
-    shares.sort(key=lambda part: (part.value, -part.n, part.part))
-    return tuple(shares[:_MOST_PARTS])
+            scored.append(_ScoredPart(label, mean, case.cluster))
+    return scored
 
 
 def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
     """Count the cases that a tuned arm gets right where the best prompt fails, and the reverse.
 
-    That is the change that tuning could bring here. None without a tuned arm.
+    ``chosen`` has the best prompt first. None without a tuned arm.
     """
-    tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
-    if tuned is None:
+    tuned = [arm for arm in chosen[1:] if arm.kind == "tuned"]
+    if not tuned:
         return None
-    best, *_ = chosen
-    before = scores.row(best, cases)
-    after = scores.row(tuned, cases)
+    best_prompt = chosen[0]
+    best_tuned = tuned[0]
+    before = scores.row(best_prompt, cases)
+    after = scores.row(best_tuned, cases)
     both = ~(np.isnan(before) | np.isnan(after))
-    wrong = both & (before < 1)
-    mended = after >= 1
+    was_wrong = both & (before < 1)
+    was_right = both & (before >= 1)
+    is_right = after >= 1
     return TunedChange(
-        arm=tuned.id,
-        fixed=int((wrong & mended).sum()),
-        of=int(wrong.sum()),
-        broken=int((both & ~wrong & ~mended).sum()),
+        arm=best_tuned.id,
+        fixed=int((was_wrong & is_right).sum()),
+        of=int(was_wrong.sum()),
+        broken=int((was_right & ~is_right).sum()),
     )
 
 
 def _arms_not_behind(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
-    """Other prompt arms that the best one doesn't clearly lead, on the cases that chose it."""
+    """Return the prompt arms that the best one doesn't clearly lead, on the cases that chose it."""
     cases = lab.plan.select
     scores = lab.scores
     if lab.stop or not chosen or scores.judge is not None:
         return Unknown(ask=_RUN_ON)
-    others = [arm for arm in lab.stayed("prompt") if arm != chosen[0]]
+    best = chosen[0]
+    others = [arm for arm in lab.stayed("prompt") if arm != best]
     if not others:
         return Unknown(ask="compare more than one prompt")
-    rows = np.array([scores.row(arm, cases) for arm in (chosen[0], *others)]).T
-    # the lower end reaches farther, so that all differences hold together
+    rows = np.array([scores.row(arm, cases) for arm in (best, *others)]).T
+    # the lower ends reach farther than usual, so that all differences hold together
     farther = quantiles(rows, np.random.default_rng(0)).pairs / Z95
     near = []
     for arm in others:
-        lead = scores.difference(chosen[0], arm, cases)
-        if lead is None or lead.value - (lead.value - lead.low) * farther <= 0:
+        lead = scores.difference(best, arm, cases)
+        if lead is None:
+            near.append(arm.id)
+            continue
+        lower_end = lead.value - (lead.value - lead.low) * farther
+        if lower_end <= 0:
             near.append(arm.id)
     return tuple(near)
 
 
 def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
-    """The best score after each arm. An arm that was dropped has too few cases to be the best."""
-    best = -1.0
+    """Return the best mean score so far after each prompt arm, in the order of the plan."""
+    best: float | None = None
     points = []
     select = lab.plan.select
     for number, arm in enumerate(lab.plan.of_kind("prompt"), start=1):
         row = lab.scores.row(arm, select)
         if np.isnan(row).all() or lab.scores.unanswered(arm, select):
             continue
+        # an arm that was dropped has too few cases to be the best
         if lab.dropped.get(arm.id) is None:
-            best = max(best, float(np.nanmean(row)))
-        if best >= 0:
+            mean = float(np.nanmean(row))
+            best = mean if best is None else max(best, mean)
+        if best is not None:
             points.append(CurvePoint(arms=number, best=min(1.0, best)))
     return tuple(points)

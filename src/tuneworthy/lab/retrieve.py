@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -42,11 +42,18 @@ from tuneworthy.llm.hosts import find_strange_hosts
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote
 from tuneworthy.measure.signals.knowledge import sentences
-from tuneworthy.model import lab as of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.evalset import CasePassage, EvalCase
 from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
+from tuneworthy.model.lab import (
+    Arm,
+    Quote,
+    RetrievalResult,
+    Retrieved,
+    ShareOf,
+    SynthesisResult,
+)
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import lab_dict
@@ -65,12 +72,12 @@ Span = tuple[int, int]
 
 DEPTH = 100  #: Pieces of each list that are looked at.
 _RRF = 60  # as Cormack, Clarke and Büttcher (2009)
-# Ours, and tuned on nothing: pieces read again; pieces and words that widen a question.
-_RERANKED = 30
-_FED_BACK = 3
-_TERMS = 10
-_MOST_PIECES = 200_000
-_MOST_PLACES = 20
+# The next three are ours, and tuned on nothing.
+_RERANKED = 30  # first pieces of a list that are sorted again by their sentences
+_FED_BACK = 3  # first pieces whose words and vectors widen a question
+_TERMS = 10  # words that widen a question
+_MOST_PIECES = 200_000  # that are indexed
+_MOST_PLACES = 20  # of one passage that are looked at
 _WORD = re.compile(r"\S+")
 _TERM = re.compile(r"\w+")
 _HEADING = re.compile(r"^#{1,6}[ \t]+\S.*$", re.MULTILINE)
@@ -78,28 +85,33 @@ _EDGE = re.compile(r"(?:\A|\n)(?=#{1,6}[ \t])|\n[ \t]*\n\s*(?=\S)")
 
 
 def fixed(text: str, most: int) -> Iterator[Span]:
-    """Pieces of ``most`` words, each of which repeats a fifth of the one before."""
+    """Yield pieces of ``most`` words, each of which repeats the last fifth of the one before."""
     words = [match.span() for match in _WORD.finditer(text)]
     shared = most // 5
+    # no piece begins in the last words that the one before has already
     for first in range(0, max(1, len(words) - shared), most - shared):
-        yield from _runs(words, first, min(first + most, len(words)), most)
+        last = min(first + most, len(words))
+        yield from _runs(words, first, last, most)
 
 
 def sections(text: str, most: int) -> Iterator[Span]:
-    """Paragraphs under one heading, joined up to ``most`` words; longer ones are cut."""
+    """Yield paragraphs under one heading, joined up to ``most`` words; longer ones are cut."""
     words = [match.span() for match in _WORD.finditer(text)]
-    begin = 0
+    # the letters at which a paragraph or a heading begins, and the word at each
     edges = [match.end() for match in _EDGE.finditer(text.rstrip())]
-    places = [bisect_left(words, (edge, 0)) for edge in edges]
-    for (at, end), edge in zip(pairwise([*places, len(words)]), edges, strict=True):
-        if text[edge] == "#" or end - begin > most:
-            yield from _runs(words, begin, at, most)
-            begin = at
+    first_words = [bisect_left(words, (edge, 0)) for edge in edges]
+    ends = [*first_words[1:], len(words)]
+    begin = 0  # the first word of the paragraphs that are joined so far
+    for edge, first_word, end in zip(edges, first_words, ends, strict=False):
+        is_heading = text[edge] == "#"
+        if is_heading or end - begin > most:
+            yield from _runs(words, begin, first_word, most)
+            begin = first_word
     yield from _runs(words, begin, len(words), most)
 
 
 def _runs(words: Sequence[Span], first: int, last: int, most: int) -> Iterator[Span]:
-    """Runs of at most ``most`` words, from the first to the one before ``last``."""
+    """Yield the spans of runs of at most ``most`` words, from the first to the one before ``last``."""
     for place in range(first, last, most):
         start, _ = words[place]
         _, end = words[min(place + most, last) - 1]
@@ -130,9 +142,10 @@ class Piece(NamedTuple):
 def cut(
     documents: Sequence[TeamDocument], chunking: str, most: int
 ) -> tuple[Piece, ...]:
-    """Documents in pieces of at most ``most`` words, in their order.
+    """Cut documents into pieces of at most ``most`` words, in their order.
 
-    A later part of a section begins with its heading, which isn't counted among the words.
+    A later part of a section begins with its heading, which isn't counted among the words. Raises
+    CaseError for too many pieces.
     """
     pieces: list[Piece] = []
     for number, document in enumerate(documents):
@@ -148,15 +161,22 @@ def cut(
 
 
 def _with_heading(text: str, headings: Sequence[Span], start: int, end: int) -> str:
-    """A part of a text after its heading; the part alone where it has none, or begins with it."""
+    """Return a part of a text after its heading; the part alone where it has none, or begins with it."""
     part = text[start:end]
-    before = bisect_right(headings, (start, len(text)))
-    if not before:
+    headings_so_far = bisect_right(headings, (start, len(text)))
+    if not headings_so_far:
         return part
-    first, last = headings[before - 1]
-    if first == start:
+    heading_start, heading_end = headings[headings_so_far - 1]
+    if heading_start == start:
         return part
-    return f"{text[first:last]}\n{part}"
+    return f"{text[heading_start:heading_end]}\n{part}"
+
+
+class PassagePlace(NamedTuple):
+    """Where a passage stands."""
+
+    document: int
+    span: Span
 
 
 class Shelf:
@@ -167,51 +187,54 @@ class Shelf:
         self._names = {
             document.name: number for number, document in enumerate(documents)
         }
+        # all documents without blanks, in one text: a passage is found by one search
         bare = ["".join(text.split()) for text in self._texts]
-        self._starts = [0, *np.cumsum([len(text) + 1 for text in bare]).tolist()]
         self._all = "\0".join(bare)
-        self._solids = dict[int, "NDArray[np.int32]"]()
+        # where each document begins in it, after a mark that no passage contains
+        self._starts = [0, *np.cumsum([len(text) + 1 for text in bare]).tolist()]
+        self._letters = dict[int, "NDArray[np.int32]"]()
 
-    def places(self, passage: CasePassage) -> tuple[tuple[int, Span], ...]:
-        """The document and span of each place; the whole document where a passage only names it."""
+    def places(self, passage: CasePassage) -> tuple[PassagePlace, ...]:
+        """Return each place of a passage; the whole document where a passage only names it."""
         letters = "".join(passage.text.split())
         if not letters:
             number = self._names.get(passage.id)
             if number is None:
                 return ()
-            return ((number, (0, len(self._texts[number]))),)
-        places: list[tuple[int, Span]] = []
+            return (PassagePlace(number, (0, len(self._texts[number]))),)
+        places = list[PassagePlace]()
         at = self._all.find(letters)
         while at >= 0 and len(places) < _MOST_PLACES:
             number = bisect_right(self._starts, at) - 1
             first = at - self._starts[number]
             last = first + len(letters) - 1
-            solid = self._solid(number)  # back to places in the text with its blanks
-            places.append((number, (int(solid[first]), int(solid[last]) + 1)))
+            # back to places in the text with its blanks
+            place_of = self._places_of_letters(number)
+            span = (int(place_of[first]), int(place_of[last]) + 1)
+            places.append(PassagePlace(number, span))
             at = self._all.find(letters, at + len(letters))
         return tuple(places)
 
-    def _solid(self, number: int) -> NDArray[np.int32]:
-        """The places of the characters in a document that aren't blanks."""
-        if number not in self._solids:
+    def _places_of_letters(self, number: int) -> NDArray[np.int32]:
+        """Return the places of the characters in a document that aren't blanks; computed once."""
+        if number not in self._letters:
             blank = np.fromiter(map(str.isspace, self._texts[number]), dtype=bool)
-            self._solids[number] = np.flatnonzero(~blank).astype(np.int32)
-        return self._solids[number]
+            self._letters[number] = np.flatnonzero(~blank).astype(np.int32)
+        return self._letters[number]
 
 
 def best_places(scores: Floats) -> list[int]:
-    """Places of the highest positive scores, the highest first; equal ones in their order."""
-    return [
-        place for place in nearest_places(scores, DEPTH).tolist() if scores[place] > 0
-    ]
+    """Return places of the highest positive scores, the highest first; equal ones in their order."""
+    nearest = nearest_places(scores, DEPTH).tolist()
+    return [place for place in nearest if scores[place] > 0]
 
 
 def fused(*orders: Sequence[int]) -> list[int]:
     """Join orders by reciprocal rank fusion; equal ones in the order of the pieces."""
-    worth: Counter[int] = Counter()
+    worth = defaultdict[int, float](float)
     for order in orders:
         for rank, place in enumerate(order, start=1):
-            worth[place] += 1 / (_RRF + rank)  # type: ignore[assignment]  # a weight
+            worth[place] += 1 / (_RRF + rank)
     return sorted(worth, key=lambda place: (-worth[place], place))[:DEPTH]
 
 
@@ -226,6 +249,7 @@ class Finder:
             raise InputError("searching by words needs bm25s", fix=fix) from None
         bm25s.logger.setLevel("WARNING")
         self._texts = texts
+        # bm25s refuses a text without any word
         self._terms = [_terms(text) or [""] for text in texts]
         self._counts = Counter[str]()  # texts that a word is in
         for terms in self._terms:
@@ -236,61 +260,57 @@ class Finder:
         self._bm25.index(self._terms, show_progress=False)
 
     def orders(self, questions: Sequence[str]) -> Iterator[dict[str, list[int]]]:
-        """The first pieces for each question, by method."""
-        asked = [_terms(text) for text in questions]
+        """Yield the places of the first pieces for each question, by method, the best first."""
         vectors = embed([_flat(text) for text in questions])
-        by_words = [self._order_by_words(terms) for terms in asked]
-        by_vector = [best_places(self._vectors @ vector) for vector in vectors]
-        hybrids = [fused(*pair) for pair in zip(by_words, by_vector, strict=True)]
+        searches = list[_QuestionSearch]()
         read_again = set[int]()
-        for hybrid in hybrids:
+        for text, vector in zip(questions, vectors, strict=True):
+            terms = _terms(text)
+            by_words = self._order_by_words(terms)
+            by_vector = best_places(self._vectors @ vector)
+            hybrid = fused(by_words, by_vector)
+            searches.append(_QuestionSearch(terms, vector, by_words, by_vector, hybrid))
             read_again.update(hybrid[:_RERANKED])
         # the sentences of all questions at once, because that is faster
         self._embed_sentences(read_again)
-        for terms, vector, words, dense, hybrid in zip(
-            asked, vectors, by_words, by_vector, hybrids, strict=True
-        ):
+        for search in searches:
             yield {
-                "BM25": words,
-                "dense": dense,
-                "hybrid": hybrid,
-                "hybrid reranked": self._rerank_by_sentence(vector, hybrid),
-                "hybrid expanded": self._order_expanded(terms, vector, words, dense),
+                "BM25": search.by_words,
+                "dense": search.by_vector,
+                "hybrid": search.hybrid,
+                "hybrid reranked": self._rerank_by_sentence(
+                    search.vector, search.hybrid
+                ),
+                "hybrid expanded": self._order_expanded(search),
             }
 
     def _order_by_words(self, terms: list[str]) -> list[int]:
         return best_places(self._bm25.get_scores(terms)) if terms else []
 
     def _rerank_by_sentence(self, vector: Floats, order: Sequence[int]) -> list[int]:
-        """An order whose first places are sorted again, by their sentence nearest to the question."""
-        nearness = {
-            place: float((self._sentences[place] @ vector).max())
-            for place in order[:_RERANKED]
-        }
-        first = sorted(nearness, key=nearness.__getitem__, reverse=True)
+        """Sort the first places of an order again, by their sentence nearest to the question."""
+        nearness = dict[int, float]()
+        for place in order[:_RERANKED]:
+            nearness[place] = float((self._sentences[place] @ vector).max())
+        first = sorted(nearness, key=lambda place: nearness[place], reverse=True)
         return [*first, *order[_RERANKED:]]
 
-    def _order_expanded(
-        self,
-        terms: Sequence[str],
-        vector: Floats,
-        words: Sequence[int],
-        dense: Sequence[int],
-    ) -> list[int]:
-        """Places for a question that is extended by words of its first pieces.
+    def _order_expanded(self, search: _QuestionSearch) -> list[int]:
+        """Return places for a question that is extended by words of its first pieces.
 
         The question counts twice as much as the additions: its words are repeated, and the mean of
         the added vectors is halved.
         """
-        wider = [*terms, *terms, *self._typical_words(words[:_FED_BACK])]
-        added = self._vectors[dense[:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
-        return fused(
-            self._order_by_words(wider), best_places(self._vectors @ (vector + added))
-        )
+        typical = self._typical_words(search.by_words[:_FED_BACK])
+        wider = [*search.terms, *search.terms, *typical]
+        nearest = self._vectors[search.by_vector[:_FED_BACK]]
+        added = nearest.sum(axis=0) / (2 * _FED_BACK)
+        by_vector = best_places(self._vectors @ (search.vector + added))
+        return fused(self._order_by_words(wider), by_vector)
 
-    def _embed_sentences(self, places: Iterable[int]) -> None:
+    def _embed_sentences(self, places: Collection[int]) -> None:
         """Embed the sentences of some texts, as a piece is as near as its nearest sentence."""
-        new = sorted({*places} - {*self._sentences})
+        new = sorted(place for place in places if place not in self._sentences)
         flat = list[str]()
         ends = [0]
         for place in new:
@@ -302,19 +322,28 @@ class Finder:
             self._sentences[place] = vectors[first:end]
 
     def _typical_words(self, places: Iterable[int]) -> list[str]:
-        """The words typical of some texts: frequent in these, in few of all."""
+        """Return the words typical of some texts: frequent in these, in few of all."""
         counts = Counter[str]()
         for place in places:
             counts.update(self._terms[place])
-        weights = {
-            term: n * math.log(len(self._texts) / self._counts[term])
-            for term, n in counts.items()
-        }
+        weights = dict[str, float]()
+        for term, n in counts.items():
+            weights[term] = n * math.log(len(self._texts) / self._counts[term])
         return sorted(weights, key=lambda term: (-weights[term], term))[:_TERMS]
 
 
+class _QuestionSearch(NamedTuple):
+    """A question, and the places of its first pieces by the methods that others build on."""
+
+    terms: list[str]
+    vector: Floats
+    by_words: list[int]
+    by_vector: list[int]
+    hybrid: list[int]
+
+
 def _flat(text: str) -> str:
-    """A text on one line, as line ends change wordllama's vectors."""
+    """Return a text on one line, as line ends change wordllama's vectors."""
     return " ".join(text.split())
 
 
@@ -336,29 +365,31 @@ class Question(NamedTuple):
     """A question with the places of each of its known passages."""
 
     case: EvalCase
-    passages: tuple[tuple[tuple[int, Span], ...], ...]
+    passages: tuple[tuple[PassagePlace, ...], ...]
 
 
-def _rank(pieces: Sequence[Piece], places: Iterable[tuple[int, Span]]) -> int:
-    """The rank of the first piece with one of some places, from 1; 0 for none."""
+def _rank(pieces: Sequence[Piece], places: Sequence[PassagePlace]) -> int:
+    """Return the rank of the first piece with one of some places, from 1; 0 for none."""
     for rank, piece in enumerate(pieces, start=1):
-        if any(piece.holds(*place) for place in places):
+        if any(piece.holds(place.document, place.span) for place in places):
             return rank
     return 0
 
 
 def _texts_by_form(questions: Sequence[Question]) -> dict[str, list[str]]:
-    """The texts to search with: the last turn and, if any question has several, all turns."""
-    last_turns = [question.case.text for question in questions]
-    all_turns = []
-    has_several = False
+    """Return the texts to search with, by what is added to the name of a way.
+
+    These are the last turns and, if any question has several, all turns.
+    """
+    forms = {"": [question.case.text for question in questions]}
+    all_turns = list[str]()
     for question in questions:
-        turns = [each.content for each in question.case.messages if each.role == "user"]
-        has_several = has_several or len(turns) > 1
-        all_turns.append(" ".join(turns) or question.case.text)
-    if has_several:
-        return {"": last_turns, " · all turns": all_turns}
-    return {"": last_turns}
+        messages = question.case.messages
+        turns = [message.content for message in messages if message.role == "user"]
+        if len(turns) > 1:
+            forms[" · all turns"] = all_turns
+        all_turns.append(" ".join(turns) if turns else question.case.text)
+    return forms
 
 
 class SearchedWays:
@@ -370,11 +401,11 @@ class SearchedWays:
         pieces: Mapping[str, Sequence[Piece]],
         k: int,
     ) -> None:
-        self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
-        """By way and id of the case: the pieces, as passages for answering."""
-        self.recall = Scores()
-        self.mrr = Scores()
-        self.passages = Scores()
+        self.pieces_of: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
+        """By way and id of the case, as passages for answering; the plainest way first."""
+        self.recall = Scores()  #: Whether a known passage is among the pieces.
+        self.mrr = Scores()  #: One over the rank of the first one.
+        self.passages = Scores()  #: The share of known passages among the pieces.
         forms = _texts_by_form(questions)
         for name, parts in pieces.items():
             finder = Finder([piece.text for piece in parts])
@@ -396,27 +427,31 @@ class SearchedWays:
         self.mrr.note_score(way, case, 1 / min(retrieved) if retrieved else 0.0)
         self.passages.note_score(way, case, len(retrieved) / len(ranks))
         passages = tuple(CasePassage(text=piece.text) for piece in first)
-        self.found.setdefault(way, {})[case] = passages
+        self.pieces_of.setdefault(way, {})[case] = passages
 
-    def row(self, way: str, cases: Cases) -> of.Retrieved:
-        """The result of a way on some cases; ``words`` is the mean number in a case's pieces."""
+    def row(self, way: str, cases: Cases) -> Retrieved:
+        """Return the result of a way on some cases."""
         arm = _arm(way)
         words = 0
         for case in cases:
-            words += sum(len(piece.text.split()) for piece in self.found[way][case.id])
-        return of.Retrieved.model_validate(
-            {
-                "way": way,
-                "recall": self.recall.share(arm, cases),
-                "mrr": self.mrr.share(arm, cases),
-                "passages": min(1.0, float(self.passages.row(arm, cases).mean())),
-                "words": words / len(cases),
-            }
+            for piece in self.pieces_of[way][case.id]:
+                words += len(piece.text.split())
+        recall = self.recall.share(arm, cases)
+        mrr = self.mrr.share(arm, cases)
+        assert not isinstance(recall, Unknown)  # every way was searched on every case
+        assert not isinstance(mrr, Unknown)
+        return Retrieved(
+            way=way,
+            recall=recall,
+            mrr=mrr,
+            # a mean of ones may be a rounding error above 1
+            passages=min(1.0, float(self.passages.row(arm, cases).mean())),
+            words=words / len(cases),
         )
 
 
-def _arm(way: str) -> of.Arm:
-    return of.Arm(id=way, kind="baseline", of="retrieval")
+def _arm(way: str) -> Arm:
+    return Arm(id=way, kind="baseline", of="retrieval")
 
 
 class PreparedRetrieval(NamedTuple):
@@ -426,10 +461,10 @@ class PreparedRetrieval(NamedTuple):
     as_of: date
     #: Recall from which the framework calls retrieval good enough.
     enough: float | None
-    result: of.RetrievalResult  #: Without answers.
+    result: RetrievalResult  #: Without answers.
     #: The model that answers, ready to run; None where no model shall.
     lab: PreparedLab | None
-    asked: tuple[tuple[of.Arm, EvalCase], ...]
+    asked: tuple[tuple[Arm, EvalCase], ...]
     """Each held-out question with retrieved, with known and with no passages."""
     #: Its questions and documents as they were when it read them.
     files: tuple[MeasuredFile, ...]
@@ -457,122 +492,149 @@ def prepare(
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses a path that leads out of the case
-    data = case.data
-    where = "data.documents"
+    named = case
     if documents:
-        named = Holding.model_construct(path=documents)
-        data = data.model_copy(update={"documents": named})
-        where = "--documents"
-    files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
+        holding = Holding.model_construct(path=documents)
+        data = case.data.model_copy(update={"documents": holding})
+        named = case.model_copy(update={"data": data})
+    files = files_now(named, "evaluation", "documents")
     cases = evalset_of(case, source)
-    path = ""
-    if data.documents is not None:
-        path = data.documents.path or ""
-    if path:
-        texts, others = read_documents(case, path, where)
-    else:
-        texts = _own_passages(cases)
-        others = 0
-    questions, left_out = _questions(joined(cases), texts)
+    where = "--documents" if documents else "data.documents"
+    corpus = _read_corpus(named, cases, where)
+    questions, left_out = _questions(joined(cases), corpus.documents)
     select, report = parted([question.case for question in questions], seed=seed)
     if not select or not report:
         what = "has too few questions with a known passage to part them"
         fix = "give cases contexts: the passages with the answer, as they stand in the documents"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
-    pieces = {name: cut(texts, name, words) for name in CHUNKINGS}
+    pieces = {name: cut(corpus.documents, name, words) for name in CHUNKINGS}
     ways = SearchedWays(questions, pieces, k)
-    rows = [ways.row(way, select) for way in ways.found]
-    # of equal ways the plainer one, which comes first in ``ways.found``
+    rows = [ways.row(way, select) for way in ways.pieces_of]
+    plainest = rows[0].way
+    # of equal ways the plainer one, which comes first
     rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))
-    best, rivals = _best_and_rivals(rows, plainest=next(iter(ways.found)))
-    result = of.RetrievalResult(
+    best = rows[0].way
+    rivals = _rivals_of_best(rows, plainest=plainest)
+    result = RetrievalResult(
         ways=tuple(rows),
         best=ways.row(best, report),
         contrasts=tuple(
-            contrast(ways.recall, _arm(best), _arm(r), report) for r in rivals
+            contrast(ways.recall, _arm(best), _arm(rival), report) for rival in rivals
         ),
         k=k,
         words=words,
-        source=path,
-        documents=len(texts),
+        source=corpus.path,
+        documents=len(corpus.documents),
         pieces={name: len(parts) for name, parts in pieces.items()},
         select=len(select),
         report=len(report),
         left_out=left_out,
-        other_files=others,
+        other_files=corpus.other_files,
         seed=seed,
         answers=Unknown(ask="have a model answer: --answers"),
     )
-    enough = framework_of(case, chosen).threshold("retrieval_recall")
     answering = None
-    asked = tuple[tuple[of.Arm, EvalCase], ...]()
+    asked = tuple[tuple[Arm, EvalCase], ...]()
     if answers:
         ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
-        answering = _answering(ready, arm)
-        passages = {case.id: ways.found[best][case.id] for case in report}
+        answering = _lab_of_one_arm(ready, arm)
+        passages = {case.id: ways.pieces_of[best][case.id] for case in report}
         asked = tuple(_ask_three_ways(answering.plan, passages))
-    day = as_of or date.today()
-    return PreparedRetrieval(case, day, enough, result, answering, asked, files)
+    return PreparedRetrieval(
+        case=case,
+        as_of=as_of or date.today(),
+        enough=framework_of(case, chosen).threshold("retrieval_recall"),
+        result=result,
+        lab=answering,
+        asked=asked,
+        files=files,
+    )
+
+
+class _Corpus(NamedTuple):
+    """The documents that are searched."""
+
+    documents: Sequence[TeamDocument]
+    path: str  #: Below the case folder; empty for the passages of the evaluation set.
+    other_files: int = 0  #: Files of other kinds, which are left out.
+
+
+def _read_corpus(case: Case, cases: Cases, where: str) -> _Corpus:
+    """Read the documents that a case names; where it names none, take its own passages."""
+    holding = case.data.documents
+    path = None if holding is None else holding.path
+    if not path:
+        return _Corpus(_own_passages(cases), "")
+    documents, other_files = read_documents(case, path, where)
+    return _Corpus(documents, path, other_files)
 
 
 def _own_passages(cases: Iterable[EvalCase]) -> tuple[TeamDocument, ...]:
-    """The passages of the cases as documents, each text once, under its last id."""
+    """Return the passages of the cases as documents, each text once, under its last id."""
     ids = dict[str, str]()
     for case in cases:
         for passage in case.contexts:
             if passage.text.strip():
                 ids[passage.text] = passage.id
+    # sorted, so that the order of the cases decides nothing
     return tuple(TeamDocument(ids[text], text) for text in sorted(ids))
 
 
-def _best_and_rivals(
-    rows: Sequence[of.Retrieved], *, plainest: str
-) -> tuple[str, list[str]]:
-    """The best way, and the ways to compare it with: the second best, and the plainest."""
+def _rivals_of_best(rows: Sequence[Retrieved], *, plainest: str) -> list[str]:
+    """Return the ways to compare the first one with: the second, and the plainest of all."""
     ordered = [row.way for row in rows]
-    best = ordered[0]
-    rivals = dict.fromkeys((*ordered[1:2], plainest))
-    rivals.pop(best, None)
-    return best, list(rivals)
+    rivals = ordered[1:2]
+    if plainest not in ordered[:2]:
+        rivals.append(plainest)
+    return rivals
 
 
 def _questions(
     cases: Cases, documents: Sequence[TeamDocument]
 ) -> tuple[list[Question], dict[str, int]]:
-    """Cases with a known passage in the documents, and the reasons why others are left out."""
+    """Return the cases with a known passage in the documents, and how many others lack one and why."""
     shelf = Shelf(documents)
     known = list[Question]()
     left_out = Counter[str]()
     for row in cases:
-        places = tuple(filter(None, map(shelf.places, row.contexts)))
+        places_of_passages = [shelf.places(passage) for passage in row.contexts]
+        in_documents = tuple(places for places in places_of_passages if places)
         if UNANSWERABLE in row.tags:
             left_out[UNANSWERABLE] += 1
-        elif not places:
-            left_out["not_in_documents" if row.contexts else "no_passage"] += 1
+        elif in_documents:
+            known.append(Question(row, in_documents))
         else:
-            known.append(Question(row, places))
+            left_out["not_in_documents" if row.contexts else "no_passage"] += 1
     return known, dict(left_out)
 
 
-def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
-    """The lab with only the arm that answers, with its prompt as written."""
+def _lab_of_one_arm(lab: PreparedLab, wanted: str | None) -> PreparedLab:
+    """Return the lab with only the arm that answers, with its prompt as written.
+
+    ``wanted`` is its prompt and model; None for the first arm with passages. Raises CaseError
+    where there is none.
+    """
     for arm in lab.plan.of_kind("prompt"):
-        named = f"{arm.prompt} · {lab.plan.named(arm.model)}"
-        names = (None, named, f"{arm.prompt} · {arm.model}")
-        if arm.retrieval and not arm.steps and wanted in names:
+        names = (
+            f"{arm.prompt} · {lab.plan.named(arm.model)}",
+            f"{arm.prompt} · {arm.model}",
+        )
+        is_wanted = wanted is None or wanted in names
+        if is_wanted and arm.retrieval and not arm.steps:
             plan = replace(lab.plan, arms=(arm,))
+            # the probes of the whole lab may be those of other arms
             return replace(lab, plan=plan.probing() if plan.probes else plan)
-    what = "names no prompt that shows passages" + (
-        f' for "{wanted[:80]}"' if wanted else ""
-    )
+    what = "names no prompt that shows passages"
+    if wanted:
+        what += f' for "{wanted[:80]}"'
     fix = "write one with {{ contexts }} in it, and name it as PROMPT · MODEL"
     raise CaseError(what, where=lab.case.where("data", "prompts"), fix=fix)
 
 
 def _ask_three_ways(
     plan: LabPlan, passages: Mapping[str, tuple[CasePassage, ...]]
-) -> Iterator[tuple[of.Arm, EvalCase]]:
-    """Each question three times: with the retrieved passages, with the known ones, and with none."""
+) -> Iterator[tuple[Arm, EvalCase]]:
+    """Yield each question three times: with retrieved passages, with the known ones, and with none."""
     (arm,) = plan.arms
     retrieved = arm.model_copy(update={"id": _RETRIEVED, "retrieval": True})
     known = arm.model_copy(update={"id": _KNOWN, "retrieval": True})
@@ -584,7 +646,7 @@ def _ask_three_ways(
             yield without, case
 
 
-def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
+def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> Quote:
     """The most that the answers would cost; nothing where no model has to answer."""
     if prepared.lab is None:
         return quote([], ledger, lambda _: None)
@@ -595,7 +657,7 @@ def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
     return quote([*plan.probe_jobs(), *jobs], ledger, prepared.lab.price_of)
 
 
-def quoted(prepared: PreparedRetrieval) -> of.Quote:
+def quoted(prepared: PreparedRetrieval) -> Quote:
     """The most that the answers would still cost; nothing is sent."""
     with ledger_or_none(prepared.case) as ledger:
         return with_spent(price(prepared, ledger), ledger, RETRIEVE_RUN)
@@ -606,7 +668,7 @@ def run(
     *,
     cap_usd: float = 0.0,
     **settings: Unpack[CallSettings],
-) -> of.RetrievalResult:
+) -> RetrievalResult:
     """Let a model answer, if one has to, and keep the results as evidence.
 
     Raises as ``ceiling.run`` does.
@@ -624,106 +686,137 @@ def run(
 
 
 async def _answer_three_ways(
-    prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote
+    prepared: PreparedRetrieval, calls: PaidCalls, _: Quote
 ) -> dict[str, Any]:
-    """The three ways to answer and the gaps between them, or why it ended early."""
+    """Make the calls; return the fields of the result about the answers, or why it ended early."""
     assert prepared.lab is not None  # the caller has made sure that a model answers
     lab, stop = await probed(prepared.lab, calls)
     wanted = list[Asked]()
     for arm, case in prepared.asked:
         wanted += lab.plan.calls([arm], [case])
-    ended = calls.counting(len(wanted), running=3)
     if not stop:
-        stop = (await lab.scores.run(calls.runner(ended), wanted)).stop
+        show_progress = calls.counting(len(wanted), running=3)
+        stop = (await lab.scores.run(calls.runner(show_progress), wanted)).stop
     if stop:
         unknown = Unknown(ask="run it to its end")
         return {"answers": unknown, "spend": calls.spend, **stop.of_result}
-    cases = tuple({case.id: case for _, _, case in wanted}.values())
-    arms = {arm.id: arm for _, arm, _ in wanted}
+    arms = {arm.id: arm for arm, _ in prepared.asked}
+    # each question once, though its case is asked with three sets of passages
+    cases = [case for arm, case in prepared.asked if arm.id == _KNOWN]
+    answers = _compare_three_ways(lab, arms, cases)
+    reasons = [
+        lab.scores.unanswered(arms[name], cases)
+        for name in (_RETRIEVED, _KNOWN, _WITHOUT)
+    ]
+    lost = first_of([reason for reason in reasons if reason])
+    return {"answers": answers, "spend": calls.spend, **lost.of_result}
+
+
+def _compare_three_ways(
+    lab: PreparedLab, arms: Mapping[str, Arm], cases: Cases
+) -> SynthesisResult:
+    """Return the quality of the three ways to answer, and the gaps between them."""
+    scores = lab.scores
     retrieved = arms[_RETRIEVED]
     known = arms[_KNOWN]
-    none = arms[_WITHOUT]
-    if not lab.scores.unanswered(known, cases):
-        # Without a passage "I don't know" may be all that a good model says.
-        lab.scores.believed.add(none.id)
-    right = lab.scores.share(known, cases)
-    wrong = right
-    if not isinstance(right, Unknown):
-        ends = {"value": 1 - right.value, "low": 1 - right.high, "high": 1 - right.low}
-        wrong = right.model_copy(update=ends)
-    answers = of.SynthesisResult(
+    without = arms[_WITHOUT]
+    if not scores.unanswered(known, cases):
+        # without a passage "I don't know" may be all that a good model says
+        scores.believed.add(without.id)
+    right = scores.share(known, cases)
+    return SynthesisResult(
         arm=f"{known.prompt} · {lab.plan.named(known.model)}",
-        retrieved=lab.scores.share(retrieved, cases),
+        retrieved=scores.share(retrieved, cases),
         known=right,
-        none=lab.scores.share(none, cases),
-        retrieval_gap=contrast(lab.scores, known, retrieved, cases),
-        synthesis_gap=wrong,
-        gain=contrast(lab.scores, retrieved, none, cases),
+        none=scores.share(without, cases),
+        retrieval_gap=contrast(scores, known, retrieved, cases),
+        synthesis_gap=_share_of_others(right),
+        gain=contrast(scores, retrieved, without, cases),
     )
-    stops = [lab.scores.unanswered(arm, cases) for arm in (retrieved, known, none)]
-    lost = [stop for stop in stops if stop]
-    return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
+
+
+def _share_of_others(share: ShareOf | Unknown) -> ShareOf | Unknown:
+    """Return the share of all other cases, such as of the wrong ones for that of the right ones."""
+    if isinstance(share, Unknown):
+        return share
+    return share.model_copy(
+        update={"value": 1 - share.value, "low": 1 - share.high, "high": 1 - share.low}
+    )
 
 
 def evidence_of(
-    result: of.RetrievalResult, prepared: PreparedRetrieval
+    result: RetrievalResult, prepared: PreparedRetrieval
 ) -> Measured | None:
-    """The lab's evidence for the case; None where it has too few questions.
-
-    Recall counts only on the team's documents: among the passages of the evaluation set alone, a
-    passage is found too easily. Where the case states the recall of today's search, that stays, and
-    the recall of the best way is added beside it. Where enough is found, the evidence says that
-    retrieval is optimized. Otherwise another embedding or another reranker may still find more.
-    """
-    best = result.best
-    answers = result.answers
+    """Return the lab's evidence for the case; None where it has too few questions."""
     kept = list[Evidence]()
-
-    def keep(name: str, factor: str, value: of.ShareOf, unit: str, method: str) -> None:
-        """Keep a measurement if it rests on enough conversations."""
-        more = {
-            "source": f"retrieval lab: {best.way}",
-            "method": method,
-            "factor": factor,
-        }
-        if value.clusters >= ENOUGH:
-            kept.append(
-                interval_evidence(name, value, prepared.as_of, unit=unit, **more)
-            )
-
-    stated = prepared.case.today.retrieval_recall
-    if result.source:
-        how = f"a known passage among the first {result.k} pieces, on questions that chose nothing"
-        name = "retrieval_recall"
-        path = "today.retrieval_recall"
-        # the stated recall is of the search in use, and the best way is another
-        if stated is not None:
-            name = "best_retrieval_recall"
-            path = ""
-        keep(name, path, best.recall, "share of questions", how)
-        low = best.recall.low if stated is None else min(stated, best.recall.low)
-        if prepared.enough is not None and low >= prepared.enough:
-            n = len(result.ways)
-            ways = best.recall.model_copy(update={"value": n, "low": n, "high": n})
-            how = "compared by recall on the same questions"
-            keep("retrieval_ways", "retrieval_optimised", ways, "ways", how)
-    if not isinstance(answers, Unknown) and not isinstance(
-        answers.synthesis_gap, Unknown
-    ):
-        unit = "share of answers with sufficient context"
-        how = f"wrong with the known passages before it, by {answers.arm}"
-        keep(
-            "synthesis_failure_share",
-            "knowledge_gaps",
-            answers.synthesis_gap,
-            unit,
-            how,
-        )
+    # among the passages of the evaluation set alone, a passage is found too easily
+    if result.source and result.best.recall.clusters >= ENOUGH:
+        kept += _recall_evidence(result, prepared)
+    answers = result.answers
+    if not isinstance(answers, Unknown):
+        gap = answers.synthesis_gap
+        if not isinstance(gap, Unknown) and gap.clusters >= ENOUGH:
+            kept.append(_synthesis_evidence(result, answers.arm, gap, prepared.as_of))
     return measured_in(result, *kept) if kept else None
 
 
+def _recall_evidence(
+    result: RetrievalResult, prepared: PreparedRetrieval
+) -> Iterator[Evidence]:
+    """Yield the recall of the best way and, where it is enough, that retrieval is optimized.
+
+    Where it isn't enough, another embedding or another reranker may still find more.
+    """
+    recall = result.best.recall
+    source = f"retrieval lab: {result.best.way}"
+    stated = prepared.case.today.retrieval_recall
+    name = "retrieval_recall"
+    path = "today.retrieval_recall"
+    lowest = recall.low
+    if stated is not None:
+        # the stated recall is of the search in use, and the best way is another
+        name = "best_retrieval_recall"
+        path = ""
+        lowest = min(stated, recall.low)
+    yield interval_evidence(
+        name,
+        recall,
+        prepared.as_of,
+        unit="share of questions",
+        source=source,
+        method=f"a known passage among the first {result.k} pieces, on questions that chose nothing",
+        factor=path,
+    )
+    if prepared.enough is not None and lowest >= prepared.enough:
+        n = len(result.ways)
+        yield interval_evidence(
+            "retrieval_ways",
+            recall.model_copy(update={"value": n, "low": n, "high": n}),
+            prepared.as_of,
+            unit="ways",
+            source=source,
+            method="compared by recall on the same questions",
+            factor="retrieval_optimised",
+        )
+
+
+def _synthesis_evidence(
+    result: RetrievalResult, arm: str, gap: ShareOf, as_of: date
+) -> Evidence:
+    """Return the share of answers that are wrong though the known passages are before the model."""
+    return interval_evidence(
+        "synthesis_failure_share",
+        gap,
+        as_of,
+        unit="share of answers with sufficient context",
+        source=f"retrieval lab: {result.best.way}",
+        method=f"wrong with the known passages before it, by {arm}",
+        factor="knowledge_gaps",
+    )
+
+
 def render(
-    result: of.RetrievalResult,
+    result: RetrievalResult,
     form: str = "text",
     *,
     folder: str = ".",
@@ -737,7 +830,7 @@ def render(
 
 def render_quote(
     prepared: PreparedRetrieval,
-    quote: of.Quote,
+    quote: Quote,
     form: str = "text",
     *,
     cap_usd: float | None = None,

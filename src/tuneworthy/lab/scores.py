@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import lru_cache
-from itertools import islice, product, starmap, takewhile
+from functools import lru_cache, partial
+from itertools import islice, product
+from statistics import mode
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -30,7 +31,7 @@ from tuneworthy.lab.plan import (
     system_of,
 )
 from tuneworthy.lab.session import PaidCalls
-from tuneworthy.lab.wrapped import wrappers_of
+from tuneworthy.lab.wrapped import Unwrap, wrappers_of
 from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner, Stop
 from tuneworthy.measure.personal import mask
@@ -88,7 +89,7 @@ _COUNTED = (
 
 @lru_cache(maxsize=4096)
 def _one(thing: T) -> T:
-    """The first of equal objects, which saves memory as many answers are equal."""
+    """Return the first of equal objects, which saves memory as many answers are equal."""
     return thing
 
 
@@ -118,7 +119,7 @@ class ArmScores:
         self._columns = {name: array("d", [0.0]) for name in _COUNTED}
         # the latencies of its calls, and the row of each
         self._seconds = array("d")
-        self._of_row = array("q")
+        self._row_of_call = array("q")
         # for each row the first output and the last wrong answer
         self._answers: list[tuple[str | None, WrongAnswer | None]] = [(None, None)]
         #: The wrapper for which none of its answers is right, in words; empty for none.
@@ -133,7 +134,7 @@ class ArmScores:
         self.parts = dict[str, dict[str, bool]]()
         self.labels = dict[str, float]()
         """People's label of the first answer, by case: 0 … 1; NaN without one."""
-        #: Parameters its model refused, and what it got instead.
+        #: Parameters its model refused, and what it got instead; a dictionary keeps their order.
         self.changed = dict[str, None]()
         self.others = Counter[str]()
         """Answers by models with another name than the requested one."""
@@ -153,7 +154,7 @@ class ArmScores:
             self._columns[name][row] += amount
         if seconds is not None:
             self._seconds.append(seconds)
-            self._of_row.append(row)
+            self._row_of_call.append(row)
 
     def note_output(self, case: str, output: str) -> None:
         """Note an output for a case, unless there is one already."""
@@ -172,22 +173,27 @@ class ArmScores:
         """Note an answer to a case, by a digest that holds only in this process."""
         row = self._rows[case]
         digest = hash(text)
-        self._texts[row] = digest if self._texts[row] in (_NO_TEXT, digest) else _TEXTS
+        before = self._texts[row]
+        if before == _NO_TEXT:
+            self._texts[row] = digest
+        elif before != digest:
+            self._texts[row] = _TEXTS
 
     def one_text(self, cases: Cases) -> list[EvalCase]:
-        """The answered cases, if all have one and the same text and none is right; else []."""
+        """Return the answered cases, if all have one and the same text and none is right; else []."""
         answered = list[EvalCase]()
-        first = _NO_TEXT
+        shared = _NO_TEXT
         for case in cases:
             row = self._rows.get(case.id, 0)
             text = self._texts[row]
             if text == _NO_TEXT:
                 continue
-            if text == _TEXTS or first not in (_NO_TEXT, text):
+            if shared == _NO_TEXT:
+                shared = text
+            if text == _TEXTS or text != shared:
                 return []
             if self._columns["whole"][row] or self.labels.get(case.id, 0.0) >= NO:
                 return []
-            first = text
             answered.append(case)
         return answered
 
@@ -229,39 +235,64 @@ class ArmScores:
         return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
 
     def seconds(self, cases: Cases) -> tuple[Floats, Ints]:
-        """The time of each call on some cases, and the place of its case."""
-        # the place of each row; -1 for other cases
-        places = np.full(len(self._answers), -1)
-        places[self._rows_of(cases)] = range(len(cases))
-        places[0] = -1
-        place_of_call = places[np.array(self._of_row)]
-        wanted = place_of_call >= 0
+        """Return the time of each call on some cases, and the place of its case among them."""
+        elsewhere = -1
+        place_of_row = np.full(len(self._answers), elsewhere)
+        place_of_row[self._rows_of(cases)] = range(len(cases))
+        place_of_row[0] = elsewhere  # the row of all cases that weren't run
+        place_of_call = place_of_row[np.array(self._row_of_call)]
+        wanted = place_of_call != elsewhere
         return np.array(self._seconds)[wanted], place_of_call[wanted]
 
     def means(
         self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan
     ) -> Floats:
-        """Scores of cases, the means of their repeats; NaN without any.
+        """Return the scores of cases, each the mean of its repeats; NaN without any.
 
         A call without an answer counts as ``missing``, an answer that no scorer can judge as
         ``unjudged``; NaN leaves it out.
         """
         names = ("right", "scored", "unjudged", "failed", "in_doubt")
-        right, scored, silent, failed, in_doubt = self.columns(cases, *names)
-        for value, n in ((missing, failed + in_doubt), (unjudged, silent)):
-            if not math.isnan(value):
-                right = right + value * n
-                scored = scored + n
+        right, scored, without_score, failed, in_doubt = self.columns(cases, *names)
+        if not math.isnan(missing):
+            lost = failed + in_doubt
+            right = right + missing * lost
+            scored = scored + lost
+        if not math.isnan(unjudged):
+            right = right + unjudged * without_score
+            scored = scored + without_score
         means: Floats = np.full(len(right), math.nan)
         return np.divide(right, scored, out=means, where=scored > 0)
 
-    def missing(self, cases: Cases) -> tuple[int, int]:
-        """The number of calls on cases without an answer, and of all calls."""
-        if not self.why:
-            return 0, 0
+    def missing(self, cases: Cases) -> MissingAnswers:
+        """Count the calls on cases without an answer, and all calls."""
+        if not self.why:  # nothing was ever lost, which saves the counting
+            return MissingAnswers(0, 0)
         lost = int(self.total(cases, "failed") + self.total(cases, "in_doubt"))
         answered = int(self.total(cases, "scored") + self.total(cases, "unjudged"))
-        return lost, lost + answered
+        return MissingAnswers(lost, lost + answered)
+
+
+class MissingAnswers(NamedTuple):
+    """How many calls got no answer."""
+
+    missing: int
+    calls: int  #: All of them.
+
+
+class WrongCase(NamedTuple):
+    """A case with a wrong answer."""
+
+    case: EvalCase
+    signal: str
+    text: str  #: The beginning of the answer.
+
+
+class WrongCases(NamedTuple):
+    """The cases that an arm got wrong, by rules or by people."""
+
+    wrong: list[WrongCase]
+    scored: int  #: Cases with a score, right ones included.
 
 
 class Scores:
@@ -297,8 +328,7 @@ class Scores:
         Answers are scored as they come, in the order of the calls, and in a thread: a user's
         function may take seconds, and calls, progress and a stop must not wait for it.
         """
-        settled = runner.outcome.settled
-        await run_in_thread(starmap(self.marker.check, [()]))
+        await run_in_thread([self.marker.check])
         asking = asyncio.ensure_future(self._ask_all(runner, calls))
         scored = 0
         try:
@@ -306,97 +336,127 @@ class Scores:
                 await asyncio.wait([asking], timeout=_LOOK_EVERY_S)
                 some = calls[scored : scored + _AT_ONCE]
                 if not asking.done():
-                    if self.judge is not None:
-                        continue  # it grades when all answers are in
-                    some = list(takewhile(lambda call: call[0].key in settled, some))
-                    if not some:
-                        continue
-                keys = [job.key for job, *_ in some]
-                await self.score_calls(some, runner.outcome.some(keys))
-                scored += len(some)
+                    some = self._answered_first(some, runner.outcome.settled)
+                if some:
+                    keys = [job.key for job, *_ in some]
+                    await self.score_calls(some, runner.outcome.some(keys))
+                    scored += len(some)
             return await asking
         finally:
             asking.cancel()
             await asyncio.wait([asking])  # what it has in flight is noted as in doubt
+
+    def _answered_first(
+        self, calls: Sequence[Asked], settled: Mapping[str, Settled]
+    ) -> Sequence[Asked]:
+        """Return the calls before the first one that is still in flight; [] with a grader.
+
+        The grader is asked when all answers are in.
+        """
+        if self.judge is not None:
+            return []
+        for place, (job, *_) in enumerate(calls):
+            if job.key not in settled:
+                return calls[:place]
+        return calls
 
     async def _ask_all(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
         """Send the calls, and then ask the grader about their answers."""
         outcome = await runner.all([job for job, *_ in calls])
         if self.judge is None or outcome.stop:
             return outcome
-        became = outcome.some([job.key for job, *_ in calls])
+        settled = outcome.some([job.key for job, *_ in calls])
         answers = []
         for job, _, case in calls:
-            call = became.get(job.key)
+            call = settled.get(job.key)
             if call is not None and call.whole is not None:
                 answers.append((_answer_of(call.whole, case), case))
-        return await self.judge.ask(runner, answers) or outcome
+        graded = await self.judge.ask(runner, answers)
+        return outcome if graded is None else graded
 
     async def score_calls(
-        self, calls: Iterable[Asked], became: Mapping[str, Settled]
+        self, calls: Iterable[Asked], settled: Mapping[str, Settled]
     ) -> None:
-        """Score the outcomes of calls, by key."""
-        ended = []
-        asked: dict[str, list[EvalCase]] = {}
+        """Score the answers to calls; ``settled`` has their outcomes by key."""
+        steps = list[Callable[[], None]]()
+        cases_of = defaultdict[str, list[EvalCase]](list)
         for job, arm, case in calls:
-            if job.key in became:
-                system = ""
-                if self.judge is None and self.marker.reads_system(case):
-                    system = system_of(job.request)
-                ended.append((job, arm, case, became[job.key], system))
-                asked.setdefault(arm.id, []).append(case)
-        await run_in_thread(starmap(self._score_call, ended))
+            call = settled.get(job.key)
+            if call is None:  # it was never sent
+                continue
+            system = ""
+            if self.judge is None and self.marker.reads_system(case):
+                system = system_of(job.request)
+            steps.append(partial(self._score_call, job, arm, case, call, system))
+            cases_of[arm.id].append(case)
+        await run_in_thread(steps)
         if self.judge is None and self.looks_for_wrappers:
-            await run_in_thread(starmap(self._look_for_wrapper, asked.items()))
+            await run_in_thread(
+                partial(self._look_for_wrapper, arm, cases)
+                for arm, cases in cases_of.items()
+            )
 
     def _look_for_wrapper(self, arm: str, cases: Sequence[EvalCase]) -> None:
         """Note the text around an arm's answers if it makes all of them wrong.
 
         It is searched each time the arm has twice as many answers as at the last search.
         """
-        of = self._arms[arm]
-        if of.has_right:
+        results = self._arms[arm]
+        if results.has_right:
             return
-        of.cases.update({case.id: case for case in cases if case.accepted})
-        answered = len(of.cases)
-        if answered < max(SAME_WORDS, 2 * of.unwrapped_at):
+        for case in cases:
+            if case.accepted:
+                results.cases[case.id] = case
+        answered = len(results.cases)
+        if answered < max(SAME_WORDS, 2 * results.unwrapped_at):
             return
-        of.unwrapped_at = answered
-        by_question: dict[str, tuple[EvalCase, str]] = {}
-        for case in islice(of.cases.values(), _MOST_UNWRAPPED):
-            text = of.first_output(case)
-            if text:
-                by_question[question(case)] = (case, text)
-        answers = list(by_question.values())
+        results.unwrapped_at = answered
+        answers = _one_answer_a_question(results)
+        # of fewer answers, many may share their text by chance
         if len(answers) < SAME_WORDS:
             return
-        for says, unwrap in wrappers_of([text for _, text in answers]).items():
-            right = 0
-            for case, text in answers:
-                bare = unwrap(text)
-                if bare:
-                    right += bool(self.marker.score(Output(bare), case).ok)
+        texts = [answer.text for answer in answers]
+        for wrapper, unwrap in wrappers_of(texts).items():
+            right = self._count_right_without(unwrap, answers)
             if right >= UNWRAPPED:
-                of.wrapper = f"{says}: without it {right} of {len(answers)} are right"
+                results.wrapper = (
+                    f"{wrapper}: without it {right} of {len(answers)} are right"
+                )
                 return
+
+    def _count_right_without(
+        self, unwrap: Unwrap, answers: Sequence[_CaseAnswer]
+    ) -> int:
+        """Count the answers that are right once the text around them is gone."""
+        right = 0
+        for answer in answers:
+            bare = unwrap(answer.text)
+            if bare and self.marker.score(Output(bare), answer.case).ok:
+                right += 1
+        return right
 
     def _score_call(
         self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str
     ) -> None:
         """Score one call of an arm, and note it if another model answered."""
+        # the answer took the time of all steps of a chain
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
+        # a chain that was cut short has no last step: this is the call of the step that failed
         if arm.steps and (arm.id, job.key) not in self._cut_short:
-            self._step(arm, case, arm.prompt, call)
+            self._note_step(arm, case, arm.prompt, call)
         answered_by = call.reply.model if call.reply else ""
         if answered_by and not is_same_model(answered_by, job.frame.model):
             self._arms[arm.id].others[answered_by] += 1
-        self._call(arm.id, case, call, system, waited)
+        self._note_call(arm.id, case, call, system, waited)
 
     def step(
         self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled
     ) -> str | None:
-        """Note the cost of a chain's step, and return its answer; None ends the chain."""
-        self._step(arm, case, arm.steps[at], settled)
+        """Note the cost of a chain's step, and return its answer; None ends the chain.
+
+        ``at`` counts the steps from 0.
+        """
+        self._note_step(arm, case, arm.steps[at], settled)
         if settled.whole is None:
             self._cut_short.add((arm.id, job.key))
             return None
@@ -405,7 +465,10 @@ class Scores:
         self._waited[place] = self._waited.get(place, 0.0) + settled.whole.latency_s
         return without_thinking(settled.whole.text)
 
-    def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:
+    def _note_step(
+        self, arm: Arm, case: EvalCase, prompt: str, settled: Settled
+    ) -> None:
+        """Note the cost and the time of a step of a chain, by its prompt."""
         if settled.reply is not None:
             costs = self._arms[arm.id].steps.setdefault(prompt, [])
             costs.append(StepCall(case.id, settled.usd, settled.reply.latency_s))
@@ -414,55 +477,61 @@ class Scores:
         self, arm: str, case: EvalCase, output: Output, system: str = ""
     ) -> None:
         """Score an answer of an arm to a case, and note the result."""
-        of = self._arms[arm]
+        results = self._arms[arm]
         judge = self.judge
-        of.add(case.id)
-        of.note_text(case.id, output.text_with_calls)
+        results.add(case.id)
+        results.note_text(case.id, output.text_with_calls)
         if judge is None:
             scored = self.marker.score(output, case, system)
         else:
             scored = judge.score(output, case)
-            if case.id not in of.labels:
-                _note_label(of, judge, output, case)
+            if case.id not in results.labels:  # people label the first of the repeats
+                _note_label(results, judge, output, case)
         if scored.why == RUN_STOPPED:
             return  # as if it had not been asked; the next run scores it
         if scored.ok is None:
-            of.add(case.id, unjudged=1)
+            results.add(case.id, unjudged=1)
             return
-        of.add(case.id, right=scored.value, scored=1, whole=bool(scored.ok))
-        if scored.parts and of.first_output(case) is None:
-            of.parts[case.id] = scored.parts
-        of.note_output(case.id, output.text_with_calls[:_MASKED])
-        # with a judge only people say which answer is wrong
+        results.add(case.id, right=scored.value, scored=1, whole=bool(scored.ok))
+        if scored.parts and results.first_output(case) is None:
+            results.parts[case.id] = scored.parts
+        results.note_output(case.id, output.text_with_calls[:_MASKED])
+        # with a grader only people say which answer is wrong
         if judge is None and not scored.ok:
-            of.note_wrong(
-                case.id, WrongAnswer(scored.signal or WRONG, output.text[:_MASKED])
-            )
+            signal = scored.signal or WRONG
+            results.note_wrong(case.id, WrongAnswer(signal, output.text[:_MASKED]))
 
-    def _call(
+    def _note_call(
         self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float
     ) -> None:
-        """Note a call. One without an answer says nothing about the arm."""
-        of = self._arms[arm]
+        """Note a call of an arm, and score its answer if there is a whole one.
+
+        ``waited`` are the seconds of the earlier steps of a chain.
+        """
+        results = self._arms[arm]
         reply = settled.reply
-        why = settled.why
         if reply is not None:
-            written = reply.usage.output_tokens
-            thought = reply.usage.reasoning_tokens
-            seconds = waited + reply.latency_s
-            of.add(case.id, seconds, usd=settled.usd, written=written, thought=thought)
-            of.changed.update(dict.fromkeys(reply.changed))
-            why = reply.lacks
-            if not why:
+            results.add(
+                case.id,
+                seconds=waited + reply.latency_s,
+                usd=settled.usd,
+                written=reply.usage.output_tokens,
+                thought=reply.usage.reasoning_tokens,
+            )
+            for change in reply.changed:
+                results.changed[change] = None
+            if not reply.lacks:
                 output = _answer_of(reply, case)
-                of.add(case.id, aloud=output.text != reply.text)
+                results.add(case.id, aloud=output.text != reply.text)
                 self.answer(arm, case, output, system)
                 return
-        of.why[case.id] = why[:_SHOWN]
+        # a call without an answer says nothing about the arm, so it has no score
+        why = settled.why if reply is None else reply.lacks
+        results.why[case.id] = why[:_SHOWN]
         if settled.status == "in_doubt":
-            of.add(case.id, in_doubt=1)
+            results.add(case.id, in_doubt=1)
         else:
-            of.add(case.id, failed=1)
+            results.add(case.id, failed=1)
 
     def note_score(self, arm: str, case: str, score: float) -> None:
         """Note a score that needs no scorer, such as one of retrieval."""
@@ -473,32 +542,41 @@ class Scores:
         return self._arms.get(arm.id) or ArmScores()
 
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
-        """Parameters that models refused, with their replacements: a text for each model."""
-        models = {arm.model: ", ".join(self.arm_scores(arm).changed) for arm in arms}
+        """Return the parameters that models refused, with their replacements: a text for each model."""
+        # two arms of one model may differ in the parameters they send, such as an effort
+        changes_of = defaultdict[str, dict[str, None]](dict)
+        for arm in arms:
+            changes_of[arm.model].update(self.arm_scores(arm).changed)
         return tuple(
-            f"{model}: {changed}" for model, changed in models.items() if changed
+            f"{model}: {', '.join(changes)}"
+            for model, changes in changes_of.items()
+            if changes
         )
 
     def impossible(self, arm: Arm, cases: Cases) -> bool:
         """Whether its model can't take such requests at all, so that nobody can use the arm either."""
-        of = self.arm_scores(arm)
-        if not of.why:
+        results = self.arm_scores(arm)
+        ran = results.ran(cases)
+        if not ran or results.cases_with(ran, "scored"):
             return False
-        ran = of.ran(cases)
-        refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
-        return bool(ran) and refused and of.cases_with(ran, "scored") == 0
+        return all(results.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
 
     def unanswered(self, arm: Arm, cases: Cases) -> str:
-        """Why an arm isn't measured on cases; empty for a measured one.
+        """Return the reason why an arm isn't measured on cases; empty for a measured one.
 
         Too many calls have no answer, all answers are equal, or text around them hides them from
         the scorer.
         """
-        missing = self.missing_answers(arm, cases) or self.same_words(arm, cases)
-        return missing or self.wrapped(arm)
+        missing = self.missing_answers(arm, cases)
+        if missing:
+            return missing
+        same_words = self.same_words(arm, cases)
+        if same_words:
+            return same_words
+        return self.wrapped(arm)
 
     def why_unanswered(self, arm: Arm, cases: Cases) -> str:
-        """The reason as one of ``WHY_UNANSWERED``; empty for a measured arm."""
+        """Return that reason as one of ``WHY_UNANSWERED``; empty for a measured arm."""
         if self.missing_answers(arm, cases):
             return "unanswered"
         if self.same_words(arm, cases):
@@ -507,82 +585,82 @@ class Scores:
 
     def wrapped(self, arm: Arm) -> str:
         """Name the text around every answer of an arm if it makes each one wrong; else empty."""
-        of = self.arm_scores(arm)
-        if not of.wrapper or of.has_right:
+        results = self.arm_scores(arm)
+        if not results.wrapper or results.has_right:
             return ""
-        return f"every answer of {arm.id} has {of.wrapper}"
+        return f"every answer of {arm.id} has {results.wrapper}"
 
     def is_hollow(self, arm: Arm, cases: Cases) -> bool:
         """Whether all answers of a model so far are equal, or wrapped, and none is right."""
-        one_text = arm.kind != "baseline" and bool(self.arm_scores(arm).one_text(cases))
-        return one_text or bool(self.wrapped(arm))
+        if self.wrapped(arm):
+            return True
+        # a baseline gives one answer to everything where one label is that frequent
+        return arm.kind != "baseline" and bool(self.arm_scores(arm).one_text(cases))
 
     def same_words(self, arm: Arm, cases: Cases) -> str:
-        """The complaint about an arm that gives many different inputs one wrong answer; else empty."""
-        of = self.arm_scores(arm)
-        exempt = arm.kind == "baseline" or arm.id in self.believed
-        answered = [] if exempt else of.one_text(cases)
+        """Complain about an arm that gives many different inputs one wrong answer; else empty."""
+        if arm.kind == "baseline" or arm.id in self.believed:
+            return ""
+        results = self.arm_scores(arm)
+        answered = results.one_text(cases)
         inputs = len({question(case) for case in answered})
         if inputs < SAME_WORDS:
             return ""
-        text = one_line(
-            self.shown(of.first_output(answered[0]) or ""), limit=_SHOWN_OF_SAME
-        )
+        output = results.first_output(answered[0]) or ""
+        text = one_line(self.shown(output), limit=_SHOWN_OF_SAME)
         return f'every answer of {arm.id} to {inputs} inputs was: "{text}", and none is right'
 
     def missing_answers(self, arm: Arm, cases: Cases) -> str:
-        """The complaint about an arm with too many calls without an answer; else empty."""
-        of = self.arm_scores(arm)
-        missing, calls = of.missing(cases)
-        if missing <= self.most_missing * calls:
+        """Complain about an arm with too many calls without an answer; else empty."""
+        results = self.arm_scores(arm)
+        count = results.missing(cases)
+        if count.missing <= self.most_missing * count.calls:
             return ""
-        reasons = Counter(of.why[case.id] for case in cases if case.id in of.why)
-        ((why, _),) = reasons.most_common(1)
-        return f"{missing} of {calls} calls of {arm.id} got no answer ({why})"
+        reasons = [results.why[case.id] for case in cases if case.id in results.why]
+        return (
+            f"{count.missing} of {count.calls} calls of {arm.id} got no answer "
+            f"({mode(reasons)})"
+        )
 
     def row(self, arm: Arm, cases: Cases, missing: float = math.nan) -> Floats:
-        """Scores of an arm on cases; NaN without any, and ``missing`` for a call without an answer."""
+        """Return an arm's scores on cases; NaN without any, ``missing`` for a call without an answer."""
         return self.arm_scores(arm).means(cases, missing)
 
     def judged(self, arm: Arm, cases: Cases, missing: float = math.nan) -> JudgedScores:
-        """An arm as its grader and people see it.
+        """Return an arm's scores by the grader and by people.
 
         ``missing`` is the score of both for a call without an answer; NaN leaves it out.
         """
         assert self.judge is not None  # nobody asks for it without one
-        of = self.arm_scores(arm)
+        results = self.arm_scores(arm)
+        judge = results.means(cases, missing, UNREADABLE)
         sample = {case.id for case in self.judge.sample(cases)}
-        judge = of.means(cases, missing, UNREADABLE)
-        people = np.array([of.labels.get(case.id, missing) for case in cases])
-        drawn = ~np.isnan(judge) & np.array(
-            [case.id in sample for case in cases], dtype=bool
-        )
+        in_sample = np.array([case.id in sample for case in cases], dtype=bool)
+        # labels outside the sample don't count: people chose which outputs to label
+        drawn = in_sample & ~np.isnan(judge)
+        people = np.array([results.labels.get(case.id, missing) for case in cases])
         people[~drawn] = math.nan
         return JudgedScores(judge, people, int(np.isnan(people[drawn]).sum()))
 
-    def wrong(
-        self, arm: Arm, cases: Cases
-    ) -> tuple[list[tuple[EvalCase, str, str]], int]:
-        """An arm's wrong answers, by rules or people, and the number of scored ones.
-
-        Each has its case, its sign and its text.
-        """
-        of = self.arm_scores(arm)
-        known = self.row(arm, cases)
+    def wrong(self, arm: Arm, cases: Cases) -> WrongCases:
+        """Return an arm's wrong answers, by rules or by people."""
+        results = self.arm_scores(arm)
+        by_people = self.judge is not None
+        scores = self.row(arm, cases)
         if self.judge is not None:
             cases = self.judge.sample(cases)
-            known = self.judged(arm, cases).people
-        wrong: list[tuple[EvalCase, str, str]] = []
-        for case, score in zip(cases, known.tolist(), strict=True):
-            answer = of.last_wrong(case)
-            if answer is not None and (self.judge is not None or score < 1):
-                wrong.append((case, answer.signal, answer.text))
-        return wrong, int((~np.isnan(known)).sum())
+            scores = self.judged(arm, cases).people
+        wrong = list[WrongCase]()
+        for case, score in zip(cases, scores.tolist(), strict=True):
+            answer = results.last_wrong(case)
+            if answer is not None and (by_people or score < 1):
+                wrong.append(WrongCase(case, answer.signal, answer.text))
+        return WrongCases(wrong, int((~np.isnan(scores)).sum()))
 
     def estimate(
         self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
     ) -> Estimate | None:
-        """An arm's share of right cases; None where it wasn't run, or too few calls were answered.
+        """Return an arm's share of right cases; None where too few calls were answered, or none made.
 
         Its ends hold whatever the missing answers were: the lower one counts them all as wrong, the
         upper one as right. With ``exact``, each end may be compared with a target. With a grader,
@@ -592,44 +670,67 @@ class Scores:
         """
         if not cases or self.unanswered(arm, cases):
             return None
-        clusters = clusters_of(cases)
-
-        def counted(missing: float) -> Estimate | None:
-            if exact and self.judge is not None:
-                return widened_to(
-                    self.judged(arm, cases, missing).estimate(clusters), reach
-                )
-            return share(
-                self.row(arm, cases, missing), clusters, exact=exact, reach=reach
-            )
-
+        estimate = partial(
+            self._estimate_with, arm, cases, clusters_of(cases), exact, reach
+        )
+        left_out = estimate(math.nan)
         if self.judge is None and not self.arm_scores(arm).why:
-            return counted(math.nan)
-        return widened(counted(math.nan), counted(0.0), counted(1.0))
+            return left_out  # nothing is missing, so the other two are equal to it
+        return widened(left_out, estimate(0.0), estimate(1.0))
+
+    def _estimate_with(
+        self,
+        arm: Arm,
+        cases: Cases,
+        clusters: Ints,
+        exact: bool,
+        reach: float,
+        missing: float,
+    ) -> Estimate | None:
+        """Return an arm's share of right cases, with a score for each missing answer."""
+        if exact and self.judge is not None:
+            by_people = self.judged(arm, cases, missing).estimate(clusters)
+            return widened_to(by_people, reach)
+        row = self.row(arm, cases, missing)
+        return share(row, clusters, exact=exact, reach=reach)
 
     def difference(self, first: Arm, second: Arm, cases: Cases) -> Estimate | None:
-        """The first arm less the second on the same cases, with ends for any missing answers.
+        """Return the first arm less the second on the same cases, with ends for any missing answers.
 
         None where no case has both, and with a grader while labels are missing.
         """
-        clusters = clusters_of(cases)
+        if not cases:
+            return None
+        difference = partial(
+            self._difference_with, first, second, cases, clusters_of(cases)
+        )
+        left_out = difference(math.nan, math.nan)
+        return widened(left_out, difference(0.0, 1.0), difference(1.0, 0.0))
 
-        def counted(mine: float, others: float) -> Estimate | None:
-            if self.judge is None:
-                row = self.row(first, cases, mine)
-                return paired_difference(row, self.row(second, cases, others), clusters)
-            right = self.judged(second, cases, others)
-            return self.judged(first, cases, mine).less(right, clusters)
-
-        known = counted(math.nan, math.nan) if cases else None
-        if known:
-            return widened(known, counted(0.0, 1.0), counted(1.0, 0.0))
-        return None
+    def _difference_with(
+        self,
+        first: Arm,
+        second: Arm,
+        cases: Cases,
+        clusters: Ints,
+        missing_of_first: float,
+        missing_of_second: float,
+    ) -> Estimate | None:
+        """Return the difference of two arms, with a score for the missing answers of each."""
+        if self.judge is None:
+            return paired_difference(
+                self.row(first, cases, missing_of_first),
+                self.row(second, cases, missing_of_second),
+                clusters,
+            )
+        judged_first = self.judged(first, cases, missing_of_first)
+        judged_second = self.judged(second, cases, missing_of_second)
+        return judged_first.less(judged_second, clusters)
 
     def share(
         self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
     ) -> ShareOf | Unknown:
-        """The share for a result; unknown where there is none, with the step that would give one."""
+        """Return the share for a result; where there is none, the step that would give one."""
         estimate = self.estimate(arm, cases, exact=exact, reach=reach)
         if estimate is not None:
             return ShareOf(**shown_share(estimate))
@@ -641,30 +742,52 @@ class Scores:
         return Unknown(ask="it wasn't run")
 
 
-def _note_label(of: ArmScores, judge: LabJudge, output: Output, case: EvalCase) -> None:
+class _CaseAnswer(NamedTuple):
+    """A case with the first answer to it."""
+
+    case: EvalCase
+    text: str
+
+
+def _one_answer_a_question(results: ArmScores) -> list[_CaseAnswer]:
+    """Return some answers of an arm, one for each different question among its first cases."""
+    by_question = dict[str, _CaseAnswer]()
+    for case in islice(results.cases.values(), _MOST_UNWRAPPED):
+        text = results.first_output(case)
+        if text:
+            by_question[question(case)] = _CaseAnswer(case, text)
+    return list(by_question.values())
+
+
+def _note_label(
+    results: ArmScores, judge: LabJudge, output: Output, case: EvalCase
+) -> None:
     """Note people's label of an answer, if there is one, and a wrong answer by it."""
     digest = digest_of(output.text_with_calls)
     label = judge.labels.get((case.id, digest), math.nan)
-    of.labels[case.id] = label
+    results.labels[case.id] = label
     if label < NO:
-        of.note_wrong(case.id, WrongAnswer(WRONG, output.text[:_MASKED]))
+        results.note_wrong(case.id, WrongAnswer(WRONG, output.text[:_MASKED]))
 
 
 def _answer_of(reply: Reply, case: EvalCase) -> Output:
-    """The answer in a reply. It may contain open thinking if right answers of the case do."""
-    texts = map(answer_text, case.accepted)
+    """Return the answer in a reply, without thinking unless right answers of the case think, too."""
+    texts = [answer_text(reference) for reference in case.accepted]
     if any(without_thinking(text) != text for text in texts):
         return Output(reply.text, reply.tool_calls)
     return Output.from_reply(reply)
 
 
-def shown_share(of: Estimate) -> dict[str, Any]:
-    """A share with its ends cut to 0 and 1."""
-    return asdict(of) | {"low": max(0.0, of.low), "high": min(1.0, of.high)}
+def shown_share(estimate: Estimate) -> dict[str, Any]:
+    """Return the fields of a share with its ends cut to 0 and 1."""
+    fields = asdict(estimate)
+    fields["low"] = max(0.0, estimate.low)
+    fields["high"] = min(1.0, estimate.high)
+    return fields
 
 
 def widened_to(estimate: Estimate | None, reach: float) -> Estimate | None:
-    """An estimate whose ends are ``reach`` standard errors away."""
+    """Return an estimate of 95% with its ends moved to ``reach`` standard errors."""
     if estimate is None:
         return None
     below = estimate.value - estimate.low
@@ -680,43 +803,53 @@ def widened_to(estimate: Estimate | None, reach: float) -> Estimate | None:
 def widened(
     known: Estimate | None, worst: Estimate | None, best: Estimate | None
 ) -> Estimate | None:
-    """An estimate with the widest ends that missing answers allow."""
+    """Return an estimate with the widest ends that missing answers allow; None without ``known``."""
     if known is None:
         return None
-    ends = [each for each in (known, worst, best) if each is not None]
-    return replace(known, low=min(e.low for e in ends), high=max(e.high for e in ends))
+    estimates = [each for each in (known, worst, best) if each is not None]
+    return replace(
+        known,
+        low=min(estimate.low for estimate in estimates),
+        high=max(estimate.high for estimate in estimates),
+    )
 
 
-async def run_in_thread(steps: Iterable[object]) -> None:
-    """Iterate in a thread. A cancelled caller leaves it after its present step.
+async def run_in_thread(steps: Iterable[Callable[[], None]]) -> None:
+    """Call functions in a thread, one after the other; raise the first exception.
 
-    A process that ends doesn't wait for that step either, which may be a user's slow scorer.
+    A cancelled caller leaves the thread after its present step. A process that ends doesn't wait
+    for that step either, as it may be a user's slow scorer.
     """
     loop = asyncio.get_running_loop()
-    over = Event()
+    called_off = Event()
     ended: asyncio.Future[None] = loop.create_future()
 
-    def tell(fault: BaseException | None) -> None:
-        if not ended.done():
-            ended.set_exception(fault) if fault else ended.set_result(None)
+    def end(fault: BaseException | None) -> None:
+        """End the wait, in the loop's own thread."""
+        if ended.done():  # the caller was cancelled
+            return
+        if fault is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(fault)
 
-    def go() -> None:
-        """Take the steps until they end or the work is called off, and report the fault if any."""
+    def take_steps() -> None:
         fault: BaseException | None = None
         try:
-            for _ in steps:
-                if over.is_set():
+            for step in steps:
+                step()
+                if called_off.is_set():
                     break
         except BaseException as caught:  # noqa: BLE001  # whoever waits raises it
             fault = caught
         with suppress(RuntimeError):  # the loop is over
-            loop.call_soon_threadsafe(tell, fault)
+            loop.call_soon_threadsafe(end, fault)
 
-    Thread(target=go, daemon=True).start()
+    Thread(target=take_steps, daemon=True).start()
     try:
         await ended
     finally:
-        over.set()
+        called_off.set()
 
 
 def ranking_value(quality: ShareOf | Unknown) -> float:
@@ -746,16 +879,19 @@ def plainly(text: str) -> str:
 
 
 def clusters_of(cases: Iterable[EvalCase]) -> Ints:
-    """A number for each conversation, in the order of its first case."""
-    codes: dict[str, int] = {}
-    return np.array(
-        [codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64
-    )
+    """Return the number of each case's conversation, counted from 0 in the order of first cases."""
+    numbers = dict[str, int]()
+    numbers_of_cases = []
+    for case in cases:
+        # a new conversation gets the next number
+        number = numbers.setdefault(case.cluster, len(numbers))
+        numbers_of_cases.append(number)
+    return np.array(numbers_of_cases, dtype=np.int64)
 
 
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
-FEWEST_A_ROUND = 10
-_SHOW_EVERY_S = 0.1
+FEWEST_A_ROUND = 10  #: Cases of a round; of fewer, none would be dropped.
+_SHOW_EVERY_S = 0.1  # the shortest time between two showings of how the lab stands
 _APART = 50  # the next showing waits so many times as long as this one took
 
 
@@ -768,7 +904,7 @@ class Lab:
         self.plan = plan
         self.scores = scores
         self.calls = calls
-        self._runner = calls.runner(self._call_ended, self._show_waiting)
+        self._runner = calls.runner(self._call_ended, self._show)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm, the number of conversations after which it was dropped; None for one that stayed."""
@@ -784,11 +920,8 @@ class Lab:
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
     async def race(self) -> None:
-        """Run arms on the cases for selecting, and drop those that can't win.
+        """Run arms on the cases for selecting, in rounds, and drop those that can't win.
 
-        Prompts race against prompts, and tuned models against tuned ones, so that a tuned model
-        with a large lead doesn't drop the best prompt. Baselines cost nothing and race against
-        nobody. With a grader, nobody is dropped, as it may be wrong about each arm in another way.
         An arm is only dropped if it is behind even when all its missing answers count as right, and
         those of others as wrong.
         """
@@ -801,30 +934,32 @@ class Lab:
         race = Race(len(arms), groups=[self._rivals_of(arm) for arm in arms])
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
-            running = {i: arms[i] for i in race.running if self._goes_on(arms[i])}
+            running = [place for place in race.running if self._goes_on(arms[place])]
             ahead = len(select) - len(self._seen)
-            await self._run(list(running.values()), cases, ahead, later)
+            await self._run([arms[place] for place in running], cases, ahead, later)
             if self.stop:
                 break
             self._seen += cases
-            lows = {
-                place: self._sums(arm, cases, longest, missing=0.0)
-                for place, arm in running.items()
-            }
-            highs = {
-                place: self._sums(arm, cases, longest, missing=1.0)
-                for place, arm in running.items()
-            }
+            lows = {}
+            highs = {}
+            for place in running:
+                lows[place] = self._sums(arms[place], cases, longest, missing=0.0)
+                highs[place] = self._sums(arms[place], cases, longest, missing=1.0)
             race.add(lows, highs)
             self._running = len(race.running)
             if self.calls.watch is not None:
-                self._update_board(race, running.values())
+                self._update_board(race, [arms[place] for place in running])
             self._show()
         names = [arm.id for arm in arms]
         self.dropped = dict(zip(names, race.result().dropped_after, strict=True))
 
     def _rivals_of(self, arm: Arm) -> str:
-        """The group in which an arm may be dropped; its own id for one that races nobody."""
+        """Return the group in which an arm may be dropped; its own id for one that races nobody.
+
+        Prompts race against prompts, and tuned models against tuned ones, so that a tuned model
+        with a large lead doesn't drop the best prompt.
+        """
+        # a grader may be wrong about each arm in another way, and a baseline costs nothing to run
         if self.scores.judge is not None or arm.kind == "baseline":
             return arm.id
         return arm.kind
@@ -856,12 +991,12 @@ class Lab:
         self._show()  # the last answers may have come too soon after others to be shown
 
     def stayed(self, *kinds: str) -> list[Arm]:
-        """Arms of some kinds that the race didn't drop; of all kinds if none is named."""
+        """Return the arms of some kinds that the race didn't drop; of all kinds if none is named."""
         arms = (arm for arm in self.plan.arms if self.dropped.get(arm.id) is None)
         return [arm for arm in arms if not kinds or arm.kind in kinds]
 
     def unanswered(self, arms: Iterable[Arm], cases: Cases) -> tuple[str, ...]:
-        """A sentence for each arm that isn't measured on cases; () for none.
+        """Return a sentence for each arm that isn't measured on cases; () for none.
 
         Arms that a model can't be asked at all are left out, as they hide nothing.
         """
@@ -876,48 +1011,55 @@ class Lab:
         ``later``, the calls on held-out cases that follow.
         """
         baselines = [arm for arm in arms if arm.kind == "baseline"]
-        await run_in_thread(starmap(self._answer_baseline, product(baselines, cases)))
+        await run_in_thread(
+            partial(self._answer_baseline, arm, case)
+            for arm, case in product(baselines, cases)
+        )
         left = (len(arms) - len(baselines)) * ahead + later
-        calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
+        calls_a_case = self.plan.repeats
+        if self.scores.judge is not None:
+            calls_a_case *= 2  # the grader is called about each answer
         self._total = self._done + left * calls_a_case
-        await self._earlier(arms, cases)
-        heard = self._heard.get
-        calls = list[Asked]()
-        for case in cases:
-            calls += self.plan.calls(arms, [case], lambda job: heard(job.key))
+        await self._run_earlier_steps(arms, cases)
+        calls = list(self.plan.calls(arms, cases, self._heard_answer))
         if calls and not self.stop:
             self.stop = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stop:
                 self.stop = self.scores.judge.unheard(MOST_MISSING)
+
+    def _heard_answer(self, job: Job) -> str | None:
+        """Return the answer to an earlier step of a chain; None where there is none."""
+        return self._heard.get(job.key)
 
     def _answer_baseline(self, arm: Arm, case: EvalCase) -> None:
         output = Output(self.plan.setting.pool.look_up(arm, case))
         self.scores.answer(arm.id, case, output)
 
     def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
-        """Calls of chains whose next step is ``at``, counted from 0."""
+        """Yield the calls of chains whose next step is ``at``, counted from 0."""
         for arm in arms:
             if len(arm.steps) <= at:
                 continue
             for case in cases:
                 # a walk ends with the first step that nobody has answered yet
-                walks = self.plan.walks(arm, case, lambda job: self._heard.get(job.key))
-                for walk in walks:
+                for walk in self.plan.walks(arm, case, self._heard_answer):
                     if len(walk) == at + 1:
                         yield walk[at], arm, case
 
-    async def _earlier(self, arms: Arms, cases: Cases) -> None:
+    async def _run_earlier_steps(self, arms: Arms, cases: Cases) -> None:
         """Run all but the last step of chains, one step at a time for all of them."""
-        for at in range(max((len(arm.steps) for arm in arms), default=0)):
-            calls = [*self._calls_at(at, arms, cases)]
+        most_steps = max((len(arm.steps) for arm in arms), default=0)
+        for at in range(most_steps):
+            calls = list(self._calls_at(at, arms, cases))
             outcome = await self._runner.all([job for job, *_ in calls])
-            became = outcome.some([job.key for job, *_ in calls])
+            settled = outcome.some([job.key for job, *_ in calls])
             for job, arm, case in calls:
-                settled = became.get(job.key)
-                if settled is not None:
-                    text = self.scores.step(arm, case, at, job, settled)
-                    if text is not None:
-                        self._heard[job.key] = text
+                call = settled.get(job.key)
+                if call is None:  # it was never sent
+                    continue
+                answer = self.scores.step(arm, case, at, job, call)
+                if answer is not None:
+                    self._heard[job.key] = answer
             if outcome.stop:
                 self.stop = outcome.stop
                 return
@@ -925,37 +1067,36 @@ class Lab:
     def _sums(
         self, arm: Arm, cases: Cases, longest: int, missing: float
     ) -> list[float]:
-        """The score of each conversation, over the number of cases of the longest one.
+        """Return the score of each conversation, over the number of cases of the longest one.
 
         This gives each case the same weight. ``missing`` is the score of an answer that didn't
-        come; an answer that no scorer can judge is half right. If an arm's answers are all equal
-        and wrong so far, they count as missing, as a gateway may have given them.
+        come; an answer that no scorer can judge is half right.
         """
-        known = np.nan_to_num(self.scores.row(arm, cases, missing), nan=0.5)
+        scores = np.nan_to_num(self.scores.row(arm, cases, missing), nan=0.5)
         if self.scores.is_hollow(arm, self._seen):
-            known = np.full(len(cases), missing)
-        sums = np.bincount(clusters_of(cases), known) / longest
+            # such answers count as missing: a gateway may have given them, and not the model
+            scores = np.full(len(cases), missing)
+        sums = np.bincount(clusters_of(cases), scores) / longest
         return list(sums.tolist())
 
     def _call_ended(self, _: Settled) -> None:
+        """Count a call, and show how the lab stands, unless that was shown just now."""
         self._done += 1
         now = time.monotonic()
         if now >= self._next_show:
             self._show()
+            # a slow terminal or page must not slow the calls down
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
     def _place_arms(self, running: Collection[str]) -> tuple[Placed, ...]:
-        """Every arm; the dropped ones come after the others."""
+        """Return every arm, the best first; the dropped ones come after the others."""
         board = [
             Placed(arm=name, quality=quality, running=name in running)
             for name, quality in self._board.items()
         ]
         board.sort(key=lambda p: (p.running, ranking_value(p.quality)), reverse=True)
         return tuple(board)
-
-    def _show_waiting(self, why: str) -> None:
-        self._show(why)
 
     def _show(self, waiting: str = "") -> None:
         """Show the state of the lab to whoever watches."""
@@ -973,12 +1114,19 @@ class Lab:
 
 
 def _rounds(cases: Cases) -> list[list[EvalCase]]:
-    """Whole conversations in rounds of about equal size."""
-    size = max(FEWEST_A_ROUND, -(-len(cases) // ROUNDS))
-    rounds: list[list[EvalCase]] = [[]]
-    for place, case in enumerate(cases):
-        fresh = place == 0 or cases[place - 1].cluster != case.cluster
-        if fresh and len(rounds[-1]) >= size:
-            rounds.append([])
-        rounds[-1].append(case)
-    return [each for each in rounds if each]
+    """Split cases into rounds of about equal size; whole conversations stay in one round.
+
+    The cases of a conversation follow each other.
+    """
+    if not cases:
+        return []
+    size = max(FEWEST_A_ROUND, math.ceil(len(cases) / ROUNDS))
+    round_of_cases = list[EvalCase]()
+    rounds = [round_of_cases]
+    for case in cases:
+        goes_on = round_of_cases and round_of_cases[-1].cluster == case.cluster
+        if len(round_of_cases) >= size and not goes_on:
+            round_of_cases = []
+            rounds.append(round_of_cases)
+        round_of_cases.append(case)
+    return rounds

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 
 from tuneworthy.errors import OutputError
@@ -32,8 +31,9 @@ OnStop = Callable[[Callable[[], None]], object]
 
 
 def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
-    """The ledger of a case for reading, also during a run; None where nothing was ever sent."""
+    """Return the ledger of a case for reading, also during a run; None where nothing was ever sent."""
     path = _ledger_path(case)
+    # a broken link is no reason to say that nothing was sent: the ledger refuses it
     if not os.path.lexists(path):
         return nullcontext()
     try:
@@ -76,11 +76,11 @@ class PaidCalls:
     """The name of a run with a separate cap whose calls count against this one too; empty for none."""
 
     def with_own_cap(self, cap_usd: float) -> PaidCalls:
-        """The calls of the run beside. They may cost this much, and at most the rest of this cap."""
+        """Return the calls of the run beside. They cost this much at most, and the rest of this cap."""
         rest = self.cap_usd - _taken_from_cap(self.ledger.spend(self.run))
-        return replace(
-            self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest))
-        )
+        # earlier runs may have had a larger cap and taken more than this one
+        cap_usd = max(0.0, min(cap_usd, rest))
+        return replace(self, run=self.beside, beside="", cap_usd=cap_usd)
 
     def runner(
         self,
@@ -89,16 +89,18 @@ class PaidCalls:
         *,
         lean: bool = True,
     ) -> Runner:
-        """A runner that ends after the calls in flight when the user stops it.
+        """Return a runner that ends after the calls in flight when the user stops it.
 
-        ``waiting`` gets texts about a wait; by default, the observer gets them. A ``lean`` runner
-        leaves answers in the ledger until they are read, so that memory stays flat.
+        ``progress`` is called with each call that has ended. ``waiting`` gets texts about a wait;
+        by default, the observer gets them. A ``lean`` runner leaves answers in the ledger until
+        they are read, so that memory stays flat.
         """
         runner = Runner(
             self.ledger,
             self.transport,
             self.price_of,
             run=self.run,
+            # the run beside may have taken all that this cap has
             cap_usd=max(0.0, self.cap_usd - self.spent_beside),
             at_once=self.at_once,
             progress=progress,
@@ -112,37 +114,41 @@ class PaidCalls:
     def counting(
         self, of: int, *, running: int, ask: str = "wait for the end"
     ) -> Progress:
-        """A function to call when a call has ended, which shows how many of ``of`` have.
+        """Return a function to call when a call has ended, which shows how many of ``of`` have.
 
         It shows each hundredth of them, so that many calls don't flood whoever watches. ``running``
         is how many arms do; ``ask`` says what is awaited.
         """
-        ended = count(1)
+        done = 0
         every_nth = 1 + of // 100
 
         def note_end(_: Settled) -> None:
-            done = next(ended)
-            if done % every_nth or self.watch is None:
-                return
-            stand = Stand(
-                arm="",
-                quality=Unknown(ask=ask),
-                done=done,
-                of=of,
-                running=running,
-                spend=self.spend,
-            )
-            self.watch(stand)
+            nonlocal done
+            done += 1
+            if done % every_nth == 0:
+                self._show(ask, done=done, of=of, running=running)
 
         return note_end
 
     def _say_waiting(self, why: str) -> None:
-        if self.watch is not None:
-            ask = Unknown(ask="wait for an answer")
-            stand = Stand(
-                arm="", quality=ask, done=0, of=0, running=0, spend=self.spend
-            )
-            self.watch(stand.model_copy(update={"waiting": why}))
+        self._show("wait for an answer", waiting=why)
+
+    def _show(
+        self, ask: str, done: int = 0, of: int = 0, running: int = 0, waiting: str = ""
+    ) -> None:
+        """Show how the run stands to whoever watches; ``ask`` says what its quality waits for."""
+        if self.watch is None:
+            return
+        stand = Stand(
+            arm="",
+            quality=Unknown(ask=ask),
+            done=done,
+            of=of,
+            running=running,
+            spend=self.spend,
+            waiting=waiting,
+        )
+        self.watch(stand)
 
     @property
     def spent_beside(self) -> float:
@@ -164,6 +170,7 @@ def _taken_from_cap(spend: Spend) -> float:
     return spend.paid + spend.held
 
 
+#: Fields of ``Spend`` that add up over runs; the others are those of the first run.
 _ADDED = (
     "paid",
     "held",
@@ -177,19 +184,19 @@ _ADDED = (
 
 
 def spend_of(ledger: Ledger, runs: Sequence[str], cap_usd: float = 0.0) -> Spend:
-    """The money of several runs together."""
+    """Return the money of one run or several together; the cap is that of the first."""
     spends = [ledger.spend(run, cap_usd) for run in runs]
     sums = {name: sum(getattr(spend, name) for spend in spends) for name in _ADDED}
     return spends[0].model_copy(update=sums)
 
 
 def correct_spent(ledger: Ledger, runs: Sequence[str], usd: float) -> None:
-    """Correct the total that several runs have paid; each keeps its share of the count."""
+    """Correct the total that several runs have paid to ``usd``; each keeps its share of it."""
     counted = [ledger.spend(run).paid for run in runs]
     whole = sum(counted)
-    for run, before in zip(runs, counted, strict=True):
-        if before:
-            ledger.correct(run, usd * before / whole)
+    for run, paid in zip(runs, counted, strict=True):
+        if paid:  # a run that paid nothing has no share, and the whole may be 0
+            ledger.correct(run, usd * paid / whole)
 
 
 class StopHandle:
@@ -216,38 +223,41 @@ class StopHandle:
 
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)  # the second is what supervisors send
+# other threads, and loops of systems without signals, refuse a handler by these
+_SIGNAL_REFUSALS = (NotImplementedError, RuntimeError, ValueError)
 
 
 @contextmanager
 def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
-    """The first Ctrl-C or SIGTERM stops a run and lets it end; the second ends the program at once.
+    """Stop a run on the first Ctrl-C or SIGTERM and let it end; the second ends the program at once.
 
     This works only in the main thread, where signals arrive; elsewhere, a handle stops the run.
     Yields a function that takes the function to call on a stop.
     """
     loop = asyncio.get_running_loop()
     stops: list[Callable[[], None]] = []
-    # other threads, and loops of systems without signals, refuse
-    refusals = (NotImplementedError, RuntimeError, ValueError)
 
-    def let_go() -> None:
-        for number in _STOPS:
-            with suppress(*refusals):
-                loop.remove_signal_handler(number)
-
-    def pressed() -> None:
-        let_go()
+    def stop_all() -> None:
+        _release_signals(loop)  # so that the second one ends the program
         for stop in stops:
             stop()
 
     for number in _STOPS:
-        with suppress(*refusals):
-            loop.add_signal_handler(number, pressed)
+        with suppress(*_SIGNAL_REFUSALS):
+            loop.add_signal_handler(number, stop_all)
     if handle is not None:
-        handle.held_by(lambda: loop.call_soon_threadsafe(pressed))
+        # the handle is used in other threads, and the loop takes no direct call from them
+        handle.held_by(lambda: loop.call_soon_threadsafe(stop_all))
     try:
         yield stops.append
     finally:
         if handle is not None:
             handle.held_by(None)
-        let_go()
+        _release_signals(loop)
+
+
+def _release_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """Give the signals back to Python, which ends the program on one."""
+    for number in _STOPS:
+        with suppress(*_SIGNAL_REFUSALS):
+            loop.remove_signal_handler(number)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from importlib.resources import files
-from typing import Any, TypeAlias, Unpack
+from typing import Any, NamedTuple, TypeAlias, Unpack
 
 from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, StoppedError
@@ -51,7 +51,7 @@ from tuneworthy.lab.result import (
 from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, quote, total
+from tuneworthy.llm.runner import Job, Stop, quote, total
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import PromptVariant
 from tuneworthy.model.evalset import EvalCase
@@ -61,6 +61,7 @@ from tuneworthy.model.lab import (
     Arm,
     ChatMessage,
     Contrast,
+    JudgeOf,
     Quote,
     VerifyAnswer,
     VerifyPlan,
@@ -80,10 +81,9 @@ MARGIN = 0.02
 one. At 0, two equal arms could never be called equal, however many cases there are."""
 GENERAL_MARGIN = 0.1
 """The share of general tasks by which the tuned model may be worse. So few tasks can't show less."""
-
-
 MOST_MISSING_GENERAL = 0.05
 """The share of general tasks that may have no answer. Both ends of the interval count them."""
+_SOURCE = "verify lab, held-out cases"
 
 
 def bundled(place: str) -> Iterator[Any]:
@@ -98,7 +98,10 @@ def general_skills() -> tuple[EvalCase, ...]:
 
 
 def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
-    """SHA-256 of everything the comparison rests on."""
+    """Return the SHA-256 of everything the comparison rests on.
+
+    The digests of written plans have this order, so any change of it refuses them all.
+    """
     setting = plan.setting
     arms = (tuned, untuned)
     prompts = list[PromptVariant]()
@@ -106,11 +109,12 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
         prompts += [setting.prompts[name] for name in (*arm.steps, arm.prompt)]
     places = [setting.reached[arm.model] for arm in arms]
     inputs = [
-        [*map(case_values, plan.report)],
+        [case_values(case) for case in plan.report],
+        # who wrote a prompt changes no answer
         [prompt.model_dump(mode="json", exclude={"searched_by"}) for prompt in prompts],
         [arm.model_dump(mode="json") for arm in arms],
         [[place.provider, place.base_url, place.name] for place in places],
-        [*map(case_values, setting.pool.examples)],
+        [case_values(case) for case in setting.pool.examples],
         [setting.schema, setting.grammar],
         [plan.repeats, setting.max_tokens, scorer],
     ]
@@ -145,12 +149,10 @@ def run(
     gain = gain_figure(result.contrast, result.plan, _SOURCE)
     arms = _arms_to_keep(lab, reported, result.plan, gain, result.general_skills)
     if result.why == "choice":
+        # another untuned arm may be better than the one that the tuned arm was compared with
         arms = with_found(arms, result.plan.tuned, best_known="no")
     append_evidence(lab.case, evidence_of(result, arms, lab.as_of), lab.files)
     return result
-
-
-_SOURCE = "verify lab, held-out cases"
 
 
 def margin_of(framework: Framework) -> float:
@@ -166,7 +168,7 @@ def _arms_to_keep(
     gain: AnyFigure,
     skills: State,
 ) -> tuple[LabArm, ...]:
-    """Every arm in its kept form, with the findings about the tuned one."""
+    """Return every arm as a row to keep, with the findings about the tuned one."""
     arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
     return with_found(
         arms, plan.tuned, gain=gain, beside=plan.untuned, general_skills=skills
@@ -176,10 +178,11 @@ def _arms_to_keep(
 def evidence_of(
     result: VerifyResult, arms: Sequence[LabArm], as_of: date
 ) -> Measured | None:
-    """The evidence of the comparison for the case: every arm, and the gain by tuning.
+    """Return the evidence of the comparison for the case: every arm, and the gain by tuning.
 
-    None for a comparison that was cut short. Where it decided nothing, only the arms.
+    None for a comparison that was cut short. A comparison that decided nothing has only the arms.
     """
+    # where an arm got too few answers, the other arms are measured all the same
     if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
         return None
     gain = gain_evidence(result, as_of)
@@ -188,15 +191,18 @@ def evidence_of(
 
 
 def skills_kept(general: Contrast, margin: float, *, floor: bool) -> State:
-    """Whether the tuned arm kept its general skills; unknown where too little was answered.
+    """Say whether the tuned arm kept its general skills; unknown where too little was answered.
 
-    ``floor``: the untuned arm has no skills that could get worse.
+    ``general`` compares it with the untuned arm on general tasks. With ``floor``, the untuned arm
+    solves hardly any of them, so it has no skills that could get worse.
     """
     if isinstance(general.difference, Unknown):
         return "unknown"
     if general.high < -margin:
         return "no"
-    return "yes" if general.low >= -margin and not floor else "unknown"
+    if general.low >= -margin and not floor:
+        return "yes"
+    return "unknown"
 
 
 def gain_evidence(
@@ -207,7 +213,10 @@ def gain_evidence(
     by: str = "verify",
     **more: str,
 ) -> Evidence | None:
-    """The gain of the tuned arm over the best untuned one, with its interval; None if unknown."""
+    """Return the gain of the tuned arm over the best untuned one; None where it is unknown.
+
+    ``by`` is the lab, and ``more`` are further details.
+    """
     task = result.contrast
     if result.stopped or result.outcome == "unknown":
         return None
@@ -217,6 +226,7 @@ def gain_evidence(
         "outcome": result.outcome,
         "why": result.why,
         "margin": result.plan.margin,
+        **more,
     }
     return interval_evidence(
         id,
@@ -224,7 +234,7 @@ def gain_evidence(
         as_of,
         value=task.difference,
         unit="points",  # of a difference between two shares
-        details=details | more,
+        details=details,
         source=f"{by}: {task.first} less {task.second}",
         method="paired difference on cases that chose nothing",
     )
@@ -237,42 +247,58 @@ async def _run(
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
     scores = prepared.scores
-    general = Scores(most_missing=MOST_MISSING_GENERAL)
     lab = Lab(plan, scores, calls, stop)
     await lab.race()
     if lab.stop:
         raise lab.stop.error("; paid answers are kept")
-    raced = lab.stayed("prompt", "tuned")
-    lost = first_of(lab.unanswered(raced, plan.select))
-    if lost:
-        kinds = {scores.why_unanswered(arm, plan.select) for arm in raced}
-        fix = next(WHAT_TO_DO[kind] for kind in WHY_UNANSWERED if kind in kinds)
-        raise StoppedError(f"not judged: {lost.why}", fix=fix)
-    chosen = chosen_arms(lab)
-    tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
-    if tuned is None:
-        raise CaseError(
-            "has no scored arm to compare", fix="look at: tuneworthy ceiling"
-        )
-    best = chosen[0]  # the best prompt comes first
-    arms = (tuned, best)
+    arms = _choose_both(lab)
+    tuned, untuned = arms
     written = verify_plan(
         plan,
         arms,
         margin=margin,
         written_on=prepared.as_of,
-        inputs=plan_digest(plan, tuned, best, prepared.scorer),
+        inputs=plan_digest(plan, tuned, untuned, prepared.scorer),
         judge=prepared.judge,
         changed=scores.changes(arms),
     )
     # before the held-out cases are asked, so that no answer to them can change it
     written = write_plan(prepared.case, written, again=again)
     await lab.report(arms)
+    general = Scores(most_missing=MOST_MISSING_GENERAL)
     if not lab.stop:
-        general_jobs = [*general_calls(plan, tuned), *general_calls(plan, best)]
+        general_jobs = [*general_calls(plan, tuned), *general_calls(plan, untuned)]
         lab.stop = (await general.run(calls.runner(), general_jobs)).stop
     hold = partial(_hold_tuned_arm, prepared, arms, written)
     return compared(written, lab, general, arms, hold)
+
+
+def _choose_both(lab: Lab) -> tuple[Arm, Arm]:
+    """Return the best tuned arm and the best prompt on the cases for selecting.
+
+    Raises StoppedError where an arm that raced got too few answers, as it may be the best one.
+    """
+    _refuse_unanswered(lab)
+    chosen = chosen_arms(lab)
+    tuned = [arm for arm in chosen if arm.kind == "tuned"]
+    if not tuned:
+        raise CaseError(
+            "has no scored arm to compare", fix="look at: tuneworthy ceiling"
+        )
+    best_prompt = chosen[0]
+    return tuned[0], best_prompt
+
+
+def _refuse_unanswered(lab: Lab) -> None:
+    """Refuse to choose among arms of which one got too few answers."""
+    select = lab.plan.select
+    raced = lab.stayed("prompt", "tuned")
+    lost = first_of(lab.unanswered(raced, select))
+    if not lost:
+        return
+    kinds = {lab.scores.why_unanswered(arm, select) for arm in raced}
+    worst_first = [kind for kind in WHY_UNANSWERED if kind in kinds]
+    raise StoppedError(f"not judged: {lost.why}", fix=WHAT_TO_DO[worst_first[0]])
 
 
 Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
@@ -286,14 +312,14 @@ def _hold_tuned_arm(
     gained: Contrast,
     skills: State,
 ) -> HeldArm:
-    """Hold the tuned arm against every target, as the table of ways judges it."""
+    """Compare the tuned arm with every target, as the table of ways judges it."""
     kept = _arms_to_keep(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
 
 
 def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan:
-    """The plan, written before a tuned arm and an untuned one meet the held-out cases."""
+    """Return the plan, to be written before a tuned and an untuned arm meet the held-out cases."""
     tuned, untuned = arms
     return VerifyPlan(
         tuned=tuned.id,
@@ -306,7 +332,7 @@ def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan
 
 
 def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
-    """The general tasks as calls of an arm's model, without the prompt of the use case."""
+    """Yield the general tasks as calls of an arm's model, without the prompt of the use case."""
     place = plan.setting.reached[arm.model]
     for case in general_skills():
         messages = [ChatMessage(role="user", content=case.text)]
@@ -326,24 +352,29 @@ def quoted(lab: PreparedLab) -> Quote:
 
 
 def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
-    """The highest cost of the choice, of both arms' held-out cases, and of the general tasks.
+    """Return the highest cost of the choice, of both arms' held-out cases, and of the general tasks.
 
     The models for the general tasks are unknown before the choice, so the most expensive of each
     kind count.
     """
     parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
-        arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
         general = []
-        for arm in arms.values():
+        for arm in _one_arm_a_model(lab.plan.of_kind(kind)):
             jobs = [job for job, _, _ in general_calls(lab.plan, arm)]
             general.append(quote(jobs, ledger, lab.price_of))
         parts += dearest(general)
     return total(parts)
 
 
+def _one_arm_a_model(arms: Sequence[Arm]) -> list[Arm]:
+    """Return one arm of each model; general tasks have no prompt, so the others ask the same."""
+    by_model = {arm.model: arm for arm in arms}
+    return list(by_model.values())
+
+
 def _refuse_one_sided(lab: PreparedLab) -> None:
-    """Refuse a case without a tuned model, or with only tuned ones."""
+    """Refuse a case without a tuned model, with only tuned ones, or with one that only decides."""
     where = lab.case.where("models")
     deciders = lab.plan.setting.deciders
     if deciders:
@@ -381,35 +412,19 @@ def compared(
     task = contrast(scores, tuned, untuned, plan.report)
     general_task = contrast(general, tuned, untuned, general_skills())
     judge = judge_report(lab, arms)
-    skills = general.estimate(untuned, general_skills())
-    floor = skills is not None and skills.value <= written.general_margin
-    kept = skills_kept(general_task, written.general_margin, floor=floor)
-    held = hold(task, kept)
-    answer, why = judge_outcome(written, task, general_task, held, kept)
-    asked = ((scores, plan.report), (general, general_skills()))
-    lost = list[str]()
-    kinds = list[str]()
-    for arm in arms:
-        for by, cases in asked:
-            reason = by.unanswered(arm, cases)
-            if reason:
-                lost.append(reason)
-                kinds.append(by.why_unanswered(arm, cases))
-    if lab.stop:
-        answer = "too_few_cases"
-        why = "stopped"
-    elif lost:
-        answer = "unknown"
-        why = min(kinds, key=WHY_UNANSWERED.index)
-    elif (
-        answer in ("improved", "meets", "open")
-        and judge is not None
-        and judge.chosen_by == "judge"
-    ):
-        # with too few cases a poor untuned arm may have been chosen
-        answer = "unknown"
-        why = "choice"
+    skills = _skills_of_tuned(written, general, untuned, general_task)
+    held = hold(task, skills)
+    lost = [
+        *_lost_answers(scores, arms, plan.report),
+        *_lost_answers(general, arms, general_skills()),
+    ]
+    outcome = judge_outcome(written, task, general_task, held, skills)
+    outcome = _doubted(outcome, lab.stop, lost, judge)
     by_judge = judge is not None
+    thoughts_aloud = [
+        scores.arm_scores(arm).total(plan.report, "aloud") for arm in arms
+    ]
+    stop = lab.stop or first_of([each.reason for each in lost])
     return VerifyResult(
         plan=written,
         contrast=task,
@@ -421,92 +436,162 @@ def compared(
         enough=held.enough,
         may_be_enough=held.may_be_enough,
         gains=held.gains,
-        general_skills=kept,
+        general_skills=skills,
         failures=failures_of(scores, tuned, plan.report),
         change=tuned_change(scores, (untuned, tuned), plan.report),
         tried=len(plan.of_kind("prompt")) + len(plan.of_kind("baseline")),
-        outcome=answer,
-        why=why,
+        outcome=outcome.answer,
+        why=outcome.rule,
         sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),
         cases_needed=cases_to_decide(scores, arms, plan.report, task, written.margin),
-        aloud=sum(
-            int(scores.arm_scores(arm).total(plan.report, "aloud")) for arm in arms
-        ),
+        aloud=int(sum(thoughts_aloud)),
         spend=lab.calls.spend,
-        **(lab.stop or first_of(lost)).of_result,
+        **stop.of_result,
     )
+
+
+def _skills_of_tuned(
+    written: VerifyPlan, general: Scores, untuned: Arm, contrast: Contrast
+) -> State:
+    """Say whether the tuned arm kept its general skills, by its contrast with the untuned one."""
+    untuned_skills = general.estimate(untuned, general_skills())
+    floor = (
+        untuned_skills is not None and untuned_skills.value <= written.general_margin
+    )
+    return skills_kept(contrast, written.general_margin, floor=floor)
+
+
+class _LostAnswers(NamedTuple):
+    """Too many missing answers of an arm."""
+
+    reason: str  #: As a sentence.
+    kind: str  #: One of ``WHY_UNANSWERED``.
+
+
+def _lost_answers(
+    scores: Scores, arms: Sequence[Arm], cases: Cases
+) -> list[_LostAnswers]:
+    """Return the arms that got too few answers to be measured, each by its reason."""
+    lost = []
+    for arm in arms:
+        reason = scores.unanswered(arm, cases)
+        if reason:
+            lost.append(_LostAnswers(reason, scores.why_unanswered(arm, cases)))
+    return lost
+
+
+class VerifyOutcome(NamedTuple):
+    """The outcome of a comparison."""
+
+    answer: VerifyAnswer
+    rule: str  #: The rule that decided it, by a word of the report's table.
+
+
+def _doubted(
+    outcome: VerifyOutcome,
+    stop: Stop,
+    lost: Sequence[_LostAnswers],
+    judge: JudgeOf | None,
+) -> VerifyOutcome:
+    """Return the outcome, or the reason why the comparison can't decide it."""
+    if stop:
+        return VerifyOutcome("too_few_cases", "stopped")
+    if lost:
+        kinds = [each.kind for each in lost]
+        worst_first = [kind for kind in WHY_UNANSWERED if kind in kinds]
+        return VerifyOutcome("unknown", worst_first[0])
+    good = outcome.answer in ("improved", "meets", "open")
+    if good and judge is not None and judge.chosen_by == "judge":
+        # a grader alone may have chosen a poor untuned arm, which is easy to beat
+        return VerifyOutcome("unknown", "choice")
+    return outcome
 
 
 def cases_to_decide(
     scores: Scores, arms: tuple[Arm, Arm], cases: Cases, task: Contrast, margin: float
 ) -> int | Unknown:
-    """Held-out cases that distinguish a difference from the margin.
+    """Return the number of held-out cases that distinguish a difference from the margin.
 
-    The existing number where the interval lies on one side of the margin. Unknown with a grader,
-    and where the number is more than labelling is worth.
+    It is the existing number where the interval lies on one side of the margin. Unknown with a
+    grader, and where the number is more than labelling is worth.
     """
     if isinstance(task.difference, Unknown) or scores.judge is not None:
         return Unknown(ask="compare them by rules, on more cases")
     if task.low > margin or task.high <= margin:
         return task.n
     tuned, untuned = arms
-    mine = scores.row(tuned, cases)
-    others = scores.row(untuned, cases)
-    needed = cases_needed(mine - margin, others, clusters_of(cases))
+    # the margin is taken off, so that the question is whether the rest differs from 0
+    beyond_margin = scores.row(tuned, cases) - margin
+    needed = cases_needed(beyond_margin, scores.row(untuned, cases), clusters_of(cases))
     if needed is None:
         return Unknown(ask=BY_MARGIN)
+    # a power computed from chance may name fewer than there are, which weren't enough
     return max(needed, task.n + 1)
 
 
 def judge_outcome(
     written: VerifyPlan, task: Contrast, general: Contrast, held: HeldArm, skills: State
-) -> tuple[VerifyAnswer, str]:
-    """The outcome of the comparison, and the rule that decided it."""
+) -> VerifyOutcome:
+    """Decide the comparison by the first rule that applies.
+
+    ``task`` and ``general`` are the tuned arm less the untuned one, on held-out cases and on
+    general tasks. ``skills`` says whether the tuned arm kept its general skills.
+    """
+    # lost skills count even where the cases are too few to judge the task
     if general.high < -written.general_margin:
-        return "regressed", "general"
+        return VerifyOutcome("regressed", "general")
     if isinstance(task.difference, Unknown):
-        return "unknown", "labels"
+        return VerifyOutcome("unknown", "labels")
     if task.clusters < ENOUGH:
-        return "too_few_cases", "interval"
-    if set(held.targets) - {"privacy"}:
-        return _against_targets(written, task, held, skills)
+        return VerifyOutcome("too_few_cases", "interval")
+    # privacy is known without a lab, so it alone leaves the decision to the difference
+    has_measured_target = any(target != "privacy" for target in held.targets)
+    if has_measured_target:
+        return _outcome_by_targets(written, task, held, skills)
     if task.high < 0:
-        return "regressed", "task"
-    if task.low > written.margin:
-        if skills == "yes":
-            return ("improved", "task")
-        return ("too_few_cases", "general")
-    return _no_gain(written, task)
+        return VerifyOutcome("regressed", "task")
+    if task.low <= written.margin:
+        return _outcome_without_gain(written, task)
+    if skills == "yes":
+        return VerifyOutcome("improved", "task")
+    return VerifyOutcome("too_few_cases", "general")
 
 
-def _against_targets(
+def _outcome_by_targets(
     written: VerifyPlan, task: Contrast, held: HeldArm, skills: State
-) -> tuple[VerifyAnswer, str]:
-    """The answer where targets decide, and the reason for it."""
+) -> VerifyOutcome:
+    """Decide the comparison by the case's targets."""
     if held.enough:
-        return "not_needed", "targets"
+        return VerifyOutcome("not_needed", "targets")
     if held.admits == "missed":
-        return "misses", "targets"
+        return VerifyOutcome("misses", "targets")
     if held.admits == "unknown" and held.gains == "no":
-        return _no_gain(written, task)
+        return _outcome_without_gain(written, task)
     if skills != "yes":
-        return "too_few_cases", "general"
+        return VerifyOutcome("too_few_cases", "general")
     if held.may_be_enough:
-        return "open", "rival"
-    return ("meets" if held.admits == "met" else "open"), "targets"
+        return VerifyOutcome("open", "rival")
+    if held.admits == "met":
+        return VerifyOutcome("meets", "targets")
+    return VerifyOutcome("open", "targets")
 
 
-def _no_gain(written: VerifyPlan, task: Contrast) -> tuple[VerifyAnswer, str]:
-    """Equal within the margin, or not shown to differ on all existing cases."""
+def _outcome_without_gain(written: VerifyPlan, task: Contrast) -> VerifyOutcome:
+    """Decide a comparison in which no gain is shown.
+
+    The plan's stopping rule is all existing cases once, so on all of them no gain is the answer.
+    """
     if task.high <= written.margin:
-        return "no_gain", "task"
-    return ("no_gain" if task.n >= written.cases else "too_few_cases"), "interval"
+        return VerifyOutcome("no_gain", "task")
+    if task.n >= written.cases:
+        return VerifyOutcome("no_gain", "interval")
+    return VerifyOutcome("too_few_cases", "interval")
 
 
 def render(
     result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str
 ) -> str:
-    """The result as ``text`` or ``json``; ``folder`` and ``rubric`` are as the user named them."""
+    """Write the result as ``text`` or ``json``; ``folder`` and ``rubric`` are as the user named them."""
     if form == "json":
         return lab_dict("verify", result)
     return render_document(verify_document(result, **named), colour=colour)

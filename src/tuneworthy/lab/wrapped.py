@@ -10,13 +10,16 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import product, takewhile
+from itertools import product
 
 Unwrap = Callable[[str], str | None]
 """An answer without the text around it; None for an answer without such text."""
 
 SHARED = 0.95  #: Share of answers that have to have a wrapper for it to be one.
-_LEAST_MARKS = 2  # marks that a wrapper needs at least if it is equal in every answer
+_LEAST_MARKS = (
+    2  # characters that a wrapper needs at least if it is equal in every answer
+)
+
 _MOST_CUT = 4  # words that wrapper and right answers may share
 _WORD = re.compile(r"\w+")
 
@@ -29,7 +32,9 @@ _LED = re.compile(
 
 def _after_a_block(text: str) -> str | None:
     block = _BLOCK.match(text)
-    return text[block.end() :] or None if block else None
+    if block is None or block.end() == len(text):
+        return None
+    return text[block.end() :]
 
 
 def _in_a_fence(text: str) -> str | None:
@@ -38,10 +43,11 @@ def _in_a_fence(text: str) -> str | None:
 
 
 def _after_a_lead(text: str) -> str | None:
-    end = None
-    for lead in _LED.finditer(text):
-        end = lead.end()
-    return None if end is None else text[end:].strip(" .*\n")
+    leads = list(_LED.finditer(text))
+    if not leads:
+        return None
+    last = leads[-1]  # a model may write its thoughts with such words before it answers
+    return text[last.end() :].strip(" .*\n")
 
 
 def _last_line(text: str) -> str | None:
@@ -58,35 +64,36 @@ _KINDS: dict[str, Unwrap] = {
 
 
 def wrappers_of(texts: Sequence[str]) -> dict[str, Unwrap]:
-    """Wrappers that nearly all answers have, each under its description."""
-    around = _same_around(texts)
-    kinds = {**around, **_KINDS}
+    """Return the wrappers that nearly all answers have, each under its description."""
     least = SHARED * len(texts)
-    return {
-        name: unwrap
-        for name, unwrap in kinds.items()
-        if sum(unwrap(text) is not None for text in texts) >= least
-    }
+    shared = dict[str, Unwrap]()
+    for name, unwrap in {**_same_around(texts), **_KINDS}.items():
+        wrapped = [text for text in texts if unwrap(text) is not None]
+        if len(wrapped) >= least:
+            shared[name] = unwrap
+    return shared
 
 
 def _same_around(texts: Sequence[str]) -> dict[str, Unwrap]:
-    """Pairs of a beginning and an end that nearly all answers share, the longest first.
+    """Return pairs of a beginning and an end that nearly all answers share, the longest first.
 
     Right answers may begin or end alike themselves, as in ``shelf 4``, so shorter pairs count, too.
     """
     longest = _shared_beginning(texts)
-    led = [text[len(longest) :] for text in texts if text.startswith(longest)]
-    last = _shared_beginning([text[::-1] for text in led])
+    bare = [text[len(longest) :] for text in texts if text.startswith(longest)]
+    # the end of a text is the beginning of its reverse
+    reversed_end = _shared_beginning([text[::-1] for text in bare])
     around: dict[str, Unwrap] = {}
-    for before, after in product(_shorter(longest), _shorter(last)):
+    for before, reversed_after in product(_shorter(longest), _shorter(reversed_end)):
+        after = reversed_after[::-1]
         if len(before.strip()) + len(after.strip()) >= _LEAST_MARKS:
-            end = after[::-1]
-            shown = f"“{before.strip()}…{end.strip()}” around it"
-            around[shown] = partial(_without, before=before, after=end)
+            name = f"“{before.strip()}…{after.strip()}” around it"
+            around[name] = partial(_without, before=before, after=after)
     return around
 
 
 def _without(text: str, *, before: str, after: str) -> str | None:
+    """Return a text without its beginning and its end; None where it lacks one of them."""
     if not text.startswith(before):
         return None
     inner = text[len(before) :]
@@ -96,24 +103,33 @@ def _without(text: str, *, before: str, after: str) -> str | None:
 
 
 def _shorter(text: str) -> list[str]:
-    """A beginning, and the same with its last words removed one by one."""
-    words = [match.start() for match in _WORD.finditer(text)]
-    return [text, *(text[:start] for start in reversed(words[-_MOST_CUT:]))]
+    """Return a text, and the same with its last words removed one by one."""
+    word_starts = [match.start() for match in _WORD.finditer(text)]
+    last_starts = word_starts[-_MOST_CUT:]
+    return [text, *(text[:start] for start in reversed(last_starts))]
 
 
 def _shared_beginning(texts: Sequence[str]) -> str:
-    """The longest common beginning of nearly all texts, without a partial word at its end.
+    """Return the longest common beginning of nearly all texts, without a partial word at its end.
 
     In sorted order, texts with one beginning are next to each other, so the first and the last of a
     run show it.
     """
     ordered = sorted(texts)
     size = math.ceil(SHARED * len(ordered))
-    pairs = zip(ordered, ordered[size - 1 :], strict=False)
-    longest = max((_beginning(*pair) for pair in pairs), key=len, default="")
+    longest = ""
+    # each run of as many texts as are nearly all: its first text with its last
+    for first, last in zip(ordered, ordered[size - 1 :], strict=False):
+        beginning = _common_beginning(first, last)
+        if len(beginning) > len(longest):
+            longest = beginning
     return re.sub(r"\w+\Z", "", longest)
 
 
-def _beginning(text: str, other: str) -> str:
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False))
-    return text[: sum(1 for _ in same)]
+def _common_beginning(text: str, other: str) -> str:
+    shared = 0
+    for mine, theirs in zip(text, other, strict=False):
+        if mine != theirs:
+            break
+        shared += 1
+    return text[:shared]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -51,24 +50,26 @@ GOALS |= {"classification": "label", "tool_calling": "tool_call"}
 """The scorer for outputs of each goal, where the references are of that kind."""
 CASES_A_LABEL = 2
 """References count as labels if each stands for at least this many cases on average."""
+_LONGEST_LABEL = 100  # characters; a longer text is an answer
 
 
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
-    """The scorer that a check names, or the one with an id."""
+    """Make the scorer that a check names, or the one with an id; raise InputError without one."""
     if isinstance(check, str):
-        name = check
-        parameters = None
-    else:
-        name = check.scorer
-        parameters = check.of
+        return make(_known_kind(check), None, kit)
+    return make(_known_kind(check.scorer), check.of, kit)
+
+
+def _known_kind(name: str) -> type[Scorer]:
+    """Return the scorer with an id; raise InputError without one."""
     kind = scorer_kind(name)
-    if kind is None:
-        if name:
-            fix = did_you_mean(name, tuple(SCORERS))
-        else:
-            fix = f"use one of {', '.join(SCORERS)}"
-        raise InputError(one_line(f'there is no scorer "{name[:60]}"'), fix=fix)
-    return make(kind, parameters, kit)
+    if kind is not None:
+        return kind
+    if name:
+        fix = did_you_mean(name, tuple(SCORERS))
+    else:
+        fix = f"use one of {', '.join(SCORERS)}"
+    raise InputError(one_line(f'there is no scorer "{name[:60]}"'), fix=fix)
 
 
 def scorer_kind(name: str) -> type[Scorer] | None:
@@ -84,32 +85,35 @@ def scorer_kind(name: str) -> type[Scorer] | None:
 def default_scorers(
     cases: Sequence[EvalCase], kit: Kit | None = None, metric: str = "", goal: str = ""
 ) -> tuple[Scorer, ...]:
-    """The scorers of a whole set for which nobody named one; () where no case has a reference.
+    """Return the scorers of a whole set for which nobody named one; () where no case has a reference.
 
-    The first of these that fits decides. The metric, if it is a known one (``metric_named``, or the
-    id of a scorer). The goal of tuning, if the references fit it (``GOALS``). The form of the
-    references: tool calls are compared as calls, objects by field, numbers as numbers, texts that
-    several cases share as labels, and all other texts by ``match``. Without labels in the kit,
-    ``label`` takes those of the references. A reference that a check of its own case uses is left
-    out.
+    The metric decides, if it is a known one (``metric_named``, or the id of a scorer); else the
+    goal of tuning, if the references fit it (``GOALS``); else the form of the references. Without
+    labels in the kit, ``label`` takes those of the references.
     """
-    kit = kit or Kit()
-    references = [
-        value
-        for case in cases
-        if not _has_comparing_check(case)
-        for value in case.accepted
-    ]
+    if kit is None:
+        kit = Kit()
+    references = _references_to_compare(cases)
     are_texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
-    if scorer_kind(name) is None or (name == "label" and not are_texts):
+    is_usable = scorer_kind(name) is not None and (name != "label" or are_texts)
+    if not is_usable:
         if not references:
             return ()
-        name = _fitting(references, GOALS.get(goal, ""), are_texts=are_texts)
-    if name == "label" and not kit.labels:
-        labels = list(dict.fromkeys(map(as_text, references)))
-        return (make(SCORERS["label"], labels, kit),) if labels else ()
-    return (scorer_for(name, kit),)
+        name = _scorer_by_goal(references, GOALS.get(goal, ""), are_texts=are_texts)
+    if name != "label" or kit.labels:
+        return (scorer_for(name, kit),)
+    labels = sorted({as_text(reference) for reference in references})
+    return (make(SCORERS["label"], labels, kit),) if labels else ()
+
+
+def _references_to_compare(cases: Sequence[EvalCase]) -> list[Any]:
+    """Return the references of all cases, but those that a check of their own case uses."""
+    references = list[Any]()
+    for case in cases:
+        if not _has_comparing_check(case):
+            references += case.accepted
+    return references
 
 
 def _has_comparing_check(case: EvalCase) -> bool:
@@ -117,22 +121,38 @@ def _has_comparing_check(case: EvalCase) -> bool:
     return any(kind is not None and kind.compares for kind in kinds)
 
 
-def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
-    """The scorer that fits the references of a set."""
-    if kind in ("json_fields", "tool_call"):
-        objects = list(map(as_object, references))
-    else:
-        objects = []
-    calls = kind == "tool_call" and all(map(accepted_calls, objects))
-    if calls or (kind == "json_fields" and None not in objects):
+def _scorer_by_goal(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
+    """Return the id of the goal's scorer, ``kind``, if the references fit it; else by their form."""
+    if kind == "json_fields" and all(
+        as_object(value) is not None for value in references
+    ):
+        return kind
+    if kind == "tool_call" and all(
+        accepted_calls(as_object(value)) for value in references
+    ):
         return kind
     if are_texts:
-        counted = Counter(map(plain, references))
-        short = all(len(text) <= 100 for text in counted)
-        often = len(counted) > 1 and len(references) >= CASES_A_LABEL * len(counted)
-        often |= kind == "label" and 1 < len(counted) < len(references)
-        return "label" if short and often else "match"
-    if all(map(is_call, references)):
+        return _scorer_of_texts(references, wants_labels=kind == "label")
+    return _scorer_by_form(references)
+
+
+def _scorer_of_texts(references: Sequence[str], *, wants_labels: bool) -> str:
+    """Return ``label`` for texts that several cases share, else ``match``.
+
+    Where the goal ``wants_labels``, one repeated text is enough.
+    """
+    different = {plain(text) for text in references}
+    if len(different) < 2 or any(len(text) > _LONGEST_LABEL for text in different):
+        return "match"
+    if wants_labels and len(different) < len(references):
+        return "label"
+    shared = len(references) >= CASES_A_LABEL * len(different)
+    return "label" if shared else "match"
+
+
+def _scorer_by_form(references: Sequence[Any]) -> str:
+    """Return the id of the scorer for references that aren't all texts."""
+    if all(is_call(value) for value in references):
         return "tool_call"
     if any(isinstance(value, str) for value in references):
         return "match"
@@ -158,22 +178,25 @@ class Marker:
         return any(scorer.id == "label" for scorer in self._scorers)
 
     def scorers(self, case: EvalCase) -> tuple[Scorer, ...]:
-        """The scorers that apply to a case, made once.
+        """Return the scorers that apply to a case, made once.
 
         The case's own checks are added to the scorers of the set. A check that compares with the
         case's reference replaces those that do.
         """
         if case.id not in self._of_case:
-            for check in case.checks:
-                if repr(check) not in self._made:
-                    self._made[repr(check)] = scorer_for(check, self._kit)
-            alone = _has_comparing_check(case)
-            of_set = (
-                scorer for scorer in self._scorers if not (alone and scorer.compares)
-            )
-            of_checks = (self._made[repr(check)] for check in case.checks)
-            self._of_case[case.id] = (*of_set, *of_checks)
+            own = [self._scorer_of(check) for check in case.checks]
+            of_set = list(self._scorers)
+            if _has_comparing_check(case):
+                of_set = [scorer for scorer in of_set if not scorer.compares]
+            self._of_case[case.id] = (*of_set, *own)
         return self._of_case[case.id]
+
+    def _scorer_of(self, check: CheckCall) -> Scorer:
+        """Return the scorer of a check; equal checks of several cases share one."""
+        key = repr(check)
+        if key not in self._made:
+            self._made[key] = scorer_for(check, self._kit)
+        return self._made[key]
 
     def check(self) -> None:
         """Test the scorers that need a process, before anything is paid for."""
@@ -202,12 +225,16 @@ def together(parts: Sequence[Scored]) -> Scored:
     The value, reason and signal are those of the lowest one. Verdicts without a score are left out.
     The result has no score where none has one, or where one was stopped.
     """
+    if not parts:
+        return unscored("no_scorer")
     for part in parts:
         if part.why == RUN_STOPPED:
             return part
     scored = [part for part in parts if part.ok is not None]
-    if failed := [part for part in scored if not part.ok]:
+    failed = [part for part in scored if not part.ok]
+    if failed:
         return min(failed, key=lambda part: part.value)
     if len(scored) > 1:
         return right("all_right", {"scorers": len(scored)})
-    return next(iter((*scored, *parts)), unscored("no_scorer"))
+    # a single score as it is, or the first reason why there is none
+    return scored[0] if scored else parts[0]

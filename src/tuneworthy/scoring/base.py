@@ -62,10 +62,12 @@ def without_thinking(text: str) -> str:
     Some models put their thinking between tags before the answer. Some servers put the first tag
     into the prompt, so that only the last one comes back.
     """
-    if thought := _THOUGHT.match(text):
+    thought = _THOUGHT.match(text)
+    if thought is not None:
         return text[thought.end() :]
-    if not _OPENED.search(text) and (end := _END_OF_THOUGHT.search(text)):
-        return text[end.end() :]
+    end_alone = _END_OF_THOUGHT.search(text)
+    if end_alone is not None and not _OPENED.search(text):
+        return text[end_alone.end() :]
     return text
 
 
@@ -144,10 +146,17 @@ def wrong(
     about: str = "",
     numbers: Mapping[str, float | int] = {},
 ) -> Scored:
-    """The verdict on a wrong output; ``value`` is the share of it that is right."""
-    value = min(1.0, max(0.0, value)) if math.isfinite(value) else 0.0
-    of: Any = {"signal": signal, "about": cut(about), "numbers": dict(numbers)}
-    return Scored(value=value, ok=False, why=why, **of)
+    """Return the verdict on a wrong output; ``value`` is the share of it that is right."""
+    if not math.isfinite(value):
+        value = 0.0
+    return Scored(
+        value=min(1.0, max(0.0, value)),  # a quotient may be a rounding error outside
+        ok=False,
+        why=why,
+        signal=signal,
+        about=cut(about),
+        numbers=dict(numbers),
+    )
 
 
 def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Scored:
@@ -160,11 +169,11 @@ def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Sc
         numbers["failed"] = len(faults)
     if not faults:
         return right(why, numbers)
-    more = {
-        "value": 1 - len(faults) / max(1, n),
-        "numbers": numbers | faults[0].numbers,
-    }
-    return faults[0].model_copy(update=more)
+    first = faults[0]
+    share_kept = 1 - len(faults) / max(1, n)
+    return first.model_copy(
+        update={"value": share_kept, "numbers": numbers | first.numbers}
+    )
 
 
 def empty() -> Scored:
@@ -245,10 +254,10 @@ S = TypeVar("S", bound=Scorer)
 
 
 def make(kind: type[S], parameters: Any, kit: Kit) -> S:
-    """Make a scorer from the parameters of a check; an InputError for wrong ones."""
+    """Make a scorer from the parameters of a check; raise InputError for wrong ones."""
 
     def error(what: str, *, fix: str, where: str = "") -> InputError:
-        del where  # the file isn't known here
+        del where  # the file isn't known here, so sentences about one are put otherwise
         what = what.removeprefix("the file ").replace("of this file", "of it")
         return InputError(one_line(f"check {kind.id}: {what}"), fix=fix)
 
@@ -262,6 +271,7 @@ def make(kind: type[S], parameters: Any, kit: Kit) -> S:
 
 
 def as_texts(value: Any) -> Any:
+    """Read one text or a list of texts as texts; refuse anything else."""
     many = [value] if isinstance(value, str) else value
     if not isinstance(many, list | tuple):
         raise refused("is not a list", "list texts")
@@ -308,15 +318,17 @@ def normal(text: str, *, punctuation: bool = False, articles: bool = False) -> s
 
 
 def _is_mark(text: str, at: int) -> bool:
-    """Whether a letter is punctuation that doesn't belong to a word or a number."""
+    """Whether a character is punctuation that doesn't belong to a word or a number."""
     sign = text[at]
-    if sign.isalnum() or unicodedata.category(sign)[0] != "P" or sign == "%":
+    is_punctuation = unicodedata.category(sign).startswith("P")
+    if sign.isalnum() or not is_punctuation or sign == "%":
         return False
     before = text[at - 1 : at] if at else ""
     after = text[at + 1 : at + 2]
-    if sign in ".,:" and before.isdigit() and after.isdigit():
-        return False
-    return not (sign in "-\u2010\u2212" and after.isdigit() and not before.isalnum())
+    parts_digits = sign in ".,:" and before.isdigit() and after.isdigit()
+    # a hyphen, or the sign for minus
+    leads_number = sign in "-\u2010\u2212" and after.isdigit() and not before.isalnum()
+    return not (parts_digits or leads_number)
 
 
 def plain(text: str) -> str:
@@ -348,7 +360,7 @@ _UNCLEAR = re.compile(r"(?:[kKMBT]|bn|mn|Mio|Mrd)(?![A-Za-z0-9])")
 
 
 def numbers_in(text: str) -> list[float | None]:
-    """All numbers in a text, in order; None for one with an unclear scale (``5k``) or a huge one.
+    """Return all numbers in a text, in order; None for one with an unclear scale (``5k``) or a huge one.
 
     A comma in ``1,234.5`` separates thousands; ``3 million`` is multiplied out; a unit, ``%`` or
     currency sign beside it changes nothing. A digit inside a word (``v2``) or in a chain
@@ -360,22 +372,27 @@ def numbers_in(text: str) -> list[float | None]:
         digits = match["whole"].replace(",", "")
         value = sign * float(digits + (match["rest"] or "") + (match["power"] or ""))
         scale = _SCALE.match(text, match.end())
+        is_unclear = False
         if scale is not None:
             value *= _SCALES[scale[1].casefold()]
-        unclear = scale is None and _UNCLEAR.match(text, match.end())
-        numbers.append(None if unclear or not math.isfinite(value) else value)
+        else:
+            is_unclear = _UNCLEAR.match(text, match.end()) is not None
+        is_huge = not math.isfinite(value)
+        numbers.append(None if is_unclear or is_huge else value)
     return numbers
 
 
 def as_number(value: Any) -> float | None:
-    """A finite number, or the only number in a text; else None."""
+    """Return a finite number, or the only number in a text; else None."""
     if isinstance(value, str):
         numbers = numbers_in(value)
         return numbers[0] if len(numbers) == 1 else None
-    with suppress(OverflowError):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value) if math.isfinite(value) else None
-    return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number may have any number of digits
+        return None
 
 
 def near(value: float, expected: float, *, within: float, relative: float) -> bool:
@@ -403,15 +420,10 @@ class FieldRule(Parameters):
         """Whether a value equals the right one, by the rule of its kind."""
         match self.kind or _kind(expected):
             case "number":
-                number = as_number(value)
-                right = as_number(expected)
-                return (number is not None and right is not None) and near(
-                    number, right, within=self.within, relative=self.relative
-                )
+                return self._near(as_number(value), as_number(expected))
             case "text":
-                return isinstance(value, str | int | float) and _words(value) == _words(
-                    expected
-                )
+                is_written = isinstance(value, str | int | float)
+                return is_written and _words(value) == _words(expected)
             case "date":
                 day = as_date(value)
                 return day is not None and day == as_date(expected)
@@ -419,12 +431,20 @@ class FieldRule(Parameters):
                 return _bag(value) == _bag(expected)
         return same(value, expected)
 
+    def _near(self, number: float | None, expected: float | None) -> bool:
+        """Whether both are numbers, and near each other."""
+        if number is None or expected is None:
+            return False
+        return near(number, expected, within=self.within, relative=self.relative)
+
 
 def _kind(expected: Any) -> str:
+    """Return the kind of rule for a field of which nobody states one."""
     if isinstance(expected, str):
         return "text"
-    number = isinstance(expected, int | float) and not isinstance(expected, bool)
-    return "number" if number else "exact"
+    if isinstance(expected, bool):  # bool is a kind of int in Python
+        return "exact"
+    return "number" if isinstance(expected, int | float) else "exact"
 
 
 def _words(value: Any) -> str:
@@ -434,22 +454,25 @@ def _words(value: Any) -> str:
 def _bag(value: Any) -> Counter[str]:
     """Count the items of a list, whatever their order; a single value is a list of one item."""
     items = value if isinstance(value, list | tuple) else [value]
-    return Counter(f"t {plain(x)}" if isinstance(x, str) else _key_of(x) for x in items)
+    return Counter(map(_key_of, items))
 
 
 def _key_of(value: Any) -> str:
-    """A key that is equal for equal values; 1 and 1.0 are equal, 1 and true are not."""
+    """Return a key that is equal for equal values; 1 and 1.0 are equal, 1 and true are not."""
+    if isinstance(value, str):
+        return f"t {plain(value)}"  # so that the text "1" isn't the number
+    # up to 2**53 a float holds every whole number exactly
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     try:
         return json.dumps(value, sort_keys=True, default=str)
-    except (ValueError, RecursionError, TypeError):
+    except (ValueError, RecursionError, TypeError):  # too deep, or with mixed keys
         return f"deep {type(value).__name__}"
 
 
 def same(value: Any, expected: Any) -> bool:
     """Whether two JSON values are equal; true is not 1, and 1 is 1.0. Any depth is fine."""
-    pairs = [(value, expected)]
+    pairs = [(value, expected)]  # a list in place of recursion, which Python limits
     while pairs:
         left, right = pairs.pop()
         if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -501,25 +524,32 @@ def as_date(value: Any) -> date | None:
     with suppress(ValueError):
         return datetime.fromisoformat(text).date()
     for form in _DAYS:
-        if parts := form.fullmatch(text.casefold()):
-            name = parts["month"]
-            month = _MONTHS.index(name[:3]) + 1 if name[:3] in _MONTHS else name
-            with suppress(ValueError):
-                return date(int(parts["year"]), int(month), int(parts["day"]))
+        parts = form.fullmatch(text.casefold())
+        if parts is None:
+            continue
+        month = parts["month"]
+        begins = month[:3]
+        if begins in _MONTHS:
+            month = str(_MONTHS.index(begins) + 1)
+        try:
+            return date(int(parts["year"]), int(month), int(parts["day"]))
+        except ValueError:  # no such month, or no such day in it
             return None
     return None
 
 
 FieldPath = Strings
-_DEEPEST = 20
+_DEEPEST = 20  # levels of an object whose fields are told apart
 
 
 def leaves(value: Mapping[str, Any], above: FieldPath = ()) -> Iterator[FieldPath]:
-    """Paths to the values in an object that aren't objects; an empty or very deep one is a value."""
+    """Yield the paths of values that aren't objects; an empty or very deep object is a value."""
     for key, inner in value.items():
         path = (*above, str(key))
-        deeper = isinstance(inner, Mapping) and inner and len(path) < _DEEPEST
-        yield from leaves(inner, path) if deeper else (path,)
+        if isinstance(inner, Mapping) and inner and len(path) < _DEEPEST:
+            yield from leaves(inner, path)
+        else:
+            yield path
 
 
 def value_at_path(value: Any, path: FieldPath) -> tuple[bool, Any]:

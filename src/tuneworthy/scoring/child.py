@@ -24,6 +24,7 @@ from typing import Any
 MIB = 1024 * 1024
 #: Address space for queries; Python itself takes some tens of MiB.
 MEMORY_BYTES = 384 * MIB
+MOST_OPEN_FILES = 64
 #: Databases that are kept; the oldest is built again when it is asked.
 MOST_SCRIPTS = 4
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
@@ -65,11 +66,16 @@ def limit_process() -> None:
         import resource
     except ImportError:
         return
-    for name, most in (("AS", MEMORY_BYTES), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64)):
-        try:
-            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
-        except (OSError, ValueError, AttributeError):
-            continue
+    limits = {
+        "RLIMIT_AS": MEMORY_BYTES,
+        "RLIMIT_FSIZE": 0,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": MOST_OPEN_FILES,
+    }
+    for name, most in limits.items():
+        # not every system has every limit, or lets a process set it
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            resource.setrlimit(getattr(resource, name), (most, most))
 
 
 class Database:
@@ -121,19 +127,20 @@ class Database:
 
 
 def _allowing(actions: frozenset[int]) -> Callable[..., int]:
-    """A function that lets SQLite do these actions and refuses all others."""
+    """Return a function that lets SQLite do these actions and refuses all others."""
 
-    def judge(
-        action: int, first: str | None, second: str | None, *_place: str | None
+    def authorize(
+        action: int, table: str | None, function: str | None, *_place: str | None
     ) -> int:
         allowed = action in actions
         if action == sqlite3.SQLITE_FUNCTION:
-            allowed = str(second).lower() in _FUNCTIONS
-        if action == sqlite3.SQLITE_READ and str(first).lower().startswith("pragma_"):
+            allowed = str(function).lower() in _FUNCTIONS
+        # a pragma read as a table could show files of this machine
+        if action == sqlite3.SQLITE_READ and str(table).lower().startswith("pragma_"):
             allowed = False
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
-    return judge
+    return authorize
 
 
 def _plain(value: Any) -> Any:
@@ -161,7 +168,8 @@ def sql() -> Callable[[Any], Any]:
             if question.get("script") is None:
                 return {"error": "no_script"}
             if len(databases) >= MOST_SCRIPTS:
-                del databases[next(iter(databases))]
+                oldest, *_ = databases  # a dictionary keeps their order
+                del databases[oldest]
             try:
                 databases[key] = Database(question["script"])
             except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError) as problem:
@@ -200,9 +208,12 @@ def list_descendants(pid: int) -> list[int]:
     children: dict[int, list[int]] = {}
     numbers = [name for name in _names_in("/proc") if name.isdigit()]
     for name in numbers:
+        # a process may have ended by now
         with contextlib.suppress(OSError, ValueError, IndexError):
             stat = Path("/proc", name, "stat").read_bytes()
-            state, parent = stat.rpartition(b")")[2].split()[:2]
+            # the name of the program stands in brackets, and may hold brackets and blanks
+            _, _, after_name = stat.rpartition(b")")
+            state, parent, *_ = after_name.split()
             if state != b"Z":  # a zombie has ended already
                 children.setdefault(int(parent), []).append(int(name))
     below: list[int] = []
@@ -265,26 +276,33 @@ def main(parent: str, kind: str, *arguments: str) -> None:
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     close_streams()
-    failed = ""
-    answer = None
+    answer = _load(kind, *arguments)
+    for line in questions:
+        answers.write(_answer_line(answer, line))
+        answers.flush()  # whoever started this process waits for the line
+    os._exit(0)  # whoever stays behind ends all that the user's code started
+
+
+def _load(kind: str, *arguments: str) -> Callable[[Any], Any]:
+    """Make the function that answers; where that fails, one that says so to each question."""
     try:
-        answer = sql() if kind == "sql" else own(*arguments)
+        return sql() if kind == "sql" else own(*arguments)
     except BaseException as problem:  # noqa: BLE001  # somebody's module may raise anything
         failed = type(problem).__name__
-    for line in questions:
-        result: Any = {"error": "cannot_load", "says": failed}
-        if answer is not None:
-            try:
-                result = answer(json.loads(line))
-            except Exception as problem:  # noqa: BLE001  # somebody's function may raise anything
-                result = {"error": "raises", "says": type(problem).__name__}
-        try:
-            text = json.dumps(result)
-        except (ValueError, TypeError, RecursionError):
-            text = json.dumps({"error": "no_json"})
-        answers.write(text.encode() + b"\n")
-        answers.flush()
-    os._exit(0)  # whoever stays behind ends all that the user's code started
+    return lambda _: {"error": "cannot_load", "says": failed}
+
+
+def _answer_line(answer: Callable[[Any], Any], line: bytes) -> bytes:
+    """Answer a line of JSON with a line of JSON."""
+    try:
+        result = answer(json.loads(line))
+    except Exception as problem:  # noqa: BLE001  # somebody's function may raise anything
+        result = {"error": "raises", "says": type(problem).__name__}
+    try:
+        text = json.dumps(result)
+    except (ValueError, TypeError, RecursionError):
+        text = json.dumps({"error": "no_json"})
+    return text.encode() + b"\n"
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from tuneworthy.scoring.base import (
 
 LONGEST_PART = 60_000
 """The most characters of one part that a grader is shown. A longer output can't be graded."""
-MOST_TOKENS = 30
+MOST_TOKENS = 30  #: Of a grader's answer: room for a JSON object with a score.
 
 _HEAD = (
     "You grade one answer against a rubric. Parts of the message stand between two lines that are "
@@ -83,14 +83,17 @@ class Judge(Scorer):
         return unscored("judge_not_asked")
 
     def question(self, output: Output, case: EvalCase) -> dict[str, Any] | None:
-        """The fields of a request to a grader; None where a part is too long to be shown whole."""
+        """Return the fields of a request to a grader; None where a part is too long to be shown whole."""
         parts = self._parts_for_grader(output, case)
-        if any(len(text) > LONGEST_PART for _, text in parts):
+        if any(len(text) > LONGEST_PART for text in parts.values()):
             return None
         # The mark is a digest of all it encloses, so nothing that is enclosed can foresee it.
-        fence = f"=== {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
-        body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
-        question = f"{body}\n\nRubric:\n{self._rubric}\n\nScore the answer from 0 to {self.top}."
+        enclosed = json.dumps(list(parts.items()))
+        fence = f"=== {hashlib.sha256(enclosed.encode()).hexdigest()[:24]}"
+        blocks = [f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts.items()]
+        blocks.append(f"Rubric:\n{self._rubric}")
+        blocks.append(f"Score the answer from 0 to {self.top}.")
+        question = "\n\n".join(blocks)
         head = _HEAD.format(fence=fence, top=self.top)
         turns = (
             ChatMessage(role="system", content=head),
@@ -102,51 +105,51 @@ class Judge(Scorer):
             "response_schema": self._schema(),
         }
 
-    def _parts_for_grader(
-        self, output: Output, case: EvalCase
-    ) -> list[tuple[str, str]]:
-        """The parts that the grader sees: question, passages, a right answer and the answer."""
-        talk = "\n".join(
-            f"{message.role}: {message.content}" for message in case.messages
-        )
-        parts = [("Input", case.input if case.input is not None else talk)]
+    def _parts_for_grader(self, output: Output, case: EvalCase) -> dict[str, str]:
+        """Return the parts that the grader sees, by name, in the order in which they are shown."""
+        parts = dict[str, str]()
+        if case.input is not None:
+            parts["Input"] = case.input
+        else:
+            turns = [f"{message.role}: {message.content}" for message in case.messages]
+            parts["Input"] = "\n".join(turns)
         if case.contexts:
-            parts.append(
-                ("Passages", "\n\n".join(passage.text for passage in case.contexts))
-            )
+            parts["Passages"] = "\n\n".join(passage.text for passage in case.contexts)
         if self.reference and case.accepted:
-            parts.append(("A right answer", as_text(case.accepted[0])))
-        parts.append(
-            ("Answer", output.text_with_calls if output.tool_calls else output.text)
-        )
-        return [(name, readable(text)) for name, text in parts]
+            parts["A right answer"] = as_text(case.accepted[0])
+        # without calls the text stays as it is, blanks at its ends included
+        parts["Answer"] = output.text_with_calls if output.tool_calls else output.text
+        return {name: readable(text) for name, text in parts.items()}
 
     def _schema(self) -> str:
-        """The JSON Schema of the grader's answer: a score and nothing else."""
-        score = {"type": "integer", "enum": list(range(self.top + 1))}
-        shape = {
+        """Return the JSON Schema of the grader's answer: a score and nothing else."""
+        schema = {
             "type": "object",
-            "properties": {"score": score},
+            "properties": {
+                "score": {"type": "integer", "enum": list(range(self.top + 1))}
+            },
             "required": ["score"],
+            "additionalProperties": False,
         }
-        return canonical_json({**shape, "additionalProperties": False})
+        return canonical_json(schema)
 
     def read(self, reply: Reply) -> Scored:
-        """The verdict in an answer; it has no score unless the answer is a score in range."""
-        value = Output.from_reply(reply).json  # some judges think in the open
-        if isinstance(value, dict) and set(value) == {"score"}:
-            score = value["score"]
-        else:
-            score = None
-        if (
-            isinstance(score, bool)
-            or not isinstance(score, int)
-            or not 0 <= score <= self.top
-        ):
+        """Return the verdict in an answer; it has no score unless the answer is a score in range."""
+        score = self._score_in(Output.from_reply(reply).json)
+        if score is None:
             return unscored("judge_unreadable")
         numbers = {"score": score, "top": self.top}
-        if score >= (self.passes or self.top):
-            return right("judge_passes", numbers).model_copy(
-                update={"value": score / self.top}
-            )
-        return wrong("judge_fails", value=score / self.top, numbers=numbers)
+        share = score / self.top
+        if score < (self.passes or self.top):
+            return wrong("judge_fails", value=share, numbers=numbers)
+        passed = right("judge_passes", numbers)
+        return passed.model_copy(update={"value": share})
+
+    def _score_in(self, value: Any) -> int | None:
+        """Return the score in a JSON value; None for any other value."""
+        if not isinstance(value, dict) or set(value) != {"score"}:
+            return None
+        score = value["score"]
+        if isinstance(score, bool) or not isinstance(score, int):
+            return None
+        return score if 0 <= score <= self.top else None

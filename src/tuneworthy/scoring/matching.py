@@ -18,7 +18,6 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from itertools import chain
 from typing import IO, Literal
 
 SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
@@ -26,12 +25,16 @@ _ORPHANED_S = 60  # seconds of a match after which the process ends itself
 #: Matches of a pattern that took too long, after which it isn't tried again.
 MOST_SLOW = 3
 _MOST_MEMORY = 1 << 30  # of the process, in bytes, where the system limits it
-_KEPT = (
-    "PATH",
-    "SYSTEMROOT",
-)  # variables that are passed on; without the second Windows can't start Python
+# variables that are passed on; without the second Windows can't start Python
+_KEPT = ("PATH", "SYSTEMROOT")
 
 Answer = Literal["yes", "no", "no_pattern", "too_slow"]
+#: The lines of the matching process.
+_ANSWERS: dict[bytes, Answer] = {
+    b"yes\n": "yes",
+    b"no\n": "no",
+    b"no_pattern\n": "no_pattern",
+}
 
 
 class Matcher:
@@ -58,15 +61,15 @@ class Matcher:
         return answer
 
     def _answer(self, question: list[str | bool]) -> Answer:
-        """Ask the matching process; it is killed where it takes too long."""
+        """Ask the matching process; kill it where it takes too long."""
         line = json.dumps(question).encode() + b"\n"
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        ended = threading.Event()
+        timed_out = threading.Event()
 
         def end() -> None:
-            ended.set()
+            timed_out.set()
             process.kill()
 
         timer = threading.Timer(SECONDS, end)
@@ -78,27 +81,19 @@ class Matcher:
             process.stdin.flush()
             answer = process.stdout.readline()
         timer.cancel()
-        timer.join()
-        # the process is about to end, so the next text needs a new one
-        if ended.is_set() or not answer:
+        timer.join()  # it may be ending the process just now
+        if timed_out.is_set() or not answer:
+            # waited for, so that the next text gets a new process and not this one
             process.kill()
             process.wait()
-        match answer:
-            case b"yes\n":
-                return "yes"
-            case b"no\n":
-                return "no"
-            case b"no_pattern\n":
-                return "no_pattern"
-            case _:
-                return "too_slow"
+        return _ANSWERS.get(answer, "too_slow")
 
     def _running(self) -> subprocess.Popen[bytes]:
-        """The matching process, started where none is running."""
-        if self._process is not None and self._process.poll() is None:
-            return self._process
+        """Return the matching process, and start it where none is running."""
         if self._process is not None:
-            _end(self._process)
+            if self._process.poll() is None:
+                return self._process
+            _end(self._process)  # it has ended, and its pipes are closed here
         self._process = subprocess.Popen(  # noqa: S603  # this very file, by this very Python
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
@@ -151,9 +146,14 @@ def _main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    for answer in chain(["ready"], _answer_lines(sys.stdin.buffer)):
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()  # whoever started it waits for the line
+    _write_line("ready")
+    for answer in _answer_lines(sys.stdin.buffer):
+        _write_line(answer)
+
+
+def _write_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()  # whoever started this process waits for the line
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -25,7 +25,7 @@ from tuneworthy.scoring.base import (
 )
 from tuneworthy.scoring.worker import Worker
 
-_FUNCTION = re.compile(r"([^:]+\.py):([A-Za-z_]\w*)")
+_FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 
 
 class Python(Scorer):
@@ -52,20 +52,20 @@ class Python(Scorer):
             raise refused("runs code", "say --allow-code if you trust it")
         if kit.folder is None:
             raise refused("needs a case folder", "load the case from its folder")
-        named = _FUNCTION.fullmatch(self.function)
-        if named is None:
+        function = _FUNCTION.fullmatch(self.function)
+        if function is None:
             raise refused("names no function", "write scorer.py:function")
         folder = kit.folder.resolve()
-        try:
-            path = (folder / inside_folder(named[1])).resolve()
-        except (PydanticCustomError, OSError, ValueError, RuntimeError):
-            path = folder
-        if not path.is_relative_to(folder) or not path.is_file():
-            fix = "put it into the case folder"
-            raise refused("names a file that is not beside the case", fix)
-        self._name = named[2]
-        arguments = ("own", str(folder), str(path), self._name)
-        self._worker = Worker(*arguments, seconds=self.seconds, folder=folder)
+        path = _path_in(folder, function["file"])
+        self._name = function["name"]
+        self._worker = Worker(
+            "own",
+            str(folder),
+            str(path),
+            self._name,
+            seconds=self.seconds,
+            folder=folder,
+        )
 
     def stop(self) -> None:
         self._worker.stop()
@@ -77,34 +77,47 @@ class Python(Scorer):
             "tool_calls": [list(call) for call in output.tool_calls],
         }
         data = case.model_dump(mode="json", exclude_defaults=True)
-        answer, why = self._worker.ask([output.text, data, context])
-        if why == "stopped":
+        answer, why_none = self._worker.ask([output.text, data, context])
+        if why_none == "stopped":
             return unscored(RUN_STOPPED, self._name)
-        if why:
-            return unscored(f"function_{why}", self._name)
+        if why_none:
+            return unscored(f"function_{why_none}", self._name)
         if "gives" not in answer:
-            reason = f"{self._name}: {answer.get('says', '')}"
-            return unscored(f"function_{answer.get('error', 'fails')}", reason)
+            about = f"{self._name}: {answer.get('says', '')}"
+            return unscored(f"function_{answer.get('error', 'fails')}", about)
         return self._read(answer["gives"])
 
     def _read(self, result: Any) -> Scored:
         """Read what the team's function returned; the case isn't scored where that is no share."""
-        details = result if isinstance(result, dict) else {}
-        value = details.get("value") if details else result
-        if (
-            not isinstance(value, int | float)
-            or not 0 <= value <= 1
-            or math.isnan(value)
-        ):
-            return unscored("function_gives_no_share", self._name)
+        details = result if isinstance(result, dict) else {"value": result}
+        value = details.get("value")
+        no_share = unscored("function_gives_no_share", self._name)
+        # NaN isn't between two numbers either
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            return no_share
         ok = details.get("ok", value >= 1)
         why = details.get("why", "")
         signal = details.get("signal", WRONG)
-        if not (
-            isinstance(ok, bool) and isinstance(why, str) and isinstance(signal, str)
-        ):
-            return unscored("function_gives_no_share", self._name)
-        signal = "" if ok else cut(signal)
+        if not isinstance(ok, bool):
+            return no_share
+        if not isinstance(why, str) or not isinstance(signal, str):
+            return no_share
         return Scored(
-            value=value, ok=ok, why="own_function", about=cut(why), signal=signal
+            value=value,
+            ok=ok,
+            why="own_function",
+            about=cut(why),
+            signal="" if ok else cut(signal),
         )
+
+
+def _path_in(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder; refuse one outside it, or that isn't there."""
+    try:
+        path = (folder / inside_folder(name)).resolve()
+    except (PydanticCustomError, OSError, ValueError, RuntimeError):
+        path = folder  # which is no file, so it is refused like one that isn't there
+    if not path.is_relative_to(folder) or not path.is_file():
+        fix = "put it into the case folder"
+        raise refused("names a file that is not beside the case", fix)
+    return path

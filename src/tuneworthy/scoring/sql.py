@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
@@ -40,6 +40,19 @@ _QUOTED = re.compile(
 _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 Rows = list[tuple[str, ...]]
+
+
+class _ExpectedRows(NamedTuple):
+    """The result of an accepted query."""
+
+    rows: Rows
+    is_ordered: bool  #: Whether the query orders its result.
+
+    def equal(self, rows: Rows) -> bool:
+        """Whether other rows are equal, each as often, and in order where that counts."""
+        if self.is_ordered:
+            return rows == self.rows
+        return Counter(rows) == Counter(self.rows)
 
 
 class Sql(Comparer):
@@ -77,38 +90,41 @@ class Sql(Comparer):
 
     def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
         """Compare the rows of the output's query with those of each accepted query."""
-        results = {query: self._result(query) for query in accepted}
-        right_rows = {
-            query: rows for query, rows in results.items() if not isinstance(rows, str)
-        }
-        if not right_rows:
-            return unscored("reference_fails", str(results[accepted[0]]))
+        faults = list[str]()
+        expected = list[_ExpectedRows]()
+        for query in accepted:
+            result = self._result(query)
+            if isinstance(result, str):
+                faults.append(result)
+            else:
+                expected.append(_ExpectedRows(result, is_ordered=orders(query)))
+        if not expected:
+            return unscored("reference_fails", faults[0])
         rows = self._run_query(query_in(output.text))
         if isinstance(rows, str):
-            return wrong(
-                rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG
-            )
-        for query, wanted in right_rows.items():
-            if rows == wanted or (
-                not orders(query) and Counter(rows) == Counter(wanted)
-            ):
-                return right("rows_equal", {"rows": len(rows)})
-        wanted = next(iter(right_rows.values()))
-        return wrong("rows_differ", numbers={"rows": len(rows), "wanted": len(wanted)})
+            is_no_query = rows in {"query_fails", "no_result"}
+            return wrong(rows, signal=FORMAT if is_no_query else WRONG)
+        if any(each.equal(rows) for each in expected):
+            return right("rows_equal", {"rows": len(rows)})
+        wanted = len(expected[0].rows)
+        return wrong("rows_differ", numbers={"rows": len(rows), "wanted": wanted})
 
     def _result(self, query: str) -> Rows | str:
+        """Return the result of an accepted query, or the id of its fault; each is run once."""
         if query not in self._results:
             self._results[query] = self._run_query(query_in(query))
         return self._results[query]
 
     def _run_query(self, query: str) -> Rows | str:
-        """The result of a query, or the id of the fault."""
+        """Return the result of a query, or the id of the fault."""
         if not query:
             return "no_result"
         if len(query) > LONGEST_QUERY:
             return "query_too_long"
         answer, why = self._ask(query)
-        return why or [tuple(_key(value) for value in row) for row in answer["rows"]]
+        if why:
+            return why
+        return [tuple(_key(value) for value in row) for row in answer["rows"]]
 
     def _ask(self, query: str) -> tuple[Any, str]:
         """Run a query in the worker; the script is sent only if the worker doesn't have it yet."""
@@ -128,9 +144,10 @@ def sql_worker() -> Worker:
 
 
 def query_in(text: str) -> str:
-    """The query in a text: its only fenced block or else all of it, without a final semicolon."""
-    blocks = _BLOCK.findall(text) if "```" in text else []
+    """Return the query in a text: its only fenced block or else all of it, without a final semicolon."""
+    blocks = _BLOCK.findall(text)
     query = blocks[0] if len(blocks) == 1 else text
+    # SQLite ends a text at a NUL
     return query.replace("\0", " ").strip().rstrip(";").strip()
 
 
@@ -139,14 +156,20 @@ def orders(query: str) -> bool:
     depth = 0
     outside = []
     for sign in _QUOTED.sub(" ", query):
-        depth += (sign == "(") - (sign == ")")
+        if sign == "(":
+            depth += 1
+        elif sign == ")":
+            depth -= 1
         outside.append(sign if depth == 0 else " ")
     return _ORDER.search("".join(outside)) is not None
 
 
 def _key(value: Any) -> str:
-    if isinstance(value, int | float):
-        if abs(value) < 2**53:
-            return f"n{float(value):.9g}"
-        return f"n{value}"
-    return "null" if value is None else f"t{value}"
+    """Return a text that is equal for equal values of a row: numbers at nine digits."""
+    if value is None:
+        return "null"
+    if not isinstance(value, int | float):
+        return f"t{value}"
+    if abs(value) < 2**53:  # above, a float doesn't hold every whole number
+        return f"n{float(value):.9g}"
+    return f"n{value}"

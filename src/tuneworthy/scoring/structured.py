@@ -12,6 +12,7 @@ from tuneworthy.model.evalset import EvalCase
 from tuneworthy.scoring.base import (
     FORMAT,
     NO_ANSWER,
+    FieldPath,
     FieldRule,
     Kit,
     Output,
@@ -71,6 +72,13 @@ def _validator(own: bool | dict[str, Any], kit: Kit) -> Validator:
     return valid
 
 
+def _as_rules(value: Any) -> Any:
+    """Read a list of fields as fields with the usual rule; a mapping stays as it is."""
+    if isinstance(value, Mapping):
+        return value
+    return {name: {} for name in as_texts(value)}
+
+
 class JsonFields(Scorer):
     """Each field of the output's object is right.
 
@@ -81,12 +89,7 @@ class JsonFields(Scorer):
     id = "json_fields"
     main = "fields"
     compares = True
-    fields: Annotated[
-        dict[str, FieldRule],
-        BeforeValidator(
-            lambda f: f if isinstance(f, Mapping) else {n: {} for n in as_texts(f)}
-        ),
-    ] = {}
+    fields: Annotated[dict[str, FieldRule], BeforeValidator(_as_rules)] = {}
     """Names, or a mapping of a name to its rule; a dot goes into an object. Empty: every field of
     the reference, by the type of its value."""
     own: bool | dict[str, Any] = Field(False, alias="schema")
@@ -101,9 +104,8 @@ class JsonFields(Scorer):
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         """Compare the output with each accepted object, and take the best result."""
-        accepted = [
-            value for value in map(as_object, case.accepted) if value is not None
-        ]
+        objects = [as_object(reference) for reference in case.accepted]
+        accepted = [value for value in objects if value is not None]
         if not accepted and self._valid is None:
             return unscored("no_reference")
         if not output.text.strip():
@@ -113,40 +115,67 @@ class JsonFields(Scorer):
             return wrong("no_object", signal=FORMAT)
         if self._valid is not None and not self._valid(value):
             return wrong("breaks_schema", signal=FORMAT)
+        if not accepted:  # then the schema is all there is to keep
+            return right("keeps_schema")
         results = [self._against(value, expected) for expected in accepted]
-        return max(
-            results, key=lambda result: result.value, default=right("keeps_schema")
-        )
+        return max(results, key=lambda result: result.value)
 
     def _against(self, value: dict[str, Any], expected: Mapping[str, Any]) -> Scored:
         """Compare the fields of an answer with those of an accepted answer."""
-        rules = {tuple(name.split(".")): rule for name, rule in self.fields.items()}
-        rules = rules or {path: FieldRule() for path in leaves(expected)}
+        rules = self._rules(expected)
         faults = list[Scored]()
         parts = dict[str, bool]()
         for path, rule in rules.items():
-            name = ".".join(path)
-            due, wanted = value_at_path(expected, path)
-            present, own = value_at_path(value, path)
-            if due and not present:
-                faults.append(wrong("field_missing", about=name, signal=FORMAT))
-            elif present and not (due and rule.equal(own, wanted)):
-                faults.append(wrong("field_differs", about=name))
-            parts[name] = name not in {fault.about for fault in faults[-1:]}
+            fault = _field_fault(value, expected, path, rule)
+            parts[".".join(path)] = fault is None
+            if fault is not None:
+                faults.append(fault)
+        compared = len(rules)
         if not self.extra:
-            more = sorted(
-                ".".join(path) for path in {*leaves(value)} - {*leaves(expected)}
-            )
-            faults += [
-                wrong("field_extra", about=name, signal=FORMAT) for name in more[:1]
-            ]
-        compared = len(rules) + (not self.extra)
+            compared += 1  # that there is no other field is one more condition
+            faults += _extra_field_fault(value, expected)
         scored = conditions("fields_equal", faults, compared, fields=compared)
         return scored.model_copy(update={"parts": parts})
 
+    def _rules(self, expected: Mapping[str, Any]) -> dict[FieldPath, FieldRule]:
+        """Return the rule of each field to compare; without stated fields, of every expected one."""
+        if not self.fields:
+            return {path: FieldRule() for path in leaves(expected)}
+        return {tuple(name.split(".")): rule for name, rule in self.fields.items()}
+
+
+def _field_fault(
+    value: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    path: FieldPath,
+    rule: FieldRule,
+) -> Scored | None:
+    """Return the fault of one field; None for a right one, or one that neither has."""
+    name = ".".join(path)
+    is_expected, wanted = value_at_path(expected, path)
+    is_present, own = value_at_path(value, path)
+    if is_expected and not is_present:
+        return wrong("field_missing", about=name, signal=FORMAT)
+    if not is_present:
+        return None
+    if is_expected and rule.equal(own, wanted):
+        return None
+    return wrong("field_differs", about=name)
+
+
+def _extra_field_fault(
+    value: Mapping[str, Any], expected: Mapping[str, Any]
+) -> list[Scored]:
+    """Return the fault of the first field that isn't expected, by name; [] without one."""
+    expected_paths = set(leaves(expected))
+    names = [".".join(path) for path in leaves(value) if path not in expected_paths]
+    if not names:
+        return []
+    return [wrong("field_extra", about=min(names), signal=FORMAT)]
+
 
 def as_object(value: Any) -> Mapping[str, Any] | None:
-    """A reference as an object, also if a text holds it as JSON; else None."""
+    """Return a reference as an object, also if a text holds it as JSON; else None."""
     if isinstance(value, str):
         value = Output(value).json
     return value if isinstance(value, Mapping) else None
@@ -156,7 +185,7 @@ def as_object(value: Any) -> Mapping[str, Any] | None:
 
 MOST_CALLS = 100  #: Calls that are compared; an output with more is wrong.
 _OPTIONAL = ""  # among accepted values: the argument may be missing
-_DEEPEST = 20
+_DEEPEST = 20  # levels of an argument that are compared
 
 
 class ModelCall(NamedTuple):
@@ -175,12 +204,13 @@ class AcceptedCall(NamedTuple):
     exact: bool  #: Whether capitals, marks and spaces of texts count.
 
     def fits(self, call: ModelCall) -> bool:
-        return call.name == self.name and self._equal(
-            call.arguments, self.arguments, -1
-        )
+        """Whether a model's call is this one, with accepted arguments."""
+        if call.name != self.name:
+            return False
+        return self._equal_fields(call.arguments, self.arguments, depth=0)
 
     def _equal(self, value: Any, wanted: Any, depth: int) -> bool:
-        """Whether an argument equals the wanted one, or one of the choices that are listed."""
+        """Whether an argument equals a wanted value; ``depth`` is its level below the arguments."""
         if isinstance(value, str) and isinstance(wanted, str):
             if self.exact:
                 return value == wanted
@@ -188,12 +218,14 @@ class AcceptedCall(NamedTuple):
         if depth > _DEEPEST:
             return False
         if isinstance(value, list) and isinstance(wanted, list):
-            pairs = zip(value, wanted, strict=False)
-            return len(value) == len(wanted) and all(
-                self._equal(*p, depth + 1) for p in pairs
+            if len(value) != len(wanted):
+                return False
+            return all(
+                self._equal(own, other, depth + 1)
+                for own, other in zip(value, wanted, strict=True)
             )
         if isinstance(value, Mapping) and isinstance(wanted, Mapping):
-            return self._equal_fields(value, wanted, depth)
+            return self._equal_fields(value, wanted, depth + 1)
         return same(value, wanted)
 
     def _equal_fields(
@@ -204,10 +236,12 @@ class AcceptedCall(NamedTuple):
             return False
         for key, accepted in wanted.items():
             choices = _as_list(accepted) if self.listed else [accepted]
-            if key not in value:
-                if not self.listed or _OPTIONAL not in choices:
+            if key in value:
+                if not any(
+                    self._equal(value[key], choice, depth) for choice in choices
+                ):
                     return False
-            elif not any(self._equal(value[key], each, depth + 1) for each in choices):
+            elif not self.listed or _OPTIONAL not in choices:
                 return False
         return True
 
@@ -222,96 +256,118 @@ def _plain_name(name: str) -> str:
 
 
 def model_calls(output: Output) -> list[ModelCall] | None:
-    """The tool calls of an output, from the interface or written as JSON; [] without any.
+    """Return the tool calls of an output, from the interface or written as JSON; [] without any.
 
     None where the arguments of one aren't a JSON object.
     """
-    pairs: list[tuple[Any, Any]]
+    written = list[tuple[Any, Any]]()
     if output.tool_calls:
-        pairs = [(name, Output(text or "{}").json) for name, text in output.tool_calls]
+        for name, text in output.tool_calls:
+            # a call without arguments may come with an empty text
+            written.append((name, Output(text or "{}").json))
     else:
-        many = _as_list(output.json)
-        if not many or not all(
-            isinstance(call, Mapping) and "name" in call for call in many
-        ):
-            return []
-        pairs = [(call["name"], call.get("arguments", {})) for call in many]
-    if not all(
-        isinstance(name, str) and isinstance(values, Mapping) for name, values in pairs
-    ):
-        return None
-    return [ModelCall(_plain_name(name), values) for name, values in pairs]
+        for call in _as_list(output.json):
+            if not isinstance(call, Mapping) or "name" not in call:
+                return []  # JSON that is no call
+            written.append((call["name"], call.get("arguments", {})))
+    calls = list[ModelCall]()
+    for name, arguments in written:
+        if not isinstance(name, str) or not isinstance(arguments, Mapping):
+            return None
+        calls.append(ModelCall(_plain_name(name), arguments))
+    return calls
 
 
 def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall] | None:
-    """The calls that a reference demands: one call, or ``{calls: […]}``; None without any."""
+    """Return the calls that a reference demands: one call, or ``{calls: […]}``; None without any."""
     if not isinstance(reference, Mapping):
         return None
-    many = reference.get("calls")
-    listed = many if isinstance(many, list | tuple) else [reference]
-    calls = [_accepted_call(data, exact) for data in listed]
-    readable = [call for call in calls if call is not None]
-    return readable if len(readable) == len(calls) else None
+    together = reference.get("calls")
+    written = together if isinstance(together, list | tuple) else [reference]
+    calls = list[AcceptedCall]()
+    for data in written:
+        call = _accepted_call(data, exact)
+        if call is None:
+            return None
+        calls.append(call)
+    return calls
 
 
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
-    """Read a reference as a call, in the form with a name or as name to lists of choices."""
+    """Read a reference as a call, in either form; None where it has neither.
+
+    The forms are ``{name: …, arguments: {…}}`` and ``{NAME: {argument: [accepted values]}}``.
+    """
     if not isinstance(data, Mapping):
         return None
     name = data.get("name")
-    values = data.get("arguments", {})
-    listed = not isinstance(name, str) or not data.keys() <= {"name", "arguments"}
-    if listed or not isinstance(values, Mapping):
-        if len(data) != 1:
-            return None
-        ((name, values),) = data.items()
-        listed = True
-        if not isinstance(values, Mapping) or not all(
-            isinstance(v, list) for v in values.values()
-        ):
-            return None
-    if isinstance(name, str):
-        return AcceptedCall(_plain_name(name), values, listed, exact)
-    return None
+    arguments = data.get("arguments", {})
+    if (
+        isinstance(name, str)
+        and isinstance(arguments, Mapping)
+        and data.keys() <= {"name", "arguments"}
+    ):
+        return AcceptedCall(_plain_name(name), arguments, listed=False, exact=exact)
+    if len(data) != 1:
+        return None
+    ((name, choices),) = data.items()
+    if not isinstance(name, str) or not isinstance(choices, Mapping):
+        return None
+    if not all(isinstance(values, list) for values in choices.values()):
+        return None
+    return AcceptedCall(_plain_name(name), choices, listed=True, exact=exact)
 
 
 def is_call(value: Any) -> bool:
     """Whether a reference must be tool calls, as nothing else has its form."""
-    shape = isinstance(value, Mapping) and set(value) in (
-        {"name", "arguments"},
-        {"calls"},
-    )
-    return shape and accepted_calls(value) is not None
+    if not isinstance(value, Mapping):
+        return False
+    if set(value) not in ({"name", "arguments"}, {"calls"}):
+        return False
+    return accepted_calls(value) is not None
 
 
-def _pairs(
+def _count_pairs(
     calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall], *, ordered: bool
 ) -> int:
-    """The largest number of calls that can be matched to accepted calls, each to another one."""
+    """Return the largest number of calls that fit accepted calls, each another one."""
     if ordered:
-        return sum(
-            other.fits(call) for call, other in zip(calls, accepted, strict=False)
-        )
-    fits = [
-        [k for k, other in enumerate(accepted) if other.fits(call)] for call in calls
-    ]
+        fitting = [
+            call
+            for call, other in zip(calls, accepted, strict=False)
+            if other.fits(call)
+        ]
+        return len(fitting)
+    fits = list[
+        list[int]
+    ]()  # for each call, the places of the accepted calls that it fits
+    for call in calls:
+        fits.append([at for at, other in enumerate(accepted) if other.fits(call)])
     # taking the first fit for each call could leave a later call without one
-    partner: dict[int, int] = {}
-    return sum(
-        _find_partner(index, fits, partner, set()) for index in range(len(calls))
-    )
+    call_of_accepted = dict[int, int]()
+    pairs = 0
+    for index in range(len(calls)):
+        if _find_partner(index, fits, call_of_accepted, set()):
+            pairs += 1
+    return pairs
 
 
 def _find_partner(
-    index: int, fits: Sequence[list[int]], partner: dict[int, int], seen: set[int]
+    index: int,
+    fits: Sequence[list[int]],
+    call_of_accepted: dict[int, int],
+    tried: set[int],
 ) -> bool:
-    """Find a partner for a call, moving others where that helps (Kuhn's method)."""
-    for k in fits[index]:
-        if k in seen:
+    """Find an accepted call for a call, moving others where that helps (Kuhn's method)."""
+    for place in fits[index]:
+        if place in tried:
             continue
-        seen.add(k)
-        if k not in partner or _find_partner(partner[k], fits, partner, seen):
-            partner[k] = index
+        tried.add(place)
+        is_free = place not in call_of_accepted
+        if is_free or _find_partner(
+            call_of_accepted[place], fits, call_of_accepted, tried
+        ):
+            call_of_accepted[place] = index
             return True
     return False
 
@@ -345,21 +401,21 @@ class ToolCalls(Scorer):
     def score(self, output: Output, case: EvalCase) -> Scored:
         """Compare the output's calls with each accepted answer, and take the best result."""
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
-        read = (
-            accepted_calls(as_object(reference), exact=self.exact)
-            for reference in references
-        )
-        accepted = [calls for calls in read if calls is not None]
+        accepted = list[list[AcceptedCall]]()
+        for reference in references:
+            wanted = accepted_calls(as_object(reference), exact=self.exact)
+            if wanted is not None:
+                accepted.append(wanted)
         if not accepted:
             return unscored("no_reference")
         calls = model_calls(output)
         if calls is None:
             return wrong("unreadable_call", signal=FORMAT)
-        if not calls and not all(accepted):
-            return right("no_call_wanted")
         if not calls:
+            if any(len(wanted) == 0 for wanted in accepted):
+                return right("no_call_wanted")
             return wrong("no_call", signal=NO_ANSWER if output.blank else FORMAT)
-        results = (self._against(calls, choice) for choice in accepted)
+        results = [self._against(calls, wanted) for wanted in accepted]
         return max(results, key=lambda result: result.value)
 
     def _against(
@@ -369,14 +425,18 @@ class ToolCalls(Scorer):
         numbers = {"called": len(calls), "wanted": len(accepted)}
         if len(calls) > MOST_CALLS:
             return wrong("too_many_calls", numbers=numbers)
-        pairs = _pairs(calls, accepted, ordered=self.ordered)
+        pairs = _count_pairs(calls, accepted, ordered=self.ordered)
         most = max(len(calls), len(accepted))
         if pairs == most:
             return right("calls_equal", numbers)
-        why = "calls_differ"
         names = {call.name for call in accepted}
-        other = next((call.name for call in calls if call.name not in names), "")
-        if other or len(calls) == len(accepted):
-            why = "other_tool" if other else "arguments_differ"
-        about = other or calls[0].name
+        others = [call.name for call in calls if call.name not in names]
+        about = calls[0].name
+        if others:
+            why = "other_tool"
+            about = others[0]
+        elif len(calls) == len(accepted):
+            why = "arguments_differ"
+        else:
+            why = "calls_differ"
         return wrong(why, value=pairs / most, about=about, numbers=numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -79,6 +79,7 @@ class Match(Comparer):
 
 
 _label = lru_cache(maxsize=1024)(plain)  # most answers repeat one of a few texts
+_LONGEST_LABEL = 2000  # characters that are compared, as a model may write a whole page
 
 
 class LabelMatch(Comparer):
@@ -109,15 +110,23 @@ class LabelMatch(Comparer):
 
     def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
         """Compare the label in the output, or under its key, with the accepted ones."""
-        text: Any = unfenced(output.text)[:2000]
-        if self.key:
-            text = output.json.get(self.key) if isinstance(output.json, dict) else None
-        label = _label(text) if isinstance(text, str) else None
-        if label in [*map(_label, accepted)]:
+        text = self._label_text(output)
+        if text is None:
+            return wrong("no_label", signal=FORMAT, about=output.text)
+        label = _label(text)
+        if any(label == _label(other) for other in accepted):
             return right("label_equal")
-        if label is None or (self._known and label not in self._known):
+        # without a list of labels, any text may be one
+        if self._known and label not in self._known:
             return wrong("no_label", signal=FORMAT, about=output.text)
         return wrong("label_differs", about=accepted[0])
+
+    def _label_text(self, output: Output) -> str | None:
+        """Return the text that should be a label; None for an object without one under the key."""
+        if not self.key:
+            return unfenced(output.text)[:_LONGEST_LABEL]
+        text = output.json.get(self.key) if isinstance(output.json, dict) else None
+        return text if isinstance(text, str) else None
 
 
 class Number(Comparer):
@@ -139,17 +148,15 @@ class Number(Comparer):
         if not written:
             return wrong("no_number", signal=FORMAT)
         if self.which == "only" and len(written) > 1:
-            return wrong(
-                "several_numbers", signal=FORMAT, numbers={"found": len(written)}
-            )
-        if (number := written[-1]) is None:
+            counts = {"found": len(written)}
+            return wrong("several_numbers", signal=FORMAT, numbers=counts)
+        number = written[-1]  # models conclude with their answer
+        if number is None:
             return wrong("unclear_number", signal=FORMAT)
         numbers = {"said": number, "wanted": accepted[0]}
-        if any(
-            near(number, n, within=self.within, relative=self.relative)
-            for n in accepted
-        ):
-            return right("near_enough", numbers)
+        for expected in accepted:
+            if near(number, expected, within=self.within, relative=self.relative):
+                return right("near_enough", numbers)
         return wrong("number_differs", numbers=numbers)
 
 
@@ -175,29 +182,34 @@ class Contains(Scorer):
             some = tuple(t for t in case.accepted if isinstance(t, str) and t.strip())
             if not some:
                 return unscored("no_reference")
-        present = self._present(
-            tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text
-        )
-        reasons = [("lacks", text) for text in self.all if text not in present]
-        reasons += [("lacks_all", text) for text in some[:1] if not present & set(some)]
-        reasons += [("says_forbidden", text) for text in self.none if text in present]
-        signal = NO_ANSWER if output.blank else WRONG
-        faults = [wrong(why, about=text, signal=signal) for why, text in reasons]
-        asked = len(self.all) + bool(some) + len(self.none)
-        return conditions(
-            "contains", faults, len(faults) if output.blank else asked, asked=asked
-        )
+        present = self._present({*self.all, *some, *self.none}, output.text)
+        fault = partial(wrong, signal=NO_ANSWER if output.blank else WRONG)
+        faults = [
+            fault("lacks", about=text) for text in self.all if text not in present
+        ]
+        asked = len(self.all) + len(self.none)
+        if some:
+            asked += 1
+            if present.isdisjoint(some):
+                faults.append(fault("lacks_all", about=some[0]))
+        faults += [
+            fault("says_forbidden", about=text) for text in self.none if text in present
+        ]
+        # an empty output earns no share for what it doesn't say
+        n = len(faults) if output.blank else asked
+        return conditions("contains", faults, n, asked=asked)
 
-    def _present(self, texts: Strings, output: str) -> set[str]:
-        """The texts that an output holds, whatever the width of its letters."""
+    def _present(self, texts: set[str], output: str) -> set[str]:
+        """Return the texts that an output holds, whatever the width of its letters."""
         from tuneworthy.text.search import is_in
 
         wide = _wide(output)
-        literals = {
-            text: _literal(_wide(text), words=self.words, exact=self.exact)
-            for text in texts
-        }
-        return {text for text, literal in literals.items() if is_in(literal, wide)}
+        present = set[str]()
+        for text in texts:
+            literal = _literal(_wide(text), words=self.words, exact=self.exact)
+            if is_in(literal, wide):
+                present.add(text)
+        return present
 
 
 @lru_cache(maxsize=4096)
@@ -243,13 +255,12 @@ class Regex(Scorer):
         )
         if answer == "too_slow":
             return unscored("pattern_too_slow", self.pattern)
-        present = answer == "yes"
-        why = "pattern_found" if present else "pattern_absent"
-        if present is not self.absent:
+        is_present = answer == "yes"
+        why = "pattern_found" if is_present else "pattern_absent"
+        if is_present != self.absent:
             return right(why)
-        return wrong(
-            why, signal=NO_ANSWER if output.blank else WRONG, about=self.pattern
-        )
+        signal = NO_ANSWER if output.blank else WRONG
+        return wrong(why, signal=signal, about=self.pattern)
 
 
 CHARACTERS_A_TOKEN = 4
@@ -263,17 +274,21 @@ MEASURES: Mapping[Unit, Callable[[str], int]] = {
 }  #: Units of length; tokens are characters over four, rounded up.
 
 
+_MOST_UNITS = 10**9  # of a length; no output is longer
+
+
 def _bound(value: Any) -> Any:
     """Read a bound as least and most; a single number is the most."""
     fix = "write a number for the most, or [least, most]"
-    pair = tuple(value) if isinstance(value, list | tuple) else (0, value)
-    if len(pair) != 2 or not all(
-        type(end) is int and 0 <= end <= 10**9 for end in pair
-    ):
+    ends = tuple(value) if isinstance(value, list | tuple) else (0, value)
+    # by ``type``, as a yes or no is a whole number to Python
+    are_counts = all(type(end) is int and 0 <= end <= _MOST_UNITS for end in ends)
+    if len(ends) != 2 or not are_counts:
         raise refused("is not a bound", fix)
-    if pair[0] > pair[1]:
+    least, most = ends
+    if least > most:
         raise refused("has the most below the least", fix)
-    return pair
+    return ends
 
 
 Bound = Annotated[tuple[int, int], BeforeValidator(_bound)]
@@ -297,24 +312,28 @@ class Length(Scorer):
 
     @property
     def _bounds(self) -> dict[Unit, tuple[int, int]]:
-        units: tuple[Unit, ...] = get_args(Unit)
-        return {
-            unit: bound for unit in units if (bound := getattr(self, unit)) is not None
+        stated: dict[Unit, tuple[int, int] | None] = {
+            "words": self.words,
+            "characters": self.characters,
+            "sentences": self.sentences,
+            "tokens": self.tokens,
         }
+        return {unit: bound for unit, bound in stated.items() if bound is not None}
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        """Hold the length against each bound."""
+        """Compare the length with each bound."""
         if not output.text.strip():
             return empty()
+        fault = partial(wrong, signal=INSTRUCTIONS)
         faults = []
         for unit, (least, most) in self._bounds.items():
             size = MEASURES[unit](output.text)
-            why, end = ("too_short", "least") if size < least else ("too_long", "most")
-            if not least <= size <= most:
-                numbers = {"said": size, end: least if size < least else most}
-                faults.append(
-                    wrong(why, signal=INSTRUCTIONS, about=unit, numbers=numbers)
-                )
+            if size < least:
+                numbers = {"said": size, "least": least}
+                faults.append(fault("too_short", about=unit, numbers=numbers))
+            elif size > most:
+                numbers = {"said": size, "most": most}
+                faults.append(fault("too_long", about=unit, numbers=numbers))
         return conditions("length_kept", faults, len(self._bounds))
 
 
@@ -338,21 +357,25 @@ class PromptInstructions(Scorer):
             return unscored("no_verifiable_instruction")
         if output.blank:
             return empty()
-        texts = [output.text]
-        calls = [len(output.tool_calls)]
-        results = [(item, follows(item, texts, calls)[0]) for item in instructions]
-        checked = [(item, holds) for item, holds in results if holds is not None]
+        checked = 0
+        faults = list[Scored]()
+        for instruction in instructions:
+            # it takes many outputs at a time, and there is one here
+            (holds,) = follows(instruction, [output.text], [len(output.tool_calls)])
+            if holds is None:  # this output can't show it
+                continue
+            checked += 1
+            if not holds:
+                fault = wrong(
+                    "instruction_ignored",
+                    signal=INSTRUCTIONS,
+                    about=instruction.quote,
+                    numbers={"position": instruction.position},
+                )
+                faults.append(fault)
         if not checked:
             return unscored("no_verifiable_instruction")
-        ignored = partial(wrong, "instruction_ignored", signal=INSTRUCTIONS)
-        broken = (item for item, holds in checked if not holds)
-        faults = [
-            ignored(about=item.quote, numbers={"position": item.position})
-            for item in broken
-        ]
-        return conditions(
-            "instructions_followed", faults, len(checked), checked=len(checked)
-        )
+        return conditions("instructions_followed", faults, checked, checked=checked)
 
 
 @lru_cache(maxsize=64)
@@ -385,17 +408,25 @@ class Terminology(Scorer):
         glossary = self._glossary
         due = 0
         faults = list[Scored]()
+        # the glossary looks at many texts at a time, and there is one output and one input here
         written = glossary.look([output.text])
         read = glossary.look([case.text])
         for index in range(len(glossary)):
-            present = bool(glossary.holds_right_word(written, index)[0])
-            called = bool(glossary.called_for(read, index)[0])
-            wrongs = glossary.wrong(written, index, [output.text])
-            words = [word for word, rows in wrongs if rows[0]]
-            due += present or called or bool(words)
-            if words:
-                faults.append(wrong("forbidden_term", signal=TERMS, about=words[0]))
-            elif self.required and called and not present:
+            (is_used,) = glossary.holds_right_word(written, index)
+            (is_called_for,) = glossary.called_for(read, index)
+            wrong_words = [
+                word
+                for word, (is_in_output,) in glossary.wrong(
+                    written, index, [output.text]
+                )
+                if is_in_output
+            ]
+            if is_used or is_called_for or wrong_words:
+                due += 1
+            if wrong_words:
+                about = wrong_words[0]
+                faults.append(wrong("forbidden_term", signal=TERMS, about=about))
+            elif self.required and is_called_for and not is_used:
                 about = glossary.right(index)
                 faults.append(wrong("term_missing", signal=TERMS, about=about))
         if not due:
@@ -430,13 +461,13 @@ class BrandVoice(Scorer):
         """Look for the first phrase that the voice avoids."""
         if not output.text.strip():
             return empty()
-        if not self._phrases.any([output.text])[0]:
+        (has_phrase,) = self._phrases.any([output.text])
+        if not has_phrase:
             return right("own_voice")
-        phrases = self._phrases.counts([output.text])
-        about = phrases[0][0] if phrases else ""
+        phrases = [phrase for phrase, _ in self._phrases.counts([output.text])]
         return wrong(
             "generic_phrase",
             signal=VOICE,
-            about=about,
+            about=phrases[0] if phrases else "",
             numbers={"phrases": len(phrases)},
         )

@@ -54,7 +54,10 @@ class Worker:
         self._end: weakref.finalize[..., Worker] | None = None
 
     def ask(self, question: Any) -> tuple[Any, str]:
-        """The answer and "", or None and the reason: too_slow, stopped, ended or unreadable."""
+        """Return the answer and "", or None and why there is none: a reason, or unreadable.
+
+        The reasons are too_slow, stopped and ended.
+        """
         try:
             line = json.dumps(question).encode() + b"\n"
             with self._turn:
@@ -75,6 +78,7 @@ class Worker:
     def _exchange(self, line: bytes) -> tuple[bytes, str]:
         """Send a line to the process and read its answer, or say why none came."""
         process = self._running()
+        # a stop may have come before there was a process that it could end
         if self._stopped.is_set():
             self._close()
             return b"", "stopped"
@@ -98,6 +102,7 @@ class Worker:
             pass  # it has ended
         finally:
             timer.cancel()
+        # without its end, a line is only the beginning of an answer
         if data.endswith(b"\n") and not too_slow.is_set():
             return data, ""
         self._close()
@@ -106,7 +111,7 @@ class Worker:
         return b"", "too_slow" if too_slow.is_set() else "ended"
 
     def _running(self) -> subprocess.Popen[bytes]:
-        """The process, started where none is running."""
+        """Return the process, and start it where none is running."""
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._close()

@@ -33,6 +33,21 @@ if TYPE_CHECKING:
 
 
 _DENSE = 4  #: Clusters are counted without a sort when no number is above so many times the rows.
+_LEAST_SKEW = 1e-6  # below it, Hall's interval is Student's up to a rounding error
+
+
+class DesignEffect(NamedTuple):
+    """By how much clusters widen the variance of a share."""
+
+    effect: float  #: At least 1.
+    degrees: float  #: Degrees of freedom.
+
+
+class ClusteredVariance(NamedTuple):
+    """A variance by cluster."""
+
+    value: float
+    degrees: float  #: Degrees of freedom.
 
 
 def floats(values: ArrayLike) -> Floats:
@@ -67,17 +82,14 @@ def members(groups: NDArray[Any]) -> tuple[Ints, int]:
     """
     if not len(groups):
         return np.zeros(0, dtype=np.int64), 0
-    if (
-        groups.dtype.kind in "iu"
-        and groups.min() >= 0
-        and groups.max() < _DENSE * len(groups)
-    ):
-        place = np.cumsum(np.bincount(groups) > 0) - 1
-        return place[groups], int(place[-1]) + 1
-    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
-    place = np.empty(len(first), dtype=np.int64)
-    place[np.argsort(first)] = np.arange(len(first))
-    return place[member], len(first)
+    is_whole = groups.dtype.kind in "iu"
+    if is_whole and groups.min() >= 0 and groups.max() < _DENSE * len(groups):
+        number = np.cumsum(np.bincount(groups) > 0) - 1
+        return number[groups], int(number[-1]) + 1
+    _, first_row, member = np.unique(groups, return_index=True, return_inverse=True)
+    number = np.empty(len(first_row), dtype=np.int64)
+    number[np.argsort(first_row)] = np.arange(len(first_row))
+    return number[member], len(first_row)
 
 
 def sum_by(member: Ints, values: Floats, k: int) -> Floats:
@@ -98,58 +110,68 @@ def worst_effect(counts: Floats) -> float:
     return dot(counts, counts) / float(counts.sum())
 
 
-def design_effect(rate: float, sums: Floats, sizes: Floats) -> Ends:
-    """The design effect of a share, at least 1, and its degrees of freedom.
+def design_effect(rate: float, sums: Floats, sizes: Floats) -> DesignEffect:
+    """Return the design effect of a share, from the hits and the values of each cluster.
 
     Where all are hits or none is, the data can't show how similar the values of a cluster are. Then
     the worst case counts.
     """
-    plain = rate * (1 - rate) / float(sizes.sum())
+    n = float(sizes.sum())
+    plain = rate * (1 - rate) / n
     spread, degrees = variance(rate, plain, sums, sizes, sizes)
-    if plain > 0 and spread > 0:
-        return min(max(spread / plain, 1.0), float(sizes.sum())), degrees
-    return worst_effect(sizes), degrees
+    if plain <= 0 or spread <= 0:
+        return DesignEffect(worst_effect(sizes), degrees)
+    # clusters that differ less than chance are chance; no effect leaves less than one value
+    return DesignEffect(min(max(spread / plain, 1.0), n), degrees)
 
 
 def variance(
     middle: float, plain: float, sums: Floats, sizes: Floats, counts: Floats
-) -> Ends:
-    """Variance of a ratio of sums over two clusters or more, and degrees of freedom.
+) -> ClusteredVariance:
+    """Return the variance of a ratio of sums over two clusters or more, with degrees of freedom.
 
     ``middle`` is the ratio and ``plain`` its variance if all values were independent. By cluster:
     ``sums`` is the numerator, ``sizes`` the denominator, ``counts`` the number of values.
     """
     k = len(sizes)
     total = float(sizes.sum())
+    # the jackknife: each cluster's residual as if the ratio had been taken without it. The share
+    # of a cluster that is nearly all stays below 1, as it is divided by the rest
     leverage = np.minimum(sizes / total, 1 - 1 / (2 * total + 2))
     left_out = (sums - middle * sizes) / (1 - leverage)
     spread = (k - 1) / k * dot(left_out, left_out) / total**2
+    # how alike the values of a cluster are, from 0 for independent ones to 1 for equal ones
     worst = worst_effect(counts)
     alike = 1.0
     if plain > 0 and worst > 1:
         alike = min(1.0, max(0.0, (spread / plain - 1) / (worst - 1)))
+    # the number of clusters of one size that would know the variance as well
     weight = counts + (counts**2 - counts) * alike  # what each adds to the variance
-    equal = float(weight.sum()) ** 2 / dot(weight, weight)
-    return spread, max(equal - 1, 1.0)
+    equal_clusters = float(weight.sum()) ** 2 / dot(weight, weight)
+    return ClusteredVariance(spread, max(equal_clusters - 1, 1.0))
 
 
 def leaning(error: float, t: float, residual: Floats) -> Ends:
-    """The ends around 0: Student's, or Hall's for a skewed mean where they are wider."""
+    """Return the ends around 0: Student's, or Hall's for a skewed mean where they are wider.
+
+    ``t`` is Student's quantile, ``residual`` has a value for each cluster.
+    """
     square = float((residual**2).mean())
     low = -t * error
     high = t * error
     if square <= 0 or error <= 0:
         return low, high
-    skew = (
-        float((residual * residual * residual).mean())
-        / square**1.5
-        / math.sqrt(len(residual))
-    )
-    if abs(skew) < 1e-6:
+    cube = float((residual * residual * residual).mean())
+    skew: float = cube / square**1.5 / math.sqrt(len(residual))
+    if abs(skew) < _LEAST_SKEW:
         return low, high
-    ends = [
-        -error * 3 / skew * (math.cbrt(1 + skew * (y - skew / 6)) - 1) for y in (t, -t)
-    ]
+
+    def hall_end(quantile: float) -> float:
+        """Return an end by Hall's transformation, which takes the skew out and is inverted here."""
+        root = math.cbrt(1 + skew * (quantile - skew / 6))
+        return -error * 3 / skew * (root - 1)
+
+    ends = (hall_end(t), hall_end(-t))
     return min(low, *ends), max(high, *ends)
 
 
@@ -181,12 +203,12 @@ class Estimate:
 def share(
     hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False, reach: float = Z95
 ) -> Estimate | None:
-    """The share of traces that are hits (1 or true), by cluster as whole numbers; NaN is left out.
+    """Return the share of traces that are hits (1 or true), by cluster as whole numbers.
 
     ``exact`` asks for Clopper and Pearson's interval in place of Wilson's: it is wider, and each of
     its ends may be compared with a target. ``reach`` is the length of the interval in standard
-    errors, for infinitely many clusters. The interval is (0, 1) for a single cluster; None without
-    any value.
+    errors, for infinitely many clusters. NaN is left out. The interval is (0, 1) for a single
+    cluster; None without any value.
     """
     sums, sizes = _by_cluster(hits, clusters)
     n = int(sizes.sum())
@@ -197,11 +219,15 @@ def share(
     if k == 1:
         return Estimate(rate, 0.0, 1.0, n, k)
     effect, degrees = design_effect(rate, sums, sizes)
-    hit = min(int((sums > 0).sum()), int((sums < sizes).sum()))
+    with_hit = int((sums > 0).sum())
+    with_miss = int((sums < sizes).sum())
     # few clusters with a hit say little about how alike hits are: lean to the worst case
-    effect += max(0.0, worst_effect(sizes) - effect) * _LEANING / (_LEANING + hit)
+    lean = _LEANING / (_LEANING + min(with_hit, with_miss))
+    effect += max(0.0, worst_effect(sizes) - effect) * lean
+    # as many independent values as give this variance; fewer for few clusters and a longer reach
     worth = n / effect * (Z95 / t95(degrees) * Z95 / reach) ** 2
-    low, high = (clopper_pearson if exact else wilson)(rate * worth, worth)
+    interval = clopper_pearson if exact else wilson
+    low, high = interval(rate * worth, worth)
     return Estimate(rate, min(low, rate), max(high, rate), n, k)
 
 
@@ -233,11 +259,10 @@ def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate |
     middle = float(sums.sum()) / total
     if k == 1:
         return Estimate(middle, -math.inf, math.inf, n, k)
-    spread = over[kept] - middle * under[kept]
-    plain = dot(spread, spread) / total**2
-    square, degrees = variance(
-        middle, plain, sums, sizes, sum_by(member, np.ones(n), k)
-    )
+    residual = over[kept] - middle * under[kept]
+    plain = dot(residual, residual) / total**2  # if all were independent
+    counts = sum_by(member, np.ones(n), k)
+    square, degrees = variance(middle, plain, sums, sizes, counts)
     low, high = leaning(math.sqrt(square), t95(degrees), sums - middle * sizes)
     return Estimate(middle, middle + low, middle + high, n, k)
 
@@ -259,11 +284,14 @@ def quantile(values: ArrayLike, at: float, clusters: ArrayLike) -> Estimate | No
         return Estimate(value, -math.inf, math.inf, n, k)
     rate = float(sums.sum()) / n
     effect, degrees = design_effect(rate, sums, sizes)
+    # the interval of the share below the value, read off the data as values
     half = t95(degrees) * math.sqrt(effect * at * (1 - at) / n)
-    below = at - half
-    above = at + half
-    low = float(np.quantile(data, below, method="lower")) if below > 0 else -math.inf
-    high = float(np.quantile(data, above, method="higher")) if above < 1 else math.inf
+    low = -math.inf
+    high = math.inf
+    if at - half > 0:
+        low = float(np.quantile(data, at - half, method="lower"))
+    if at + half < 1:
+        high = float(np.quantile(data, at + half, method="higher"))
     return Estimate(value, min(low, value), max(high, value), n, k)
 
 
@@ -294,18 +322,20 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 
 
 def true_share(seen: Estimate, sensitivity: Ends, specificity: Ends) -> ValueWithEnds:
-    """The true share and its ends, where a detector with known errors observed another share.
+    """Return the true share and its ends, where a detector with known errors flagged another share.
 
-    The correction of Rogan and Gladen (1978), with the intervals of the shares of real ones that
-    are flagged and of others that are left alone. The ends take the detector's worst ends too, so
-    the interval is never narrower than that of ``seen`` mapped through a perfect detector; (0, 1)
-    where it is no better than chance at the worst.
+    The correction of Rogan and Gladen (1978). ``sensitivity`` is the interval of the share of real
+    ones that are flagged, ``specificity`` that of others that are left alone. The ends hold for
+    every detector within both; (0, 1) where it may be no better than chance.
     """
     if min(sensitivity) + min(specificity) <= 1:
         return ValueWithEnds(seen.value, 0.0, 1.0)
     middle = _true_rate(seen.value, sum(sensitivity) / 2, sum(specificity) / 2)
-    corners = product((seen.low, seen.high), sensitivity, specificity)
-    rates = [_true_rate(*corner) for corner in corners]
+    # the rate moves one way with each of the three, so its extremes are at their ends
+    rates = [
+        _true_rate(flagged, s, c)
+        for flagged, s, c in product((seen.low, seen.high), sensitivity, specificity)
+    ]
     return ValueWithEnds(middle, min(*rates, middle), max(*rates, middle))
 
 
@@ -332,23 +362,23 @@ def _by_cluster(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Floats]
 
 RESAMPLES = 10_000
 """With this many, the ends of an interval 20 points wide vary by under half a point with the seed."""
-_CELLS = 1 << 22
+_CELLS = 1 << 22  # numbers of a block of draws, to bound its memory
 
 
 def redrawn(
     rows: Floats,
     clusters: Sequence[str],
-    of: Callable[[Floats], Floats],
+    value_of: Callable[[Floats], Floats],
     *,
     rng: Rng,
     draws: int = RESAMPLES,
 ) -> Floats:
-    """A function of the sums of rows (one a case), in draws of whole clusters with replacement.
+    """Return a function of the sums of rows (one a case), in draws of whole clusters.
 
-    Each draw has as many clusters as there are, so a large cluster has the weight of its cases
-    (Davison and Hinkley 1997, on hierarchical data). Their order changes nothing. ``of`` gets the
-    sums of each draw as a row, and returns a row for each. Raises ValueError if there is no case,
-    or if rows and clusters differ in number.
+    Each draw has as many clusters as there are, with replacement, so a large cluster has the weight
+    of its cases (Davison and Hinkley 1997, on hierarchical data). Their order changes nothing.
+    ``value_of`` gets the sums of each draw as a row, and returns a row for each. Raises ValueError
+    if there is no case, or if rows and clusters differ in number.
     """
     if rows.ndim != 2 or not len(clusters) or len(rows) != len(clusters):
         raise ValueError("values need one row for each case, and a case")
@@ -361,7 +391,7 @@ def redrawn(
     step = max(1, _CELLS // count)
     for start in range(0, draws, step):
         drawn = rng.multinomial(count, chances, size=min(step, draws - start))
-        parts.append(of(drawn.astype(np.float64) @ sums))
+        parts.append(value_of(drawn.astype(np.float64) @ sums))
     return np.concatenate(parts)
 
 
@@ -385,8 +415,8 @@ def percentile_interval(draws: Floats) -> list[Ends]:
     return [(float(low), float(high)) for low, high in ends.T]
 
 
-_HALVINGS = 200
-_HAIR = 1e-9
+_HALVINGS = 200  # more than the digits of a number can hold
+_HAIR = 1e-9  # a rounding error, so that 2.999999999999 is 3
 
 
 def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
@@ -401,13 +431,16 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     goal = min(wanted, int(most.sum()))
     low = 0.0
     high = float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
-    # the scale at which all strata give what is wanted together
+    # halve the range of the scale at which all strata give what is wanted together
     for _ in range(_HALVINGS):
         scale = (low + high) / 2
-        less = np.clip(scale * sizes, 1, most).sum() < goal
-        low, high = (scale, high) if less else (low, scale)
+        if np.clip(scale * sizes, 1, most).sum() < goal:
+            low = scale
+        else:
+            high = scale
     share = np.clip(high * sizes, 1, most)
     counts = np.floor(share + _HAIR).astype(np.int64)
+    # the units lost by rounding go to the strata that lost the largest parts
     for place in np.argsort(counts - share, kind="stable"):
         if counts.sum() < goal and counts[place] < most[place]:
             counts[place] += 1
@@ -431,23 +464,32 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
         weights[rest[large]] = sizes[rest[large]]
         rest = rest[~large]
         left = left - int(large.sum())
-    # The others are laid end to end in a drawn order, and a unit is taken at each step, from a drawn
-    # start: no unit is as long as a step, so none is taken twice.
     if left and len(rest):
-        order = rng.permutation(rest)
-        ends = np.cumsum(sizes[order])
-        step = ends[-1] / left
-        points = (rng.random() + np.arange(left)) * step
-        hits = np.searchsorted(ends, points, side="right")
-        weights[order[np.minimum(hits, len(order) - 1)]] = step
+        drawn, step = _draw_at_steps(rest, sizes, left, rng)
+        weights[drawn] = step
     chosen = np.flatnonzero(weights)
     return chosen, weights[chosen]
 
 
-CERTAIN: Ends = (
-    1.0,
-    1.0,
-)  #: Sensitivity or specificity of what needs no detector: a label.
+def _draw_at_steps(
+    units: Ints, sizes: Floats, wanted: int, rng: Rng
+) -> tuple[Ints, float]:
+    """Draw units with a chance in proportion to their size; return them and their size over chance.
+
+    They are laid end to end in a drawn order, and a unit is taken at each step, from a drawn start.
+    No unit may be as long as a step, so none is taken twice.
+    """
+    order = rng.permutation(units)
+    ends = np.cumsum(sizes[order])
+    step = float(ends[-1]) / wanted
+    points = (rng.random() + np.arange(wanted)) * step
+    hits = np.searchsorted(ends, points, side="right")
+    # rounding may put the last point a hair past the end
+    return order[np.minimum(hits, len(order) - 1)], step
+
+
+#: Sensitivity or specificity of what needs no detector: a label.
+CERTAIN: Ends = (1.0, 1.0)
 
 
 def share_given(
@@ -473,20 +515,22 @@ def share_given(
     flag = floats(flags)
     groups = np.asarray(clusters)
     seen = share(hit[flag > 0], groups[flag > 0])
-    if seen is None or (sensitivity == CERTAIN == specificity):
+    if seen is None or (sensitivity == CERTAIN and specificity == CERTAIN):
         return seen
-    shares: list[ValueWithEnds] = []
-    middle = (sum(sensitivity) / 2, sum(specificity) / 2)
-    for s, c in (middle, *product(sensitivity, specificity)):
-        corrected = None
-        if s + c > 1:
-            corrected = _weighted_share(hit, (flag - (1 - c)) / (s + c - 1), groups)
-        if corrected is None:
-            return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
-        shares.append(corrected)
-    at_middle, *_ = shares
-    low = min(seen.low, *(share.low for share in shares))
-    high = max(seen.high, *(share.high for share in shares))
+
+    def corrected(s: float, c: float) -> ValueWithEnds | None:
+        """Return the share at one sensitivity and specificity; None for no better than chance."""
+        if s + c <= 1:
+            return None
+        return _weighted_share(hit, (flag - (1 - c)) / (s + c - 1), groups)
+
+    at_middle = corrected(sum(sensitivity) / 2, sum(specificity) / 2)
+    at_ends = [corrected(s, c) for s, c in product(sensitivity, specificity)]
+    known = [each for each in at_ends if each is not None]
+    if at_middle is None or len(known) < len(at_ends):
+        return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
+    low = min(seen.low, at_middle.low, *(each.low for each in known))
+    high = max(seen.high, at_middle.high, *(each.high for each in known))
     return Estimate(at_middle.value, low, high, seen.n, seen.clusters)
 
 
@@ -507,9 +551,12 @@ def _weighted_share(hit: Floats, weight: Floats, groups: Ints) -> ValueWithEnds 
 LEAST_VARIATION = 0.05
 """The lowest standard deviation over mean of a cause for which its slope can be estimated."""
 
-_EXPLAINED_ROUNDS = 3
-_FAR = 0.99
-_FLOOR = 0.1
+_EXPLAINED_ROUNDS = 3  # of reweighting
+_FAR = 0.99  # quantile of time over fit that times are lowered to
+_FLOOR = (
+    0.1  # of the mean time: no fit is lower, as its weight would be nearly infinite
+)
+_MOST_LEVERAGE = 0.9  # of a cluster, as it is divided by the rest
 
 
 def explained_share(
@@ -539,14 +586,15 @@ def explained_share(
         return None
     fit = _fit_times(y, x, z, level)
     slope, _ = fit.slopes.tolist()
-    # the share is slope · mean(x) / mean(y): what each call adds to each of the three
     mean_x = float(x.mean())
     mean_y = float(fit.times.mean())
     n = len(y)
     value = slope * mean_x / mean_y
-    influence = _influence_on_slope(fit, x, z, level, member) * mean_x / mean_y
-    influence = influence + slope * (x - mean_x) / (mean_y * n)
-    influence = influence - value * (fit.times - mean_y) / (mean_y * n)
+    # each call moves the value through the slope, through mean(x) and through mean(y)
+    through_slope = _influence_on_slope(fit, x, z, level, member) * mean_x / mean_y
+    through_mean_x = slope * (x - mean_x) / (mean_y * n)
+    through_mean_y = value * (fit.times - mean_y) / (mean_y * n)
+    influence = through_slope + through_mean_x - through_mean_y
     sums = sum_by(member, influence, k)
     half = t95(k - 3) * math.sqrt(k / (k - 1) * float(sums @ sums))
     return Estimate(value, value - half, value + half, n, k)
@@ -574,7 +622,7 @@ def _influence_on_slope(
     leverage_of_call = ((columns @ inner) * columns).sum(axis=1) * weight
     leverage = sum_by(member, leverage_of_call, int(member.max()) + 1)
     influence: Floats = inner[0] @ (columns * (weight * left)[:, None]).T
-    influence /= 1 - np.minimum(leverage, 0.9)[member]
+    influence /= 1 - np.minimum(leverage, _MOST_LEVERAGE)[member]
     return influence
 
 
@@ -588,25 +636,27 @@ class _TimesFit(NamedTuple):
 
 def _fit_times(y: Floats, x: Floats, z: Floats, level: Ints) -> _TimesFit:
     """Fit times by iteratively reweighted least squares."""
+    mean_time = float(y.mean())
     weight = np.ones(len(y))
-    drawn = y
-    slope = np.zeros(2)
-    # each round lowers times that are far above the fit, and weighs slow calls less: their
-    # times scatter more
+    times = y
+    slopes = np.zeros(2)
     for _ in range(_EXPLAINED_ROUNDS):
+        # least squares on what each cause varies within the groups
         columns = np.column_stack(
             [_within(x, level, weight), _within(z, level, weight)]
         )
         inner = columns.T @ (columns * weight[:, None])
-        slope = np.linalg.pinv(inner) @ (
-            columns.T @ (weight * _within(drawn, level, weight))
-        )
-        ahead = np.column_stack([x, z]) @ slope
-        fitted = ahead + _means(drawn - ahead, level, weight)[level]
-        fitted = np.maximum(fitted, _FLOOR * float(y.mean()))
-        drawn = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
-        weight = (float(y.mean()) / fitted) ** 2
-    return _TimesFit(drawn, weight, slope)
+        outer = columns.T @ (weight * _within(times, level, weight))
+        slopes = np.linalg.pinv(inner) @ outer
+        # the fit with the level of each group
+        by_causes = np.column_stack([x, z]) @ slopes
+        fitted = by_causes + _means(times - by_causes, level, weight)[level]
+        fitted = np.maximum(fitted, _FLOOR * mean_time)
+        # times that are far above the fit are lowered
+        times = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
+        # slow calls weigh less, as their times scatter more
+        weight = (mean_time / fitted) ** 2
+    return _TimesFit(times, weight, slopes)
 
 
 def _means(values: Floats, level: Ints, weight: Floats) -> Floats:
@@ -620,7 +670,7 @@ def _within(values: Floats, level: Ints, weight: Floats) -> Floats:
     return values - _means(values, level, weight)[level]
 
 
-DRAWS = 499
+DRAWS = 499  # with the data, 500: the chance has steps of 0.002
 
 
 class Drift(NamedTuple):
@@ -636,7 +686,7 @@ class Drift(NamedTuple):
 def drift(
     vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: Rng
 ) -> Drift | None:
-    """The squared distance between the means of earlier and of later vectors.
+    """Return the squared distance between the means of earlier and of later vectors.
 
     Products of vectors from one cluster are left out, so that it is 0 on average where the middles
     are the same. The interval has the variance of the jackknife over clusters plus that of drawing
@@ -654,6 +704,7 @@ def drift(
     squares = np.einsum("ij,ij->i", sums, sums)
     (value,) = _distances(sums, sizes, squares, side[None]).tolist()
     without = _without_each(sums, sizes, squares, side)
+    # of the jackknife
     error = math.sqrt((k - 1) / k * float(((without - without.mean()) ** 2).sum()))
     sides = np.array([rng.permutation(side) for _ in range(DRAWS)])
     shuffled = _distances(sums, sizes, squares, sides)
@@ -671,15 +722,17 @@ def _distances(
     product across.
     """
     is_later = sides.astype(np.float64)
+    # by split: the sum and the number of the vectors on either side
     later = is_later @ sums
     earlier = sums.sum(axis=0) - later
     n_later = is_later @ sizes
     n_earlier = sizes.sum() - n_later
-    # products and pairs within one cluster, which are left out
+    # the products and the pairs within one cluster, which are left out
     own_later = is_later @ squares
     own_earlier = squares.sum() - own_later
     pairs_later = is_later @ sizes**2
     pairs_earlier = (sizes**2).sum() - pairs_later
+    # the square of a sum is the sum of the products of all pairs
     inner_later = np.einsum("ij,ij->i", later, later)
     inner_earlier = np.einsum("ij,ij->i", earlier, earlier)
     within_later = (inner_later - own_later) / (n_later**2 - pairs_later)
@@ -714,7 +767,7 @@ def _without_each(
     return distances
 
 
-_ROUNDS = 30
+_ROUNDS = 30  # of moving the centers, at most
 
 
 def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
@@ -739,8 +792,9 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
         member = moved
     member, away = _nearest(vectors, centres)
     count = np.bincount(member, minlength=len(centres))
+    largest_first = np.argsort(-count, kind="stable")
     rank = np.empty(len(centres), dtype=np.int64)
-    rank[np.argsort(-count, kind="stable")] = np.arange(len(centres))
+    rank[largest_first] = np.arange(len(centres))
     return rank[member], away
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -45,13 +46,13 @@ def paired_difference(
     if not k:
         return None
     value = float(differences.mean())
-    low = -1.0
-    high = 1.0
-    if k > 1:
-        wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
-        assert wide is not None  # there are values
-        low = max(-1.0, min(wide.low, value))
-        high = min(1.0, max(wide.high, value))
+    if k == 1:
+        return Estimate(value, -1.0, 1.0, len(differences), k)
+    # the two added pairs are conversations of their own
+    wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
+    assert wide is not None  # there are values
+    low = max(-1.0, min(wide.low, value))
+    high = min(1.0, max(wide.high, value))
     return Estimate(value, low, high, len(differences), k)
 
 
@@ -66,17 +67,20 @@ def cases_needed(
     both.
     """
     differences, member, k = _paired_scores(first, second, clusters)
-    n = len(differences)
-    value = float(differences.mean()) if k else 0.0
-    if k < 2 or value == 0:
+    if k < 2:
         return None
+    n = len(differences)
+    value = float(differences.mean())
+    if value == 0:
+        return None
+    # conversations that differ less than chance are chance, so no design effect is below 1
     variance = max(
         float(differences.var(ddof=1)), _clustered_variance(differences, member, k)
     )
     needed = (Z95 + Z80) ** 2 * variance / value**2
-    if needed <= max(MOST_USEFUL, 2 * n):
-        return max(2, math.ceil(needed))
-    return None
+    if needed > max(MOST_USEFUL, 2 * n):  # more than labelling is worth
+        return None
+    return max(2, math.ceil(needed))
 
 
 def _paired_scores(
@@ -86,7 +90,8 @@ def _paired_scores(
     differences = floats(first) - floats(second)
     kept = ~np.isnan(differences)
     groups = np.arange(len(differences)) if clusters is None else np.asarray(clusters)
-    return differences[kept], *members(groups[kept])
+    member, k = members(groups[kept])
+    return differences[kept], member, k
 
 
 def _clustered_variance(differences: Floats, member: Ints, k: int) -> float:
@@ -95,8 +100,8 @@ def _clustered_variance(differences: Floats, member: Ints, k: int) -> float:
     return k / (k - 1) * float((off**2).sum()) / len(differences)
 
 
-DRAWS = 20_000
-_MOST_PAIRED = 20
+DRAWS = 20_000  # of normal deviations, for a quantile of their largest
+_MOST_PAIRED = 20  # arms: more have too many pairs to draw
 _FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
 
 
@@ -135,15 +140,22 @@ def quantiles(scores: Floats, rng: Rng) -> Quantiles:
     """
     cases, arms = scores.shape
     if np.isnan(scores).any() or arms > _MOST_PAIRED or cases < 3:
-        return Quantiles(
-            arms=_bonferroni(arms), pairs=_bonferroni(max(arms * (arms - 1) // 2, 1))
-        )
-    together = np.atleast_2d(np.cov(scores, rowvar=False))
-    drawn = rng.multivariate_normal(np.zeros(arms), together, size=DRAWS, method="eigh")
+        pairs = max(arms * (arms - 1) // 2, 1)  # a single arm has none
+        return Quantiles(arms=_bonferroni(arms), pairs=_bonferroni(pairs))
+    covariance = np.atleast_2d(np.cov(scores, rowvar=False))
+    drawn = rng.multivariate_normal(
+        np.zeros(arms), covariance, size=DRAWS, method="eigh"
+    )
     left, right = np.triu_indices(arms, 1)
-    apart = together[left, left] + together[right, right] - 2 * together[left, right]
-    between = drawn[:, left] - drawn[:, right]
-    return Quantiles(_reach(drawn, np.diag(together)), _reach(between, apart))
+    differences = drawn[:, left] - drawn[:, right]
+    variance_of_arm = np.diag(covariance)
+    variance_of_pair = (
+        variance_of_arm[left] + variance_of_arm[right] - 2 * covariance[left, right]
+    )
+    return Quantiles(
+        arms=_reach(drawn, variance_of_arm),
+        pairs=_reach(differences, variance_of_pair),
+    )
 
 
 def _bonferroni(intervals: int) -> float:
@@ -167,10 +179,12 @@ def arm_estimate(
         return ArmBounds(own, min(wide.low, own.low), max(wide.high, own.high))
     own = mean(scores, cases)
     assert own is not None  # every arm has a case
-    wider = reach / Z95
-    low = own.value + (own.low - own.value) * wider
-    high = own.value + (own.high - own.value) * wider
-    return ArmBounds(own, low, high)
+    longer = reach / Z95
+    return ArmBounds(
+        own,
+        low=own.value - (own.value - own.low) * longer,
+        high=own.value + (own.high - own.value) * longer,
+    )
 
 
 def paired(
@@ -189,9 +203,10 @@ def paired(
         return None
     n = len(apart)
     value = float(apart.mean())
-    spread = math.sqrt(_clustered_variance(apart, member, k))
-    error = t95(k - 1) * spread / math.sqrt(n)
-    estimate = Estimate(value, value - error, value + error * reach / Z95, n, k)
+    spread = math.sqrt(_clustered_variance(apart, member, k))  # of one case
+    half = t95(k - 1) * spread / math.sqrt(n)
+    estimate = Estimate(value, value - half, value + half * reach / Z95, n, k)
+    # compared without a quotient, which may be infinite for a tiny lead
     if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
         return PairedLead(estimate, None)
     needed = ((Z95 + Z80) * spread / value) ** 2
@@ -199,11 +214,11 @@ def paired(
 
 
 def _reach(drawn: Floats, variance: Floats) -> float:
-    """The 95% quantile of the largest deviation in standard errors."""
-    moving = variance > 1e-12
-    if not moving.any():
+    """Return the 95% quantile of the largest deviation in standard errors, at least that of one."""
+    varies = variance > 1e-12  # arms with one score throughout deviate by nothing
+    if not varies.any():
         return Z95
-    largest = np.abs(drawn[:, moving] / np.sqrt(variance[moving])).max(axis=1)
+    largest = np.abs(drawn[:, varies] / np.sqrt(variance[varies])).max(axis=1)
     return max(Z95, float(np.quantile(largest, 0.95)))
 
 
@@ -213,6 +228,8 @@ _BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 
 
 
 class Raced(NamedTuple):
+    """The state of a race."""
+
     winner: int  #: Place of the arm that leads in the end.
     #: Conversations until each arm left; None if it stayed.
     dropped_after: tuple[int | None, ...]
@@ -236,22 +253,25 @@ class Race:
         *,
         groups: Sequence[Hashable] | None = None,
     ) -> None:
-        names = [None] * arms if groups is None else list(groups)
-        self._rivals = np.array(
-            [[name == other for other in names] for name in names], dtype=bool
-        )
-        self._rivals &= ~np.eye(arms, dtype=bool)
+        # for each arm, whether it is compared with each other one
+        self._rivals = ~np.eye(arms, dtype=bool)
+        if groups is not None:
+            for arm, other in product(range(arms), repeat=2):
+                self._rivals[arm, other] &= groups[arm] == groups[other]
         self._worth = 1 / alpha
+        # the logarithm of the wealth of each bet: by arm, rival and stake
         self._logs = np.zeros((arms, arms, len(_STAKES)))
         self._sums = np.zeros(arms)
-        self._most = np.zeros(arms)
+        self._most = np.zeros(arms)  # the sums with all missing answers right
         self._seen = [0] * arms
         self._dropped: list[int | None] = [None] * arms
 
     @property
     def running(self) -> tuple[int, ...]:
         """Places of the arms that are still in the race."""
-        return tuple(i for i, after in enumerate(self._dropped) if after is None)
+        return tuple(
+            place for place, after in enumerate(self._dropped) if after is None
+        )
 
     def add(
         self, scores: dict[int, list[float]], most: dict[int, list[float]] | None = None
@@ -266,7 +286,7 @@ class Race:
         places = np.array(sorted(scores), dtype=np.int64)
         # a row an arm, a column a conversation
         rows = _rows_of(scores, places)
-        highs = _rows_of(most or scores, places)
+        highs = rows if most is None else _rows_of(most, places)
         if not rows.size:
             return
         self._sums[places] += rows.sum(axis=1)
@@ -300,9 +320,13 @@ class Race:
                 self._dropped[place] = self._seen[place]
 
     def result(self) -> Raced:
-        """The state of the race. The leader is the first with the best mean among those still in."""
-        means = {arm: self._sums[arm] / max(1, self._seen[arm]) for arm in self.running}
-        winner = max(means, key=lambda arm: (round(means[arm], 9), -arm))
+        """Return the state of the race. The leader is the first of the best means still in."""
+
+        def mean_of(place: int) -> float:
+            """Return an arm's mean, rounded so that equal scores in another order stay equal."""
+            return round(float(self._sums[place]) / max(1, self._seen[place]), 9)
+
+        winner = max(self.running, key=mean_of)
         return Raced(winner, tuple(self._dropped), sum(self._seen))
 
 
@@ -314,6 +338,8 @@ Answer = Literal["yes", "no", "too_few_cases"]
 
 
 class Ceiling(NamedTuple):
+    """Whether prompts have reached their ceiling, by the bounds of the arms."""
+
     reached: Answer
     upper: float  #: The largest upper bound of an arm: the best isn't above this.
     cases_needed: int | None  #: In all, where more would tell; None where none would.
@@ -452,12 +478,13 @@ def _estimate_predicted(
     if len(other_scores):
         other_mean = float(other_scores.mean())
     value = float(label.mean()) + weight * (other_mean - float(score.mean()))
-    # the error: a labelled case has the label that the grader doesn't explain, any other case its
-    # score; added labels count as conversations
+    # a labelled case has as its error the part of its label that the grader doesn't explain, any
+    # other case its score
+    unexplained = label - weight * (score - other_mean)
+    # added labels, which count as conversations; a grader without a score for them is at the mean
     added_scores = scores.min() + added_places * np.ptp(scores)
     added_scores = np.where(np.isnan(added_places), other_mean, added_scores)
     added = added_labels - weight * (added_scores - other_mean)
-    unexplained = label - weight * (score - other_mean)
     n = len(unexplained) + len(added)
     centre = float(np.concatenate([unexplained, added]).mean())
     error = np.empty(len(scores))

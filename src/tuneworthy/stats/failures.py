@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuneworthy.model.base import Interval, Unknown
 from tuneworthy.model.framework import CAUSES, CauseId
-from tuneworthy.stats.intervals import Ends, wilson
+from tuneworthy.stats.intervals import wilson
 
 _COUNT = Unknown(
     ask="count the causes of 30 to 50 failures: tuneworthy evalset failures CASE"
@@ -26,7 +26,7 @@ class FailureShare(NamedTuple):
 
 
 def failure_shares(counts: Mapping[CauseId, int]) -> tuple[FailureShare, ...]:
-    """The share of each counted cause with its 95% interval (Wilson), the most frequent first.
+    """Return the share of each counted cause with its 95% interval (Wilson), the most frequent first.
 
     Equal causes keep the order of the list of causes; () without failures.
     """
@@ -35,12 +35,10 @@ def failure_shares(counts: Mapping[CauseId, int]) -> tuple[FailureShare, ...]:
         return ()
     shares = []
     for cause in CAUSES:
-        if cause not in counts:
-            continue
-        low, high = wilson(counts[cause], total)
-        shares.append(
-            FailureShare(cause, counts[cause], counts[cause] / total, low, high)
-        )
+        if cause in counts:
+            n = counts[cause]
+            low, high = wilson(n, total)
+            shares.append(FailureShare(cause, n, n / total, low, high))
     return tuple(sorted(shares, key=lambda share: -share.n))
 
 
@@ -87,11 +85,11 @@ def _raise_by_wrong_references(quality: float, wrong: float) -> float:
 
 
 def share_interval(share: float, cases: int | None) -> Interval:
-    """A share with Wilson's interval; without a count of cases its ends are the share itself."""
+    """Return a share with Wilson's interval; without a count of cases its ends are the share itself."""
     if not cases:
         return Interval.certain(share)
-    ends: Ends = wilson(share * cases, cases)
-    return Interval(ends[0], share, ends[1])
+    low, high = wilson(share * cases, cases)
+    return Interval(low, share, high)
 
 
 def draw_alike(kinds: Sequence[str], n: int, seed: int) -> list[int]:
@@ -102,6 +100,7 @@ def draw_alike(kinds: Sequence[str], n: int, seed: int) -> list[int]:
     it occurs, and a share of the draw estimates the share of all.
     """
     draw = random.Random(f"failures {seed}")  # noqa: S311  # which are read is no secret
+    # by kind, and in a drawn order within each
     order = sorted(range(len(kinds)), key=lambda place: (kinds[place], draw.random()))
     if len(order) > n:
         step = len(order) / n

@@ -23,8 +23,9 @@ WEEK = 7
 #: Days a level is counted on: whole weeks, so that weekdays can't tilt it.
 LEVEL_DAYS = 28
 _SHAPE_DAYS = 84  #: Days, at most, that show how days scatter.
-_STEPS = 50
-_MOST_ALIKE = 0.8
+_STEPS = 50  # of the regression, which ends before
+_MOST_ALIKE = 0.8  # correlation of neighbours, as 1 would make every interval infinite
+_LONGEST_EXPONENT = 50.0  # of a forecast, so that no count overflows
 
 
 class Trend(NamedTuple):
@@ -41,32 +42,31 @@ class Trend(NamedTuple):
     alike: float  #: Correlation of neighbouring periods.
 
     def interval(self, periods: float) -> tuple[float, float, float]:
-        """The factor by which it grows in some periods: value, low and high."""
+        """Return the factor by which it grows in some periods: value, low and high."""
         half = t95(self.degrees) * self.error
-        low, value, high = (
-            math.exp(_bound_exponent(growth * periods))
-            for growth in (self.growth - half, self.growth, self.growth + half)
-        )
+        value = _exp(self.growth * periods)
+        low = _exp((self.growth - half) * periods)
+        high = _exp((self.growth + half) * periods)
         return value, low, high
 
     def expected(self, ahead: float, periods: float) -> tuple[float, float, float]:
-        """The count of some periods around a future time, with its 95% prediction interval.
+        """Return the count of some periods around a future time: value, low and high.
 
-        The interval combines the error of the line and the scatter of future counts on the log
-        scale. It assumes that the trend goes on: no past count shows an event that would break it.
+        The 95% prediction interval combines the error of the line and the scatter of future counts
+        on the log scale. It assumes that the trend goes on: no past count shows an event that would
+        break it.
         """
         middle = self.level + self.growth * ahead
-        line = (
+        count = _exp(middle) * periods
+        of_line = (
             self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.together
         )
-        count = math.exp(_bound_exponent(middle)) * periods
-        own = 1 / max(count, 1.0) + self.scatter / periods
-        own *= (1 + self.alike) / (1 - self.alike)
-        half = t95(self.degrees) * math.sqrt(max(line, 0.0) + own)
-        low, high = (
-            math.exp(_bound_exponent(middle + side)) * periods for side in (-half, half)
-        )
-        return count, low, high
+        # Poisson's variance of a count and what is beyond it, more where neighbours are alike
+        of_counts = 1 / max(count, 1.0) + self.scatter / periods
+        of_counts *= (1 + self.alike) / (1 - self.alike)
+        # a sum of squares that rounding may take below 0
+        half = t95(self.degrees) * math.sqrt(max(of_line, 0.0) + of_counts)
+        return count, _exp(middle - half) * periods, _exp(middle + half) * periods
 
 
 def level(days: Floats, least: float) -> Estimate:
@@ -81,18 +81,21 @@ def level(days: Floats, least: float) -> Estimate:
     value = float(days[-LEVEL_DAYS:].mean())
     tail = days[-_SHAPE_DAYS:]
     n = len(tail)
-    at = np.arange(len(tail))
+    at = np.arange(n)
     columns = [(at % WEEK == day).astype(np.float64) for day in range(WEEK)]
     if n >= 2 * LEVEL_DAYS:  # with less data the line would follow slow ups and downs
         columns.append(at - at.mean())
     design = np.column_stack(columns)
     fitted, *_ = np.linalg.lstsq(design, tail, rcond=None)
-    left = tail - design @ fitted
-    square = float(left @ left)
-    free = n - design.shape[1]
-    alike = _alike(left, design.shape[1])
-    variance = max(square / free * (1 + alike) / (1 - alike), least)
-    half = t95(max(3, free // 3)) * math.sqrt(variance / LEVEL_DAYS)
+    residual = tail - design @ fitted
+    parameters = design.shape[1]
+    free = n - parameters
+    alike = _alike(residual, parameters)
+    of_day = float(residual @ residual) / free * (1 + alike) / (1 - alike)
+    variance = max(of_day, least)
+    # days that are alike know the variance less well than as many independent ones
+    degrees = max(3, free // 3)
+    half = t95(degrees) * math.sqrt(variance / LEVEL_DAYS)
     return Estimate(value, max(0.0, value - half), value + half, LEVEL_DAYS, LEVEL_DAYS)
 
 
@@ -107,50 +110,70 @@ def trend(counts: Floats) -> Trend | None:
     n = len(counts)
     if n < 4 or not counts[: n // 2].any() or not counts[n // 2 :].any():
         return None
+    # the last period is at time 0, so that the first coefficient is the level there
     design = np.column_stack([np.ones(n), np.arange(n) - (n - 1.0)])
-    line = np.array([math.log(counts.mean()), 0.0])
-    for _ in range(_STEPS):
-        expected = np.exp(np.clip(design @ line, -30, 60))
-        inner = design.T @ (design * expected[:, None])
-        step = np.linalg.solve(inner, design.T @ (counts - expected))
-        line = line + np.clip(step, -2, 2)
-        if float(np.abs(step).max()) < 1e-10:
-            break
-    expected = np.exp(np.clip(design @ line, -30, 60))
-    left = (counts - expected) / np.sqrt(expected)
-    scatter = max(1.0, float(left @ left) / (n - 2))
-    alike = _alike(left, 2)
-    inner = design.T @ (design * expected[:, None])
-    spread = np.linalg.inv(inner) * scatter * (1 + alike) / (1 - alike)
+    line = _fit_line(counts, design)
+    expected = _expected_counts(design, line)
+    residual = (counts - expected) / np.sqrt(expected)
+    scatter = max(1.0, float(residual @ residual) / (n - 2))
+    alike = _alike(residual, 2)
+    information = design.T @ (design * expected[:, None])
+    covariance = np.linalg.inv(information) * scatter * (1 + alike) / (1 - alike)
+    level, growth = line.tolist()
     return Trend(
-        growth=float(line[1]),
-        error=math.sqrt(float(spread[1, 1])),
+        growth=growth,
+        error=math.sqrt(float(covariance[1, 1])),
+        # fewer than n - 2, as neighbours that are alike know the variance less well
         degrees=max(2, n // 2 - 2),
-        level=float(line[0]),
-        level_error=math.sqrt(float(spread[0, 0])),
-        together=float(spread[0, 1]),
+        level=level,
+        level_error=math.sqrt(float(covariance[0, 0])),
+        together=float(covariance[0, 1]),
         scatter=(scatter - 1) / float(counts.mean()),
         alike=alike,
     )
 
 
+def _fit_line(counts: Floats, design: Floats) -> Floats:
+    """Fit the logarithm of counts by Poisson regression: level and growth."""
+    line = np.array([math.log(counts.mean()), 0.0])
+    for _ in range(_STEPS):
+        expected = _expected_counts(design, line)
+        information = design.T @ (design * expected[:, None])
+        step = np.linalg.solve(information, design.T @ (counts - expected))
+        # a long step from a bad start would overflow
+        line = line + np.clip(step, -2, 2)
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return line
+
+
+def _expected_counts(design: Floats, line: Floats) -> Floats:
+    """Return the expected counts, within bounds that keep every sum finite and above 0."""
+    expected: Floats = np.exp(np.clip(design @ line, -30, 60))
+    return expected
+
+
 def poisson_interval(count: int) -> Ends:
-    """The exact 95% interval of the mean behind one count (Garwood 1936); from 0 for none."""
-    top = count + 10 * math.sqrt(count + 1) + 10
-    low = (
-        _solve_rising(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0
-    )
-    return low, _solve_rising(lambda mean: 1 - _at_most(count, mean), top, 0.975)
+    """Return the exact 95% interval of the mean behind one count (Garwood 1936); from 0 for none."""
+    top = count + 10 * math.sqrt(count + 1) + 10  # above every mean that is sought
+    low = 0.0
+    if count:
+        low = _solve_rising(lambda mean: 1 - _at_most(count - 1, mean), top, 0.025)
+    high = _solve_rising(lambda mean: 1 - _at_most(count, mean), top, 0.975)
+    return low, high
 
 
-def _alike(left: Floats, fitted: int) -> float:
-    """The correlation of neighbors, corrected for the part that a fitted curve removes."""
-    square = float(left @ left)
-    raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
-    return min(
-        max(raw + (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / len(left), 0.0),
-        _MOST_ALIKE,
-    )
+def _alike(residual: Floats, fitted: int) -> float:
+    """Return the correlation of neighbors, corrected for the part that a fitted curve removes.
+
+    ``fitted`` is the number of the curve's parameters. Between 0 and ``_MOST_ALIKE``.
+    """
+    square = float(residual @ residual)
+    raw = 0.0
+    if square > 0:
+        raw = float(residual[1:] @ residual[:-1]) / square
+    bias = (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / len(residual)
+    return min(max(raw + bias, 0.0), _MOST_ALIKE)
 
 
 def _at_most(count: int, mean: float) -> float:
@@ -159,17 +182,19 @@ def _at_most(count: int, mean: float) -> float:
     return math.fsum(math.exp(log) for log in logs)
 
 
-def _solve_rising(
-    rising: Callable[[float], float], top: float, share: float = 0.025
-) -> float:
-    """The point between 0 and ``top`` at which a rising function reaches a share."""
-    low = 1e-12
+def _solve_rising(rising: Callable[[float], float], top: float, share: float) -> float:
+    """Return the point between 0 and ``top`` at which a rising function reaches a share."""
+    low = 1e-12  # above 0, which has no logarithm
     high = top
-    for _ in range(100):
+    for _ in range(100):  # each halves the range
         middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < share else (low, middle)
+        if rising(middle) < share:
+            low = middle
+        else:
+            high = middle
     return (low + high) / 2
 
 
-def _bound_exponent(exponent: float) -> float:
-    return min(max(exponent, -50.0), 50.0)
+def _exp(exponent: float) -> float:
+    """Return the exponential function within bounds, so that no forecast overflows."""
+    return math.exp(min(max(exponent, -_LONGEST_EXPONENT), _LONGEST_EXPONENT))

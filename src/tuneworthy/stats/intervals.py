@@ -10,7 +10,7 @@ from functools import lru_cache
 Z95 = 1.959963984540054  #: The normal quantile that leaves 2.5% on either side.
 Z80 = 0.8416212335729143  #: The normal quantile that gives a power of 80%.
 
-_MOST_CASES = 10**15
+_MOST_CASES = 10**15  # nobody has as many
 Ends = tuple[float, float]  #: The low and the high end of an interval.
 
 
@@ -35,11 +35,18 @@ def wilson(successes: float, n: float) -> Ends:
 
 
 def independent_cases(clusters: Sequence[str]) -> float:
-    """The number of independent cases, if a cluster has equal answers (Kish 1965); 0.0 for none."""
-    return len(clusters) ** 2 / (sum(n * n for n in Counter(clusters).values()) or 1)
+    """Return how many independent cases are worth as much, if a cluster has equal answers (Kish 1965).
+
+    0.0 for no case.
+    """
+    if not clusters:
+        return 0.0
+    sizes = Counter(clusters).values()
+    return len(clusters) ** 2 / sum(size**2 for size in sizes)
 
 
 def wilson_by_cluster(successes: int, clusters: Sequence[str]) -> Ends:
+    """Return the 95% interval of a share, if a cluster has equal answers."""
     worth = independent_cases(clusters)
     return wilson(successes / len(clusters) * worth, worth)
 
@@ -83,30 +90,37 @@ def cases_to_tell(rate: float, target: float, n: int) -> int | None:
     either part. None where the number is more than labelling is worth. The number is even.
     """
     low, high = clopper_pearson(rate * n, n)
+    # the half of the interval towards the target
     half = high - rate if rate < target else rate - low
     needed = useful(2 * n, times_longer(half, abs(rate - target)))
-    return needed and needed + needed % 2
+    if needed is None:
+        return None
+    return needed + needed % 2  # both halves have the same number
 
 
 def times_longer(half: float, distance: float) -> float:
-    """The factor on its cases with which an interval clears a target in 80 of 100 repetitions.
+    """Return the factor on its cases with which an interval clears a target in 80 of 100 repetitions.
 
     ``half`` is its length towards the target, and ``distance`` the distance to the target.
     """
-    return (half / max(distance, 1e-9) * (Z95 + Z80) / Z95) ** 2
+    distance = max(distance, 1e-9)  # a rate at its target would need infinitely many
+    return (half / distance * (Z95 + Z80) / Z95) ** 2
 
 
 def useful(now: int, longer: float) -> int | None:
-    """The number of cases after a factor; None where it is more than labelling is worth."""
+    """Return the number of cases after a factor; None where it is more than labelling is worth.
+
+    It is at least one more than ``now``, as the present cases didn't settle the question.
+    """
     needed = math.ceil(now * max(1.0, longer))
-    if needed <= max(MOST_USEFUL, 2 * now):
-        return max(needed, now + 1)
-    return None
+    if needed > max(MOST_USEFUL, 2 * now):
+        return None
+    return max(needed, now + 1)
 
 
-_TINY = 1e-300
-_STEPS = 10_000
-_HALVINGS = 200
+_TINY = 1e-300  # nearly the smallest number above 0
+_STEPS = 10_000  # of a continued fraction, which ends long before
+_HALVINGS = 200  # of a bracket, more than the digits of a number can hold
 
 
 @lru_cache(maxsize=1024)  # a decision asks for the same one several times
@@ -126,24 +140,31 @@ def clopper_pearson(successes: float, n: float) -> Ends:
 
 
 def beta_quantile(chance: float, a: float, b: float) -> float:
-    """The quantile of a beta distribution, by Newton's steps kept inside a shrinking bracket."""
+    """Return the quantile of a beta distribution, by Newton's steps inside a shrinking bracket."""
     low = 0.0
     high = 1.0
-    middle = a / (a + b)
-    spread = math.sqrt(middle * (1 - middle) / (a + b + 1))
-    x = min(
-        max(middle + math.copysign(2 * spread, chance - 0.5), middle / 2),
-        (1 + middle) / 2,
-    )
+    # the start: two standard deviations from the mean, and not beyond half of the way to an end
+    mean = a / (a + b)
+    deviation = math.sqrt(mean * (1 - mean) / (a + b + 1))
+    x = mean + math.copysign(2 * deviation, chance - 0.5)
+    x = min(max(x, mean / 2), (1 + mean) / 2)
     front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     for _ in range(_HALVINGS):
         miss = beta_share(x, a, b) - chance
-        low, high = (low, x) if miss > 0 else (x, high)
+        if miss > 0:
+            high = x
+        else:
+            low = x
         if abs(miss) < 1e-10 or high - low < 1e-12:
             break
         density = math.exp(front + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
-        step = x - miss / density if density > _TINY else -1.0
-        x = step if low < step < high else (low + high) / 2
+        # a step is taken only within the bracket; else the bracket is halved
+        halved = (low + high) / 2
+        if density <= _TINY:  # too flat to divide by
+            x = halved
+            continue
+        newton = x - miss / density
+        x = newton if low < newton < high else halved
     return x
 
 
@@ -153,8 +174,11 @@ def beta_share(x: float, a: float, b: float) -> float:
     The continued fraction of the NIST handbook (Olver et al. 2010, 8.17.22), evaluated after Lentz
     (1976).
     """
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
+    if x <= 0:
+        return 0.0
+    if x >= 1:
+        return 1.0
+    # the fraction converges fast below this point, and above it for the mirrored distribution
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_share(1 - x, b, a)
     front = (
