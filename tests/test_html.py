@@ -26,6 +26,7 @@ from internals import (
     name_fields,
     render,
     report_charts,
+    report_document,
     report_html,
     run,
 )
@@ -580,3 +581,22 @@ def test_without_a_browser_the_print_style_is_named(
     for wrong in (asked, ["decide", asked[1], "--short"]):
         assert run(wrong) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cure_that_was_tried_before_is_named_in_memo_and_page() -> None:
+    """It stands for no way of the table, and both ended in an internal error."""
+    case = {
+        "name": "Helpline chat",
+        "targets": {"quality": {"at_least": 0.97}},
+        "today": {"cases": 200, "quality": 0.7, "retrieval_recall": 0.5},
+    }
+    loaded = load_case(case)
+    dossier = decide(loaded, framework_of(loaded), as_of=DAY)
+    assert "better retrieval" in report_document.markdown(dossier, short=True)
+    assert "better retrieval" in html(dossier)
+
+
+def test_a_path_in_a_command_stays_as_it_has_to_be_typed() -> None:
+    command = "tuneworthy answer my-case targets.quality.at_least=0.9"
+    assert name_fields(command) == command
+    assert name_fields("state targets.quality.at_least") == "state quality wanted"

@@ -1007,7 +1007,7 @@ def test_a_model_without_a_price_is_unknown_and_says_where_to_state_it() -> None
     )["computed"]
     (unpriced,) = [one for one in computed["servings"] if one["model"] == "in-house"]
     assert unpriced["usd_per_month"]["unknown"] is True
-    assert "models.0.usd_per_mtok" in unpriced["usd_per_month"]["ask"]
+    assert "models.1.usd_per_mtok" in unpriced["usd_per_month"]["ask"]
     assert computed["savings_usd_per_month"]["unknown"] is True
     assert computed["servings"][-1] == unpriced  # behind those with a price
 

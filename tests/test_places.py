@@ -202,3 +202,21 @@ def test_an_empty_list_says_so(tmp_path: Path) -> None:
         CaseError, match=r"which is empty\. Places count from 1: write 1 for"
     ):
         board.what_if("one", {"evidence.ignore.0.id": "x"})
+
+
+def test_words_of_the_user_are_shown_as_they_were_written(tmp_path: Path) -> None:
+    """The place where a printed command takes the case's name was replaced in every text."""
+    note = "voice of the LEGAL CASES team, IN CASE we win"
+    case = (
+        f"name: Two\nfactors: {{brand_voice: {{value: yes, note: '{note}'}}}}\n"
+        "attempts: [{name: a, change: 'Prompt for TEST CASE one'}]\n"
+    )
+    client = a_client(a_site(a_shelf(tmp_path, helper=case)))
+    shown = "".join(
+        client.get(f"/cases/helper{page}").text
+        for page in ("", "/answers", "/evidence", "/options", "/plan", "/report/view")
+    )
+    assert note in shown
+    assert "LEGAL helper" not in shown
+    assert "IN helper" not in shown
+    assert "tuneworthy answer helper " in shown or "tuneworthy show helper" in shown

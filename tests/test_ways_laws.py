@@ -1407,6 +1407,14 @@ def test_k23_a_no_on_unknown_quality_is_one_either_way() -> None:
     law.judge(at_least=0)
 
 
+def test_a_lost_pilot_sends_nothing_out_that_has_to_stay_inside() -> None:
+    """The rule about what was proven went past the one about data."""
+    case = sent_out(made("proven").case)
+    found = judged(World("lost, private", case), arms=NO_GAIN)
+    assert found.verdict.rule == "proven", told(found)
+    assert stays_inside(case, found), told(found)
+
+
 def test_k25_the_real_reason_is_in_the_headline() -> None:
     unsafe = {"safety": {"data_reviewed": "no", "process_named": "no"}}
     found = judged(made("unsafe", unsafe), arms=IMPROVED)

@@ -71,6 +71,17 @@ def test_a_figure_that_differs_makes_it_another_model(other: dict[str, Any]) -> 
     assert in_use_of(case) == PLAIN["id"]
 
 
+def test_a_tested_model_with_the_same_score_is_not_taken_for_the_one_that_runs() -> (
+    None
+):
+    """Two models of equal score are common; the first one, without a score of its own, runs."""
+    tested = {"id": "acme:tested", "quality": SURE["quality"], "cases": SURE["cases"]}
+    tuned = {**tested, "id": "acme:ft", "kind": "tuned"}
+    for other in (tested, tuned):
+        case = {**TIRED, "models": [{"id": "acme:runs"}, other]}
+        assert in_use_of(case) == "acme:runs"
+
+
 def test_a_named_model_runs_whatever_its_figures() -> None:
     named = {**SURE, "model": PLAIN["id"]}
     assert in_use_of({**TIRED, "today": named, "models": [TUNED, PLAIN]}) == PLAIN["id"]
@@ -125,6 +136,85 @@ def test_a_tuned_model_that_is_switched_off_soon_is_no_way_to_keep() -> None:
     instead = judged({**TIRED, "models": [TUNED, PLAIN, better]})
     assert instead.verdict.answer == "no"
     assert first_step(instead) == "other_model"
+
+
+ENDING = {"id": "acme:ft-old", "kind": "tuned", "ends": "2027-02-01"}
+ECONOMICS = {
+    "hourly_rate_usd": 100,
+    "upfront": {"hours": 60, "usd": 50},
+    "traffic": {
+        "requests_per_month": 200_000,
+        "input_tokens": 3000,
+        "output_tokens": 300,
+    },
+}
+
+
+def ending(*others: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A case whose tuned model, right enough today, is switched off in two months."""
+    today = {"model": ENDING["id"], "quality": 0.95, "cases": 500, "usd_per_month": 180}
+    return {
+        **TIRED,
+        "today": {**today, "api": "third_party"},
+        "models": [ENDING, *others],
+        "economics": ECONOMICS,
+        **fields,
+    }
+
+
+def test_where_nothing_else_was_scored_what_comes_after_it_is_not_known() -> None:
+    """It said: keep it, look again before the day its model ends."""
+    dossier = judged(ending(economics={}))
+    assert dossier.verdict.answer == "open"
+    assert "Nobody has scored a model that could take its place" in (
+        dossier.verdict.headline
+    )
+    assert first_step(dossier) == "other_model"
+
+
+@pytest.mark.parametrize("day", [DAY, date(2027, 3, 1)])
+def test_a_model_that_ends_is_never_kept_where_tuning_costs_more_than_it_brings(
+    day: date,
+) -> None:
+    scored = {"id": "acme:plain", "quality": 0.7, "cases": 500}
+    worth = {**ECONOMICS, "monthly": {"quality_value_usd": 50}}
+    for others in ([], [scored]):
+        dossier = judged(ending(*others, economics=worth), day)
+        assert dossier.verdict.answer == "no"
+        assert first_step(dossier) == "other_model"
+        was = "was" if day > DAY else "is"
+        assert f"{was} switched off on 1 Feb 2027" in dossier.verdict.headline
+
+
+def test_a_better_tuned_model_takes_its_place_at_once() -> None:
+    """The one that ends was held against it as a rival that may be enough as well."""
+    new = {"id": "acme:ft-new", "kind": "tuned", "quality": 0.96, "cases": 500}
+    only = {"quality": {"metric": "right", "at_least": 0.92}}
+    dossier = judged(ending({**new, "ends": "2029-12-01"}, targets=only))
+    assert dossier.verdict.answer == "yes"
+    assert first_step(dossier) == "roll_out"
+    # the end of the old one is none of the new one's
+    assert not any("1 Feb 2027" in each for each in dossier.verdict.conditions)
+    assert any("1 Dec 2029" in each for each in dossier.verdict.conditions)
+
+
+def test_the_cases_to_label_are_those_of_the_model_that_stays() -> None:
+    scored = {"id": "acme:plain", "quality": 0.93, "cases": 100}
+    dossier = judged(ending(scored, economics={}))
+    assert dossier.verdict.answer == "open"
+    assert "acme:plain: 93 of 100 right" in dossier.verdict.headline
+    assert not isinstance(dossier.recommendation, Unknown)
+    (first, *_) = dossier.recommendation.steps
+    assert first.option == "label"
+    way = next(way for way in dossier.ways if way.id == first.way)
+    assert way.title == "acme:plain"
+
+
+def test_without_a_target_for_quality_a_model_that_stays_is_judged_by_todays() -> None:
+    """It ended in an internal error."""
+    scored = {"id": "openai:gpt-6-luna", "quality": 0.93, "cases": 500}
+    dossier = judged(ending(scored, targets={"usd_per_month": 200}))
+    assert dossier.verdict.headline
 
 
 @pytest.mark.parametrize("ends", ["2028-01-01", None])

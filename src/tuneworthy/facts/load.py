@@ -20,7 +20,7 @@ from tuneworthy.facts.records import (
     OutsideFact,
     ServiceFact,
 )
-from tuneworthy.model.case import Case, Model
+from tuneworthy.model.case import Case, Model, in_use
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.syntax.document import Error, ParsedFile, build, parse
 from tuneworthy.words import day as day_text
@@ -191,8 +191,14 @@ def end_day(model: Model, as_of: date | None) -> date | None:
 
 
 def serves_until(case: Case, as_of: date | None) -> date | None:
-    """The day from which the tuned model is no longer served; None where it is unknown."""
-    tuned = [model for model in case.models if model.kind == "tuned"]
+    """The day from which the tuned model is no longer served; None where it is unknown.
+
+    A tuned model that runs today isn't meant: another one would take its place.
+    """
+    used = in_use(case)
+    tuned = [
+        model for model in case.models if model.kind == "tuned" and model is not used
+    ]
     days = [case.tuning.until, *(end_day(model, as_of) for model in tuned)]
     return min((day for day in days if day is not None), default=None)
 

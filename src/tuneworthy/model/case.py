@@ -916,15 +916,17 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 def in_use(case: Case) -> Model | None:
     """The model in use today; None without one.
 
-    The one that ``today`` names; else the listed one with the figures of today, which may be tuned;
-    else the first that is neither tuned nor embedded.
+    The one that ``today`` names; else the first that is neither tuned nor embedded. Where that has a
+    quality of its own, which isn't today's, it is the listed one with the figures of today.
     """
     for model in case.models:
         if model.id == case.today.model:
             return model
-    by_figures = _in_use_by_figures(case)
-    if by_figures is not None:
-        return by_figures
+    return _in_use_by_figures(case) or _first_untuned(case)
+
+
+def _first_untuned(case: Case) -> Model | None:
+    """The first listed model that is neither tuned nor embedded; None without one."""
     for model in case.models:
         if model.kind == "prompted" and not model.embedded:
             return model
@@ -944,10 +946,18 @@ def name_model_in_use(case: Case) -> Case:
 
 
 def _in_use_by_figures(case: Case) -> Model | None:
-    """The first listed model whose quality, cases and time are those of today; None without one."""
-    return next(
-        (model for model in case.models if _runs_today(model, case.today)), None
-    )
+    """The first listed model whose quality, cases and time are those of today; None without one.
+
+    None, too, where the first untuned one has no quality of its own: then today's is its quality, and
+    another with the same figures came to them by chance.
+    """
+    usual = _first_untuned(case)
+    if usual is not None and usual.quality is None:
+        return None
+    for model in case.models:
+        if _runs_today(model, case.today):
+            return model
+    return None
 
 
 def _runs_today(model: Model, today: Today) -> bool:

@@ -235,9 +235,10 @@ class _Options:
 
     def every(self) -> Iterator[ServingCost]:
         """The cost of every way to serve each model of the case."""
-        for position, model in enumerate(self.case.models):
+        # people count the places of a list from 1, in every path that they read or write
+        for place, model in enumerate(self.case.models, start=1):
             if not model.embedded:
-                yield from self._costs_of(model, position)
+                yield from self._costs_of(model, place)
         listed = any(model.kind == "tuned" for model in self.case.models)
         served = self.case.economics.serving != GpuServing()
         if not listed and served and self.case.tuning.service == "self_hosted":
@@ -298,8 +299,8 @@ class _Options:
                 return cost
         return None
 
-    def _costs_of(self, model: Model, position: int) -> Iterator[ServingCost]:
-        """Every way to serve a model of the case, which has a position in its list.
+    def _costs_of(self, model: Model, place: int) -> Iterator[ServingCost]:
+        """Every way to serve a model of the case, which has a place in its list, from 1.
 
         By the first that is known: the price of its tokens, the GPUs that serve it, the bill, and
         what the service of its base asks.
@@ -312,7 +313,7 @@ class _Options:
         own = runs == "own"
         if own and (model.serving or self.case.economics.serving) != GpuServing():
             stated = model.serving is not None
-            yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
+            yield self._on_gpus(model, f"models.{place}.serving" if stated else "")
             return
         billed = self._option_by_bill(model, runs)
         if billed is not None:
@@ -323,7 +324,7 @@ class _Options:
             yield self._sold(model, sold, runs)
             return
         how: How = "as_is"
-        where = f"models.{position}.usd_per_mtok"
+        where = f"models.{place}.usd_per_mtok"
         if own:
             how = "self_hosted"
             where = f"economics.serving, or {where}"
@@ -470,14 +471,14 @@ class _Options:
         """Who runs a model: as stated with it, else as stated for today or for the tuning."""
         if model.runs != "unknown":
             return model.runs
+        if model is in_use(self.case) and self.case.today.api != "unknown":
+            return self.case.today.api
         if model.kind == "tuned":
             by_service: dict[str, Runs] = {
                 "hosted": "third_party",
                 "self_hosted": "own",
             }
             return by_service.get(self.case.tuning.service, "unknown")
-        if model is in_use(self.case) and self.case.today.api != "unknown":
-            return self.case.today.api
         if (model.id, model.base_url) in self.prices:
             return "third_party"
         return "unknown"

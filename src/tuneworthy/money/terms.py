@@ -121,9 +121,8 @@ def stated(case: Case) -> dict[str, Interval]:
             for name in type(value).model_fields:
                 yield from read(f"{path}.{name}", getattr(value, name))
 
-    amounts |= {
-        f"models.{n}.serving": model.serving for n, model in enumerate(case.models)
-    }
+    for place, model in enumerate(case.models, start=1):
+        amounts[f"models.{place}.serving"] = model.serving
     amounts["economics"] = case.economics
     inputs = dict(pair for path, value in amounts.items() for pair in read(path, value))
     left_out = recurrence_of(case).left_out

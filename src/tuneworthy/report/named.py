@@ -16,7 +16,8 @@ _PATH = (
     r"|today|tuning)(?:\.[a-z_\d]+)+"
 )
 _BESIDE = re.compile(rf" \({_PATH}(?:(?:,| and) {_PATH})*\)")
-_BARE = re.compile(rf"\b{_PATH}\b")
+# in a command, a path is followed by its value, and stays as it has to be typed
+_BARE = re.compile(rf"\b(?>{_PATH})\b(?!=)")
 
 
 @cache

@@ -26,6 +26,7 @@ from tuneworthy.verdict.wording import (
     say_figures,
     say_met,
     say_pilot,
+    say_quality,
     say_simpler,
     say_too_few,
 )
@@ -83,7 +84,7 @@ def _proven_in_vain(it: Situation) -> Ruling | None:
     relax = StepToDo("relax_target", "nothing untried is left")
     steps = (*try_ways(it.table.to_try), relax)
     because = f"{best.title} was tuned, and {_shortfall(it, best)}"
-    return Ruling("no", because, steps, way=best)
+    return Ruling("no", because, keep_data_inside(it, steps), way=best)
 
 
 def _untested_conditions(it: Situation, way: Way) -> Iterator[str]:
@@ -130,8 +131,19 @@ def refused(it: Situation) -> Ruling | None:
         return None
     steps = try_ways(it.table.to_try) or _run_in_batch(it)
     if not steps:
-        steps = (keep_prompt(it, _no_other(it)),)
+        steps = (_replace_lapsing(it) or keep_prompt(it, _no_other(it)),)
     return Ruling("no", because, keep_data_inside(it, steps))
+
+
+def _replace_lapsing(it: Situation) -> StepToDo | None:
+    """The step that finds what runs after a tuned model is switched off; None where it stays."""
+    if not any(way.lapses is not None for way in it.table.ways):
+        return None
+    because = "something has to take the place of what is switched off"
+    way = it.table.find("other_model")
+    if way is not None and not way.untried:
+        way = None  # it was tried for another reason
+    return StepToDo("other_model", because, way)
 
 
 def _why_refused(it: Situation) -> str:
@@ -315,12 +327,17 @@ def _known_cure(it: Situation) -> StepToDo | None:
 def undecided(it: Situation) -> Ruling | None:
     """A fact is unknown, and its two sides lead to different answers."""
     try_meanwhile = try_ways(it.table.to_try)
+    replace = _replace_lapsing(it)
+    if replace is not None and it.table.today.lapses is not None:
+        # what the gap is reckoned from is no way to keep, so nobody knows what tuning has to beat
+        says = "nobody has scored a model that could take its place"
+        return Ruling("open", says, keep_data_inside(it, (replace,)))
     missed = set(it.missed) - {"privacy"}
     if it.table.gap.doubtful and not missed and not it.moves:
         # without the figure nobody knows whether anything has to change
         measure = measure_first(it)
         steps = keep_data_inside(it, (measure, *try_meanwhile))
-        return Ruling("open", measure.because, steps)
+        return Ruling("open", _after_a_pilot(it, measure.because), steps)
     failures = it.table.gap.failures
     if failures is not None and failures.labels_first and "quality" in it.missed:
         says = "wrong references weigh as much as what is missing to the target"
@@ -331,6 +348,15 @@ def undecided(it: Situation) -> Ruling | None:
             steps = keep_data_inside(it, (doubt.step, *try_meanwhile))
             return Ruling("open", doubt.says, steps)
     return None
+
+
+def _after_a_pilot(it: Situation, lacks: str) -> str:
+    """Say first what a tuned model came to, where nothing is known of what runs today."""
+    tuned = [way for way in it.table.tried_tunings if "quality" in way.figures]
+    if not tuned or it.facts.case.today.quality is not None:
+        return lacks
+    best = max(tuned, key=lambda way: way.figures["quality"].value)
+    return f"{best.title} is {say_quality(best.figures['quality'])} right, and {lacks}"
 
 
 # All together.
@@ -361,7 +387,10 @@ def answer(it: Situation) -> Ruling:
     ruling = _first_that_holds(it, RULES)
     for way in it.table.ways:
         if way.lapses is not None:
-            ends = f"what runs today is tuned, and is switched off on {day(way.lapses)}"
+            as_of = it.facts.findings.as_of
+            past = as_of is not None and way.lapses <= as_of
+            switched = "was switched off" if past else "is switched off"
+            ends = f"what runs today is tuned, and {switched} on {day(way.lapses)}"
             return ruling._replace(because=f"{ends}. {capital(ruling.because)}")
     return ruling
 

@@ -41,14 +41,18 @@ def measure_first(it: Situation) -> StepToDo:
         return StepToDo(
             "measure", "the number of cases behind today's quality isn't stated"
         )
-    wanted = it.facts.limits["quality"]
+    wanted = it.table.criterion.quality_floor
+    assert wanted is not None  # else its quality wouldn't be in doubt
     other = it.facts.other_figure
     if other is not None:
         two = f"{quality(today.quality)} and as {quality(other.value)}"
         says = f"what runs today is stated as {two}, and {quality(wanted)} is wanted"
         return StepToDo("settle", says)
-    known = it.table.today.figures["quality"]
-    return StepToDo("label", say_too_few(known, wanted))
+    baseline = it.table.today
+    known = baseline.figures["quality"]
+    if baseline.kind == "now":
+        return StepToDo("label", say_too_few(known, wanted))
+    return StepToDo("label", say_too_few(known, wanted, baseline.title), baseline)
 
 
 _TODAY: Mapping[TargetId, str] = {

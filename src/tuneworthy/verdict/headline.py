@@ -139,9 +139,12 @@ def say_now(it: Situation, judgement: Judgement) -> str:
 
 def _look_again(it: Situation) -> str:
     """Say when a kept way has to be reviewed, as the end of its model is known."""
+    as_of = it.facts.findings.as_of
     used = in_use(it.facts.case)
-    end = None if used is None else end_day(used, it.facts.findings.as_of)
-    by = "" if end is None else f", and before {day(end)}, when its model ends"
+    end = None if used is None else end_day(used, as_of)
+    by = ""
+    if end is not None and (as_of is None or end > as_of):
+        by = f", and before {day(end)}, when its model ends"
     return f"Look again when targets, traffic or requirements change{by}."
 
 

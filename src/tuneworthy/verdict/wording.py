@@ -54,8 +54,10 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
         if way.title not in titles:
             titles.append(way.title)
     named = ", then ".join(titles[:_MOST_NAMED])
-    if not fair:
+    if not fair and able:
         return f"tuning is unlikely to be enough, so try {named}"
+    if not fair:
+        return f"neither tuning nor anything simpler is likely to be enough. First to try: {named}"
     word = _HOW_LIKELY.get(chance_word(table.simpler), "hardly")
     what = "something simpler is"
     if not able and len(titles) > 1:  # none is enough alone

@@ -88,8 +88,8 @@ class Gap:
             return False
         if self.facts.other_figure is not None:
             return False  # two figures contradict each other, so neither leans
-        wanted = self.criterion.limits["quality"]
-        if known.value >= wanted:
+        wanted = self.criterion.quality_floor
+        if wanted is None or known.value >= wanted:
             return False
         # the spread of a share counted on so many cases, if the target were just met
         spread = math.sqrt(wanted * (1 - wanted) / known.cases)

@@ -135,7 +135,9 @@ class WayTable:
         """Whether a measured way seems to meet the targets, though too few cases show it yet."""
         known = way.figures.get("quality")
         limit = self.criterion.limits.get("quality")
-        if way.tuned or known is None or limit is None or not known.cases:
+        if known is None or limit is None or not known.cases:
+            return False
+        if way.tuned or way.lapses is not None:
             return False
         if way.kind == "arm" and known.grade != "held_out":
             return False  # the best of many looks too good where it was chosen

@@ -35,6 +35,7 @@ PAGES = {
 }  #: By the first word of a step's command.
 
 _COMMAND = re.compile(r"tuneworthy (\w+)(?: \S+ ([a-z_0-9.]+)=)?")
+_CASE_OF_COMMAND = re.compile(r"\b(tuneworthy(?: [\w-]+)+) CASE\b")
 _ONLY_AS_A_STEP = (
     "answer",
     "show",
@@ -59,7 +60,9 @@ def said_on_page(context: Context, text: str) -> Markup:
     """
     page = find_page(text)
     if name := context.get("name"):
-        text = text.replace(" CASE", f" {argument(name)}")
+        folder = argument(name)
+        # only inside a command, because people write of cases, too
+        text = _CASE_OF_COMMAND.sub(lambda match: f"{match[1]} {folder}", text)
     safe = escape(escape_invisible(name_fields(text)))
     base = context.get("base")
     if base is None or page is None:

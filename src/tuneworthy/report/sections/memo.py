@@ -353,10 +353,12 @@ def _say_end(dossier: Dossier, launch: Phase) -> str:
         for way in dossier.ways
         if way.state == "running" and way.ends is not None
     ]
-    if not ends or min(ends) > launch.end:
+    if not ends or min(ends) >= launch.end:
         return ""
+    end = min(ends)
+    verb = "ended" if end <= dossier.as_of else "ends"
     return (
-        f"The model in use ends on {day(min(ends))}, before a tuned one is live "
+        f"The model in use {verb} on {day(end)}, before a tuned one is live "
         f"({day(launch.end)}): name what answers in between."
     )
 
@@ -420,7 +422,8 @@ def _decision_after_tries(
     aims = {step.stop_when for step in steps if step.way in titles}
     first, *_ = steps
     aim = first.stop_when if len(aims) == 1 else "every target is met"
-    ways = listing([titles[step.way] for step in tried], "or")
+    # a step may stand for a way that isn't in the table, as one that was tried before
+    ways = listing([titles.get(step.way, step.title) for step in tried], "or")
     then = "decide again about what remains"
     for turn in dossier.verdict.turns:
         if turn.path == "ways":  # the turn for the case that all of them fail

@@ -239,7 +239,10 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
         return f"{_odds(dossier, drawn)}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
     # a stated saving above the bill leaves the rule on money open, and this counts the bill
-    late = "Too late by today’s bill" if money.contradicted else "Too late"
+    late = "Too late"
+    if money.contradicted:
+        grown = " and the stated growth" if _grown(money) else ""
+        late = f"Too late by today’s bill{grown}"
     if always_works:
         return f"{late}. It {when}, and {limit}."
     return f"{late}: if it works, it {when}, and {limit}."

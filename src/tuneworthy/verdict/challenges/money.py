@@ -369,12 +369,16 @@ def model_in_use_ends(facts: CaseFacts) -> RaisedChallenge | None:
         looked = "stated" if used.ends else f"as looked up on {day(fact.dated)}"
         source = f", {looked}, and its successor is {listing(fact.successors, 'or')}"
         confirm = "Confirm the day and what comes next with the maker. "
-    ends = "ended" if until < today else "ends"
+    ends = "ends"
+    also_end = "end that day"
+    if until < today:
+        ends = "ended"
+        also_end = "ended that day"
     return RaisedChallenge(
         between=("models", "economics"),
         says=(
             f"The model in use, {used.id}, {ends} on {day(until)}{source}. Its bill, and a saving "
-            "beside it, end that day."
+            f"beside it, {also_end}."
         ),
         settle=f"{confirm}Run what comes next on the evaluation set, and price the case with it",
     )
