@@ -157,17 +157,16 @@ def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
     and one that names the vendor's address. If one of the keys exists, it serves both. Two
     different keys are a CaseError, as nobody can say which of them would pay for an answer.
     """
-    chosen: dict[str, Reached] = {}
+    chosen: dict[str, Reached] = {}  # by address, a place with a key where there is one
     for place in places:
         if not place.base_url:
             continue
-        before = chosen.setdefault(place.base_url, place)
-        if before is place or place.key is None:
-            continue
-        if before.key is not None and before.key.reveal() != place.key.reveal():
-            what = f"{before.key_from} and {place.key_from} hold different keys for one address"
+        other = chosen.get(place.base_url)
+        if other is None or other.key is None:
+            chosen[place.base_url] = place
+        elif place.key is not None and place.key.reveal() != other.key.reveal():
+            what = f"{other.key_from} and {place.key_from} hold different keys for one address"
             raise CaseError(what, where=place.base_url, fix="unset one of them")
-        chosen[place.base_url] = place
     return {address: place.key for address, place in chosen.items()}
 
 

@@ -148,7 +148,7 @@ class Gate:
         self._busy -= 1
         if answered:
             self.closings = 0
-            self._latest.append(False)
+            self._latest.append(False)  # not refused
             self._limit = min(self._most, self._limit + 1 / _PLACE_BACK)
         self._wake()
 
@@ -368,16 +368,19 @@ class Runner:
         self._end("user", "stopped by the user")
 
     def _end(self, reason: StopKind, why: str) -> None:
-        if not self.outcome.stop:
-            self.outcome.stop = Stop(why, reason)
-            for gate in self._gates.values():
-                gate.open()  # whoever waits there has to learn that the run is over
+        """End the run for a reason; the first one counts."""
+        if self.outcome.stop:
+            return
+        self.outcome.stop = Stop(why, reason)
+        for gate in self._gates.values():
+            gate.open()  # whoever waits there has to learn that the run is over
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
         """Run jobs to their end, the cap, or a stop."""
         # all workers take their jobs from this one iterator, so each job is taken once
         due = self._unsettled_jobs(jobs)
-        workers = (self._work(due) for _ in range(min(self._at_once, len(jobs))))
+        number = min(self._at_once, len(jobs))
+        workers = [self._work(due) for _ in range(number)]
         saying = asyncio.ensure_future(self._say_waits())
         # A fault in one worker ends the run after the calls that the others have in flight.
         try:
@@ -465,15 +468,15 @@ class Runner:
         if earlier is not None:
             self._reuse(job, earlier)
             return
-        future = asyncio.get_running_loop().create_future()
-        self._flying[key] = future
+        ended = asyncio.get_running_loop().create_future()
+        self._flying[key] = ended
         try:
             settled = await self._offer(job)
             if settled is not None:
                 self._done(key, settled)
-        finally:
+        finally:  # equal calls go on even if this one was never sent
             del self._flying[key]
-            future.set_result(None)
+            ended.set_result(None)
 
     def _done(self, key: str, settled: Settled) -> None:
         """Keep the state of a call the first time, and report its end, and each reuse."""
@@ -625,11 +628,13 @@ class Runner:
         self._freed = asyncio.Event()  # for the next one that ends
 
     async def _write_together(self, write: Callable[[], T]) -> T:
-        """The result of a write to the ledger. Writes of one moment are committed together."""
+        """Return the result of a write to the ledger. Writes of one moment are committed together."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._writes.append((write, future))
-        if len(self._writes) == 1:
+        if (
+            len(self._writes) == 1
+        ):  # the first of this moment: others join before the loop turns
             loop.call_soon(self._commit)
         return cast(T, await future)
 
@@ -831,7 +836,7 @@ class _Bounds:
         self._counted = defaultdict[str, _ReadTokens](_ReadTokens)  # by model
 
     def learn(self, job: Job) -> None:
-        """Count the real tokens of a text for the call's model."""
+        """Count the real tokens of an answered call's input, for its model's other calls."""
         counted = self._counted[job.frame.model]
         if counted.calls >= _COUNTED or self._ledger is None:
             return
