@@ -133,10 +133,9 @@ class Http:
         replaced = {
             old: new for old, new in _INSTEAD.items() if _CHANGES[old] in changes
         }
-        first_day = _now(_FORGOTTEN_AFTER)[:10]
-        today = _now()[:10]
         # a day in the future was written by a wrong clock, and would never be forgotten
-        if not replaced or not first_day <= refused_on[:10] <= today:
+        is_recent = _day(_now(_FORGOTTEN_AFTER)) <= _day(refused_on) <= _day(_now())
+        if not replaced or not is_recent:
             return {}
         base_url, _ = place
         self._refused[place] = RefusedBy(base_url=base_url, on=refused_on)
@@ -296,6 +295,11 @@ def _most_bytes(request: Request) -> int:
 def _now(ago: timedelta = timedelta()) -> str:
     """The present moment, or one before it, as text that sorts by time and begins with the day."""
     return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
+
+
+def _day(moment: str) -> str:
+    """The day of a moment, as 2026-12-03."""
+    return moment[:10]
 
 
 def _way_to(url: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Probe:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lacked(self, why: str, alike: str = "") -> None:
-        """Count a call without an answer; it adds to those before that failed alike.
+        """Count a call without an answer, as one more if it failed like the last one.
 
         ``alike`` is the common part of failures whose ``why`` may differ in words.
         """
@@ -341,23 +341,26 @@ class Runner:
                 f"a cap of {cap_usd:g} USD is not a valid cap",
                 fix="give an amount, as 5",
             )
+        #: Of all its calls so far.
+        self.outcome = Outcome(ledger=ledger if lean else None)
         self._ledger = ledger
         self._transport = transport
         self._price_of = price_of
-        self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
-        self._cap = cap_usd
         self._at_once = max(1, at_once)
-        self._gates: dict[str, Gate] = {}
-        self._flying: dict[str, asyncio.Future[None]] = {}
-        self._progress = progress or (lambda _: None)
-        #: Of all its calls so far.
-        self.outcome = Outcome(ledger=ledger if lean else None)
-        # keys of calls whose money is held back
-        self._held = set[str]()
-        self._freed = asyncio.Event()
-        self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
+        self._gates: dict[str, Gate] = {}  # by address
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
+        # calls that are being sent, by key; equal calls wait for them
+        self._flying: dict[str, asyncio.Future[None]] = {}
+        # the money
+        self._cap = cap_usd
+        self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
+        self._held = set[str]()  # keys of calls whose money is held back
+        self._freed = asyncio.Event()  # set when one of them ends
+        # writes to the ledger that are committed together, each with who waits for it
+        self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
+        # what is told meanwhile
+        self._progress = progress or (lambda _: None)
         self._waiting = waiting
         self._notice_s = notice_s
         self._busy = ""  # what an endpoint said last in place of an answer
@@ -393,7 +396,10 @@ class Runner:
         return self.outcome
 
     async def _work(self, due: Iterator[Job]) -> None:
-        """Send one job after the other until none is due or the run ends."""
+        """Send one job after the other until none is due or the run ends.
+
+        ``due`` is shared with the other workers. A fault of our own ends the run for all of them.
+        """
         try:
             for job in due:
                 if self.outcome.stop:

@@ -448,7 +448,7 @@ def refused(example: TrainingExample, to: Target) -> Iterator[str]:
 
 
 def _broken_rules(example: TrainingExample, to: Target) -> Iterator[str]:
-    """The rules of a target that an example breaks, its limits and no words among them."""
+    """The rules and limits of a target that an example breaks, a sentence for each."""
     for name, asks in to.refuses.items():
         why = RULES[name](example, asks, to)
         if why:
