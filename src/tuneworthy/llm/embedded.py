@@ -341,10 +341,11 @@ class Embedded:
 
     def __init__(self, weights: Path, adapter: Path | None = None) -> None:
         self._weights = Weights(weights, adapter)
-        self._http: Http | None = None
+        # the process and its connections; None until the first call, and after a close
         self._running: _Running | None = None
-        self._starts = 0
-        self._starting = asyncio.Lock()
+        self._http: Http | None = None
+        self._starts = 0  # how often the process was started
+        self._starting = asyncio.Lock()  # one call starts it, the others wait
         self._slots = asyncio.Semaphore(SLOTS)
         self._going = Counter[str]()  # calls of each server
 

@@ -112,9 +112,8 @@ class Gate:
 
     def __init__(self, most: int) -> None:
         self._most = float(most)
-        self._limit = float(
-            most
-        )  # calls that may be in flight; answers add fractions to it
+        # calls that may be in flight; answers add fractions to it
+        self._limit = float(most)
         self._busy = 0  # calls that are in flight
         self._opens = 0.0  # when the gate opens, on the monotonic clock
         # whether each call was refused

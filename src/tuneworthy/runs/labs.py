@@ -422,6 +422,7 @@ class Labs:
             call for call in earlier.doubtful if settings.ask_again or not call.usd
         ]
         has_own_endpoints = self._transport is None
+        # a lab that calls no model has its result already
         return LabOffer(
             places=tuple(dict.fromkeys(places)),
             arms=_arms_of(plan, settings.kind),

@@ -319,6 +319,7 @@ def written(
     with_system = [_turn(turn, to) for turn in before]
     answer = _turn(example.answer, to)
     worse = ChatTurn(role="assistant", content=example.rejected)
+    # a target's template takes what it needs of these
     values = {
         "messages": [*with_system, answer],
         "weighted": [*(_unlearned(turn) for turn in with_system), answer],
@@ -886,14 +887,21 @@ def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
     return f"{chosen.warning}.{cost}"
 
 
+class _ExportBase(NamedTuple):
+    """The base of an export, in the words of the target's files."""
+
+    chosen: ChosenBase
+    billions: float | None  #: Of weights; None where they aren't known.
+
+
 def _base(
     name: str | None,
     target_name: str,
     piloted: AsPiloted | None,
     day: date,
     media: Sequence[Medium],
-) -> tuple[ChosenBase, float | None]:
-    """The base in the words of the target's files, and its billions of weights if they are known.
+) -> _ExportBase:
+    """The named base, else the pilot's, else the target's usual one.
 
     Raises InputError for a folder without a model, or one that a service can't read.
     """
@@ -904,14 +912,15 @@ def _base(
         if name is not None:
             _refuse_quotes(name)
         chosen = choose_base(bases_of(target_name), name, day, media)
-        return chosen, billions_by_name(chosen.name)
+        return _ExportBase(chosen, billions_by_name(chosen.name))
     if not to.local:
         what = "is a folder of this machine, which no service reads"
         fix = "name a model of the service, or write for a library: --to trl-sft"
         raise InputError(what, where="--base", fix=fix)
     folder = model_folder(name)
     _refuse_quotes(str(folder))
-    return choose_base(bases_of(target_name), str(folder), day), billions_in(folder)
+    chosen = choose_base(bases_of(target_name), str(folder), day)
+    return _ExportBase(chosen, billions_in(folder))
 
 
 def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
@@ -989,7 +998,7 @@ def export_json(report: ExportReport) -> str:
             "base": piloted.base,
             "prompt": piloted.prompt,
             "general": piloted.general,
-            "there": piloted.available,
+            "there": piloted.available,  # as in the files of earlier versions
             "secrets": piloted.secrets,
             "way": piloted.way,
             "same_set": piloted.same_set,
