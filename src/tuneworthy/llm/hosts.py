@@ -43,9 +43,8 @@ def user_folder(variable: str, usual: str) -> Path | None:
 def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
     """Our folder of a user, where the environment or the home names one."""
     base = Path(named)
-    if (
-        not base.is_absolute()
-    ):  # empty, or it would depend on where the program was started
+    # empty, or it would depend on where the program was started
+    if not base.is_absolute():
         try:
             base = Path.home() / usual
         except RuntimeError:  # no home is known

@@ -387,15 +387,19 @@ def payload(request: Request) -> dict[str, Any]:
         "reasoning_effort": request.effort,
         _limit_name(request): request.max_tokens,
         "seed": request.seed,
-        "response_format": None,
+        "response_format": _response_format(request.response_schema),
         "grammar": request.grammar,
         "tools": json.loads(request.tools) if request.tools else None,
     }
-    if request.response_schema is not None:
-        schema = json.loads(request.response_schema)
-        named = {"name": "output", "strict": True, "schema": schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
     return {name: part for name, part in body.items() if part is not None}
+
+
+def _response_format(schema: str | None) -> dict[str, Any] | None:
+    """The parameter that asks for an output of a JSON Schema; None without one."""
+    if schema is None:
+        return None
+    named = {"name": "output", "strict": True, "schema": json.loads(schema)}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _limit_name(request: Request) -> str:
@@ -571,9 +575,8 @@ def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exce
     why = f"HTTP {status}: {one_line(body[:2000], limit=200)}".removesuffix(": ")
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))
-    if (
-        _OK < status < _REDIRECT
-    ):  # some success without an answer: it may have been paid
+    # some success without an answer: it may have been paid
+    if _OK < status < _REDIRECT:
         return Doubtful(why)
     for_all = status in _NO_KEY or (status == _FORBIDDEN and not known)
     return Refused(why, for_all=for_all)

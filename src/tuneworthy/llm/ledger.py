@@ -241,10 +241,8 @@ class Ledger:
         self._brought = set[str]()
         self._lock = locked(path)
         self._make_if_lacking()
-        settings = (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-        )  # survives a killed process
+        # with these, what is committed survives a killed process
+        settings = ("journal_mode=WAL", "synchronous=NORMAL")
         with self._opening(path.absolute(), *settings) as base:
             refuse_strange(base, path)
             if not _has_seals(base):

@@ -110,9 +110,8 @@ def except_this_machine() -> None:
     """Let libraries that read the environment themselves reach this machine without a proxy."""
     proxies = getproxies_environment()
     exceptions = proxies.pop("no", "")
-    if (
-        not proxies or exceptions.strip() == "*"
-    ):  # there is no proxy, or none for any host
+    no_proxy_at_all = not proxies or exceptions.strip() == "*"
+    if no_proxy_at_all:
         return
     hosts = [host for host in exceptions.split(",") if host]
     for own in ("localhost", "127.0.0.1", "::1"):

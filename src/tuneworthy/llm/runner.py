@@ -637,9 +637,8 @@ class Runner:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._writes.append((write, future))
-        if (
-            len(self._writes) == 1
-        ):  # the first of this moment: others join before the loop turns
+        # the first of this moment: others join before the loop turns
+        if len(self._writes) == 1:
             loop.call_soon(self._commit)
         return cast(T, await future)
 

@@ -284,9 +284,8 @@ _INTERVAL = (2.5, 97.5)  # percentiles: the ends of a 95% interval
 
 def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean score there, None for a size ahead."""
-    if (
-        measured is None
-    ):  # there, the interval is of the score that a pilot would measure
+    # there, the interval is of the score that a pilot would measure
+    if measured is None:
         scores = curves.pilot_score(size)
         value = float(np.percentile(scores, 50))
     else:

@@ -132,9 +132,8 @@ class Base:
         recipe = job["recipe"]
         folder = Path(job["folder"])
         folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(
-            job["seed"]
-        )  # for the adapter's first weights and its dropout
+        # for the adapter's first weights and its dropout
+        torch.manual_seed(job["seed"])
         config = peft.LoraConfig(
             r=recipe["rank"],
             lora_alpha=recipe["alpha"],

@@ -737,9 +737,8 @@ async def _seconds_a_call(pilot: PreparedPilot) -> float:
         [reach(pilot.base)], at_once=len(timed), confirmed=pilot.lab.confirmed
     )
     try:
-        await transport.send(
-            first.request
-        )  # it also starts the model, so it isn't timed
+        # it also starts the model, so it isn't timed
+        await transport.send(first.request)
         began = time.monotonic()
         await asyncio.gather(*(transport.send(job.request) for job in timed))
         return (time.monotonic() - began) / len(timed)
@@ -910,9 +909,8 @@ class _PilotRun:
             await self._train(works)
             for near, table in tables.items():
                 rows = self._score_rows(size, near)
-                if (
-                    len(rows) > 0
-                ):  # without any answer, the size has no point on the curve
+                # without any answer, the size has no point on the curve
+                if len(rows) > 0:
                     table[size] = rows
             if size != last and self._is_hopeless(tables, best_untuned):
                 return TrainedSizes(tables, size, ended_by_rule=True)
