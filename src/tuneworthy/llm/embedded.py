@@ -129,7 +129,7 @@ def checked_q8() -> Path:
     made = io.BytesIO()
     reencode(checked().read_bytes(), made)
     content = made.getbuffer()
-    # this machine rounds otherwise
+    # another digest means that this machine rounds otherwise
     if hashlib.sha256(content).hexdigest() != Q8_SHA256:
         what = f"its weights come out otherwise on this machine than where local:{Q8_MODEL} was measured"
         raise InputError(what, where=path, fix=f"use local:{MODEL}")
