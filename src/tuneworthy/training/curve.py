@@ -77,7 +77,7 @@ class Drawn:
         """The score that a pilot would measure at a number of examples, for each draw."""
         return np.clip(self.score(size) + self.chance, 0.0, 1.0)
 
-    def at(self, places: Ints) -> Drawn:
+    def select(self, places: Ints) -> Drawn:
         """The draws at some places, in their order; a place may be there several times."""
         fields_of_places = {
             field.name: getattr(self, field.name)[places] for field in fields(self)
@@ -133,7 +133,7 @@ def drawn(
     weight = np.exp(fit - fit.max())
     taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
     scaled = replace(tried, start=tried.start * end, end=end)
-    return scaled.at(taken)
+    return scaled.select(taken)
 
 
 def _curves_to_try(
