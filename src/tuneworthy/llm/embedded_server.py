@@ -18,8 +18,10 @@ import time
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-_LOOK_EVERY_S = 1.0
-_HEALTHY_WITHIN_S = 30.0
+_LOOK_EVERY_S = 1.0  # whether the parent is still there
+_HEALTHY_WITHIN_S = 30.0  # to load the weights
+_STDOUT = 1  # descriptors of a process
+_STDERR = 2
 
 
 def main() -> None:
@@ -28,8 +30,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
     settings = json.loads(sys.stdin.buffer.readline())
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever the library prints
+    # the answers keep the real output, and whatever the library prints goes to the log
+    answers = os.fdopen(os.dup(_STDOUT), "w", encoding="utf-8")
+    os.dup2(_STDERR, _STDOUT)
     over = threading.Event()
     threading.Thread(target=_watch, args=(over,), daemon=True).start()
     servers = [_serve(settings) for _ in range(settings["servers"])]
@@ -39,8 +42,8 @@ def main() -> None:
     answers.write(json.dumps({"addresses": addresses}) + "\n")
     answers.flush()
     # the library's log would grow, and it may hold prompts
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+    os.dup2(_STDERR, _STDOUT)
     while not over.wait(_LOOK_EVERY_S):
         # somebody else still holds the pipe of a parent that is gone
         if os.getppid() != parent:
@@ -50,32 +53,36 @@ def main() -> None:
 
 
 def _watch(over: threading.Event) -> None:
+    """Note the end of the input, which may have anything before it."""
     while sys.stdin.buffer.read(4096):
         pass
     over.set()
 
 
 def _serve(settings: dict[str, Any]) -> Any:
-    """The library's server, on a free port of this machine, for callers with the key."""
+    """Start the library's server, on a free port of this machine, for callers with the key."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = settings["weights"]
     if settings.get("adapter"):
-        params.lora_adapters = [
-            xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)
-        ]
+        adapter = xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)
+        params.lora_adapters = [adapter]
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = 0  # any free one
     params.api_keys = [settings["key"]]
     params.n_parallel = settings["slots"]
+    # the context is shared out among the slots
     params.n_ctx = settings["slots"] * settings["context_tokens"]
     params.kv_unified = False
     params.n_predict = settings["most_output_tokens"]
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    # one thread, as there is a server for each processor
+    params.cpuparams.n_threads = 1
+    params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0
     params.cache_prompt = settings["cache_prompt"]
+    # nothing is fetched, and nothing but answers is served
     params.offline = True
     params.ui = False
     params.endpoint_slots = False
@@ -85,7 +92,7 @@ def _serve(settings: dict[str, Any]) -> Any:
 
 def _until_healthy(address: str) -> None:
     """Wait until a server answers; raises OSError if that takes too long."""
-    opener = build_opener(ProxyHandler({}))
+    opener = build_opener(ProxyHandler({}))  # no proxy, whatever the environment says
     until = time.monotonic() + _HEALTHY_WITHIN_S
     while True:
         try:

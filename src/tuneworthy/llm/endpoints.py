@@ -366,14 +366,14 @@ def listed_price(
     if batch == plain or batch.output is None:  # nothing is cheaper in a batch
         batch = NO_AMOUNTS
     return Price(
-        plain.input,
-        plain.output,
-        plain.cached,
-        batch.input,
-        batch.output,
-        None if batch.cached == plain.cached else batch.cached,
-        model.get("context"),
-        catalogue(),
+        input=plain.input,
+        output=plain.output,
+        cached_input=plain.cached,
+        batch_input=batch.input,
+        batch_output=batch.output,
+        batch_cached_input=None if batch.cached == plain.cached else batch.cached,
+        context_tokens=model.get("context"),
+        catalogue=catalogue(),
     )
 
 

@@ -33,19 +33,21 @@ def user_folder(variable: str, usual: str) -> Path | None:
     without a home.
     """
     named = os.environ.get(variable, "")
+    # Unix's variable, and Windows'
     homes = tuple(os.environ.get(name, "") for name in ("HOME", "USERPROFILE"))
     return _user_folder(named, usual, homes)
 
 
-# a decision asks twenty times; HOME is an argument because Path.home reads it
-# a decision asks twenty times; HOME is an argument because Path.home reads it
 @lru_cache(maxsize=8)
 def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
-    """Our folder of a user, where the environment or the home names one."""
+    """Our folder of a user, where the environment or the home names one.
+
+    A decision asks twenty times, so it is cached. The last argument has the variables that
+    ``Path.home`` reads, so that another home isn't taken for the cached one.
+    """
     base = Path(named)
-    if (
-        not base.is_absolute()
-    ):  # empty, or it would depend on where the program was started
+    # it is empty, or would depend on where the program was started
+    if not base.is_absolute():
         try:
             base = Path.home() / usual
         except RuntimeError:  # no home is known

@@ -133,10 +133,9 @@ class Http:
         replaced = {
             old: new for old, new in _INSTEAD.items() if _CHANGES[old] in changes
         }
-        first_day = _now(_FORGOTTEN_AFTER)[:10]
-        today = _now()[:10]
         # a day in the future was written by a wrong clock, and would never be forgotten
-        if not replaced or not first_day <= refused_on[:10] <= today:
+        is_recent = _day(_now(_FORGOTTEN_AFTER)) <= _day(refused_on) <= _day(_now())
+        if not replaced or not is_recent:
             return {}
         base_url, _ = place
         self._refused[place] = RefusedBy(base_url=base_url, on=refused_on)
@@ -298,6 +297,11 @@ def _now(ago: timedelta = timedelta()) -> str:
     return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
 
 
+def _day(moment: str) -> str:
+    """The day of a moment, as 2026-12-03."""
+    return moment[:10]
+
+
 def _way_to(url: str) -> dict[str, Any]:
     """The settings for reaching an address through a proxy; {} without one."""
     proxy = find_proxy(url)
@@ -383,15 +387,19 @@ def payload(request: Request) -> dict[str, Any]:
         "reasoning_effort": request.effort,
         _limit_name(request): request.max_tokens,
         "seed": request.seed,
-        "response_format": None,
+        "response_format": _response_format(request.response_schema),
         "grammar": request.grammar,
         "tools": json.loads(request.tools) if request.tools else None,
     }
-    if request.response_schema is not None:
-        schema = json.loads(request.response_schema)
-        named = {"name": "output", "strict": True, "schema": schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
     return {name: part for name, part in body.items() if part is not None}
+
+
+def _response_format(schema: str | None) -> dict[str, Any] | None:
+    """The parameter that asks for an output of a JSON Schema; None without one."""
+    if schema is None:
+        return None
+    named = {"name": "output", "strict": True, "schema": json.loads(schema)}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _limit_name(request: Request) -> str:
@@ -567,9 +575,8 @@ def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exce
     why = f"HTTP {status}: {one_line(body[:2000], limit=200)}".removesuffix(": ")
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))
-    if (
-        _OK < status < _REDIRECT
-    ):  # some success without an answer: it may have been paid
+    # some success without an answer: it may have been paid
+    if _OK < status < _REDIRECT:
         return Doubtful(why)
     for_all = status in _NO_KEY or (status == _FORBIDDEN and not known)
     return Refused(why, for_all=for_all)

@@ -136,16 +136,16 @@ def _make_ledger(path: Path) -> None:
     """Make a ledger where there is no file, or a file without content.
 
     It is completed under another name and then renamed, so that a kill or a full disk leaves no
-    broken one. Files that SQLite kept beside the old file would count as a part of the new one, so
-    they go.
+    broken one.
     """
     part = Path(f"{path}.part")
     try:
-        _remove(part)
+        _remove(part)  # one that a kill left
         with closing(sqlite3.connect(part, isolation_level=None)) as base:
             base.executescript(
                 f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
             )
+        # SQLite would take files beside the old one as a part of the new one
         _remove(path)
         part.replace(path)
     except BaseException:
@@ -207,6 +207,7 @@ WITHOUT ROWID;
 """
 
 _CUT_OFF = "the run was cut off"  # for example by a kill; such a call is in doubt
+_LONGEST_REASON = 500  # characters of a reason that is kept
 #: The beginning of the model's name in a row for a run of training.
 TRAINING = "training "
 Answer = Literal["go", "over_cap"]
@@ -228,6 +229,7 @@ class Ledger:
     sums.
     """
 
+    #: States of a call that may have been paid; two of them for ``ReadOnlyLedger``.
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
     _columns = "status, held, paid, reply, why, model, seal"
     _base: sqlite3.Connection | None
@@ -239,10 +241,8 @@ class Ledger:
         self._brought = set[str]()
         self._lock = locked(path)
         self._make_if_lacking()
-        settings = (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-        )  # survives a killed process
+        # with these, what is committed survives a killed process
+        settings = ("journal_mode=WAL", "synchronous=NORMAL")
         with self._opening(path.absolute(), *settings) as base:
             refuse_strange(base, path)
             if not _has_seals(base):
@@ -286,10 +286,14 @@ class Ledger:
     def _opening(
         self, address: Path | str, *settings: str
     ) -> Iterator[sqlite3.Connection]:
-        """Close a ledger that can't be opened, and raise the reason in one line."""
+        """Open the ledger for the checks inside the block.
+
+        If it can't be opened, or a check fails, it is closed, and the reason raised as InputError.
+        """
         self._base = None
         try:
             self._base = sqlite3.connect(address, uri=True, isolation_level=None)
+            # a strange file may have triggers, which then call nothing of SQLite's
             for setting in ("trusted_schema=OFF", *settings):
                 self._base.execute(f"PRAGMA {setting}")
             yield self._base
@@ -333,9 +337,12 @@ class Ledger:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Commit all writes inside the block at once, or none of them."""
+        """Commit all writes inside the block at once, or none of them; blocks may be nested.
+
+        Raises InputError if the disk doesn't take them.
+        """
         if self._base is not None and self._base.in_transaction:
-            yield  # an inner block of writes that are kept together
+            yield  # an inner block: the outer one commits
             return
         try:
             self._run("BEGIN IMMEDIATE")
@@ -343,6 +350,7 @@ class Ledger:
                 yield
                 self._run("COMMIT")
             except BaseException:
+                # some errors of SQLite have rolled back already
                 if self._base is not None and self._base.in_transaction:
                     self._run("ROLLBACK")
                 raise
@@ -361,10 +369,13 @@ class Ledger:
         return call.whole.text if call and call.whole else None
 
     def find_all(self, keys: Sequence[str]) -> dict[str, Settled]:
-        """The states of several requests, by key."""
-        rows = self._select(keys, f"calls.key, {self._columns}")
-        calls = {key: _read_call(key, row) for key, *row in rows}
-        self._brought |= {key for key, call in calls.items() if call.brought}
+        """Return the states of several requests, by key."""
+        calls = {}
+        for key, *row in self._select(keys, f"calls.key, {self._columns}"):
+            call = _read_call(key, row)
+            calls[key] = call
+            if call.brought:
+                self._brought.add(key)
         return calls
 
     def statuses(self, keys: Sequence[str]) -> dict[str, str]:
@@ -430,19 +441,26 @@ class Ledger:
         ``miscounted`` says why the count of its tokens isn't believed.
         """
         paid = pico(usd)
-        call = Settled(key=key, status="settled", reply=reply, usd=paid / PICO)
-        return self._close(call.model_copy(update={"why": miscounted[:500]}), paid)
+        call = Settled(
+            key=key,
+            status="settled",
+            reply=reply,
+            usd=paid / PICO,
+            why=miscounted[:_LONGEST_REASON],
+        )
+        return self._close(call, paid)
 
     def fail(self, key: str, why: str, usd: float = 0.0) -> Settled:
         """Note a failed call, unpaid or paid with an amount, and free its reserve."""
-        return self._close(Settled(key=key, status="failed", why=why[:500]), pico(usd))
+        call = Settled(key=key, status="failed", why=why[:_LONGEST_REASON])
+        return self._close(call, pico(usd))
 
     def doubt(self, key: str, why: str) -> Settled:
         """Note a call in doubt: its reserve stays, as nobody knows whether it was paid."""
         with self.together():
             self._run(
                 "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?",
-                (why[:500], key),
+                (why[:_LONGEST_REASON], key),
             )
         call = self.find(key)
         assert call is not None  # it was reserved before
@@ -471,6 +489,7 @@ class Ledger:
         twice: their reserve counts as paid from then on, so that the cap holds either way. Returns
         their number. Runs of training aren't calls: their service is asked whether they have begun.
         """
+        # the last condition takes all of them, or with ``free`` those without a reserve
         rows = self._query_rows(
             "SELECT key, held FROM calls WHERE status = 'in_doubt' "
             "AND run = ? AND model NOT LIKE ? AND (held = 0 OR NOT ?)",
@@ -481,7 +500,8 @@ class Ledger:
         return len(rows)
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
-        """Calls of which it is unknown whether they were paid."""
+        """Return the calls of a run, or of all runs, of which nobody knows whether they were paid."""
+        # of all runs where the third value is NULL
         rows = self._query_rows(
             f"SELECT key, {self._columns} FROM calls WHERE status IN (?, ?) "  # noqa: S608  # words of ours
             "AND (? IS NULL OR run = ?) ORDER BY key",
@@ -535,7 +555,7 @@ class Ledger:
             self._add(run, held=0, paid=paid - before)
 
     def usual(self, model: str) -> UsualCall | None:
-        """The averages of a model's settled calls; None without any."""
+        """Return the averages of a model's settled calls; None without any."""
         ((written, thought, seconds),) = self._query_rows(
             "SELECT AVG(json_extract(reply, '$.usage.output_tokens')), "
             "AVG(json_extract(reply, '$.usage.reasoning_tokens')), "
@@ -543,8 +563,9 @@ class Ledger:
             "FROM calls WHERE model = ? AND status = 'settled'",
             (model,),
         )
-        if written is None:
+        if written is None:  # there is no row to average
             return None
+        # answers of earlier versions lack the other two
         return UsualCall(written, thought or 0.0, seconds or 0.0)
 
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:

@@ -97,6 +97,7 @@ def find_model(
     """Find a model by its name at a provider or at an address; None where the list lacks it."""
     name = name.lower()
     if provider is not None and provider.lower() == _ROUTER:
+        # its names begin with the provider that serves the model, as openai/gpt-…
         first, slash, rest = name.partition("/")
         if slash and first and _provider_called(first):
             provider = first

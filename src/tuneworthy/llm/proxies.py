@@ -77,17 +77,18 @@ def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
 
 
 def find_proxy(url: str) -> Proxy | None:
-    """The proxy for calls to an address; None for direct calls.
+    """Return the proxy for calls to an address; None for direct calls.
 
     It is that of ``HTTPS_PROXY``, else of ``ALL_PROXY``, except for hosts in ``NO_PROXY``. A
     variable in small letters takes precedence.
     """
+    # a proxy would read what isn't encrypted
     if urlsplit(url).scheme.lower() != _ENCRYPTED or on_this_machine(url):
         return None
-    named = getproxies_environment()
-    text = named.get(_ENCRYPTED) or named.get("all") or ""
-    host = host_of(url)
-    if not text.strip() or proxy_bypass(host.strip("[]")):
+    proxies = getproxies_environment()
+    text = proxies.get(_ENCRYPTED) or proxies.get("all") or ""
+    host = host_of(url).strip("[]")  # NO_PROXY has IPv6 addresses without brackets
+    if not text.strip() or proxy_bypass(host):
         return None
     return read_proxy(text.strip())
 
@@ -109,9 +110,8 @@ def except_this_machine() -> None:
     """Let libraries that read the environment themselves reach this machine without a proxy."""
     proxies = getproxies_environment()
     exceptions = proxies.pop("no", "")
-    if (
-        not proxies or exceptions.strip() == "*"
-    ):  # there is no proxy, or none for any host
+    no_proxy_at_all = not proxies or exceptions.strip() == "*"
+    if no_proxy_at_all:
         return
     hosts = [host for host in exceptions.split(",") if host]
     for own in ("localhost", "127.0.0.1", "::1"):

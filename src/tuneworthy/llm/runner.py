@@ -64,7 +64,7 @@ class Probe:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lacked(self, why: str, alike: str = "") -> None:
-        """Count a call without an answer; it adds to those before that failed alike.
+        """Count a call without an answer, as one more if it failed like the last one.
 
         ``alike`` is the common part of failures whose ``why`` may differ in words.
         """
@@ -112,9 +112,8 @@ class Gate:
 
     def __init__(self, most: int) -> None:
         self._most = float(most)
-        self._limit = float(
-            most
-        )  # calls that may be in flight; answers add fractions to it
+        # calls that may be in flight; answers add fractions to it
+        self._limit = float(most)
         self._busy = 0  # calls that are in flight
         self._opens = 0.0  # when the gate opens, on the monotonic clock
         # whether each call was refused
@@ -148,7 +147,7 @@ class Gate:
         self._busy -= 1
         if answered:
             self.closings = 0
-            self._latest.append(False)
+            self._latest.append(False)  # not refused
             self._limit = min(self._most, self._limit + 1 / _PLACE_BACK)
         self._wake()
 
@@ -341,23 +340,26 @@ class Runner:
                 f"a cap of {cap_usd:g} USD is not a valid cap",
                 fix="give an amount, as 5",
             )
+        #: Of all its calls so far.
+        self.outcome = Outcome(ledger=ledger if lean else None)
         self._ledger = ledger
         self._transport = transport
         self._price_of = price_of
-        self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
-        self._cap = cap_usd
         self._at_once = max(1, at_once)
-        self._gates: dict[str, Gate] = {}
-        self._flying: dict[str, asyncio.Future[None]] = {}
-        self._progress = progress or (lambda _: None)
-        #: Of all its calls so far.
-        self.outcome = Outcome(ledger=ledger if lean else None)
-        # keys of calls whose money is held back
-        self._held = set[str]()
-        self._freed = asyncio.Event()
-        self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
+        self._gates: dict[str, Gate] = {}  # by address
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
+        # calls that are being sent, by key; equal calls wait for them
+        self._flying: dict[str, asyncio.Future[None]] = {}
+        # the money
+        self._cap = cap_usd
+        self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
+        self._held = set[str]()  # keys of calls whose money is held back
+        self._freed = asyncio.Event()  # set when one of them ends
+        # writes to the ledger that are committed together, each with who waits for it
+        self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
+        # what is told meanwhile
+        self._progress = progress or (lambda _: None)
         self._waiting = waiting
         self._notice_s = notice_s
         self._busy = ""  # what an endpoint said last in place of an answer
@@ -368,16 +370,19 @@ class Runner:
         self._end("user", "stopped by the user")
 
     def _end(self, reason: StopKind, why: str) -> None:
-        if not self.outcome.stop:
-            self.outcome.stop = Stop(why, reason)
-            for gate in self._gates.values():
-                gate.open()  # whoever waits there has to learn that the run is over
+        """End the run for a reason; the first one counts."""
+        if self.outcome.stop:
+            return
+        self.outcome.stop = Stop(why, reason)
+        for gate in self._gates.values():
+            gate.open()  # whoever waits there has to learn that the run is over
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
         """Run jobs to their end, the cap, or a stop."""
         # all workers take their jobs from this one iterator, so each job is taken once
         due = self._unsettled_jobs(jobs)
-        workers = (self._work(due) for _ in range(min(self._at_once, len(jobs))))
+        number = min(self._at_once, len(jobs))
+        workers = [self._work(due) for _ in range(number)]
         saying = asyncio.ensure_future(self._say_waits())
         # A fault in one worker ends the run after the calls that the others have in flight.
         try:
@@ -390,7 +395,10 @@ class Runner:
         return self.outcome
 
     async def _work(self, due: Iterator[Job]) -> None:
-        """Send one job after the other until none is due or the run ends."""
+        """Send one job after the other until none is due or the run ends.
+
+        ``due`` is shared with the other workers. A fault of our own ends the run for all of them.
+        """
         try:
             for job in due:
                 if self.outcome.stop:
@@ -465,15 +473,15 @@ class Runner:
         if earlier is not None:
             self._reuse(job, earlier)
             return
-        future = asyncio.get_running_loop().create_future()
-        self._flying[key] = future
+        ended = asyncio.get_running_loop().create_future()
+        self._flying[key] = ended
         try:
             settled = await self._offer(job)
             if settled is not None:
                 self._done(key, settled)
-        finally:
+        finally:  # equal calls go on even if this one was never sent
             del self._flying[key]
-            future.set_result(None)
+            ended.set_result(None)
 
     def _done(self, key: str, settled: Settled) -> None:
         """Keep the state of a call the first time, and report its end, and each reuse."""
@@ -625,10 +633,11 @@ class Runner:
         self._freed = asyncio.Event()  # for the next one that ends
 
     async def _write_together(self, write: Callable[[], T]) -> T:
-        """The result of a write to the ledger. Writes of one moment are committed together."""
+        """Return the result of a write to the ledger. Writes of one moment are committed together."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._writes.append((write, future))
+        # the first of this moment: others join before the loop turns
         if len(self._writes) == 1:
             loop.call_soon(self._commit)
         return cast(T, await future)
@@ -831,7 +840,7 @@ class _Bounds:
         self._counted = defaultdict[str, _ReadTokens](_ReadTokens)  # by model
 
     def learn(self, job: Job) -> None:
-        """Count the real tokens of a text for the call's model."""
+        """Count the real tokens of an answered call's input, for its model's other calls."""
         counted = self._counted[job.frame.model]
         if counted.calls >= _COUNTED or self._ledger is None:
             return

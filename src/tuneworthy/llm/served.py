@@ -71,21 +71,28 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
         return None
     batch = _BATCH.search(provider) is not None
     for place, bare in _readings(name, provider):
-        address = place if "://" in place else None
-        listed = find_model(bare, None if address else place, address)
-        id_ = provider_id(place, bare)
-        if listed is not None and id_ is not None:
-            return ServedModel(id_, bare, listed, batch)
+        if "://" in place:
+            listed = find_model(bare, None, place)
+        else:
+            listed = find_model(bare, place, None)
+        place_id = provider_id(place, bare)
+        if listed is not None and place_id is not None:
+            return ServedModel(place_id, bare, listed, batch)
     *_, bare = _bares(name)  # the name alone
-    of_maker = find_model(bare, None, None)
-    maker = provider_id(None, bare)
+    return _served_by_maker(bare, batch=batch)
+
+
+def _served_by_maker(name: str, *, batch: bool) -> ServedModel | None:
+    """The model at its maker, else at the only provider that lists it."""
+    of_maker = find_model(name, None, None)
+    maker = provider_id(None, name)
     if of_maker is not None and maker is not None:
-        return ServedModel(maker, bare, of_maker, batch)
-    offers = providers_with(bare)
+        return ServedModel(maker, name, of_maker, batch)
+    offers = providers_with(name)
     if len(offers) != 1:  # nobody knows at which of them it ran
         return None
     ((only_provider, model),) = offers
-    return ServedModel(only_provider, bare, model, batch)
+    return ServedModel(only_provider, name, model, batch)
 
 
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:

@@ -405,6 +405,7 @@ class Labs:
         for run in running:
             run.stop()
         until = monotonic() + timeout_s
+        # each waits for what is left of the time
         return all(run.wait(max(0.0, until - monotonic())) for run in running)
 
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
@@ -421,6 +422,7 @@ class Labs:
             call for call in earlier.doubtful if settings.ask_again or not call.usd
         ]
         has_own_endpoints = self._transport is None
+        # a lab that calls no model has its result already
         return LabOffer(
             places=tuple(dict.fromkeys(places)),
             arms=_arms_of(plan, settings.kind),
@@ -507,6 +509,7 @@ def _prepare_lab(source: str | Path, settings: LabSettings) -> Any:
         names.add("answers")
     lab = LABS[settings.kind].prepare(source, **settings.model_dump(include=names))
     if settings.kind == "ceiling":
+        # None for the usual number of draws
         return ceiling.with_search(lab, None if settings.search else 0)
     return lab
 
@@ -744,15 +747,16 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
     """
     # the record comes last: a run is listed by it, and then all its files are there
     texts = {**more, "json": kept.model_dump_json()}
-    with suppress(InputError):
+    try:
         case = load_case(source)
-        for name, text in texts.items():
-            path = _kept_path(case, f"{kept.id}.{name}")
+        for ending, text in texts.items():
+            path = _kept_path(case, f"{kept.id}.{ending}")
             if path is None:
                 return False
             write_new(path, text, force=True)
-        return True
-    return False
+    except InputError:
+        return False
+    return True
 
 
 def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:

@@ -77,7 +77,7 @@ class Drawn:
         """The score that a pilot would measure at a number of examples, for each draw."""
         return np.clip(self.score(size) + self.chance, 0.0, 1.0)
 
-    def at(self, places: Ints) -> Drawn:
+    def select(self, places: Ints) -> Drawn:
         """The draws at some places, in their order; a place may be there several times."""
         fields_of_places = {
             field.name: getattr(self, field.name)[places] for field in fields(self)
@@ -133,7 +133,7 @@ def drawn(
     weight = np.exp(fit - fit.max())
     taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
     scaled = replace(tried, start=tried.start * end, end=end)
-    return scaled.at(taken)
+    return scaled.select(taken)
 
 
 def _curves_to_try(
@@ -284,9 +284,8 @@ _INTERVAL = (2.5, 97.5)  # percentiles: the ends of a 95% interval
 
 def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean score there, None for a size ahead."""
-    if (
-        measured is None
-    ):  # there, the interval is of the score that a pilot would measure
+    # there, the interval is of the score that a pilot would measure
+    if measured is None:
         scores = curves.pilot_score(size)
         value = float(np.percentile(scores, 50))
     else:

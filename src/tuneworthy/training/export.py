@@ -45,6 +45,7 @@ from tuneworthy.model.training import (
     ChatTurn,
     FunctionCall,
     TrainingExample,
+    TrainingSet,
 )
 from tuneworthy.money.moving import forced_move
 from tuneworthy.pipeline import framework_of, load_case, today
@@ -319,6 +320,7 @@ def written(
     with_system = [_turn(turn, to) for turn in before]
     answer = _turn(example.answer, to)
     worse = ChatTurn(role="assistant", content=example.rejected)
+    # a target's template takes what it needs of these
     values = {
         "messages": [*with_system, answer],
         "weighted": [*(_unlearned(turn) for turn in with_system), answer],
@@ -448,7 +450,7 @@ def refused(example: TrainingExample, to: Target) -> Iterator[str]:
 
 
 def _broken_rules(example: TrainingExample, to: Target) -> Iterator[str]:
-    """The rules of a target that an example breaks, its limits and no words among them."""
+    """The rules and limits of a target that an example breaks, a sentence for each."""
     for name, asks in to.refuses.items():
         why = RULES[name](example, asks, to)
         if why:
@@ -676,28 +678,17 @@ def export(
     """
     case = load_case(source)
     to = target(name)
-    training, passed = training_set(case)
-    passed = shared_examples(passed, case.data.personal)
-    if shape is None:
-        shape = "bare" if read_pilot(case) is None else "piloted"
-    piloted = None
-    if shape == "piloted":
-        piloted = as_piloted(source, training, passed, to.method)
-    examples = _examples_to_write(case, to, passed, piloted)
+    day = as_of or today()
+    examples = _examples_to_write(source, case, to, shape)
     refusals = examples.refusals(to)
     if leave_out:
         examples = examples.without({refusal.source for refusal in refusals})
-    day = as_of or today()
     chosen, billions = _base(base, name, examples.piloted, day, case.data.media)
     facts = _recipe(to, billions, examples.piloted, named=chosen.name)
     tokens = round(sum(tokens_of(each) for each in examples.train) * facts.epochs)
-    usd = _price(to, name, chosen, tokens, usd_per_mtok, day)
+    price = _price(to, name, chosen, tokens, usd_per_mtok, day)
     files = _files(case.name, examples, to, chosen.name, facts)
-    thumbs_down = _count_down(examples.train, to)
-    problems = [chosen.problem] if chosen.problem else []
-    problems += _problems(len(examples.train), len(examples.held), files, to)
-    if thumbs_down == 0:
-        problems.append(_NO_THUMB_DOWN)
+    problems = tuple(_problems(examples, files, to, chosen))
     folder = (case.folder or Path()) / "export" / name if output is None else output
     writes = not problems and (leave_out or not refusals)
     report = ExportReport(
@@ -707,20 +698,20 @@ def export(
         train=len(examples.train),
         validation=len(examples.held),
         refusals=tuple(refusals),
-        problems=tuple(problems),
+        problems=problems,
         trained_tokens=tokens,
-        usd=usd,
-        asked="" if usd_per_mtok is not None else _whose_price(to, name, chosen, day),
+        usd=price.usd,
+        asked=price.whose,
         base=chosen.name,
         command=files.command,
-        training_set=training.digest,
+        training_set=examples.training.digest,
         ends=chosen.ends,
-        warning=_say_warning(case, chosen, usd),
+        warning=_say_warning(case, chosen, price.usd),
         looked_up=age_text(day),
         recipe=facts,
         piloted=examples.piloted,
-        thumbs_down=thumbs_down,
-        brought=training.brought,
+        thumbs_down=_count_down(examples.train, to),
+        brought=examples.training.brought,
     )
     if report.folder is not None:
         _write(report.folder, files, report)
@@ -733,6 +724,7 @@ class _ExportExamples(NamedTuple):
     train: tuple[TrainingExample, ...]
     held: tuple[TrainingExample, ...]  #: To validate on.
     piloted: AsPiloted | None  #: None for the examples alone.
+    training: TrainingSet  #: The set that they are from.
 
     def refusals(self, to: Target) -> list[Refusal]:
         """The lines that the target would refuse."""
@@ -749,13 +741,19 @@ class _ExportExamples(NamedTuple):
 
 
 def _examples_to_write(
-    case: Case,
-    to: Target,
-    passed: Sequence[TrainingExample],
-    piloted: AsPiloted | None,
+    source: str | Path, case: Case, to: Target, shape: Shape | None
 ) -> _ExportExamples:
-    """The examples as piloted, else those that passed the gates; and logged answers to avoid."""
-    if piloted is not None:
+    """The examples as piloted, else those that passed the gates; and logged answers to avoid.
+
+    Without a ``shape``, it is the pilot's where one has run.
+    """
+    training, passed = training_set(case)
+    passed = shared_examples(passed, case.data.personal)
+    if shape is None:
+        shape = "bare" if read_pilot(case) is None else "piloted"
+    piloted = None
+    if shape == "piloted":
+        piloted = as_piloted(source, training, passed, to.method)
         train = piloted.train
         held = piloted.validation
     else:
@@ -767,6 +765,7 @@ def _examples_to_write(
         train=(*train, *_disliked_answers(case, to)),
         held=held[: to.most_validation],
         piloted=piloted,
+        training=training,
     )
 
 
@@ -846,6 +845,13 @@ def shared_rows(
     return shared
 
 
+class _TrainingPrice(NamedTuple):
+    """The price of training, and whose it is with how it is known; empty for a stated one."""
+
+    usd: float | Unknown
+    whose: str = ""
+
+
 def _price(
     to: Target,
     name: str,
@@ -853,27 +859,22 @@ def _price(
     tokens: int,
     usd_per_mtok: float | None,
     day: date,
-) -> float | Unknown:
+) -> _TrainingPrice:
     """The price of training by its tokens: at the stated price, else at the catalogue's highest."""
     if usd_per_mtok is not None:
-        return tokens * usd_per_mtok / TOKENS_PER_MTOK
+        return _TrainingPrice(tokens * usd_per_mtok / TOKENS_PER_MTOK)
     if to.offer is not None:
         model = f"{to.offer.host}:{base.name}"
-        price = facts_on(day).training_price(model, method_of(name))
+        method = method_of(name)
+        price = facts_on(day).training_price(model, method)
         if price is not None:  # a service may ask a least amount for a job
-            return max(tokens * price.most / TOKENS_PER_MTOK, price.minimum_usd)
+            usd = max(tokens * price.most / TOKENS_PER_MTOK, price.minimum_usd)
+            return _TrainingPrice(usd, asked_text(model, method, day))
     if to.price is None:
-        return Unknown(
-            ask="no service is paid; measure the time of your machine: tuneworthy pilot"
-        )
-    return Unknown(ask=f"look it up, then give --usd-per-mtok: {to.price}")
-
-
-def _whose_price(to: Target, name: str, base: ChosenBase, day: date) -> str:
-    """Say whose price of training counts."""
-    if to.offer is None:
-        return ""
-    return asked_text(f"{to.offer.host}:{base.name}", method_of(name), day)
+        ask = "no service is paid; measure the time of your machine: tuneworthy pilot"
+    else:
+        ask = f"look it up, then give --usd-per-mtok: {to.price}"
+    return _TrainingPrice(Unknown(ask=ask))
 
 
 def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
@@ -886,14 +887,21 @@ def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
     return f"{chosen.warning}.{cost}"
 
 
+class _ExportBase(NamedTuple):
+    """The base of an export, in the words of the target's files."""
+
+    chosen: ChosenBase
+    billions: float | None  #: Of weights; None where they aren't known.
+
+
 def _base(
     name: str | None,
     target_name: str,
     piloted: AsPiloted | None,
     day: date,
     media: Sequence[Medium],
-) -> tuple[ChosenBase, float | None]:
-    """The base in the words of the target's files, and its billions of weights if they are known.
+) -> _ExportBase:
+    """The named base, else the pilot's, else the target's usual one.
 
     Raises InputError for a folder without a model, or one that a service can't read.
     """
@@ -904,14 +912,15 @@ def _base(
         if name is not None:
             _refuse_quotes(name)
         chosen = choose_base(bases_of(target_name), name, day, media)
-        return chosen, billions_by_name(chosen.name)
+        return _ExportBase(chosen, billions_by_name(chosen.name))
     if not to.local:
         what = "is a folder of this machine, which no service reads"
         fix = "name a model of the service, or write for a library: --to trl-sft"
         raise InputError(what, where="--base", fix=fix)
     folder = model_folder(name)
     _refuse_quotes(str(folder))
-    return choose_base(bases_of(target_name), str(folder), day), billions_in(folder)
+    chosen = choose_base(bases_of(target_name), str(folder), day)
+    return _ExportBase(chosen, billions_in(folder))
 
 
 def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
@@ -946,12 +955,14 @@ def _recipe(
     method: Learning = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
     source = f"{row.says} Read on {row.dated}"
+    # without a pilot that trained there, the target's usual number of epochs counts
+    usual = RecipeFacts(row.recipe, to.epochs, source, row.source)
     if piloted is None or piloted.recipe is None or to.method == "rft":
-        return RecipeFacts(row.recipe, to.epochs, source, row.source)
+        return usual
     if _trained_elsewhere(piloted, to, named):
-        return RecipeFacts(row.recipe, to.epochs, source, row.source)
+        return usual
     if piloted.recipe.method != method:
-        return RecipeFacts(row.recipe, row.recipe.epochs, source, row.source)
+        return usual._replace(epochs=row.recipe.epochs)
     piloted_billions = billions_by_name(
         ORIGIN if piloted.way == "embedded" else piloted.base
     )
@@ -960,7 +971,7 @@ def _recipe(
     # a recipe is for a range of sizes
     if is_other_base and sizes_known and recipe_row(method, piloted_billions) != row:
         other_size = f"another size than the pilot's. {source}"
-        return RecipeFacts(row.recipe, row.recipe.epochs, other_size, row.source)
+        return usual._replace(epochs=row.recipe.epochs, source=other_size)
     return RecipeFacts(piloted.recipe, piloted.epochs, PILOTS)
 
 
@@ -989,7 +1000,7 @@ def export_json(report: ExportReport) -> str:
             "base": piloted.base,
             "prompt": piloted.prompt,
             "general": piloted.general,
-            "there": piloted.available,
+            "there": piloted.available,  # as in the files of earlier versions
             "secrets": piloted.secrets,
             "way": piloted.way,
             "same_set": piloted.same_set,
@@ -1032,16 +1043,24 @@ def _lines(examples: Sequence[TrainingExample], to: Target) -> str:
     return "".join(lines)
 
 
-def _problems(train: int, held: int, files: _ExportFiles, to: Target) -> Iterator[str]:
-    """Name what is wrong with the files as a whole."""
+def _problems(
+    examples: _ExportExamples, files: _ExportFiles, to: Target, base: ChosenBase
+) -> Iterator[str]:
+    """Name what is wrong with the base, and with the files as a whole."""
+    if base.problem:
+        yield base.problem
+    train = len(examples.train)
     if train < to.least:
         yield f"{train:,} lines to train on, and it takes {to.least:,} or more"
-    for lines, most in ((train, to.most), (train + held, to.most_in_all)):
+    in_all = train + len(examples.held)
+    for lines, most in ((train, to.most), (in_all, to.most_in_all)):
         if most is not None and lines > most:
             yield f"{lines:,} lines, and it takes {most:,} at most"
     largest = max(len(text.encode("utf-8")) for text in files.lines.values())
     if to.most_bytes and largest > to.most_bytes:
         yield f"a file of more than {to.most_bytes:,} bytes"
+    if _count_down(examples.train, to) == 0:
+        yield _NO_THUMB_DOWN
 
 
 def _values(

@@ -141,27 +141,17 @@ def pass_gates(
     case = load_case(source)
     read = read_candidates(case)
     reviews = read_reviews(case)
-    rows = [
-        _reviewed_row(each, reviews.counts.get(each.example.id, Reviewed()))
-        for each in read.found
-    ]
-    cases = named_evalset(case) or ()
-    tools = tools_today(case)
-    near = framework_of(case).threshold("near_copy") or ALIKE
-    hiding = HidingRule(case.data.personal, mask)
-    # in this order: hiding changes texts, and copies are looked for among what is left
-    _gate_by_evaluation(rows, cases, near, hiding.policy)
-    content = _gate_by_content(
-        rows, None if tools is None else frozenset(tools), hiding
+    rules = _GateRules(
+        cases=named_evalset(case) or (),
+        near=framework_of(case).threshold("near_copy") or ALIKE,
+        tools=tools_today(case),
+        hiding=HidingRule(case.data.personal, mask),
     )
-    _gate_contradictions(rows)
-    _gate_duplicates(rows, near)
+    rows = _reviewed_rows(read, reviews)
+    content = _gate(rows, rules)
     oddities = _name_oddities(rows, strict=strict)
-    entered = [row for row in rows if row.may_enter and not row.out]
-    passed = _split_examples(
-        [_with_tools(row.example, tools or {}) for row in entered], seed
-    )
-    disliked = _gate_disliked(read, rows, cases, near, hiding)
+    passed = _split_examples(_entered(rows, rules), seed)
+    disliked = _gate_disliked(read, rows, rules)
     checked = _lines_checked(rows, read, content.calling, len(reviews.counts))
     findings = (
         *_kept_out(rows, read, checked),
@@ -178,9 +168,42 @@ def pass_gates(
         read=read,
         random=_usable_at_random(read, reviews),
         tokens=tuple(sorted(tokens_of(example) for example in passed)),
-        evaluation=len(cases),
+        evaluation=len(rules.cases),
         masked=content.masked,
     )
+
+
+class _GateRules(NamedTuple):
+    """What the gates compare examples with."""
+
+    cases: Sequence[EvalCase]  #: The evaluation set.
+    near: float  #: The likeness from which on a text is a near copy.
+    tools: Mapping[str, Mapping[str, Any]] | None
+    """Tools that a model may call today; None if nobody states them."""
+    hiding: HidingRule
+
+
+def _gate(rows: Sequence[_Row], rules: _GateRules) -> _ContentCounts:
+    """Put the name of each gate beside the rows that it keeps out.
+
+    The evaluation set goes first, as hiding changes texts; duplicates go last, as they are looked
+    for among what is left.
+    """
+    _gate_by_evaluation(rows, rules)
+    tools = None if rules.tools is None else frozenset(rules.tools)
+    counts = _gate_by_content(rows, tools, rules.hiding)
+    _gate_contradictions(rows)
+    _gate_duplicates(rows, rules.near)
+    return counts
+
+
+def _entered(rows: Sequence[_Row], rules: _GateRules) -> list[TrainingExample]:
+    """The examples that passed, with today's tools."""
+    return [
+        _with_tools(row.example, rules.tools or {})
+        for row in rows
+        if row.may_enter and not row.out
+    ]
 
 
 def _usable_at_random(read: Candidates, reviews: Reviews) -> tuple[int, int]:
@@ -234,11 +257,7 @@ def _training_set(
 
 
 def _gate_disliked(
-    read: Candidates,
-    rows: Sequence[_Row],
-    cases: Sequence[EvalCase],
-    near: float,
-    hiding: HidingRule,
+    read: Candidates, rows: Sequence[_Row], rules: _GateRules
 ) -> list[TrainingExample]:
     """Logged answers with a bad score that pass the same gates, each once, for thumbs down.
 
@@ -252,8 +271,9 @@ def _gate_disliked(
     disliked = [_Row(each, each.example, Reviewed()) for each in by_id.values()]
     if not disliked:
         return []
-    _gate_by_evaluation(disliked, cases, near, hiding.policy)
-    _gate_by_content(disliked, None, hiding)
+    _gate_by_evaluation(disliked, rules)
+    # any tool may be called: nobody is to learn that call
+    _gate_by_content(disliked, None, rules.hiding)
     return [
         row.example.as_disliked()
         for row in disliked
@@ -261,17 +281,21 @@ def _gate_disliked(
     ]
 
 
-def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
-    """A candidate with its review: an edit replaces the example, a rejection keeps it out."""
-    example = candidate.example
-    if review.said == "edit":
-        example = example.with_answer(review.text)
-    row = _Row(candidate, example, review)
-    if review.said == "differ":
-        row.out.add("disagreement")
-    elif review.said == "reject":
-        row.out.add("rejected")
-    return row
+def _reviewed_rows(read: Candidates, reviews: Reviews) -> list[_Row]:
+    """The candidates with their reviews: an edit replaces the example, a rejection keeps it out."""
+    rows = []
+    for candidate in read.found:
+        example = candidate.example
+        review = reviews.counts.get(example.id, Reviewed())
+        if review.said == "edit":
+            example = example.with_answer(review.text)
+        row = _Row(candidate, example, review)
+        if review.said == "differ":
+            row.out.add("disagreement")
+        elif review.said == "reject":
+            row.out.add("rejected")
+        rows.append(row)
+    return rows
 
 
 def tokens_of(example: TrainingExample) -> int:
@@ -408,36 +432,32 @@ class _Comparisons:
 # The gates: each puts its name beside the rows that it keeps out.
 
 
-def _gate_by_evaluation(
-    rows: Sequence[_Row],
-    cases: Sequence[EvalCase],
-    near: float,
-    policy: PersonalPolicy | None,
-) -> None:
+def _gate_by_evaluation(rows: Sequence[_Row], rules: _GateRules) -> None:
     """Keep out examples that ask, quote, begin or nearly ask what a case of the evaluation set asks.
 
     Cases may have been masked in the draw. A set with fakes shares no text word for word with the
     examples, so both are compared with words in place of personal data.
     """
+    policy = rules.hiding.policy
     fakes = policy if policy is not None and policy.local == "fakes" else None
-    case_talks = {_asked_in_case(case, fakes) for case in cases}
+    case_talks = {_asked_in_case(case, fakes) for case in rules.cases}
     case_texts = _CaseTexts(case_talks)
-    leaked = {case.conversation_id for case in cases}
+    leaked = {case.conversation_id for case in rules.cases}
     texts = ["\n".join(talk) for talk in sorted(case_talks)]
     for row in rows:
-        talks = _asked_in_example(row.example, fakes)
-        if case_texts.are_asked_in(talks):
+        as_it_is, *others = _asked_in_example(row.example, fakes)
+        if case_texts.are_asked_in([as_it_is, *others]):
             row.out.add("evaluation")
             leaked.add(row.example.conversation_id)
-        elif case_texts.are_begun_in(talks):
+        elif case_texts.are_begun_in([as_it_is, *others]):
             row.out.add("conversation")
-        texts.append("\n".join(talks[0]))
+        texts.append("\n".join(as_it_is))
     leaked.discard(None)  # an example without a conversation stands alone
     # other turns of a conversation that is in the evaluation set give its answers away
     for row in rows:
         if row.example.conversation_id in leaked and "evaluation" not in row.out:
             row.out.add("conversation")
-    _gate_near_copies(rows, case_talks, texts, near)
+    _gate_near_copies(rows, case_talks, texts, rules.near)
 
 
 def _gate_near_copies(

@@ -25,7 +25,7 @@ from tuneworthy.llm.endpoints import (
     on_this_machine,
     reach,
 )
-from tuneworthy.llm.http import Http, hidden, refusal_of
+from tuneworthy.llm.http import Http, HttpAnswer, hidden, refusal_of
 from tuneworthy.model.base import TOKENS_PER_MTOK, as_bytes
 from tuneworthy.model.case import Model, TokenPrice
 from tuneworthy.model.pilot import TrainingQuote, Way
@@ -67,7 +67,7 @@ _TRIES = 5  # attempts to send to a service that is broken
 _TRIES_IN_DOUBT = 3
 # the longest pause before the next attempt, whatever the service asks for
 _LONGEST_WAIT_S = 300.0
-_FULL = 429
+_FULL = 429  # HTTP's status of too many requests
 _SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting cures
 
 
@@ -101,20 +101,23 @@ class HostedTrainer:
         every_s: float = 15.0,
         confirmed: Collection[str] = (),
     ) -> None:
+        self.usd_per_mtok = usd_per_mtok
         self._untuned = untuned
         self._service = service
         self._every = every_s
-        self.usd_per_mtok = usd_per_mtok
         self._serving = serving
         self._reached = reach(untuned)
         self._account = account
-        api = target(f"{service}-sft").api
-        self.at_once = at_once or (api.at_once if api else 1)
-        self._address = (
-            self._reached.base_url if api is None else self._jobs_address(api)
-        )
-        self._failed_runs: frozenset[str] = frozenset()
         self._base = base or self._reached.name
+        # every method of a service has the same interface, and every service has this one
+        api = target(f"{service}-sft").api
+        if api is None:  # an error when the first job is asked for
+            self.at_once = at_once or 1
+            self._address = self._reached.base_url
+        else:
+            self.at_once = at_once or api.at_once
+            self._address = self._jobs_address(api)
+        self._failed_runs: frozenset[str] = frozenset()  # ids that a job mustn't have
         self._confirmed = frozenset(confirmed)
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
         self._stopped = asyncio.Event()
@@ -139,7 +142,7 @@ class HostedTrainer:
         Before another request, it looks for a job that may have begun. Raises Doubtful where no
         answer came and no job is listed. A file without a job costs nothing.
         """
-        _, api = self._jobs(work)
+        api = self._jobs(work)
         file = await self._send_file(work, api)
         body = self._job_body(work, api, file)
         tries = 0
@@ -240,7 +243,7 @@ class HostedTrainer:
 
         A cancelled job counts: it may have cost something.
         """
-        _, api = self._jobs(work)
+        api = self._jobs(work)
         failed = set(api.failed) - set(api.cancelled)
         files = await self._files(work, api)
         if not files:
@@ -263,7 +266,7 @@ class HostedTrainer:
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends. Without anybody looking, it continues at its service."""
-        _, api = self._jobs(work)
+        api = self._jobs(work)
         lost_in_a_row = 0
         while True:
             job: Row = {}
@@ -337,16 +340,20 @@ class HostedTrainer:
             provider = "tuned"
         return Finished(f"{provider}:{name}", usd)
 
-    def _jobs(self, work: TrainingWork) -> tuple[Target, HostedJobs]:
-        """The target of a run, and the interface of its jobs; a CaseError for an unknown one."""
-        to = target(f"{self._service}-{work.recipe.method}")
+    def _target(self, work: TrainingWork) -> Target:
+        """The target that learns by the run's method at this service."""
+        return target(f"{self._service}-{work.recipe.method}")
+
+    def _jobs(self, work: TrainingWork) -> HostedJobs:
+        """The interface of the service's jobs; a CaseError for an unknown one."""
+        to = self._target(work)
         if to.api is None:
             names = ", ".join(SERVICES)
             fix = f"name one of {names}, or train elsewhere: tuneworthy export"
             raise CaseError(
                 f"no jobs of {to.title} are known", where="--service", fix=fix
             )
-        return to, to.api
+        return to.api
 
     def _jobs_address(self, api: HostedJobs) -> str:
         """The address of jobs, at the host of the models, whose key it takes.
@@ -368,19 +375,19 @@ class HostedTrainer:
 
     def _lines(self, work: TrainingWork) -> bytes:
         """The content of a run's file; TrainingFailedError where the service would refuse it."""
-        to, _ = self._jobs(work)
+        to = self._target(work)
         lines = []
         for row in work.rows:
             fields = {
-                "id": "row",
+                "id": "row",  # the file has no ids
                 "messages": row["messages"],
                 "rejected": row.get("rejected", ""),
             }
             example = TrainingExample.model_validate(fields)
-            why = next(refused(example, to), "")
-            if why:
+            reasons = list(refused(example, to))
+            if reasons:
                 raise TrainingFailedError(
-                    f"{to.title} would refuse an example: it {why}"
+                    f"{to.title} would refuse an example: it {reasons[0]}"
                 )
             lines.append(json.dumps(written(example, to), ensure_ascii=False) + "\n")
         if len(lines) < to.least:
@@ -398,11 +405,10 @@ class HostedTrainer:
             return await self._upload_dataset(_name(work), text, api)
         file, place = await self._place_for_file(name, text, api)
         # without the key: the place is another host, and its address alone lets it in
-        status, _, raw = await self._http.exchange(
-            "PUT", place, None, data=text, vouched=True
-        )
-        if status not in _OK:
-            raise self._refusal(status, "", raw)
+        answer = await self._http.exchange("PUT", place, None, data=text, vouched=True)
+        if answer.status not in _OK:
+            raise self._refusal(answer)
+        # the service looks at the file only after this
         await self._ask("POST", f"{api.files}/{file}/preprocess")
         return file
 
@@ -419,13 +425,13 @@ class HostedTrainer:
             "file_type": "jsonl",
             "checksum": hashlib.sha256(text).hexdigest(),
         }
-        status, headers, raw = await self._http.exchange(
+        answer = await self._http.exchange(
             "POST", f"{self._address}/{api.files}", self._reached.key, data=form
         )
-        if status not in _REDIRECTS:
-            raise self._refusal(status, headers.get("Retry-After", ""), raw)
-        place = headers.get("Location", "")
-        file = headers.get("X-Together-File-Id", "")
+        if answer.status not in _REDIRECTS:
+            raise self._refusal(answer)
+        place = answer.headers.get("Location", "")
+        file = answer.headers.get("X-Together-File-Id", "")
         is_local = _is_own_machine(self._reached.base_url) and _is_own_machine(place)
         is_safe = place.startswith("https://") or is_local
         if not is_safe or not _ID.fullmatch(file):
@@ -476,32 +482,35 @@ class HostedTrainer:
     async def _ask(
         self, method: str, path: str, data: Any = None, *, body: Row | None = None
     ) -> Row:
-        """Send a request, and return the JSON object of the answer."""
-        key = self._reached.key
+        """Send a request, and return the JSON object of the answer.
+
+        ``data`` is a form, ``body`` an object to be sent as JSON.
+        """
         headers = {}
         if body is not None:
             data = json.dumps(body).encode()
             headers = {"Content-Type": "application/json"}
         url = f"{self._address}/{path}"
-        status, reply_headers, raw = await self._http.exchange(
-            method, url, key, data=data, headers=headers
+        answer = await self._http.exchange(
+            method, url, self._reached.key, data=data, headers=headers
         )
-        if status not in _OK:
-            raise self._refusal(status, reply_headers.get("Retry-After", ""), raw)
+        if answer.status not in _OK:
+            raise self._refusal(answer)
         try:
-            answer = json.loads(raw)
+            parsed = json.loads(answer.body)
         except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
+            parsed = None
+        if not isinstance(parsed, dict):
             raise Doubtful("the answer can't be read")
-        return answer
+        return parsed
 
-    def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
-        """The error for an answer: a full service frees up, an empty account doesn't."""
-        body = raw.decode("utf-8", "replace")
+    def _refusal(self, answer: HttpAnswer) -> Exception:
+        """The error for a failed answer: a full service frees up, an empty account doesn't."""
+        body = answer.body.decode("utf-8", "replace")
         text = hidden(_error_text(body), self._reached.key)
-        refusal = refusal_of(status, retry_after, text, known=True)
-        if status != _FULL:
+        retry_after = answer.headers.get("Retry-After", "")
+        refusal = refusal_of(answer.status, retry_after, text, known=True)
+        if answer.status != _FULL:
             return refusal
         if any(word in body for word in _SPENT):
             return Refused(str(refusal), for_all=True)

@@ -115,12 +115,14 @@ class Base:
 
     def save(self, folder: Path) -> Row:
         """Write the base as safetensors with its tokenizer, for any trainer."""
-        self.model.hf_quantizer = None  # the weights were unpacked when they were read
+        # the weights were unpacked when they were read, so nothing may call them quantized
+        self.model.hf_quantizer = None
         if hasattr(self.model.config, "quantization_config"):
             del self.model.config.quantization_config
         self.model.save_pretrained(str(folder))
         self.tokenizer.save_pretrained(str(folder))
-        return {"weights": sum(p.numel() for p in self.model.parameters())}
+        weights = sum(weight.numel() for weight in self.model.parameters())
+        return {"weights": weights}
 
     def train(self, job: Row, say: Say) -> Row:
         """Train one adapter, or only time the first steps if ``job`` asks for that."""
@@ -130,6 +132,7 @@ class Base:
         recipe = job["recipe"]
         folder = Path(job["folder"])
         folder.mkdir(parents=True, exist_ok=True)
+        # for the adapter's first weights and its dropout
         torch.manual_seed(job["seed"])
         config = peft.LoraConfig(
             r=recipe["rank"],
@@ -140,12 +143,13 @@ class Base:
         )
         if recipe["checkpointing"]:
             self.model.gradient_checkpointing_enable()
+            # the base is frozen: without this, no gradient would pass its first layer
             self.model.enable_input_require_grads()
         model = peft.get_peft_model(self.model, config)
         try:
             return self._steps(model, job, folder, say)
         finally:
-            self.model = model.unload()
+            self.model = model.unload()  # the plain base, for the next job
 
     def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
         """Train by the recipe; a run that was stopped goes on from its last saved state."""

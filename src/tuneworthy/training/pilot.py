@@ -239,9 +239,10 @@ class PreparedPilot:
 
     @property
     def trial(self) -> TrainingWork:
-        """The run by which its base is compared with others: one of its own."""
-        largest = self.plan.sizes[-1]
-        return next(work for work in self.works if work.job.size == largest)
+        """The run by which its base is compared with others: its own one of the largest size."""
+        *_, largest = self.plan.sizes
+        first_seed, *_ = [work for work in self.works if work.job.size == largest]
+        return first_seed
 
     @property
     def all_works(self) -> list[TrainingWork]:
@@ -736,9 +737,8 @@ async def _seconds_a_call(pilot: PreparedPilot) -> float:
         [reach(pilot.base)], at_once=len(timed), confirmed=pilot.lab.confirmed
     )
     try:
-        await transport.send(
-            first.request
-        )  # it also starts the model, so it isn't timed
+        # it also starts the model, so it isn't timed
+        await transport.send(first.request)
         began = time.monotonic()
         await asyncio.gather(*(transport.send(job.request) for job in timed))
         return (time.monotonic() - began) / len(timed)
@@ -853,18 +853,18 @@ class _PilotRun:
     """A running pilot: its calls, its trained runs, and its comparisons so far."""
 
     def __init__(self, pilot: PreparedPilot, calls: PaidCalls, transport: Any) -> None:
-        self.pilot = pilot
-        self.calls = calls
-        self._transport = transport
+        self.pilot = pilot  # replaced once a base or a rate was chosen, like the plan
         self.plan = pilot.plan
+        self.calls = calls
+        self._transport = transport  # None for the models' own endpoints
         self.scores = pilot.lab.scores
-        self.lab = Lab(pilot.lab.plan, self.scores, calls)
+        self.lab = Lab(pilot.lab.plan, self.scores, calls)  # of the untuned ways
         self.select = pilot.lab.plan.select
         self.general = Scores(most_missing=LACKING)
         self.probes = ProbeScores(most_missing=LACKING)
         self._book = pilot_runs(pilot.lab.case)
         runs = self._book.read()
-        self.trained = {run.key: run for run in runs}
+        self.trained = {run.key: run for run in runs}  # the last state of each
         self._failed_jobs = {
             run.job for run in runs if run.state == "failed" and run.job
         }
@@ -909,9 +909,8 @@ class _PilotRun:
             await self._train(works)
             for near, table in tables.items():
                 rows = self._score_rows(size, near)
-                if (
-                    len(rows) > 0
-                ):  # without any answer, the size has no point on the curve
+                # without any answer, the size has no point on the curve
+                if len(rows) > 0:
                     table[size] = rows
             if size != last and self._is_hopeless(tables, best_untuned):
                 return TrainedSizes(tables, size, ended_by_rule=True)
@@ -1339,7 +1338,8 @@ class _PilotRun:
         self.calls.ledger.fail(key, str(caught))
         if usd:  # booked under the job's own name, so repeating it counts only once
             self._count_cost(f"{key} {run}", "", usd)
-        self._note_state(key, "failed", job=run, why=str(caught)[:300])
+        why = str(caught)[:300]
+        self._note_state(key, "failed", job=run, why=why)
         return StoppedError(f"{name} failed: {caught}", fix=_CORRECT)
 
     def _note_state(self, key: str, state: str, **more: Any) -> TrainedModel:
@@ -1504,7 +1504,7 @@ class _PilotRun:
     def _arms_with_route(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
-        """Every arm as judged, followed by the routed way if there is one."""
+        """Every arm as judged, and last the untuned routed way if there is one."""
         arms = self._arms_as_judged(tuned, gain, untuned, skills)
         routed = self._routed_way()
         if routed is None:

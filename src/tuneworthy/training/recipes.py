@@ -57,7 +57,7 @@ def recipe_book() -> RecipeBook:
 
 
 def recipe_row(method: Method, billions: float | None) -> RecipeRow:
-    """Return the recipe for a base with this many billion weights; None where that is unknown."""
+    """Return the recipe for a base of a size; ``billions`` of weights are None where unknown."""
     rows = [row for row in recipe_book().recipes if row.method == method]
     if billions is None:
         row = next(row for row in rows if row.unknown_size)

@@ -49,7 +49,7 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter.gg
 NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
-_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container's memory
 # seconds for a server to load an adapter
 _LOADING_S = 120.0
 _TAKEN = 200  # HTTP's status
@@ -153,15 +153,16 @@ class _Worker(NamedTuple):
     log: IO[bytes]
 
 
-def _at_once() -> int:
+def _most_parallel_runs() -> int:
     """Runs of the embedded base that this machine can train in parallel, in half of its memory."""
-    if not hasattr(os, "sysconf"):  # Windows
+    if not hasattr(os, "sysconf"):  # Windows, whose memory isn't known here
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    # a container's limit is less than the machine's
+    # a container's limit is less than the machine's; without one, the file says "max"
     with suppress(OSError, ValueError):
         memory = min(memory, int(_LIMIT.read_text()))
-    return max(1, min(processors(), memory // 2 // _RUN_BYTES))
+    fit_in_memory = memory // 2 // _RUN_BYTES
+    return max(1, min(processors(), fit_in_memory))
 
 
 class LoraTrainer:
@@ -186,21 +187,21 @@ class LoraTrainer:
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
         self.usd_per_mtok = 0.0
+        # the memory of another base isn't known; a size has ``seeds`` runs
+        self.at_once = min(seeds, _most_parallel_runs()) if base is None else 1
         self._folder = folder
         self._base = base
         self._device = device
         self._untuned = untuned
         self._save_every = save_every_s
-        # the memory of another base isn't known; a size has ``seeds`` runs
-        self.at_once = min(seeds, _at_once()) if base is None else 1
-        self._workers: list[_Worker] = []
-        self._idle: list[_Worker] = []
+        self._workers: list[_Worker] = []  # all that were started
+        self._idle: list[_Worker] = []  # those of them without a job
         self._stopped = False
-        self._server = (
-            _server_of(untuned) if serves == "here" and untuned is not None else None
-        )
-        self._tells = serves == "vllm"
-        self._serving: _Worker | None = None
+        self._server: Row | None = None  # name, key and port of our own server
+        if serves == "here" and untuned is not None:
+            self._server = _server_of(untuned)
+        self._serving: _Worker | None = None  # the process of that server
+        self._loads_into_vllm = serves == "vllm"
 
     async def open(self) -> None:
         """Start the server, if it serves its adapters itself.
@@ -208,7 +209,7 @@ class LoraTrainer:
         A vLLM server that was restarted loads the written adapters again. Raises InputError where
         another program is at that address, or the base can't be read.
         """
-        if self._tells:
+        if self._loads_into_vllm:
             for record in sorted(self._folder.glob("*/done.json")):
                 if _finished(record.parent) is not None:
                     await self._load(record.parent.name)
@@ -290,7 +291,7 @@ class LoraTrainer:
         else:
             provider, _, _ = self._untuned.id.partition(":")
             name = f"{provider}:pilot-{id}"
-            if self._tells:
+            if self._loads_into_vllm:
                 await self._load(id)
         return Finished(name, seconds=done.seconds, brought=done.brought)
 

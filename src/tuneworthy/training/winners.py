@@ -28,7 +28,7 @@ from tuneworthy.llm.http import payload
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Model
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.lab import Arm, RoutedWay
+from tuneworthy.model.lab import Arm, Request, RoutedWay
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.report import blocks as b
 from tuneworthy.report.markdown import md
@@ -223,28 +223,36 @@ def _rest(lab: PreparedLab, pool: Pool, routed: RoutedWay) -> dict[str, Any]:
     assert result is not None  # it has the routing
     arm = next(row.arm for row in result.arms if row.arm.id == routed.model)
     served = _served_model(lab, result, arm)
-    setting = lab.plan.setting
-    prompt = setting.prompts.get(arm.prompt)
+    prompt = lab.plan.setting.prompts.get(arm.prompt)
     if served is None or prompt is None or names(prompt) - {"input"}:
         return rest
     place = reach(served)
-    plain = arm.model_copy(update={"model": served.id})
-    retrieves = arm.few_shot_from == "nearest"
-    if retrieves:  # the server adds them to each request by itself
-        plain = plain.model_copy(update={"few_shot": 0, "few_shot_from": "none"})
-    reached = {**setting.reached, served.id: place}
-    asked = replace(setting, reached=reached, pool=pool)
-    request = request_for(plain, EvalCase(id="asked", input="{{ input }}"), asked)
+    request = _request_with_hole(lab, pool, arm, served)
     if request.choices is not None:  # a decision has another form
         return rest
     rest["request"] = payload(request)
-    if retrieves:
+    if arm.few_shot_from == "nearest":
         rest["shown"] = arm.few_shot
         rest["examples"] = _examples(pool)
     if place.base_url and not list_unconfirmed([place], lab.confirmed):
         rest["url"] = f"{place.base_url}/chat/completions"
         rest["key_from"] = place.key_from
     return rest
+
+
+def _request_with_hole(
+    lab: PreparedLab, pool: Pool, arm: Arm, served: Model
+) -> Request:
+    """The request of an arm to a served model, with ``{{ input }}`` in place of the text."""
+    setting = lab.plan.setting
+    own: dict[str, Any] = {"model": served.id}
+    if arm.few_shot_from == "nearest":  # the server adds them to each request by itself
+        own |= {"few_shot": 0, "few_shot_from": "none"}
+    reached = {**setting.reached, served.id: reach(served)}
+    case = EvalCase(id="asked", input="{{ input }}")
+    return request_for(
+        arm.model_copy(update=own), case, replace(setting, reached=reached, pool=pool)
+    )
 
 
 def _served_model(lab: PreparedLab, result: PilotResult, arm: Arm) -> Model | None:

@@ -222,16 +222,17 @@ def _chances_out_of_fold(
 ) -> Floats:
     """The chance of each label for each line, by a head that learned from the other folds.
 
-    0 for a label that no line of the other folds has.
+    A row for each line, a column for each label. 0 for a label that no line of the other folds has.
     """
-    chances = np.full((len(codes), int(codes.max()) + 1), 0.0)
+    chances = np.zeros((len(codes), int(codes.max()) + 1))
     for fold in range(FOLDS):
         asked = np.flatnonzero(folds == fold)
         taught = np.flatnonzero(folds != fold)
-        every_nth = math.ceil(len(taught) / _MOST_TAUGHT)
         if not len(asked) or not len(taught):
             continue
+        every_nth = math.ceil(len(taught) / _MOST_TAUGHT)
         taught = taught[::every_nth]
+        # the head knows only the labels that it learned from
         classes, own = np.unique(codes[taught], return_inverse=True)
         weights = logistic(vectors[taught], own)
         constant = np.ones((len(asked), 1), np.float32)  # for the head's intercept
