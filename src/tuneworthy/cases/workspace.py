@@ -452,11 +452,12 @@ class Workspace:
         """Copy files into a case: where they are now, what they hold, and how the verdict changed."""
         before = self.evaluated(name)
         place = self.directory.path(name)
-        placed, read, texts = add_files(place, kind, files, self.chosen)
-        remember(before.case, texts, self.author)
+        added = add_files(place, kind, files, self.chosen)
+        remember(before.case, (added.before, added.after), self.author)
         after = self.evaluated(name)
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
-        return [str(path.relative_to(place)) for path in placed], read, changed
+        names = [str(path.relative_to(place)) for path in added.paths]
+        return names, added.says, changed
 
     def undo(self, name: str, then: str, digest: str) -> EvaluatedCase:
         """Take back the last save of a case that hasn't changed since its reader saw it.
