@@ -572,43 +572,60 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
     budget. Nothing below it is funded, so a larger budget never removes a case. An unknown ask or
     worth never counts as zero.
     """
-    left_out = {row.name: why for row in rows if (why := _why_never_funded(row))}
-    funded: dict[str, float | None] = {}
-    budget_cents = math.floor(100 * budget)
-    spent_cents = 0
-    worth_usd = 0.0
-    below: list[CaseRow] = []
+    left_out: dict[str, str] = {}
+    candidates: list[CaseRow] = []
     for row in in_order(rows, "per_dollar"):
-        if row.name in left_out:
-            continue
-        cents = _ask_cents(row)
-        if below or spent_cents + cents > budget_cents:
-            below.append(row)
-            continue
-        spent_cents += cents
-        worth_usd += top(row.worth_usd) or 0.0
-        per_dollar = worth_per_dollar(row)
-        funded[row.name] = None if per_dollar == math.inf else per_dollar
-    first = next(iter(below), None)
-    spent = (
-        f"{usd(spent_cents / 100)} of {usd(budget)} go to what is worth more a dollar"
-    )
-    for row in below:
-        fits = spent_cents + _ask_cents(row) <= budget_cents
-        if fits:
-            why = "which fits; one worth more a dollar comes first and doesn't"
+        why = _why_never_funded(row)
+        if why:
+            left_out[row.name] = why
         else:
-            why = f"and {spent}"
-        left_out[row.name] = f"below the line: asks {usd(_ask_cents(row) / 100)}, {why}"
+            candidates.append(row)
+    # In whole cents, so that sums are exact.
+    budget_cents = math.floor(100 * budget)
+    funded_cases = _above_line(candidates, budget_cents)
+    spent_cents = sum(_ask_cents(row) for row in funded_cases)
+    below = candidates[len(funded_cases) :]
+    for row in below:
+        left_out[row.name] = _why_below_line(row, spent_cents, budget)
+    first_below = below[0] if below else None
     return Funding(
         budget_usd=budget,
         ask_usd=spent_cents / 100,
-        worth_usd=worth_usd,
-        funded=funded,
+        worth_usd=sum(top(row.worth_usd) or 0.0 for row in funded_cases),
+        funded={row.name: _finite_worth_per_dollar(row) for row in funded_cases},
         left_out=left_out,
-        next=first.name if first else "",
-        next_ask_usd=_ask_cents(first) / 100 if first else None,
+        next="" if first_below is None else first_below.name,
+        next_ask_usd=None if first_below is None else _ask_cents(first_below) / 100,
     )
+
+
+def _above_line(candidates: Sequence[CaseRow], budget_cents: int) -> list[CaseRow]:
+    """The first cases that the budget pays for, up to the first one that exceeds it."""
+    funded = []
+    spent_cents = 0
+    for row in candidates:
+        spent_cents += _ask_cents(row)
+        if spent_cents > budget_cents:
+            break
+        funded.append(row)
+    return funded
+
+
+def _finite_worth_per_dollar(row: CaseRow) -> float | None:
+    """The worth of a case a dollar; None for one that asks for no money."""
+    per_dollar = worth_per_dollar(row)
+    return None if per_dollar == math.inf else per_dollar
+
+
+def _why_below_line(row: CaseRow, spent_cents: int, budget: float) -> str:
+    """Why a case below the line isn't funded, when so much goes to the cases above it."""
+    fits = spent_cents + _ask_cents(row) <= math.floor(100 * budget)
+    if fits:
+        why = "which fits; one worth more a dollar comes first and doesn't"
+    else:
+        spent = usd(spent_cents / 100)
+        why = f"and {spent} of {usd(budget)} go to what is worth more a dollar"
+    return f"below the line: asks {usd(_ask_cents(row) / 100)}, {why}"
 
 
 # The whole, as every surface shows it.

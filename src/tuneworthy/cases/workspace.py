@@ -606,23 +606,32 @@ class Workspace:
         return row.model_copy(update={"pending": True}) if old else row
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:
-        """The row of a case; one that can't be read says why. After ``until``, no case is judged."""
+        """The row of a case for the list; one that can't be read says why.
+
+        ``until`` is a time of ``monotonic``. After it no case is judged, because a person waits for
+        the list: the last row is shown as pending.
+        """
         try:
-            snapshot = self._snapshot(name)
-            kept = self._kept_row(name)
-            if (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day):
-                return kept.row
-            if monotonic() > until:
-                return self._last(name, self._day()).model_copy(
-                    update={"pending": True}
-                )
-            if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
-                return self._carry_over(name, kept, snapshot)
-            return self._judge_row(name, snapshot)
+            return self._current_row(name, until)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
             self._rows[name] = KeptRow("", "", row)
             return row
+
+    def _current_row(self, name: str, until: float) -> CaseRow:
+        """The kept row where it still holds, else a new one; a pending one after ``until``."""
+        snapshot = self._snapshot(name)
+        kept = self._kept_row(name)
+        is_unchanged = kept.key == snapshot.lasting_key
+        if is_unchanged and kept.row.as_of == snapshot.day:
+            return kept.row
+        if monotonic() > until:
+            last = self._last(name, self._day())
+            return last.model_copy(update={"pending": True})
+        # Only the day is another: what was counted from it is what makes a verdict age.
+        if is_unchanged and kept.counts == _counts(snapshot):
+            return self._carry_over(name, kept, snapshot)
+        return self._judge_row(name, snapshot)
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
         """Look at every case once, for ``within_s`` seconds at most, and judge those that changed.
