@@ -46,7 +46,7 @@ Array = npt.NDArray[np.float64]
 
 DRAWS = 10_000
 _QUANTILES = (0.1, 0.5, 0.9)
-_HAIR = 1e-9  # months; rounding may move a break-even at the limit by this much
+_HAIR = 1e-9  #: Months; rounding may move a break-even at the limit by this much.
 
 
 class DrawnDetails(NamedTuple):
@@ -83,41 +83,55 @@ def simulate(
     they are read, so that no draw is kept. None where costs can't be priced, or there is no
     benefit.
     """
-    model = stakes.model
-    savings = stakes.savings
-    under_months = stakes.under_months
-    running = savings.fixed is not None if savings else model.running is not None
-    benefit = savings is not None or model.savings or model.quality
-    if model.upfront is None or not running or not benefit:
+    if not _can_be_simulated(stakes):
         return None
     flow = CashFlow(stakes)
     inputs = flow.inputs
-    chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
-    luck = chance.varies or 0 < chance.value < 1
-    drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
-    if not any(
-        spread.varies for name, spread in inputs.items() if name not in stakes.taken
-    ):
-        drawn = min(drawn, _ENOUGH)  # only assumptions vary, so fewer draws are enough
+    drawn = _needed_draws(flow, draws)
     values = {name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)}
     success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float), each_month=in_full)
+    # Where tuning never works, the months of all runs are "never".
     working = success if success.any() else np.ones(drawn, bool)
     works = paths.months[working]
-    details: Callable[[], DrawnDetails] = cache(
-        partial(_draw_details, stakes, seed, draws)
-    )
     if in_full:
-        details = partial(
-            _return_drawn, _details(flow, values, success, working, paths)
-        )
+        made = _details(flow, values, success, working, paths)
+        details: Callable[[], DrawnDetails] = partial(_return_drawn, made)
+    else:
+        details = cache(partial(_draw_details, stakes, seed, draws))
+    in_time = None
+    if stakes.under_months is not None:
+        in_time = _share(works < stakes.under_months - _HAIR)
     return Draws(
         months=_percentiles(works),
-        in_time=None if under_months is None else _share(works < under_months - _HAIR),
+        in_time=in_time,
         simulation=_simulation(flow, success, paths, details),
         gain_usd=float(np.mean(paths.npv)),
         details=details,
     )
+
+
+def _can_be_simulated(stakes: Stakes) -> bool:
+    """Whether all costs have a price, and there is a benefit."""
+    model = stakes.model
+    if model.upfront is None:
+        return False
+    if stakes.savings is not None:
+        return stakes.savings.fixed is not None
+    return model.running is not None and bool(model.savings or model.quality)
+
+
+def _needed_draws(flow: CashFlow, draws: int) -> int:
+    """The runs that the result needs: fewer if only assumptions vary, and one if nothing does."""
+    inputs = flow.inputs
+    chance = inputs.get(FAILURE)
+    is_luck = chance is not None and (chance.varies or 0 < chance.value < 1)
+    varying = [name for name, spread in inputs.items() if spread.varies]
+    if not is_luck and not varying:
+        return 1
+    if all(name in flow.stakes.taken for name in varying):
+        return min(draws, _ENOUGH)
+    return draws
 
 
 def _simulation(
@@ -333,8 +347,8 @@ def _scenarios(flow: CashFlow, tornado: Sequence[_InputSwing]) -> Iterator[Scena
 
 # What finding out is worth before anything is decided.
 
-_MOST_NAMED = 5
-_ENOUGH = 2_000
+_MOST_NAMED = 5  #: Amounts that are worth finding out, in a report.
+_ENOUGH = 2_000  #: Runs for what needn't be exact: assumptions, and the worth of knowing an amount.
 
 
 def _information_values(
