@@ -151,21 +151,28 @@ class CaseDirectory:
             caught = InputError(what, where=name)
         text = str(caught)
         here = self.folder
-        for folder in dict.fromkeys(map(str, (here.resolve(), here.absolute(), here))):
-            if folder != ".":
-                whole = rf"(?<![\w./-]){re.escape(folder)}"
-                text = re.sub(rf"{whole}{re.escape(os.sep)}", "", text)
-                text = re.sub(rf"{whole}(?![\w-])", here.name or "the folder", text)
+        # The most exact spelling first: a shorter one may be a part of it.
+        for folder in (here.resolve(), here.absolute(), here):
+            if folder == Path():
+                # A dot is in many texts.
+                continue
+            whole = rf"(?<![\w./-]){re.escape(str(folder))}"
+            text = re.sub(rf"{whole}{re.escape(os.sep)}", "", text)
+            text = re.sub(rf"{whole}(?![\w-])", here.name or "the folder", text)
         return text
 
     def _is_one_case(self) -> bool:
         return (self.folder / CASE_FILE).is_file()
 
     def _is_case(self, entry: os.DirEntry[str]) -> bool:
-        """The same as ``_holds``, but with a single look at the disk where there is no link."""
+        """Whether an entry of the folder is a folder with a case in it, as ``_holds`` says.
+
+        Thousands are looked at for a list, so the common one, without a link, takes a single look
+        at the disk.
+        """
         with suppress(OSError):
             if not entry.is_symlink() and _NAME.fullmatch(entry.name):
-                file = os.lstat(f"{entry.path}/{CASE_FILE}")  # thousands of them
+                file = os.lstat(f"{entry.path}/{CASE_FILE}")
                 if S_ISREG(file.st_mode):
                     return True
         return self._holds(entry.name)
@@ -231,6 +238,7 @@ def _inputs_digest(case: Case, *more: str) -> str:
     defaults = defaults_text(case.folder)
     if defaults:
         inputs.append(defaults)
+    # Files of the case that are written by labs, pilots and assistants; each may be missing.
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json", ASSISTANT_FILE):
         path = case.folder / FOLDER / name
         exists = os.path.lexists(path)
@@ -285,14 +293,14 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
     kept, nothing else fails.
     """
     with suppress(InputError):
-        versions = read_versions(case)
-        last_digest = versions[-1].digest if versions else ""
+        kept = read_versions(case)
+        last_digest = kept[-1].digest if kept else ""
         now = datetime.now(UTC)
         added = []
-        for text in texts:
+        for number, text in enumerate(texts, start=1):
             digest = text_digest(text)
             if digest != last_digest:
-                writer = by if text is texts[-1] else ""
+                writer = by if number == len(texts) else ""
                 added.append(Version(at=now, digest=digest, text=text, by=writer))
             last_digest = digest
         add_versions(case, added)
@@ -314,16 +322,17 @@ def entries(versions: Sequence[Version]) -> Iterator[Version]:
 
     A version with the same time as the next one stays: it is the file as it was before that write.
     """
-    shown: Version | None = None  # the last that was given
-    newer: Version | None = None  # the one after this, given or not
+    shown: Version | None = None  # the last that was yielded
+    newer: Version | None = None  # the one after this, yielded or not
     for version in reversed(versions):
-        if (
-            shown is None
-            or newer is None
-            or version.by != newer.by
-            or version.at == newer.at
-            or shown.at - version.at >= _MINUTE
-        ):
+        if shown is None or newer is None:
+            is_shown = True
+        else:
+            is_other_author = version.by != newer.by
+            is_before_write = version.at == newer.at
+            is_older = shown.at - version.at >= _MINUTE
+            is_shown = is_other_author or is_before_write or is_older
+        if is_shown:
             shown = version
             yield version
         newer = version
