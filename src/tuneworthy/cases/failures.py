@@ -58,7 +58,8 @@ def draw_failures(
             "is judged by a framework without causes", where=str(source), fix=fix
         )
     draw = _draw_from_log(case, n, seed, mapping, progress)
-    draw = draw or _draw_from_lab(case, n, seed)
+    if draw is None:
+        draw = _draw_from_lab(case, n, seed)
     if draw is None:
         fix = f"score answers in a log under data.traces, or run: tuneworthy ceiling {source}"
         raise CaseError(
@@ -105,6 +106,8 @@ def _draw_from_lab(case: Case, n: int, seed: int) -> FailureDraw | None:
 
 
 class _LabFailure(NamedTuple):
+    """A wrong answer of a lab, as it was kept."""
+
     case_id: str
     asked: str
     right: str
@@ -135,9 +138,16 @@ def _wrong_answers(
     failures = []
     for row in graded:
         _, text = row.answers[place]
+        # The grade stands before the answer, with a colon between.
         _, _, output = text.partition(": ")
         failures.append(
-            _LabFailure(row.id, row.asked, row.right, output, part == "report")
+            _LabFailure(
+                case_id=row.id,
+                asked=row.asked,
+                right=row.right,
+                output=output,
+                is_held_out=part == "report",
+            )
         )
     return failures
 
@@ -170,7 +180,7 @@ def _lab_draw(
         quality_low=low,
         quality_high=high,
         cases=cases,
-        held_out=sum(failure.is_held_out for failure in chosen),
+        held_out=len([failure for failure in chosen if failure.is_held_out]),
         drawn=tuple(_mask_failure(failure, entries) for failure in chosen),
     )
 
@@ -185,16 +195,25 @@ def _kind(entry: EvalCase | None) -> str:
 def _mask_failure(
     failure: _LabFailure, entries: Mapping[str, EvalCase]
 ) -> DrawnFailure:
-    """A failure as it was kept, with the passages of its case, all masked."""
+    """Make a drawn failure of a lab's wrong answer, with the passages of its case.
+
+    ``entries`` is the evaluation set by the ids of its cases. Only the passages are masked here:
+    they come from the set's file, while the lab masked question and answers before it kept them.
+    """
     from tuneworthy.measure.personal import mask
 
+    passages: tuple[CasePassage, ...] = ()
+    # A case may have left the set since the lab ran.
     entry = entries.get(failure.case_id)
-    passages = () if entry is None else entry.contexts
+    if entry is not None:
+        passages = tuple(
+            CasePassage(text=mask(passage.text)) for passage in entry.contexts
+        )
     asked = EvalCase(
         id=failure.case_id,
         input=failure.asked,
         reference=failure.right or None,
-        contexts=tuple(CasePassage(text=mask(passage.text)) for passage in passages),
+        contexts=passages,
     )
     return DrawnFailure(case=asked, output=failure.output)
 

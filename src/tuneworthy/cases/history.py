@@ -57,22 +57,41 @@ def changes(
     version that is invalid by today's rules is left out.
     """
     now = _read(source, chosen, as_of)
-    judged: list[tuple[Version | None, Dossier]] = []
+    changed = []
+    # Each version shows what it changed of the one before, which is behind it in this order.
+    for later, earlier in pairwise(_judged_versions(now)):
+        version = later.version
+        changed.append(
+            ChangedVersion(
+                on=None if version is None else version.at,
+                by="" if version is None else version.by,
+                difference=now.compare(earlier.dossier, later.dossier),
+            )
+        )
+    return now.case.name, changed
+
+
+class _JudgedVersion(NamedTuple):
+    """A version of a case with its verdict; None for what no version keeps yet."""
+
+    version: Version | None
+    dossier: Dossier
+
+
+def _judged_versions(now: _Now) -> list[_JudgedVersion]:
+    """The kept versions that are valid by today's rules, the latest first."""
     versions = list(islice(entries(read_versions(now.case)), MOST_VERSIONS))
-    file_digest = text_digest(read_text(now.path, CASE_LIMIT, CaseError))
-    if versions and versions[0].digest != file_digest:
-        judged.append((None, now.judge(now.case)))  # written since the last one kept
+    if not versions:
+        return []
+    judged = []
+    newest, *_ = versions
+    if newest.digest != text_digest(read_text(now.path, CASE_LIMIT, CaseError)):
+        # The file was written by hand since then.
+        judged.append(_JudgedVersion(None, now.judge(now.case)))
     for version in versions:
         with suppress(InputError):
-            judged.append((version, now.judge_version(version)))
-    return now.case.name, [
-        ChangedVersion(
-            on=None if version is None else version.at,
-            by="" if version is None else version.by,
-            difference=now.compare(earlier, later),
-        )
-        for (version, later), (_, earlier) in pairwise(judged)
-    ]
+            judged.append(_JudgedVersion(version, now.judge_version(version)))
+    return judged
 
 
 def changed_since(
@@ -98,13 +117,17 @@ def changed_since(
 
 
 def _version_of(versions: Sequence[Version], start: date) -> Version:
-    """The version that held when a day began; the oldest one where none is that old."""
+    """The version that held when a day began; the oldest one where none is that old.
+
+    ``versions`` come in the order in which they were kept.
+    """
     if not versions:
         fix = "name a dossier that decide --format json wrote: --since FILE"
         raise InputError(
             "no earlier version of the case is kept", where="--since", fix=fix
         )
-    earlier = [
-        version for version in versions if version.at.astimezone().date() < start
-    ]
-    return earlier[-1] if earlier else versions[0]
+    last = versions[0]
+    for version in versions:
+        if version.at.astimezone().date() < start:
+            last = version
+    return last

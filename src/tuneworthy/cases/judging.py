@@ -155,9 +155,11 @@ def stated(case: Case, framework: Framework) -> dict[str, State]:
     for room, asks in asked_by(framework).items():
         for name, ask in asks.items():
             answer = getattr(case, room).get(name)
+            # Only a check has a number from which it holds.
             at_least = getattr(ask, "at_least", None)
-            states[f"{room}.{name}"] = "unknown" if answer is None else answer.value
             count = answer.count if isinstance(answer, CheckAnswer) else None
+            state: State = "unknown" if answer is None else answer.value
             if count is not None and at_least is not None:
-                states[f"{room}.{name}"] = "yes" if count >= at_least else "no"
+                state = "yes" if count >= at_least else "no"
+            states[f"{room}.{name}"] = state
     return states

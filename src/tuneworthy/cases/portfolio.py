@@ -7,7 +7,7 @@ import math
 import os
 import sqlite3
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
@@ -321,23 +321,27 @@ def _ask_cents(row: CaseRow) -> int:
 
 def _why_never_funded(row: CaseRow) -> str:
     """Why a case can't be funded by any budget; empty where it can."""
-    worth = top(row.worth_usd)
-    if row.answer is None or row.pending:
-        return "being worked out" if row.pending else "can’t be read"
+    if row.pending:
+        return "being worked out"
+    if row.answer is None:
+        return "can’t be read"
     if row.answer == "no":
         return f"nothing for tuning: the answer is {ANSWER_WORDS[row.answer]}"
     if row.ask_usd is None:
         return "asks for nothing: there is no plan yet"
-    for amount, what in (
-        (row.ask_usd, "what it asks"),
-        (row.worth_usd, "what it is worth"),
-    ):
-        if top(amount) is None:
-            ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
-            return f"{what} isn’t known: {ask}"
-    if worth is not None and worth <= 0:
+    if top(row.ask_usd) is None:
+        return f"what it asks isn’t known: {_lacking_end(row.ask_usd)}"
+    worth = top(row.worth_usd)
+    if worth is None:
+        return f"what it is worth isn’t known: {_lacking_end(row.worth_usd)}"
+    if worth <= 0:
         return f"worth {usd(worth)} on average"
     return ""
+
+
+def _lacking_end(amount: object) -> str:
+    """What would settle an amount without an upper end."""
+    return amount.ask if isinstance(amount, Unknown) else "it has no upper end"
 
 
 ANSWERS: tuple[TuningAnswer, ...] = ("yes", "pilot", "open", "not_yet", "no")
@@ -358,15 +362,17 @@ def in_order(
     rows: Iterable[CaseRow], order: Order, *, reverse: bool = False
 ) -> list[CaseRow]:
     """Sort rows; those with an unknown value come last in either direction."""
+    # A rising order falls in reverse, and a falling one rises.
     falls = (order in RISING) == reverse
     key = _KEYS[order]
+    # Sorts keep the order of equal rows, so that names decide at last.
     named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
     if order == "answer":  # inside a group by what is at stake, the most first
         named.sort(key=lambda row: -(top(row.worth_usd) or 0.0))
-    known = sorted(
-        (row for row in named if key(row) is not None), key=key, reverse=falls
-    )
-    return known + [row for row in named if key(row) is None]
+    known = [row for row in named if key(row) is not None]
+    unknown = [row for row in named if key(row) is None]
+    known.sort(key=key, reverse=falls)
+    return known + unknown
 
 
 class Totals(Record):
@@ -395,35 +401,44 @@ def totals(
 ) -> Totals:
     """Add up the rows of cases; a case whose ask or worth is unknown is counted and not added."""
     asking = [row for row in rows if row.ask_usd is not None]
-    asks = [
-        (row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None
-    ]
     staked = [row for row in asking if row.answer != "no"]
-    worth = [most for row in staked if (most := top(row.worth_usd)) is not None]
     above = [row for row in asking if _asks_more_than_is_at_stake(row)]
-    # in whole dollars, as each row shows its own: a reader adds them up
-    lows = (round(ask.low if isinstance(ask, Range) else most) for ask, most in asks)
-    highs = (round(most) for _, most in asks)
+    asks = _sum_of_asks(asking)
+    worth = [top(row.worth_usd) for row in staked]
+    days = [row.as_of for row in pending if row.as_of is not None]
     return Totals(
         answers={answer: answers[answer] for answer in ANSWERS},
         asking=len(asking),
-        ask_usd=Range(low=sum(lows), high=sum(highs)),
-        ask_unknown=len(asking) - len(asks),
+        ask_usd=asks,
+        ask_unknown=len([row for row in asking if top(row.ask_usd) is None]),
         above=len(above),
         above_usd=sum(round(top(row.ask_usd) or 0.0) for row in above),
-        worth_usd=sum(map(round, worth)),
-        worth_unknown=len(staked) - len(worth),
-        contradictions=sum(row.contradictions > 0 for row in rows),
-        problems=sum(bool(row.problem) for row in rows),
+        worth_usd=sum(round(amount) for amount in worth if amount is not None),
+        worth_unknown=worth.count(None),
+        measured=sum(row.measured for row in rows),
+        answered=sum(row.answered for row in rows),
+        due=sum(row.due for row in rows),
+        contradictions=len([row for row in rows if row.contradictions > 0]),
+        problems=len([row for row in rows if row.problem]),
         pending=len(pending),
-        since=min(
-            (row.as_of for row in pending if row.as_of is not None), default=None
-        ),
-        **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
+        since=min(days, default=None),
     )
 
 
-_SUMMED = ("measured", "answered", "due")
+def _sum_of_asks(rows: Sequence[CaseRow]) -> Range:
+    """The sum of those asks that are known, in USD.
+
+    In whole dollars, as each row shows its own: a reader adds them up.
+    """
+    low = 0
+    high = 0
+    for row in rows:
+        most = top(row.ask_usd)
+        if most is not None:
+            least = row.ask_usd.low if isinstance(row.ask_usd, Range) else most
+            low += round(least)
+            high += round(most)
+    return Range(low=low, high=high)
 
 
 def _asks_more_than_is_at_stake(row: CaseRow) -> bool:
@@ -473,17 +488,15 @@ class SharedDate(Record):
 
 def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
     """Ends of models that two or more cases use, the earliest on top."""
-    hit: dict[tuple[date, str], dict[str, str]] = {}
+    hit: dict[tuple[date, str], dict[str, str]] = defaultdict(dict)
     for row in rows:
         if row.model_ends is not None:
-            hit.setdefault((row.model_ends, row.model), {})[row.name] = (
-                row.title or row.name
-            )
-    return tuple(
-        SharedDate(on=on, model=model, cases=names)
-        for (on, model), names in sorted(hit.items())
-        if len(names) > 1
-    )
+            hit[row.model_ends, row.model][row.name] = row.title or row.name
+    shared = []
+    for (on, model), names in sorted(hit.items()):
+        if len(names) > 1:
+            shared.append(SharedDate(on=on, model=model, cases=names))
+    return tuple(shared)
 
 
 class Scale(Record):
@@ -572,43 +585,59 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
     budget. Nothing below it is funded, so a larger budget never removes a case. An unknown ask or
     worth never counts as zero.
     """
-    left_out = {row.name: why for row in rows if (why := _why_never_funded(row))}
-    funded: dict[str, float | None] = {}
+    left_out: dict[str, str] = {}
+    for row in rows:
+        why = _why_never_funded(row)
+        if why:
+            left_out[row.name] = why
+    ordered = in_order(rows, "per_dollar")
+    candidates = [row for row in ordered if row.name not in left_out]
+    # In whole cents, so that sums are exact.
     budget_cents = math.floor(100 * budget)
-    spent_cents = 0
-    worth_usd = 0.0
-    below: list[CaseRow] = []
-    for row in in_order(rows, "per_dollar"):
-        if row.name in left_out:
-            continue
-        cents = _ask_cents(row)
-        if below or spent_cents + cents > budget_cents:
-            below.append(row)
-            continue
-        spent_cents += cents
-        worth_usd += top(row.worth_usd) or 0.0
-        per_dollar = worth_per_dollar(row)
-        funded[row.name] = None if per_dollar == math.inf else per_dollar
-    first = next(iter(below), None)
-    spent = (
-        f"{usd(spent_cents / 100)} of {usd(budget)} go to what is worth more a dollar"
-    )
+    funded_cases = _above_line(candidates, budget_cents)
+    spent_cents = sum(_ask_cents(row) for row in funded_cases)
+    below = candidates[len(funded_cases) :]
     for row in below:
-        fits = spent_cents + _ask_cents(row) <= budget_cents
-        if fits:
-            why = "which fits; one worth more a dollar comes first and doesn't"
-        else:
-            why = f"and {spent}"
-        left_out[row.name] = f"below the line: asks {usd(_ask_cents(row) / 100)}, {why}"
+        left_out[row.name] = _why_below_line(row, spent_cents, budget)
+    first_below = below[0] if below else None
     return Funding(
         budget_usd=budget,
         ask_usd=spent_cents / 100,
-        worth_usd=worth_usd,
-        funded=funded,
+        worth_usd=sum(top(row.worth_usd) or 0.0 for row in funded_cases),
+        funded={row.name: _finite_worth_per_dollar(row) for row in funded_cases},
         left_out=left_out,
-        next=first.name if first else "",
-        next_ask_usd=_ask_cents(first) / 100 if first else None,
+        next="" if first_below is None else first_below.name,
+        next_ask_usd=None if first_below is None else _ask_cents(first_below) / 100,
     )
+
+
+def _above_line(candidates: Sequence[CaseRow], budget_cents: int) -> list[CaseRow]:
+    """The first cases that the budget pays for, up to the first one that exceeds it."""
+    funded = []
+    spent_cents = 0
+    for row in candidates:
+        spent_cents += _ask_cents(row)
+        if spent_cents > budget_cents:
+            break
+        funded.append(row)
+    return funded
+
+
+def _finite_worth_per_dollar(row: CaseRow) -> float | None:
+    """The worth of a case a dollar; None for one that asks for no money."""
+    per_dollar = worth_per_dollar(row)
+    return None if per_dollar == math.inf else per_dollar
+
+
+def _why_below_line(row: CaseRow, spent_cents: int, budget: float) -> str:
+    """Why a case below the line isn't funded, when so much goes to the cases above it."""
+    fits = spent_cents + _ask_cents(row) <= math.floor(100 * budget)
+    if fits:
+        why = "which fits; one worth more a dollar comes first and doesn't"
+    else:
+        spent = usd(spent_cents / 100)
+        why = f"and {spent} of {usd(budget)} go to what is worth more a dollar"
+    return f"below the line: asks {usd(_ask_cents(row) / 100)}, {why}"
 
 
 # The whole, as every surface shows it.

@@ -151,21 +151,28 @@ class CaseDirectory:
             caught = InputError(what, where=name)
         text = str(caught)
         here = self.folder
-        for folder in dict.fromkeys(map(str, (here.resolve(), here.absolute(), here))):
-            if folder != ".":
-                whole = rf"(?<![\w./-]){re.escape(folder)}"
-                text = re.sub(rf"{whole}{re.escape(os.sep)}", "", text)
-                text = re.sub(rf"{whole}(?![\w-])", here.name or "the folder", text)
+        # The most exact spelling first: a shorter one may be a part of it.
+        for folder in (here.resolve(), here.absolute(), here):
+            if folder == Path():
+                # A dot is in many texts.
+                continue
+            whole = rf"(?<![\w./-]){re.escape(str(folder))}"
+            text = re.sub(rf"{whole}{re.escape(os.sep)}", "", text)
+            text = re.sub(rf"{whole}(?![\w-])", here.name or "the folder", text)
         return text
 
     def _is_one_case(self) -> bool:
         return (self.folder / CASE_FILE).is_file()
 
     def _is_case(self, entry: os.DirEntry[str]) -> bool:
-        """The same as ``_holds``, but with a single look at the disk where there is no link."""
+        """Whether an entry of the folder is a folder with a case in it, as ``_holds`` says.
+
+        Thousands are looked at for a list, so the common one, without a link, takes a single look
+        at the disk.
+        """
         with suppress(OSError):
             if not entry.is_symlink() and _NAME.fullmatch(entry.name):
-                file = os.lstat(f"{entry.path}/{CASE_FILE}")  # thousands of them
+                file = os.lstat(f"{entry.path}/{CASE_FILE}")
                 if S_ISREG(file.st_mode):
                     return True
         return self._holds(entry.name)
@@ -231,6 +238,7 @@ def _inputs_digest(case: Case, *more: str) -> str:
     defaults = defaults_text(case.folder)
     if defaults:
         inputs.append(defaults)
+    # Files of the case that are written by labs, pilots and assistants; each may be missing.
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json", ASSISTANT_FILE):
         path = case.folder / FOLDER / name
         exists = os.path.lexists(path)
@@ -285,14 +293,14 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
     kept, nothing else fails.
     """
     with suppress(InputError):
-        versions = read_versions(case)
-        last_digest = versions[-1].digest if versions else ""
+        kept = read_versions(case)
+        last_digest = kept[-1].digest if kept else ""
         now = datetime.now(UTC)
         added = []
-        for text in texts:
+        for number, text in enumerate(texts, start=1):
             digest = text_digest(text)
             if digest != last_digest:
-                writer = by if text is texts[-1] else ""
+                writer = by if number == len(texts) else ""
                 added.append(Version(at=now, digest=digest, text=text, by=writer))
             last_digest = digest
         add_versions(case, added)
@@ -314,16 +322,17 @@ def entries(versions: Sequence[Version]) -> Iterator[Version]:
 
     A version with the same time as the next one stays: it is the file as it was before that write.
     """
-    shown: Version | None = None  # the last that was given
-    newer: Version | None = None  # the one after this, given or not
+    shown: Version | None = None  # the last that was yielded
+    newer: Version | None = None  # the one after this, yielded or not
     for version in reversed(versions):
-        if (
-            shown is None
-            or newer is None
-            or version.by != newer.by
-            or version.at == newer.at
-            or shown.at - version.at >= _MINUTE
-        ):
+        if shown is None or newer is None:
+            is_shown = True
+        else:
+            is_other_author = version.by != newer.by
+            is_before_write = version.at == newer.at
+            is_older = shown.at - version.at >= _MINUTE
+            is_shown = is_other_author or is_before_write or is_older
+        if is_shown:
             shown = version
             yield version
         newer = version
@@ -452,11 +461,12 @@ class Workspace:
         """Copy files into a case: where they are now, what they hold, and how the verdict changed."""
         before = self.evaluated(name)
         place = self.directory.path(name)
-        placed, read, texts = add_files(place, kind, files, self.chosen)
-        remember(before.case, texts, self.author)
+        added = add_files(place, kind, files, self.chosen)
+        remember(before.case, (added.before, added.after), self.author)
         after = self.evaluated(name)
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
-        return [str(path.relative_to(place)) for path in placed], read, changed
+        names = [str(path.relative_to(place)) for path in added.paths]
+        return names, added.says, changed
 
     def undo(self, name: str, then: str, digest: str) -> EvaluatedCase:
         """Take back the last save of a case that hasn't changed since its reader saw it.
@@ -605,23 +615,32 @@ class Workspace:
         return row.model_copy(update={"pending": True}) if old else row
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:
-        """The row of a case; one that can't be read says why. After ``until``, no case is judged."""
+        """The row of a case for the list; one that can't be read says why.
+
+        ``until`` is a time of ``monotonic``. After it no case is judged, because a person waits for
+        the list: the last row is shown as pending.
+        """
         try:
-            snapshot = self._snapshot(name)
-            kept = self._kept_row(name)
-            if (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day):
-                return kept.row
-            if monotonic() > until:
-                return self._last(name, self._day()).model_copy(
-                    update={"pending": True}
-                )
-            if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
-                return self._carry_over(name, kept, snapshot)
-            return self._judge_row(name, snapshot)
+            return self._current_row(name, until)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
             self._rows[name] = KeptRow("", "", row)
             return row
+
+    def _current_row(self, name: str, until: float) -> CaseRow:
+        """The kept row where it still holds, else a new one; a pending one after ``until``."""
+        snapshot = self._snapshot(name)
+        kept = self._kept_row(name)
+        is_unchanged = kept.key == snapshot.lasting_key
+        if is_unchanged and kept.row.as_of == snapshot.day:
+            return kept.row
+        if monotonic() > until:
+            last = self._last(name, self._day())
+            return last.model_copy(update={"pending": True})
+        # Only the day is another: what was counted from it is what makes a verdict age.
+        if is_unchanged and kept.counts == _counts(snapshot):
+            return self._carry_over(name, kept, snapshot)
+        return self._judge_row(name, snapshot)
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
         """Look at every case once, for ``within_s`` seconds at most, and judge those that changed.

@@ -17,10 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack
 
 from tuneworthy.answers.weigh import examples_need, with_own_evidence
 from tuneworthy.errors import CaseError, InputError, OutputError, extra_needed, one_line
@@ -64,7 +63,14 @@ from tuneworthy.llm.served import find_served
 from tuneworthy.model.case import Case, Holding, Materials, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
-from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, latest
+from tuneworthy.model.evidence import (
+    Batch,
+    Evidence,
+    FileReading,
+    Measured,
+    Series,
+    latest,
+)
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.plan.context import PlannedCases, plan_cases
@@ -93,23 +99,30 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 
     The price list of the day decides which part of a name is a provider.
     """
-    seen = (
-        item for item in measured.evidence if item.id == "models_seen" and item.is_known
-    )
-    names = [
-        example.rpartition(": ")[0].strip()
-        for item in seen
-        for example in item.examples
-    ]
     models: dict[str, str] = {}
     known: set[str] = set()
-    for name in filter(None, names):
+    for name in _logged_models(measured):
         served = find_served(name)
+        # Several names may be one model: the most frequent of them stands for all.
         key = model_id(name, day) if served is None else served.key
         if key not in known:
             known.add(key)
             models[model_id(name, day)] = name
     return models
+
+
+def _logged_models(measured: Measured) -> list[str]:
+    """The names of models in the results, the most frequent first."""
+    names = []
+    for item in measured.evidence:
+        if item.id != "models_seen" or not item.is_known:
+            continue
+        for example in item.examples:
+            # An example is a name, a colon and the number of its traces.
+            name, _, _ = example.rpartition(": ")
+            if name.strip():
+                names.append(name.strip())
+    return names
 
 
 def model_id(name: str, day: date) -> str:
@@ -124,9 +137,11 @@ def model_id(name: str, day: date) -> str:
         return served.id
     sign = ":" if ":" in name else "/"
     provider, _, rest = name.partition(sign)
+    # Some tools put the kind of call between provider and model.
     kind, _, bare = rest.partition(":")
     if kind in _KINDS and bare:
         rest = bare
+    # "//" is an address, not a provider.
     if not rest or rest.startswith("/") or not _PROVIDER.fullmatch(provider):
         return name
     whole = f"{provider.lower()}:{rest}"
@@ -140,14 +155,18 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
     models = list(seen_models(measured, as_of))
     if len(models) != 1:
         return None
+    (model,) = models
+    # Some models cost more from a length of the prompt on.
+    return price_on(model, as_of, input_tokens=_input_tokens(measured))
+
+
+def _input_tokens(measured: Measured) -> float:
+    """The input tokens of a call, as reported or estimated; 0 where unknown."""
     ledger = latest([measured])
-    names = ("input_tokens", "input_tokens_estimate")
-    size = 0.0
-    for name in names:
+    for name in ("input_tokens", "input_tokens_estimate"):
         if name in ledger and ledger[name].is_known:
-            size = ledger[name].number
-            break
-    return price_on(models[0], as_of, input_tokens=size)
+            return ledger[name].number
+    return 0.0
 
 
 def appendix(measured: Measured, day: date) -> str:
@@ -228,13 +247,13 @@ def measure_new(
     mapping = how.get("mapping")
     if os.path.lexists(target):
         raise _is_there(target, sources, mapping)
-    title = stem.replace("-", " ").replace("_", " ").strip()[:100]
-    title = title[:1].upper() + title[1:] or "Measured"
+    title = _title(stem)
     draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
     measured, guesses = _measure_sources(draft, framework, sources, **how)
-    maps = {guess.written for guess in guesses}
-    if mapping is not None:
+    if mapping is None:
+        maps = {guess.written for guess in guesses}
+    else:
         maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
     with made_whole(target) as place:
         start_case(place, title, chosen)
@@ -245,6 +264,15 @@ def measure_new(
         append_evidence(load_case(place), measured)
     dossier = decide(load_case(target), framework)
     return _report(measured, dossier, framework, target, None, guesses, added=True)
+
+
+def _title(stem: str) -> str:
+    """The title of a new case, by the name of its first file."""
+    words = stem.replace("-", " ").replace("_", " ").strip()[:100]
+    if not words:
+        return "Measured"
+    # Not ``capitalize``, which would make the other letters small.
+    return words[0].upper() + words[1:]
 
 
 _MAP = "map.yaml"
@@ -261,8 +289,16 @@ def _report(
     added: bool,
 ) -> MeasureReport:
     """Put together the report on what was measured, with the dossiers before and after it."""
-    checks = framework.ceiling.items()
     models = tuple(seen_models(measured, dossier.as_of).values())
+    wanted = {}
+    for name, check in framework.ceiling.items():
+        if check.at_least is not None:
+            wanted[name] = check.at_least
+    ends = {}
+    for name in models:
+        end = logged_end(name, dossier.as_of)
+        if end is not None:
+            ends[name] = end
     case = load_case(source)
     asks = [ask_of(case, framework, ask_id) for ask_id in part_asks(case, framework)]
     return MeasureReport(
@@ -273,16 +309,10 @@ def _report(
         folder=str(source),
         price=_list_price(measured, dossier.as_of),
         models=models,
-        wanted={
-            name: check.at_least for name, check in checks if check.at_least is not None
-        },
+        wanted=wanted,
         guessed={guess.name: [*map(_masked_record, guess.first)] for guess in guesses},
         unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
-        ends={
-            name: end
-            for name in models
-            if (end := logged_end(name, dossier.as_of)) is not None
-        },
+        ends=ends,
         left={ask.id: ask.minutes for ask in asks},
     )
 
@@ -301,18 +331,18 @@ def _masked_record(row: Mapping[str, Any]) -> str:
     """A record as it was read, masked and cut."""
     from tuneworthy.measure.personal import mask
 
-    values = ((name, row.get(name)) for name in _SHOWN.split())
-    texts = (
-        (
-            name,
-            f"{v:g}"
-            if isinstance(v, float)
-            else one_line(mask(str(v)[:2_000]), limit=50),
-        )
-        for name, v in values
-        if v is not None
-    )
-    return ", ".join(map(" ".join, texts))
+    fields = []
+    for name in _SHOWN.split():
+        value = row.get(name)
+        if value is None:
+            continue
+        if isinstance(value, float):
+            shown = f"{value:g}"
+        else:
+            # Masking a long text is slow, and its beginning is all that is shown.
+            shown = one_line(mask(str(value)[:2_000]), limit=50)
+        fields.append(f"{name} {shown}")
+    return ", ".join(fields)
 
 
 def _is_there(
@@ -323,7 +353,8 @@ def _is_there(
         fix = "move it away, or run this in another folder"
         return InputError("exists already", where=str(target), fix=fix)
     options = [str(target), "--from", _plain(sources[0])]
-    options += [] if mapping is None else ["--map", str(mapping)]
+    if mapping is not None:
+        options += ["--map", str(mapping)]
     fix = f"add to it: tuneworthy measure {shlex.join(options)}"
     return InputError("holds a case already", where=str(target), fix=fix)
 
@@ -345,14 +376,14 @@ def _plain(source: str) -> str:
 
 def _stem(source: str) -> str:
     """A plain name for a folder, by a source."""
-    first = source.rstrip("/").rpartition("/")[2]
-    plain = re.sub(
-        r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$",
-        "",
-        first,
-        flags=re.IGNORECASE,
-    )
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
+    name = source.rstrip("/").rpartition("/")[2]
+    stem = _ENDINGS.sub("", name)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "measured"
+
+
+_ENDINGS = re.compile(
+    r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$", re.IGNORECASE
+)
 
 
 _stored = extra_needed("s3", "reading from a store needs", {"botocore"})
@@ -372,10 +403,12 @@ def _measure_sources(
     draw: LogDraw = ALL,
     save_map: str | Path | None = None,
 ) -> tuple[Measured, Sequence[Guess]]:
+    """Measure some sources, else the files of a case; also returns the guessed maps of fields."""
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.read import case_map, named
 
     if on:
+        # A wrong way is refused before anything is read.
         read_way(on)
     # an empty path would be the present folder
     if not all(source.strip() for source in sources):
@@ -398,31 +431,48 @@ def _measure_sources(
         parts.append(_measured_part(files, results, draw))
         guesses += files.guesses
     # the team's own examples come last, so they replace the candidates of its logs
-    held = () if sources else named(case, "examples")
-    if held:
+    own_examples = () if sources else named(case, "examples")
+    if own_examples:
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
-        files = _files(held, None, searched=True)
+        files = _files(own_examples, None, searched=True)
         parts.append(_measured_part(files, _results(files, examples, None)))
     if not parts:
         raise _no_traces(case, "measure")
-    readings = [reading for part in parts for reading in part.readings]
+    settings = [MEASURES, str(fields), repr(materials)]
+    if draw.share < 1:
+        settings += [draw.share, draw.seed]
+    measured = _joined_parts(case, parts, settings)
+    if save_map is not None:
+        _save_map(Path(save_map), {guess.written for guess in guesses})
+    return measured, guesses
+
+
+def _joined_parts(
+    case: Case, parts: Sequence[Measured], settings: Sequence[object]
+) -> Measured:
+    """Join measurements of several files to one; of one id, the last part's counts."""
+    readings: list[FileReading] = []
+    evidence: dict[str, Evidence] = {}
+    series: dict[str, Series] = {}
+    mixes = []
+    for part in parts:
+        readings += part.readings
+        evidence.update({item.id: item for item in part.evidence})
+        series.update({item.id: item for item in part.series})
+        if part.mix is not None:
+            mixes.append(part.mix)
+    # Of the files that the case has now, those that were read.
     read = {(reading.name, reading.size) for reading in readings}
     now = files_now(case, *MEASURED_ON)
-    evidence = {item.id: item for part in parts for item in part.evidence}
-    series = {item.id: item for part in parts for item in part.series}
-    drawn = draw if draw.share < 1 else ()
-    settings = [MEASURES, str(fields), repr(materials), *drawn]
-    measured = Measured(
+    return Measured(
         inputs=_digest_inputs(settings, readings),
         readings=tuple(readings),
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
         evidence=tuple(evidence.values()),
         series=tuple(series.values()),
-        mix=next((part.mix for part in parts if part.mix is not None), None),
+        # Logs come before examples, which have no mix of requests.
+        mix=mixes[0] if mixes else None,
     )
-    if save_map is not None:
-        _save_map(Path(save_map), {guess.written for guess in guesses})
-    return measured, guesses
 
 
 def _read_materials(case: Case, framework: Framework) -> Materials:
@@ -433,13 +483,13 @@ def _read_materials(case: Case, framework: Framework) -> Materials:
     need = examples_need(case, framework)
     if need is not None:
         needed = need.data.low
-    asked = list[str]()
+    asked: tuple[str, ...] = ()
     with suppress(CaseError):  # a set that can't be read is told by whoever uses it
-        asked += (eval_case.text for eval_case in named_evalset(case) or ())
+        asked = tuple(eval_case.text for eval_case in named_evalset(case) or ())
     return replace(
         read_materials(case),
         examples_need=needed,
-        asked=tuple(asked),
+        asked=asked,
         prompts=prompt_wordings(case),
     )
 
@@ -463,8 +513,8 @@ def _save_map(path: Path, maps: Collection[str]) -> None:
         raise InputError(
             how, where="--save-map", fix="measure files of one form together"
         )
-    for written in maps:
-        write_new(path, written)
+    (written,) = maps
+    write_new(path, written)
 
 
 def _files(
@@ -515,27 +565,30 @@ def _measured_part(
     source = ", ".join(
         f"{file.name} ({file.format})" for file in files.readings if file.traces
     )
-    part = f"{100 * draw.share:g}% of the conversations"
+    drawn = f"{100 * draw.share:g}% of the conversations"
     if draw.share < 1:
-        source = f"{part}, drawn with seed {draw.seed}, of {source}"
-    # One of each id, a known one before an unknown one.
+        source = f"{drawn}, drawn with seed {draw.seed}, of {source}"
     evidence: dict[str, Evidence] = {}
-    for item in chain.from_iterable(signal.evidence for signal in results):
-        if item.id not in evidence or (
-            item.is_known and not evidence[item.id].is_known
-        ):
-            evidence[item.id] = item.model_copy(update={"source": source[:2000]})
+    series: list[Series] = []
+    mix = None
+    for result in results:
+        series += result.series
+        if mix is None:
+            mix = result.mix
+        for item in result.evidence:
+            earlier = evidence.get(item.id)
+            if earlier is None or (item.is_known and not earlier.is_known):
+                evidence[item.id] = item.model_copy(update={"source": source[:2000]})
     if draw.share < 1 and not evidence:
         raise InputError(
-            f"{part} are none of them", where="--sample", fix="draw more of them"
+            f"{drawn} are none of them", where="--sample", fix="draw more of them"
         )
-    series = tuple(series for signal in results for series in signal.series)
     return Measured(
         inputs="",
         readings=files.readings,
         evidence=tuple(evidence.values()),
-        series=series,
-        mix=next((signal.mix for signal in results if signal.mix is not None), None),
+        series=tuple(series),
+        mix=mix,
     )
 
 
@@ -575,38 +628,64 @@ def compare_results(
 
     fields = None if mapping is None else read_mapping(Path(mapping))
     files = _files(sources, fields, searched=False)
-    sides = dict(enumerate(map(_plain, sources)))
-    single = {
-        side: Path(name).name
-        for side, name in sides.items()
-        if files.sides.count(side) == 1
-    }
-    if len({*single.values()}) == len(single):
-        sides |= single
-    pair = PairSignal(
-        lambda: files.sides[files.piece], sides if len(sources) == 2 else {}
-    )
+    # Arms of one name are told apart by their source only where there are two.
+    names_of_sides = _source_names(files, sources) if len(sources) == 2 else {}
+    pair = PairSignal(lambda: files.sides[files.piece], names_of_sides)
     _results(files, [pair], progress)
     labels = [arm_name(name) for name in pair.names]
-    places = _pair(labels, arm, baseline, many=len(sources) > 1)
-    names = [pair.names[place] for place in places]
-    runs = None if pair.runs is None else pair.runs.choose_arms(places)
-    where = " and ".join(labels[place] for place in places)
-    why = "" if runs is None else runs.misfit(margin)
-    if why:
-        raise InputError(why, where=where, fix="score both from 0 to 1")
-    compared = None if runs is None else compare_two(names, runs, shared=shared)
+    chosen = _pair(labels, arm, baseline, many=len(sources) > 1)
+    where = f"{labels[chosen.arm]} and {labels[chosen.baseline]}"
+    assert pair.runs is not None  # two arms have runs
+    runs = pair.runs.choose_arms(chosen)
+    misfit = runs.misfit(margin)
+    if misfit:
+        raise InputError(misfit, where=where, fix="score both from 0 to 1")
+    names = [pair.names[place] for place in chosen]
+    compared = compare_two(names, runs, shared=shared)
     if compared is None:
-        what = "an arm has no score on a case of the other"
-        fix = "add `score`, and name cases alike in both (`case`)"
-        raise InputError(what, where=where, fix=fix)
-    return ComparedReport(*compared, margin=margin, shared=shared, by_text=pair.by_text)
+        raise InputError(
+            "an arm has no score on a case of the other",
+            where=where,
+            fix="add `score`, and name cases alike in both (`case`)",
+        )
+    return ComparedReport(
+        arm=compared.arm,
+        baseline=compared.baseline,
+        contrast=compared.contrast,
+        lacking=compared.lacking,
+        margin=margin,
+        shared=shared,
+        by_text=pair.by_text,
+    )
+
+
+def _source_names(files: TraceFiles, sources: Sequence[str]) -> dict[int, str]:
+    """A name for each source, by its place: the file's name, if a source is a single file.
+
+    Two files of one name are called by their paths.
+    """
+    paths = {side: _plain(source) for side, source in enumerate(sources)}
+    names = {
+        side: Path(path).name
+        for side, path in paths.items()
+        if files.sides.count(side) == 1
+    }
+    if len(set(names.values())) < len(names):
+        return paths
+    return paths | names
+
+
+class _ArmPlaces(NamedTuple):
+    """The places of two arms among all of them."""
+
+    arm: int
+    baseline: int
 
 
 def _pair(
     labels: Sequence[str], arm: str | None, baseline: str | None, *, many: bool
-) -> tuple[int, int]:
-    """Places of an arm and of its baseline, from one source or many."""
+) -> _ArmPlaces:
+    """Find an arm and its baseline by their names, from one source or many."""
     every = "; ".join(one_line(label, limit=60) for label in labels[:12])
     first = _arm_of(labels, "--arm", arm, every)
     second = _arm_of(labels, "--baseline", baseline, every)
@@ -616,7 +695,8 @@ def _pair(
         if many:
             fix = "name the model or the prompt in the records, or put each side into one file"
         raise InputError(what, where="--from", fix=fix)
-    if len(labels) == 2:  # what isn't named is the other of the two
+    if len(labels) == 2:
+        # What isn't named is the other of the two; the first one is the baseline.
         if second is None:
             second = 0 if first is None else 1 - first
         if first is None:
@@ -626,24 +706,29 @@ def _pair(
         raise InputError(
             what, where="--from", fix="say which two: --arm ARM --baseline ARM"
         )
-    return first, second
+    return _ArmPlaces(first, second)
 
 
 def _arm_of(
     labels: Sequence[str], option: str, text: str | None, every: str
 ) -> int | None:
-    """The place of the arm that a text names, in full or in part; None for no text."""
+    """The place of the arm that a text names, in full or in part; None for no text.
+
+    ``option`` is where the text was given, and ``every`` lists the arms, both for the error.
+    """
     if text is None:
         return None
     wanted = text.casefold()
-    equal = [place for place, label in enumerate(labels) if label.casefold() == wanted]
-    places = equal or [
-        n for n, label in enumerate(labels) if wanted in label.casefold()
-    ]
+    plain = [label.casefold() for label in labels]
+    places = [place for place, label in enumerate(plain) if label == wanted]
+    if not places:
+        places = [place for place, label in enumerate(plain) if wanted in label]
     if len(places) != 1:
-        what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "not an arm"}'
+        problem = "several arms" if places else "not an arm"
+        what = f'"{one_line(text, limit=60)}" is {problem}'
         raise InputError(what, where=option, fix=f"name one of: {every}")
-    return places[0]
+    (place,) = places
+    return place
 
 
 SET_FILE = "eval.jsonl"  #: The name of a new set, beside the case file.
@@ -677,19 +762,10 @@ def build_set(
     from tuneworthy.traces.read import TraceFiles, case_map, named
 
     case = load_case(source)
-    if output is None and case.folder is None:
-        raise OutputError(
-            "has no folder", where=case.name, fix="name a file with --output"
-        )
-    path = Path(output) if output is not None else Path(case.folder or ".") / SET_FILE
+    path = _set_path(case, output)
     refuse_existing(path, "name another file with --output, or move it away")
-    entry: Any = (*sources, "traces")[0]
-    own = (
-        len(sources) < 2
-        and entry in {"traces", "examples"}
-        and not os.path.lexists(entry)
-    )
-    chosen = named(case, entry) if own or not sources else sources
+    entry = _own_entry(sources)
+    chosen = sources if entry is None else named(case, entry)
     if not chosen:
         raise _no_traces(case, "draw from")
     files = TraceFiles(chosen, mapping=case_map(case, mapping))
@@ -701,7 +777,7 @@ def build_set(
         seed=seed,
         schema=read_materials(case).output_schema,
         alike=ALIKE if near is None else near,
-        gold=own and entry == "examples",
+        gold=entry == "examples",
         policy=case.data.personal,
     )
     if not drawn.cases:
@@ -711,6 +787,29 @@ def build_set(
     fewest = framework.plan.evaluation_cases if framework.plan else CASES // 2
     known, _ = with_own_evidence(case)  # as the plan knows it
     return _set_report(known, source, drawn, path, plan_cases(known, fewest))
+
+
+def _set_path(case: Case, output: str | Path | None) -> Path:
+    """The file for a new evaluation set: the stated one, else one beside the case."""
+    if output is not None:
+        return Path(output)
+    if case.folder is None:
+        raise OutputError(
+            "has no folder", where=case.name, fix="name a file with --output"
+        )
+    return case.folder / SET_FILE
+
+
+def _own_entry(sources: Sequence[str]) -> Literal["traces", "examples"] | None:
+    """The entry of the case that the sources mean; None where they are files or addresses."""
+    if not sources:
+        return "traces"
+    if len(sources) == 1 and not os.path.lexists(sources[0]):
+        if sources[0] == "traces":
+            return "traces"
+        if sources[0] == "examples":
+            return "examples"
+    return None
 
 
 @_stored
@@ -740,6 +839,7 @@ def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
     weights: dict[str, float] = {}
     for case in cases:
         weights[case.cluster] = weights.get(case.cluster, 0.0) + case.weight
+    # Kish's effective sample size: unequal weights are worth fewer cases.
     squares = sum(weight**2 for weight in weights.values())
     independent = sum(weights.values()) ** 2 / squares if squares else 0.0
     low, high = wilson(expected * independent, independent)
@@ -753,27 +853,25 @@ def _set_report(
 ) -> EvalsetReport:
     """Put together the report on a new evaluation set, with how sure a score on it will be."""
     target = case.targets.quality.at_least if case.targets.quality else None
+    # The score to expect; the widest interval where nothing is stated.
     expected = 0.5
-    by = ""
+    expected_by = ""
     if case.today.quality is not None:
         expected = case.today.quality
-        by = "today.quality"
+        expected_by = "today.quality"
     elif target is not None:
         expected = max(0.0, target - BELOW)
-        by = "target"
-    entry = None  # a set that lies outside of the case's folder can't be named
-    with suppress(OSError, ValueError):
-        if case.folder is not None:
-            entry = path.resolve().relative_to(case.folder.resolve()).as_posix()
+        expected_by = "target"
+    _, held_out = parted(drawn.cases)
     return EvalsetReport(
         drawn=drawn,
         path=str(path),
         folder=str(source),
-        entry=entry,
-        expected_by=by,
+        entry=_entry_for(case, path),
+        expected_by=expected_by,
         target=target,
         whole=precision(drawn.cases, expected),
-        report=precision(parted(drawn.cases)[1], expected),
+        report=precision(held_out, expected),
         needed=planned.all,
         tells=planned.tells,
         goal=case.goals[0] if case.goals else "",
@@ -781,34 +879,52 @@ def _set_report(
     )
 
 
+def _entry_for(case: Case, path: Path) -> str | None:
+    """A file as the case can name it; None where it lies outside of the case's folder."""
+    if case.folder is None:
+        return None
+    with suppress(OSError, ValueError):
+        return path.resolve().relative_to(case.folder.resolve()).as_posix()
+    return None
+
+
 # Files that are handed over: read by whoever reads them anyway, kept beside the case, and named.
 
 FileKind = Literal["traces", "evaluation", "prompts", "documents", "training"]
 """The kind of a file that a case takes in: the entry of ``data`` that names it."""
-_EACH = ("traces", "training")
-_FOLDERS = ("prompts", "documents")
-"""Kinds for which the case names every file, and kinds for which it names the folder."""
+_EACH = ("traces", "training")  #: Kinds for which the case names every file.
+_FOLDERS = ("prompts", "documents")  #: Kinds for which it names the folder.
 MOST_READ_S = 600.0  #: How long reading logs that were handed over may take.
-_MOST_NAMES = 1000
-# of a name that any disk takes
-_BYTES = 120
-_ENDING = 20
+_MOST_NAMES = 1000  #: Numbers that are tried for a free name.
+_BYTES = 120  #: Bytes of a file's name, so that any disk takes it with its ending and a number.
+_ENDING = 20  #: Characters of its ending.
 
 
 def clean_name(sent: str) -> str:
     """A file's name from anybody, without a path, and valid on any disk."""
-    name = Path(re.sub(r"[^\w.()+-]+", "-", re.split(r"[/\\]", sent)[-1]).strip("-."))
+    *_, last = re.split(r"[/\\]", sent)
+    name = Path(re.sub(r"[^\w.()+-]+", "-", last).strip("-."))
+    # A letter that is cut in two goes.
     stem = name.stem.encode()[:_BYTES].decode(errors="ignore").rstrip("-.")
     return (stem or "file") + name.suffix[:_ENDING]
 
 
+class AddedFiles(NamedTuple):
+    """Files that a case has taken in."""
+
+    paths: tuple[Path, ...]
+    says: tuple[Block, ...]  #: Some lines about the contents.
+    before: str  #: The case file before and after.
+    after: str
+
+
 def add_files(
     source: Path, kind: FileKind, files: Sequence[Path], chosen: str | None = None
-) -> tuple[tuple[Path, ...], tuple[Block, ...], tuple[str, ...]]:
+) -> AddedFiles:
     """Take files in: move them beside the case under free names, read them, and name them there.
 
     ``source`` is the case folder, and ``files`` are on its disk; ``chosen`` is the framework of the
-    verdict. Returns the paths, some lines about the contents, and the case file before and after.
+    verdict.
 
     Raises:
         InputError: If they can't be read, or the case can't be judged with them. Then no file is left,
@@ -817,35 +933,61 @@ def add_files(
     path = case_path(source)
     read = read_with_digest(source)
     if kind == "evaluation":
-        if len(files) > 1:
-            raise CaseError(
-                "names one evaluation set", where=path.name, fix="send one file"
-            )
-        if files[0].suffix.casefold() == ".csv":
-            write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
-            files = [files[0].with_suffix(".jsonl")]
+        files = [_one_set(files, path.name)]
     with _move_into_place(read.case, kind, files) as placed:
         naming = partial(_naming, kind=kind, placed=placed)
         case = case_from_text(naming(read.text, path), path)
-        named = list[Written]()
-
-        def name(_: Case | None = None, measured: Measured | None = None) -> bool:
-            """Name them in the case and add the measurements: both, or none for an invalid case."""
-            added = []
-
-            def check(now: Case) -> None:
-                decide(now, framework_of(now, chosen))
-                added.append(measured is not None and append_evidence(now, measured))
-
-            named.append(rewrite(source, naming, check))
-            return added[0]
-
         if kind == "traces":
-            says = flat(*_measure_uploaded_logs(case, placed, name))
+            adding = _Adding(source, naming, chosen)
+            says = flat(*_measure_uploaded_logs(case, placed, adding.add))
+            written = adding.written
         else:
             says = flat(*_read_by_kind(case, kind, placed))
-            name()
-    return tuple(placed), says, (named[0].before, named[0].text)
+            written = rewrite(source, naming, partial(_judge, chosen=chosen))
+    assert written is not None  # measuring adds its evidence, or raises
+    return AddedFiles(tuple(placed), says, written.before, written.text)
+
+
+def _judge(case: Case, chosen: str | None) -> None:
+    """Raise an error if a case can't be judged."""
+    decide(case, framework_of(case, chosen))
+
+
+class _Adding:
+    """Names files in a case and adds their measurements: both, or none for an invalid case."""
+
+    def __init__(
+        self, source: Path, naming: Callable[[str, Path], str], chosen: str | None
+    ) -> None:
+        self._source = source
+        self._naming = naming
+        self._chosen = chosen
+        self._is_new = False
+        self.written: Written | None = None  #: The case file, once it names them.
+
+    def add(self, _: Case, measured: Measured) -> bool:
+        """Return whether the measurements are new."""
+
+        def check(now: Case) -> None:
+            _judge(now, self._chosen)
+            self._is_new = append_evidence(now, measured)
+
+        self.written = rewrite(self._source, self._naming, check)
+        return self._is_new
+
+
+def _one_set(files: Sequence[Path], case_name: str) -> Path:
+    """The only file of an evaluation set; a spreadsheet is written as JSON lines beside it."""
+    if len(files) > 1:
+        raise CaseError(
+            "names one evaluation set", where=case_name, fix="send one file"
+        )
+    (file,) = files
+    if file.suffix.casefold() != ".csv":
+        return file
+    lines = file.with_suffix(".jsonl")
+    write_evalset(lines, read_csv(file))
+    return lines
 
 
 @contextmanager
@@ -853,11 +995,12 @@ def _move_into_place(
     case: Case, kind: FileKind, files: Sequence[Path]
 ) -> Iterator[list[Path]]:
     """Move files to their places under free names; they are removed again if the block fails."""
-    held = getattr(case.data, kind) if kind in _FOLDERS else None
-    own = held.path if isinstance(held, Holding) else held
-    folder = beside(
-        case, f"data.{kind}", own or ("." if kind == "evaluation" else kind)
-    )
+    # The folder that the case names already, else one named after the kind.
+    own = getattr(case.data, kind) if kind in _FOLDERS else None
+    if isinstance(own, Holding):
+        own = own.path
+    default = "." if kind == "evaluation" else kind
+    folder = beside(case, f"data.{kind}", own or default)
     assert folder is not None  # a case that takes files lies in a folder
     with all_or_none(folder) as placed:
         for file in files:
@@ -873,9 +1016,8 @@ def _free(folder: Path, file: Path) -> Path:
         if other.is_file() and filecmp.cmp(other, file, shallow=False):
             raise CaseError("already exists", where=other.name, fix="send another")
     for number in range(1, _MOST_NAMES):
-        place = folder / (
-            file.name if number == 1 else f"{file.stem}-{number}{file.suffix}"
-        )
+        name = file.name if number == 1 else f"{file.stem}-{number}{file.suffix}"
+        place = folder / name
         with suppress(FileExistsError):
             place.touch(exist_ok=False)  # from here on nobody else takes it
             try:
@@ -888,32 +1030,65 @@ def _free(folder: Path, file: Path) -> Path:
 
 def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) -> str:
     """The text of a case file that names these files too; a file that a pattern covers isn't added."""
-    held = getattr(case_from_text(text, path).data, kind)
-    keys: Keys = ("data", kind)
-    there = (parse(text, str(path), CaseError).data.get("data") or {}).get(kind)
-    if isinstance(there, dict):
-        keys = (*keys, "paths" if kind in _EACH else "path")
-        there = there.get(keys[-1])
-    new = [file.relative_to(path.parent).as_posix() for file in placed]
-    answers: dict[Keys, Value] = {}
+    written = (parse(text, str(path), CaseError).data.get("data") or {}).get(kind)
+    own = getattr(case_from_text(text, path).data, kind)
     if kind in _EACH:
-        paths = {file for pattern in held for file in matching(pattern, path.parent)}
-        new = [
-            n
-            for n, p in zip(new, placed, strict=True)
-            if paths.isdisjoint((p, p.parent))
-        ]
-        if isinstance(there, list):
-            answers = {(*keys, len(there) + n): name for n, name in enumerate(new)}
-        elif new:
-            answers = {keys: (*held, *new)}
+        answers = _names_of_each(own, written, path.parent, kind, placed)
     elif kind == "evaluation":
-        answers = {keys: new[0]}
-    elif isinstance(held, Holding) and held.path is None and there is not None:
-        answers = {keys: {"path": kind, "count": str(held.count)}}
-    elif there is None:
-        answers = {keys: kind}
+        (only,) = placed
+        answers = {_keys(kind, written): only.relative_to(path.parent).as_posix()}
+    else:
+        answers = _name_of_folder(own, written, kind)
     return edit(text, answers, str(path), CaseError)
+
+
+def _keys(kind: FileKind, written: object) -> Keys:
+    """Where the entry of a kind has its files: in the entry itself, or under a key of its own."""
+    if not isinstance(written, dict):
+        return ("data", kind)
+    return ("data", kind, "paths" if kind in _EACH else "path")
+
+
+def _names_of_each(
+    own: Sequence[str],
+    written: object,
+    folder: Path,
+    kind: FileKind,
+    placed: Sequence[Path],
+) -> dict[Keys, Value]:
+    """The answers that name every new file of a kind, behind those that the case names already.
+
+    ``own`` are the names and patterns of the entry, and ``written`` is the entry as it is written.
+    """
+    covered: set[Path] = set()
+    for pattern in own:
+        covered.update(matching(pattern, folder))
+    # The case may name the file by a pattern, or its folder.
+    new = [
+        file.relative_to(folder).as_posix()
+        for file in placed
+        if file not in covered and file.parent not in covered
+    ]
+    keys = _keys(kind, written)
+    names = written.get("paths") if isinstance(written, dict) else written
+    if isinstance(names, list):
+        # Each at the end of the list, so that comments in it stay.
+        return {
+            (*keys, place): name for place, name in enumerate(new, start=len(names))
+        }
+    return {keys: (*own, *new)} if new else {}
+
+
+def _name_of_folder(own: object, written: object, kind: FileKind) -> dict[Keys, Value]:
+    """The answers that name the folder of a kind; {} where the case names it already."""
+    name = written.get("path") if isinstance(written, dict) else written
+    keys = _keys(kind, written)
+    if name is None:
+        return {keys: kind}
+    if isinstance(own, Holding) and own.path is None:
+        # The entry states only how many there are.
+        return {keys: {"path": kind, "count": str(own.count)}}
+    return {}
 
 
 @_needed
@@ -921,37 +1096,36 @@ def _read_by_kind(
     case: Case, kind: FileKind, placed: Sequence[Path]
 ) -> Iterable[Parts]:
     """Read files that the case names already, and say how much they hold."""
-    match kind:
-        case "evaluation":
-            rights = [
-                bool(eval_case.accepted) for eval_case in named_evalset(case) or ()
-            ]
-            read = counted(len(rights), "case")
-            return [f"Read {read}, {sum(rights)} of them with a right answer."]
-        case "training":
-            n = sum(len(read_examples(path)) for path in placed)
-            return [f"Read {counted(n, 'example')}."]
-        case "prompts":
-            for path in placed:
-                if path not in {*(prompt_files(case) or ()), *search_files(case)}:
-                    raise CaseError(
-                        "is not a prompt by its name",
-                        where=path.name,
-                        fix="name it .md",
-                    )
-            names = [prompt.name for prompt in read_prompts(case)]
-            return [f"Read {counted(len(names), 'prompt')}: {listing(names)}."]
+    if kind == "evaluation":
+        cases = named_evalset(case) or ()
+        answered = [eval_case for eval_case in cases if eval_case.accepted]
+        read = counted(len(cases), "case")
+        return [f"Read {read}, {len(answered)} of them with a right answer."]
+    if kind == "training":
+        examples = sum(len(read_examples(path)) for path in placed)
+        return [f"Read {counted(examples, 'example')}."]
+    if kind == "prompts":
+        return [_read_prompts(case, placed)]
     for path in placed:  # each by itself: in a folder other kinds are passed over
         name = path.relative_to(case.folder or ".").as_posix()
         read_documents(case, name, "data.documents")
     return [f"Read {counted(len(placed), 'document')}."]
 
 
-_ON_THE_PAGE = (
-    "first",
-    "read",
-    "quick",
-)  #: Sections that are shown where logs are handed over.
+def _read_prompts(case: Case, placed: Sequence[Path]) -> str:
+    """Read the prompts of a case, and name them; an error where a new file isn't one by its name."""
+    known = {*(prompt_files(case) or ()), *search_files(case)}
+    for path in placed:
+        if path not in known:
+            raise CaseError(
+                "is not a prompt by its name", where=path.name, fix="name it .md"
+            )
+    names = [prompt.name for prompt in read_prompts(case)]
+    return f"Read {counted(len(names), 'prompt')}: {listing(names)}."
+
+
+_ON_THE_PAGE = ("first", "read", "quick")
+"""Sections that are shown where logs are handed over."""
 
 
 @_needed

@@ -80,32 +80,42 @@ def measure_files(
     from tuneworthy.measure.signals import signals
 
     way = read_way(on)
-
-    def parts(
-        results: Iterator[tuple[MeasuredPart | None, TraceFiles]],
-    ) -> Iterator[MeasuredPart]:
-        load_models()  # while the first parts are made: whoever evaluates them needs both
-        for part, read in results:
-            files.add_read(read)
-            done()
-            if part is not None:
-                yield part
-
     with _ray(on, way["address"]) as measure_all, _folder() as place:
         alone = files.apart()
+        # A copy, because reading the first traces mustn't count as reading the files.
         shared = _texts_shared_by_traces(copy(files), Sampling(*draw))
         work = [
-            Work(file, n, materials, near_copy, draw, shared)
-            for n, file in enumerate(alone)
+            Work(file, piece, materials, near_copy, draw, shared)
+            for piece, file in enumerate(alone)
         ]
         results = measure_all(work)
+        load_models()  # whoever evaluates the parts needs both
+        parts = _arriving_parts(results, files, done)
         every = signals(materials, near_copy)
-        findings = merged(parts(results), every, folder=place, share=draw.share)
+        findings = merged(parts, every, folder=place, share=draw.share)
     files.check()
     return findings
 
 
-def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
+def _arriving_parts(
+    results: Iterator[WorkerResult], files: TraceFiles, done: Callable[[], None]
+) -> Iterator[MeasuredPart]:
+    """The parts of the files in order, each noted as read when it arrives; empty files have none."""
+    for result in results:
+        files.add_read(result.read)
+        done()
+        if result.part is not None:
+            yield result.part
+
+
+class WorkerResult(NamedTuple):
+    """What a worker returns for one file."""
+
+    part: MeasuredPart | None  #: None for a file without a trace.
+    read: TraceFiles  #: The file, with what was read of it.
+
+
+def _part(work: Work) -> WorkerResult:
     """Measure one file, on any machine."""
     from tuneworthy.measure.engine import Sampling, part_of
     from tuneworthy.measure.signals import signals
@@ -117,7 +127,7 @@ def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
         part = part_of(
             batches, every, folder=place, piece=work.piece, shared=work.shared
         )
-    return part, work.files
+    return WorkerResult(part, work.files)
 
 
 def _texts_shared_by_traces(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
@@ -159,12 +169,14 @@ def _ray(
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         ray.init(address, include_dashboard=False, runtime_env=alone, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as caught:
-        first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
+        lines = str(caught).strip().splitlines()
+        reason = lines[0][:200] if lines else "no answer"
         raise InputError(
-            f"is not a cluster: {first}", where=f"--on {on}", fix="start it"
+            f"is not a cluster: {reason}", where=f"--on {on}", fix="start it"
         ) from None
     try:
         remote = ray.remote(_part)
+        # Two jobs a core: the next one waits where the last one ends, and no more lie in memory.
         most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
 
         def results(work: Sequence[Work]) -> Iterator[Any]:
@@ -181,21 +193,26 @@ def _ray(
 
 def _refuse_silence(on: str, address: str | None) -> None:
     """Refuse an address where nobody answers, as Ray itself would try for minutes."""
-    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
-    if host and port.isdecimal():
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-        except (OSError, OverflowError):
-            fix = "check the address, or start it"
-            raise InputError(
-                "no cluster answers there", where=f"--on {on}", fix=fix
-            ) from None
+    _, _, place = (address or "").rpartition("://")
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal():
+        # A name such as "auto", which Ray looks up itself.
+        return
+    try:
+        # An IPv6 address is written in brackets.
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError):
+        fix = "check the address, or start it"
+        raise InputError(
+            "no cluster answers there", where=f"--on {on}", fix=fix
+        ) from None
 
 
 def _got(ray: Any, reference: Any) -> Any:
+    """The result of a job; an InputError of the worker is raised as if it had been raised here."""
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as failed:
-        raise (
-            failed.cause if isinstance(failed.cause, InputError) else failed
-        ) from None
+        if isinstance(failed.cause, InputError):
+            raise failed.cause from None
+        raise failed from None

@@ -41,6 +41,7 @@ _OF_A_CALL = frozenset(
 )
 """Keys that the record of a call has, and that no case and no example has."""
 
+_OF_A_QUESTION = frozenset({"input", "messages", "question", "prompt", "text"})
 _OF_AN_EXAMPLE = frozenset(
     {"id", "input", "output", "system", "tags", "reviewed", "review"}
 )
@@ -61,16 +62,18 @@ def recognise_files(files: Sequence[Path]) -> FileKind:
         InputError: If they are of several kinds, or there is none.
     """
     kinds = {recognise_file(file): file.name for file in files}
+    if not kinds:
+        raise InputError("no file was sent")
     if len(kinds) > 1:
-        of = ", ".join(
-            f"{name} holds {KIND_WORDS[kind]}" for kind, name in kinds.items()
-        )
+        # One file of each kind is enough to see what is mixed.
+        held = [f"{name} holds {KIND_WORDS[kind]}" for kind, name in kinds.items()]
         raise InputError(
-            "are of several kinds", where=of, fix="send each kind by itself"
+            "are of several kinds",
+            where=", ".join(held),
+            fix="send each kind by itself",
         )
-    for kind in kinds:
-        return kind
-    raise InputError("no file was sent")
+    (kind,) = kinds
+    return kind
 
 
 def recognise_file(file: Path) -> FileKind:
@@ -111,19 +114,17 @@ _TO_A_MODEL = re.compile(r"\b(?:you are|you help|your task|act as)\b", re.IGNORE
 
 
 def _kind_of(record: Mapping[str, Any]) -> FileKind:
-    """The kind of a file by the names in one of its records."""
+    """The kind of a file by the names in one of its records.
+
+    The order decides: a name that only one kind has counts before those that several have.
+    """
     names = {str(name).casefold() for name in record}
+    # An example may have an output like a call, but nothing else of a call.
     if names <= _OF_AN_EXAMPLE and {"input", "output"} <= names:
         return "training"
     if names & _OF_A_CALL:
         return "traces"
-    if names & _OF_A_CASE and names & {
-        "input",
-        "messages",
-        "question",
-        "prompt",
-        "text",
-    }:
+    if names & _OF_A_CASE and names & _OF_A_QUESTION:
         return "evaluation"
     if "messages" in names or {"prompt", "completion"} <= names:
         return "training"
@@ -143,6 +144,7 @@ def _first_record(text: str) -> Mapping[str, Any] | None:
 
 
 def _first_row(text: str) -> Mapping[str, Any] | None:
-    """The first row of a spreadsheet by column; None for an empty one."""
-    header = next(csv.reader(io.StringIO(text)), None)
-    return dict.fromkeys(header) if header else None
+    """The columns of a spreadsheet, without values; None for an empty one."""
+    for header in csv.reader(io.StringIO(text)):
+        return dict.fromkeys(header) if header else None
+    return None

@@ -34,6 +34,7 @@ from tuneworthy.model.dossier import (
     ChallengeResult,
     Computed,
     CostItem,
+    DataNeed,
     GateResult,
     InformationValue,
     InvestmentResult,
@@ -459,7 +460,8 @@ def _training_cost(
     """
     if not fits:
         return None
-    need = fits[0].data
+    primary, *_ = fits
+    need = primary.data
     traffic = case.economics.traffic
     if need.unit == "documents":
         return Unknown(
@@ -469,21 +471,20 @@ def _training_cost(
     if traffic.input_tokens is None or traffic.output_tokens is None:
         return None
     facts = facts_on(as_of).assumptions
-    have = case.usable_data(need.unit) or 0
-    pairs = need.unit == "preference_pairs"
-    asked = training_asked(case, "preference" if pairs else "supervised", as_of)
+    is_pairs = need.unit == "preference_pairs"
+    # A pair has two answers, each trained on with the question.
+    texts = 2 if is_pairs else 1
+    asked = training_asked(case, "preference" if is_pairs else "supervised", as_of)
     if asked is None:
         price = taken(facts["training_usd_per_mtok"])
+        whose = ""
     else:
-        price, _ = asked
+        price, seller = asked
+        whose = f" at {seller}"
+    if asked is None and any(model.kind == "tuned" for model in case.models):
+        whose = " elsewhere, as no page names the price of this base"
     epochs = taken(facts["epochs"])
-    texts = 2 if pairs else 1
-    size = Interval.certain(need.low)
-    if have:
-        used = max(have, need.low)
-        if not isinstance(need.high, str):  # else it is open: more never hurts
-            used = max(min(have, need.high), need.low)
-        size = Interval(need.low, used, used)
+    size = _training_size(need, case.usable_data(need.unit) or 0)
     tokens = traffic.input_tokens.interval + traffic.output_tokens.interval
     cost = at_ends(
         lambda n, each, usd, passes: texts * n * each * usd * passes / TOKENS_PER_MTOK,
@@ -493,13 +494,19 @@ def _training_cost(
         epochs,
     )
     each = f"{spread(size, count)} examples × {spread(tokens, lambda n: count(texts * n))} tokens"
-    by = f"{spread(epochs, count)} passes × {spread(price, mtok_usd)} a million tokens"
-    if asked is not None:
-        _, whose = asked
-        by += f" at {whose}"
-    elif any(model.kind == "tuned" for model in case.models):
-        by += " elsewhere, as no page names the price of this base"
+    by = f"{spread(epochs, count)} passes × {spread(price, mtok_usd)} a million tokens{whose}"
     return TrainingCost(cost, f"{each} × {by}", of_base=asked is not None)
+
+
+def _training_size(need: DataNeed, have: int) -> Interval:
+    """The examples to train on: from the fewest needed to the existing ones, as far as they help."""
+    if not have:
+        return Interval.certain(need.low)
+    used = have
+    if not isinstance(need.high, str):  # else it is open: more never hurts
+        used = min(used, need.high)
+    used = max(used, need.low)
+    return Interval(need.low, used, used)
 
 
 def held_against(
@@ -637,7 +644,7 @@ def _months_to_repay(
 
 # The framework's rule, each answer with its reason.
 
-_WORTH = ("low", "medium", "high")
+_WORTH = ("low", "medium", "high")  #: Strategic values, in order.
 
 
 def _payback(
@@ -653,41 +660,27 @@ def _payback(
     to ask. The closed form knows one month. Growth, the model's life and the chance that tuning
     fails are only in the simulated runs, so a yes that the median run contradicts is unknown.
     """
-    rule = context.framework.break_even
-    value = context.case.strategic_value
-    limit = context.under_months
-    lacks = ""
-    if (
-        rule
-        and value != "unknown"
-        and _WORTH.index(value) < _WORTH.index(rule.strategic_value)
-    ):
-        lacks = f"strategic value is {value} but has to be {rule.strategic_value}"
+    lacks = _lacking_value(context)
     if isinstance(closed, Payback):
         return Payback("no", lacks) if lacks else closed
-    low = closed.months.low
-    high = closed.months.high
-    spent = usd_range(closed.upfront.low, closed.upfront.high)
-    left = usd_range(closed.net.low, closed.net.high)
-    if closed.net.high > 0:
-        remains = f"{left}{model.a_month} remains"
-    else:
-        remains = "nothing remains"
-    carries = f"after running costs {remains} to repay {spent}"
-    if rule is None:
+    carries = _carries_text(closed, model)
+    if context.framework.break_even is None:
         return Payback(
             "unknown",
             f"{carries}, and no rule judges that",
             "ask the budget owner when it has to have paid back",
         )
+    limit = context.under_months
+    low = closed.months.low
+    high = closed.months.high
+    takes = carries
+    in_time = "with the job"
+    asked = ""
+    # A job has no months to count: it pays with the job or never.
     if model.recurrence.repeats:
         takes = f"{carries}, which takes {months_range(low, high)}"
         in_time = f"in under {months(limit)}"
         asked = f" (it has to be under {months(limit)})"
-    else:
-        takes = carries
-        in_time = "with the job"
-        asked = ""
     if low >= limit:
         return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
     if high >= limit and lacks:
@@ -699,11 +692,34 @@ def _payback(
             "narrow the amounts, those first that the result hangs on most: "
             "tuneworthy show CASE money",
         )
-    if draws is not None and draws.months[1] >= limit:
-        return _contradicted_by_runs(
-            closed, model, carries, f"{spent} isn't repaid {in_time}"
-        )
+    if draws is not None:
+        _, median_months, _ = draws.months
+        if median_months >= limit:
+            spent = usd_range(closed.upfront.low, closed.upfront.high)
+            late = f"{spent} isn't repaid {in_time}"
+            return _contradicted_by_runs(closed, model, carries, late)
     return Payback("yes", f"if it works, {takes}")
+
+
+def _lacking_value(context: MoneyContext) -> str:
+    """Why the strategic value of the case is too low for the rule; empty where it isn't."""
+    rule = context.framework.break_even
+    value = context.case.strategic_value
+    if rule is None or value == "unknown":
+        return ""
+    if _WORTH.index(value) >= _WORTH.index(rule.strategic_value):
+        return ""
+    return f"strategic value is {value} but has to be {rule.strategic_value}"
+
+
+def _carries_text(closed: ClosedForm, model: CostModel) -> str:
+    """Say what remains in a month to repay what is spent before."""
+    remains = "nothing remains"
+    if closed.net.high > 0:
+        left = usd_range(closed.net.low, closed.net.high)
+        remains = f"{left}{model.a_month} remains"
+    spent = usd_range(closed.upfront.low, closed.upfront.high)
+    return f"after running costs {remains} to repay {spent}"
 
 
 def _contradicted_by_runs(
@@ -730,16 +746,18 @@ def _open_for_rival(
     """Open a yes by a saving that a model nobody ran could achieve without tuning."""
     if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
         return payback
-    rival = ways.rivals[0]
-    saved = closed.stated.value
+    rival, *_ = ways.rivals  # the cheapest
     assert rival.usd is not None  # only priced ones are listed
-    left = min(saved, rival.usd.value)
+    # What tuning saves on calls today, and what is left of that beside the rival.
     if counted:
         saved = counted.usd.value
         left = rival.usd.value - counted.tuned.usd(likely(ways.inputs))
-    still = closed.net.value - saved + left
+    else:
+        saved = closed.stated.value
+        left = min(saved, rival.usd.value)
     if saved <= left:
         return payback
+    still = closed.net.value - saved + left
     if model.recurrence.months_to_repay(closed.upfront.value, still) < under:
         return payback
     bill = usd_range(rival.usd.low, rival.usd.high)

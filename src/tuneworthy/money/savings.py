@@ -301,41 +301,80 @@ def _compute_savings(
     fixed, in_total = _costs_beside_serving(model, tuned_usd)
     besides = _besides_by_serving(model, fixed, in_total=in_total)
     best, *_ = baseline.sure  # the cheapest come first
-    least = best.usd.value if best.usd else math.inf
     volume: Interval | Unknown = Unknown(
         ask="state the running costs by category (economics.monthly.ongoing), or an hourly rate"
     )
     month = volume
     if fixed is not None:
-        values = likely(inputs)
-        likeliest = volume_that_pays(sure, tuned, values, fixed.value)
-        pairs = list[tuple[Values, float]]()
-        # the least volume is that of the lowest costs against the sure ways; the most is that
-        # of the highest costs against all ways that may turn out to be allowed
-        for at in _pairings(wide, tuned, inputs):
-            least_usd, _, most_usd = besides(tuned.usd(at))
-            pairs.append((at, volume_that_pays(sure, tuned, at, least_usd)))
-            pairs.append((at, volume_that_pays(wide, tuned, at, most_usd)))
-        pairs.append((values, likeliest))
-        volumes = [volume for _, volume in pairs]
-        volume = Interval(min(volumes), likeliest, max(volumes))
-        month = _month(pairs)
+        likeliest = _likeliest_volume(sure, tuned, inputs, fixed)
+        extremes = _extreme_volumes(sure, wide, tuned, inputs, besides)
+        volumes = [likeliest.requests, *(extreme.requests for extreme in extremes)]
+        volume = Interval(min(volumes), likeliest.requests, max(volumes))
+        month = _month(likeliest, extremes)
     return Savings(
         inputs=inputs,
         baseline=sure,
         tuned=tuned,
         beside=baseline.beside,
         best=best,
-        usd=savings_range(sure, wide, tuned, inputs, lambda _: (0.0, 0.0, 0.0)),
+        usd=savings_range(sure, wide, tuned, inputs, _nothing_besides),
         fixed=fixed,
         serving_in_total=in_total,
         net=savings_range(sure, wide, tuned, inputs, besides) if in_total else None,
         volume=volume,
         month=month,
-        maybe_cheaper=next(
-            (c for c in maybe if c.usd is not None and c.usd.value < least), None
-        ),
+        maybe_cheaper=_first_below(maybe, best.usd),
     )
+
+
+def _first_below(
+    costs: Sequence[ServingCost], limit: Interval | None
+) -> ServingCost | None:
+    """The first way that likely costs less than a limit; any with a price where there is none."""
+    for cost in costs:
+        if cost.usd is not None and (limit is None or cost.usd.value < limit.value):
+            return cost
+    return None
+
+
+class _PayingVolume(NamedTuple):
+    """The requests a month from which the running costs are earned back, at some values."""
+
+    values: Values
+    requests: float
+
+
+def _likeliest_volume(
+    sure: tuple[ServingOption, ...],
+    tuned: ServingOption,
+    inputs: Inputs,
+    fixed: Interval,
+) -> _PayingVolume:
+    """The volume at the likely values of all inputs."""
+    values = likely(inputs)
+    return _PayingVolume(values, volume_that_pays(sure, tuned, values, fixed.value))
+
+
+def _extreme_volumes(
+    sure: tuple[ServingOption, ...],
+    wide: tuple[ServingOption, ...],
+    tuned: ServingOption,
+    inputs: Inputs,
+    besides: Besides,
+) -> list[_PayingVolume]:
+    """The volumes among which are the least and the most.
+
+    The least is that of the lowest costs against the sure ways. The most is that of the highest
+    costs against all ways that may turn out to be allowed.
+    """
+    volumes = []
+    for values in _pairings(wide, tuned, inputs):
+        least_usd, _, most_usd = besides(tuned.usd(values))
+        least = volume_that_pays(sure, tuned, values, least_usd)
+        most = volume_that_pays(wide, tuned, values, most_usd)
+        volumes.append(_PayingVolume(values, least))
+        volumes.append(_PayingVolume(values, most))
+    return volumes
 
 
 def _costs_beside_serving(
@@ -352,6 +391,10 @@ def _costs_beside_serving(
 
 Besides = Callable[[float], tuple[float, float, float]]
 """Running costs beside the tuned serving: low, likely and high, by the cost of that serving."""
+
+
+def _nothing_besides(_: float) -> tuple[float, float, float]:
+    return 0.0, 0.0, 0.0
 
 
 def _besides_by_serving(
@@ -395,10 +438,13 @@ def _pairings(
 
 
 def _end(name: str, inputs: Inputs, end: str) -> float:
-    """The value of an input at its low or high end."""
-    lowers = name.endswith((".requests_per_gpu_hour", ".utilisation"))
+    """The value of an input at which a cost is at its low or high end."""
+    # The more a GPU does, the less a request costs.
+    lowers_cost = name.endswith((".requests_per_gpu_hour", ".utilisation"))
     spread = inputs[name]
-    return spread.high if (end == "low") == lowers else spread.low
+    if lowers_cost:
+        return spread.high if end == "low" else spread.low
+    return spread.low if end == "low" else spread.high
 
 
 def savings_range(
@@ -445,9 +491,16 @@ def _savings_at_ends(
 
 
 def _bends(lines: Sequence[CostLine]) -> list[float]:
-    """Volumes at which GPUs are full, or one option becomes cheaper than another, in order."""
-    slopes = [line.slope for line in lines if line.slope > _NOTHING]
-    return sorted({0.0, *(line.floor / slope for line in lines for slope in slopes)})
+    """Volumes at which GPUs are full, or one option becomes cheaper than another, in order.
+
+    Each is a floor divided by a slope, of one line or of two.
+    """
+    bends = {0.0}
+    for sloping in lines:
+        # A line without a slope never bends.
+        if sloping.slope > _NOTHING:
+            bends.update(line.floor / sloping.slope for line in lines)
+    return sorted(bends)
 
 
 def volume_that_pays(
@@ -456,7 +509,7 @@ def volume_that_pays(
     values: Values,
     fixed_usd: float,
 ) -> float:
-    """The fewest requests a month whose saving covers the fixed running costs.
+    """The fewest requests a month whose saving covers the fixed running costs; ``inf`` for none.
 
     The saving consists of straight pieces over the volume: a hosted option has a price per request,
     and your own GPUs have a fixed cost until they are full. Each piece is solved separately.
@@ -464,51 +517,58 @@ def volume_that_pays(
     rivals = [option.line(values) for option in baseline]
     own = tuned.line(values)
     kinks = _bends([*rivals, own])
+    last = kinks[-1]
 
     def left(requests: float) -> float:
         """USD a month beyond the fixed costs."""
-        return (
-            min(line.usd(requests) for line in rivals) - own.usd(requests) - fixed_usd
-        )
+        cheapest = min(line.usd(requests) for line in rivals)
+        return cheapest - own.usd(requests) - fixed_usd
 
+    # The last piece goes on without end: any volume behind its begin shows its slope.
+    ends = [*kinks[1:], 2 * last + 1.0]
     volume = math.inf
-    for start, end in zip(kinks, [*kinks[1:], 2 * kinks[-1] + 1.0], strict=True):
+    for start, end in zip(kinks, ends, strict=True):
         here = left(start)
         there = left(end)
         if here >= 0:
             volume = start
-        elif there > here and (there >= 0 or start == kinks[-1]):
+            break
+        reaches_zero = there >= 0 or start == last
+        if there > here and reaches_zero:
             volume = start - here * (end - start) / (there - here)
-        if volume < math.inf:
             break
     return volume if volume <= _MOST else math.inf
 
 
-def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unknown:
-    """Months until growth reaches the volume; the last pair has the likeliest values."""
-
-    def months(at: Mapping[str, float], target: float) -> float:
-        if target <= at[REQUESTS]:
-            return 0.0
-        if math.isinf(target):
-            return math.inf
-        month = months_to_reach(
-            now=at[REQUESTS], target=target, growth_per_month=at[GROWTH]
-        )
-        return math.inf if month is None else float(month)
-
-    likeliest, _ = pairs[-1]
+def _month(
+    likeliest: _PayingVolume, extremes: Sequence[_PayingVolume]
+) -> Interval | Unknown:
+    """Months until growth reaches the volume; 0 where today's is enough."""
+    every = [*extremes, likeliest]
     # without a growth rate the month is known only if today's volume is enough, or none ever is
-    if GROWTH not in likeliest:
-        if all(target <= at[REQUESTS] for at, target in pairs):
+    if GROWTH not in likeliest.values:
+        if all(volume.requests <= volume.values[REQUESTS] for volume in every):
             return Interval(0.0, 0.0, 0.0)
-        if all(math.isinf(target) for _, target in pairs):
+        if all(math.isinf(volume.requests) for volume in every):
             return Interval(math.inf, math.inf, math.inf)
         return Unknown(
             ask="state how traffic grows (economics.traffic.growth_per_month)"
         )
-    reached = [months(at, target) for at, target in pairs]
-    return Interval(min(reached), reached[-1], max(reached))
+    months = [_months_until(volume) for volume in every]
+    return Interval(min(months), _months_until(likeliest), max(months))
+
+
+def _months_until(volume: _PayingVolume) -> float:
+    """Months until today's requests have grown to a volume; ``inf`` for never."""
+    now = volume.values[REQUESTS]
+    if volume.requests <= now:
+        return 0.0
+    if math.isinf(volume.requests):
+        return math.inf
+    month = months_to_reach(
+        now=now, target=volume.requests, growth_per_month=volume.values[GROWTH]
+    )
+    return math.inf if month is None else float(month)
 
 
 _BESIDE = {

@@ -126,8 +126,12 @@ class ServingOption(NamedTuple):
     def line(self, values: Values) -> CostLine:
         """The option's cost as a line over the number of requests."""
         if self.gpu:
-            hour, each, share, always = (values[name] for name in self.gpu)
-            return CostLine(always * HOURS_PER_MONTH * hour, hour / (each * share))
+            usd_per_hour, requests_per_hour, utilisation, always_on = (
+                values[name] for name in self.gpu
+            )
+            # GPUs that are always on are paid for; more of them once these are full.
+            floor = always_on * HOURS_PER_MONTH * usd_per_hour
+            return CostLine(floor, usd_per_hour / (requests_per_hour * utilisation))
         if not self.billed:
             return CostLine(0.0, total(self.request, values), self.fee)
         if self.bill_for is None:
@@ -196,17 +200,24 @@ def serving_costs(
 
 
 def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...]:
-    """Hosted models that a case doesn't list: successors, and small ones if data may leave."""
+    """Hosted models that a case doesn't list: successors, and small ones if data may leave.
+
+    Each is named once, the successors first.
+    """
     known = facts_on(as_of)
-    listed = {model.id for model in case.models}
-    names: list[str] = []
+    candidates: list[str] = []
     for model in case.models:
         end = known.end_of(model.id, model.base_url)
         if end:
-            names += end.successors
+            candidates += end.successors
     if sovereign != "yes":
-        names += known.rivals
-    return tuple(name for name in dict.fromkeys(names) if name not in listed)
+        candidates += known.rivals
+    listed = {model.id for model in case.models}
+    names: list[str] = []
+    for name in candidates:
+        if name not in listed and name not in names:
+            names.append(name)
+    return tuple(names)
 
 
 def by_price(cost: ServingCost) -> float:
@@ -270,10 +281,10 @@ class _Options:
         own = runs == "own"
         grows = REQUESTS in self.inputs and self.inputs[REQUESTS].low >= 1 and not own
         option = ServingOption(
-            name,
-            "as_is",
-            False,
-            "own" if own else "unknown",
+            model=name,
+            how="as_is",
+            tuned=False,
+            runs="own" if own else "unknown",
             billed=True,
             bill_for=REQUESTS if grows else None,
         )
@@ -365,20 +376,26 @@ class _Options:
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and its successor."""
-        end = facts_on(self.as_of).end_of(model.id, model.base_url)
         day = end_day(model, self.as_of)
+        # A tuned model is tuned again, and has no successor that it is compared with.
         if option.tuned or day is None or self.as_of is None:
             return option
+        # Ended already: the successor runs from now on.
         months = max((day - self.as_of).days / DAYS_PER_MONTH, 0.0)
-        then = None
-        for name in end.successors if end else ():
+        return option._replace(months=months, then=self._successor(model))
+
+    def _successor(self, model: Model) -> ServingOption | None:
+        """The first successor of a model with a price; None where none has one."""
+        end = facts_on(self.as_of).end_of(model.id, model.base_url)
+        if not end:
+            return None
+        for name in end.successors:
             if (name, None) in self.prices:
                 price = self.prices[name, None]
-                then = self._option_by_tokens(
-                    name, "as_is", price, False, "third_party"
+                return self._option_by_tokens(
+                    name, "as_is", price, tuned=False, runs="third_party"
                 )
-                break
-        return option._replace(months=months, then=then)
+        return None
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         """The ways in which a model may be called: with its cache, in batches, or both."""
@@ -395,41 +412,41 @@ class _Options:
             yield "cached_batched"
 
     def _tokens(self, tuned: bool) -> list[str]:
-        """Inputs with the tokens of a request; the untuned ones unless the case states others."""
-        own = {name: name.replace("traffic.", "traffic.tuned_") for name in _TOKENS}
-        return [
-            own[name] if tuned and own[name] in self.inputs else name
-            for name in _TOKENS
-        ]
+        """The inputs with the tokens of a request, read and written.
+
+        A tuned model has its own where the case states them, else those of today.
+        """
+        names = []
+        for name in _TOKENS:
+            own = name.replace("traffic.", "traffic.tuned_")
+            names.append(own if tuned and own in self.inputs else name)
+        return names
 
     def _option_by_tokens(
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
         """The option to serve a model by tokens, with caching or batches as ``how`` says."""
         tokens_in, tokens_out = self._tokens(tuned)
-        share = self.traffic.cached_share or 0.0
-        if "cached" in how:
-            share = self.traffic.cacheable_share or 0.0
-        if tokens_in not in _TOKENS:
-            share = 0.0  # tuning takes away just the long prompt that was cached
-        read = price.input if price.cached_input is None else price.cached_input
-        usd_in = price.input * (1 - share) + read * share
-        usd_out = price.output
-        if "batched" in how:
-            usd_in = price.batch_input or 0.0
-            usd_out = price.batch_output or 0.0
-        if how == "cached_batched":
-            cached = price.batch_cached_input
-            if cached is None:  # nobody says whether both discounts apply together
-                cached = min(read, usd_in)
-            usd_in = usd_in * (1 - share) + share * cached
-        request = (
-            Product((tokens_in,), usd_in / TOKENS_PER_MTOK),
-            Product((tokens_out,), usd_out / TOKENS_PER_MTOK),
-        )
+        rates = _rates(price, how, self._cached_share(how, tokens_in))
         return ServingOption(
-            model, how, tuned, runs, request, catalogue=price.catalogue
+            model,
+            how,
+            tuned,
+            runs,
+            request=(
+                Product((tokens_in,), rates.input / TOKENS_PER_MTOK),
+                Product((tokens_out,), rates.output / TOKENS_PER_MTOK),
+            ),
+            catalogue=price.catalogue,
         )
+
+    def _cached_share(self, how: How, tokens_in: str) -> float:
+        """The share of the input that is read from a cache; ``tokens_in`` is the input's name."""
+        if tokens_in not in _TOKENS:
+            return 0.0  # tuning takes away just the long prompt that was cached
+        if "cached" in how:
+            return self.traffic.cacheable_share or 0.0
+        return self.traffic.cached_share or 0.0
 
     def _lacks(self, *names: str) -> str:
         lacking = [name for name in names if name not in self.inputs]
@@ -490,17 +507,13 @@ class _Options:
         price: Price | None = None,
         lacks: str = "",
     ) -> ServingCost:
-        """The cost of an option, and whether it is admissible.
+        """The cost of an option, and whether it is admissible; ``lacks`` is a missing price.
 
         A target that nobody stated rules nothing out; a figure that nobody measured leaves it open.
         A no has every reason against it, an unknown has the open questions, and otherwise it is a
         yes.
         """
-        cost = None
-        if not lacks:  # every input moves a cost one way only
-            at = corners(self.inputs, (*option.names, REQUESTS))
-            ends = [option.usd(values) for values in at]
-            cost = Interval(min(ends), option.usd(likely(self.inputs)), max(ends))
+        usd = None if lacks else self._usd(option)
         checks = [
             *_residency(option, self.sovereign),
             *_reading(self.case, model, self.as_of),
@@ -509,19 +522,58 @@ class _Options:
             *_quality(self.case, option, model),
             *_as_good_as_today(self.case, model, self.margin),
             *_latency(self.case, option, model),
-            *_budget(self.case, cost),
+            *_budget(self.case, usd),
         ]
         state = _worst(checks)
-        but_for_budget = _worst([c for c in checks if not c.is_budget])
+        but_for_budget = _worst([check for check in checks if not check.is_budget])
         deciding = [check for check in checks if check.state == state]
-        misses = state == "no" and all(check.is_target for check in deciding)
-        if but_for_budget == "unknown":  # a larger budget would leave it open
-            deciding += [check for check in checks if check.state == "unknown" != state]
-        reasons = tuple(check.why for check in deciding) or (
-            "no stated target rules it out",
+        misses_targets = state == "no" and all(check.is_target for check in deciding)
+        if but_for_budget == "unknown" and state != "unknown":
+            # A larger budget would leave it open, so the open questions count too.
+            deciding += [check for check in checks if check.state == "unknown"]
+        reasons = [check.why for check in deciding]
+        if not reasons:
+            reasons = ["no stated target rules it out"]
+        if lacks:
+            reasons = [lacks, *reasons]
+        return ServingCost(
+            option=option,
+            usd=usd,
+            admissible=state,
+            reasons=tuple(reasons),
+            misses_targets=misses_targets,
+            but_for_budget=but_for_budget,
         )
-        all_reasons = (lacks, *reasons) if lacks else reasons
-        return ServingCost(option, cost, state, all_reasons, misses, but_for_budget)
+
+    def _usd(self, option: ServingOption) -> Interval:
+        """USD a month of an option whose inputs are all known."""
+        # Every input moves a cost one way only, so the ends lie at ends of the inputs.
+        at_corners = corners(self.inputs, (*option.names, REQUESTS))
+        ends = [option.usd(values) for values in at_corners]
+        return Interval(min(ends), option.usd(likely(self.inputs)), max(ends))
+
+
+class _TokenRates(NamedTuple):
+    """USD for a million tokens."""
+
+    input: float
+    output: float
+
+
+def _rates(price: Price, how: How, cached_share: float) -> _TokenRates:
+    """The price of tokens with the discounts of a cache and of batches, as ``how`` says."""
+    # Without a price of its own, what is cached costs as much as the rest.
+    cached = price.input if price.cached_input is None else price.cached_input
+    if "batched" not in how:
+        usd_in = price.input * (1 - cached_share) + cached * cached_share
+        return _TokenRates(usd_in, price.output)
+    usd_in = price.batch_input or 0.0
+    if how == "cached_batched":
+        both = price.batch_cached_input
+        if both is None:  # nobody says whether both discounts apply together
+            both = min(cached, usd_in)
+        usd_in = usd_in * (1 - cached_share) + cached_share * both
+    return _TokenRates(usd_in, price.batch_output or 0.0)
 
 
 def _worst(checks: Sequence[_Check]) -> State:

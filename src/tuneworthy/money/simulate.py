@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from itertools import count as count_from
-from itertools import repeat
 from typing import Any, NamedTuple, get_args
 from zlib import crc32
 
@@ -23,7 +22,7 @@ from tuneworthy.model.dossier import (
     Simulation,
     Swing,
 )
-from tuneworthy.money.savings import Stakes
+from tuneworthy.money.savings import Savings, Stakes
 from tuneworthy.money.serving import ServingOption
 from tuneworthy.money.terms import (
     BILL,
@@ -47,7 +46,7 @@ Array = npt.NDArray[np.float64]
 
 DRAWS = 10_000
 _QUANTILES = (0.1, 0.5, 0.9)
-_HAIR = 1e-9  # months; rounding may move a break-even at the limit by this much
+_HAIR = 1e-9  #: Months; rounding may move a break-even at the limit by this much.
 
 
 class DrawnDetails(NamedTuple):
@@ -84,41 +83,55 @@ def simulate(
     they are read, so that no draw is kept. None where costs can't be priced, or there is no
     benefit.
     """
-    model = stakes.model
-    savings = stakes.savings
-    under_months = stakes.under_months
-    running = savings.fixed is not None if savings else model.running is not None
-    benefit = savings is not None or model.savings or model.quality
-    if model.upfront is None or not running or not benefit:
+    if not _can_be_simulated(stakes):
         return None
     flow = CashFlow(stakes)
     inputs = flow.inputs
-    chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
-    luck = chance.varies or 0 < chance.value < 1
-    drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
-    if not any(
-        spread.varies for name, spread in inputs.items() if name not in stakes.taken
-    ):
-        drawn = min(drawn, _ENOUGH)  # only assumptions vary, so fewer draws are enough
+    drawn = _needed_draws(flow, draws)
     values = {name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)}
     success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float), each_month=in_full)
+    # Where tuning never works, the months of all runs are "never".
     working = success if success.any() else np.ones(drawn, bool)
     works = paths.months[working]
-    details: Callable[[], DrawnDetails] = cache(
-        partial(_draw_details, stakes, seed, draws)
-    )
     if in_full:
-        details = partial(
-            _return_drawn, _details(flow, values, success, working, paths)
-        )
+        made = _details(flow, values, success, working, paths)
+        details: Callable[[], DrawnDetails] = partial(_return_drawn, made)
+    else:
+        details = cache(partial(_draw_details, stakes, seed, draws))
+    in_time = None
+    if stakes.under_months is not None:
+        in_time = _share(works < stakes.under_months - _HAIR)
     return Draws(
         months=_percentiles(works),
-        in_time=None if under_months is None else _share(works < under_months - _HAIR),
+        in_time=in_time,
         simulation=_simulation(flow, success, paths, details),
         gain_usd=float(np.mean(paths.npv)),
         details=details,
     )
+
+
+def _can_be_simulated(stakes: Stakes) -> bool:
+    """Whether all costs have a price, and there is a benefit."""
+    model = stakes.model
+    if model.upfront is None:
+        return False
+    if stakes.savings is not None:
+        return stakes.savings.fixed is not None
+    return model.running is not None and bool(model.savings or model.quality)
+
+
+def _needed_draws(flow: CashFlow, draws: int) -> int:
+    """The runs that the result needs: fewer if only assumptions vary, and one if nothing does."""
+    inputs = flow.inputs
+    chance = inputs.get(FAILURE)
+    is_luck = chance is not None and (chance.varies or 0 < chance.value < 1)
+    varying = [name for name, spread in inputs.items() if spread.varies]
+    if not is_luck and not varying:
+        return 1
+    if all(name in flow.stakes.taken for name in varying):
+        return min(draws, _ENOUGH)
+    return draws
 
 
 def _simulation(
@@ -334,8 +347,8 @@ def _scenarios(flow: CashFlow, tornado: Sequence[_InputSwing]) -> Iterator[Scena
 
 # What finding out is worth before anything is decided.
 
-_MOST_NAMED = 5
-_ENOUGH = 2_000
+_MOST_NAMED = 5  #: Amounts that are worth finding out, in a report.
+_ENOUGH = 2_000  #: Runs for what needn't be exact: assumptions, and the worth of knowing an amount.
 
 
 def _information_values(
@@ -584,54 +597,85 @@ class CashFlow:
         return Paths(worth - upfront, months, cumulated, delay)
 
     def _months(self, values: Values) -> Iterator[Any]:
-        """The result of each month in USD, without tuning again."""
-        first = requests = values.get(REQUESTS, 1.0)
-        growth = 1 + values.get(GROWTH, 0.0)
-        savings = self.savings
-        fall = (1 - values.get(PRICE_FALL, 0.0)) ** (1 / MONTHS_PER_YEAR)
+        """Yield the result of each month in USD, without tuning again, and without end."""
         benefits = total(self.model.quality, values)
-        stated = 0.0 if savings else total(self.model.savings, values)
-        bill = self.bill if self.model.savings else None
-        untuned = savings.baseline if savings else ()
-        prices = [_Price(option, values) for option in untuned]
-        bill_price = _Price(bill, values) if bill else None
-        tuned = _Price(savings.tuned, values) if savings else None
-        falls = any(price.may_fall for price in (*prices, bill_price) if price)
-        costs = self._running_costs(values)
-        for number in count_from(0):
-            fallen = fall**number if falls else 1.0
-            cost = next(costs)
-            if tuned is None:
-                saved = stated
-                if bill_price is not None:
-                    paid = bill_price.usd(number, requests, fallen)
-                    saved = np.minimum(saved, paid)
-                yield saved + benefits - cost
-            else:
-                served = tuned.line_usd(requests)
-                if savings is not None and savings.serving_in_total:
-                    cost = np.maximum(cost - tuned.line_usd(first), 0.0)
-                paid = prices[0].usd(number, requests, fallen)
-                for price in prices[1:]:
-                    paid = np.minimum(paid, price.usd(number, requests, fallen))
-                yield paid - served + benefits - cost
-            requests = requests * growth
+        # The part of the running costs that is the serving of the tuned model.
+        serving: Any = 0.0
+        if self.savings is None:
+            savings = self._stated_savings(values)
+        else:
+            savings = self._serving_savings(self.savings, values)
+            if self.savings.serving_in_total:
+                tuned = _Price(self.savings.tuned, values)
+                serving = tuned.line_usd(values.get(REQUESTS, 1.0))
+        # Both go on without end.
+        for saved, cost in zip(savings, self._running_costs(values), strict=False):
+            besides = cost
+            if self.savings is not None and self.savings.serving_in_total:
+                # What is saved has the serving in it already.
+                besides = np.maximum(cost - serving, 0.0)
+            yield saved + benefits - besides
+
+    def _stated_savings(self, values: Values) -> Iterator[Any]:
+        """Yield the stated saving of each month in USD, never more than the bill of that month."""
+        stated = total(self.model.savings, values)
+        if self.bill is None or not self.model.savings:
+            while True:
+                yield stated
+        bill = _Price(self.bill, values)
+        for month in _months_of_traffic(values, falls=bill.may_fall):
+            yield np.minimum(stated, bill.usd(month))
+
+    def _serving_savings(self, savings: Savings, values: Values) -> Iterator[Any]:
+        """Yield the cheapest untuned way's cost in each month less the tuned model's, in USD."""
+        tuned = _Price(savings.tuned, values)
+        untuned = [_Price(option, values) for option in savings.baseline]
+        falls = any(price.may_fall for price in untuned)
+        for month in _months_of_traffic(values, falls=falls):
+            cheapest = untuned[0].usd(month)
+            for price in untuned[1:]:
+                cheapest = np.minimum(cheapest, price.usd(month))
+            # The tuned model stays as it is: its price doesn't fall, and it has no successor.
+            yield cheapest - tuned.line_usd(month.requests)
 
     def _running_costs(self, values: Values) -> Iterator[Any]:
-        """The running costs of each month by its requests, in USD."""
-        first = requests = values.get(REQUESTS, 1.0)
-        growth = 1 + values.get(GROWTH, 0.0)
-        follows_bill = bool(BILL in values and self.bill and self.bill.bill_for)
+        """Yield the running costs of each month in USD, without end.
+
+        Requests grow from month to month, and a bill that is paid by requests grows with them.
+        """
+        bill_follows = (
+            BILL in values and self.bill is not None and self.bill.bill_for is not None
+        )
         names = {name for term in self.running for name in term.names}
-        moving = names & {REQUESTS, *((BILL,) if follows_bill else ())}
-        if not moving:
-            yield from repeat(total(self.running, values))
-        while True:
-            now = {**values, REQUESTS: requests}
-            if follows_bill:
-                now[BILL] = values[BILL] * (requests / first)
+        if REQUESTS not in names and not (bill_follows and BILL in names):
+            # Nothing moves: one sum for all months, as a sum over many runs takes long.
+            constant = total(self.running, values)
+            while True:
+                yield constant
+        first = values.get(REQUESTS, 1.0)
+        for month in _months_of_traffic(values, falls=False):
+            now = {**values, REQUESTS: month.requests}
+            if bill_follows:
+                now[BILL] = values[BILL] * (month.requests / first)
             yield total(self.running, now)
-            requests = requests * growth
+
+
+class _TrafficMonth(NamedTuple):
+    """A month with its traffic and prices."""
+
+    number: int  #: From 0.
+    requests: Any
+    fallen: Any  #: The share that prices have fallen to.
+
+
+def _months_of_traffic(values: Values, *, falls: bool) -> Iterator[_TrafficMonth]:
+    """Yield the months from the first on, without end; prices stay the same without ``falls``."""
+    requests = values.get(REQUESTS, 1.0)
+    growth = 1 + values.get(GROWTH, 0.0)
+    fall = (1 - values.get(PRICE_FALL, 0.0)) ** (1 / MONTHS_PER_YEAR)
+    for number in count_from(0):
+        yield _TrafficMonth(number, requests, fall**number if falls else 1.0)
+        requests = requests * growth
 
 
 def _monthly_discount(values: Values) -> Any:
@@ -647,12 +691,14 @@ class _Price:
         self._line = option.line(values)
         self._then = None if option.then is None else _Price(option.then, values)
 
-    def usd(self, number: int, requests: Any, fallen: Any) -> Any:
-        """USD in a month, counted from 0; ``fallen`` is the share that prices have fallen to."""
-        months = self._option.months
-        if self._then is not None and months is not None and number > months:
-            return self._then.line_usd(requests) * (fallen if self._then.falls else 1.0)
-        return self.line_usd(requests) * (fallen if self.falls else 1.0)
+    def usd(self, month: _TrafficMonth) -> Any:
+        """USD in a month; from its model's end on, the successor's."""
+        now = self
+        end = self._option.months
+        if self._then is not None and end is not None and month.number > end:
+            now = self._then
+        cost = now.line_usd(month.requests)
+        return cost * month.fallen if now.falls else cost
 
     @property
     def falls(self) -> bool:

@@ -555,38 +555,48 @@ class _Builder:
     def running(
         self, serving: Sum, *, is_named: bool
     ) -> tuple[Sum | None, dict[str, CostPart]]:
-        """Running costs per month, and by category."""
+        """Running costs per month, and by category: stated as a total, in parts, or by the table."""
         monthly = self.economics.monthly
-        path = "economics.monthly"
         if monthly.ongoing_usd is not None:
-            whole = self.money(f"{path}.ongoing_usd")
+            whole = self.money("economics.monthly.ongoing_usd")
             if self.recurrence.repeats:
                 return whole, self._split(whole)
             return whole, {"inference": CostPart(whole)}
-        if monthly.ongoing is None:
-            parts = self.table("ongoing")
-            if not self.recurrence.repeats:
-                # nothing is watched or trained again after a job
-                parts = {
-                    name: part for name, part in parts.items() if name == "inference"
-                }
-            if parts:
-                self.assumed.append(f"{path}.ongoing_usd")
-            if parts and serving and (is_named or self._below(serving, parts)):
-                parts["inference"] = CostPart(serving)
-            return (usd_of(parts) if parts else None), parts
-        path = f"{path}.ongoing"
+        if monthly.ongoing is not None:
+            parts = self._stated_running()
+            return usd_of(parts), parts
+        parts = self._running_by_table(serving, is_named=is_named)
+        return (usd_of(parts) if parts else None), parts
+
+    def _stated_running(self) -> dict[str, CostPart]:
+        """The running costs that a case states by category, per month."""
+        path = "economics.monthly.ongoing"
         retraining = CostPart()
         if self.recurrence.repeats:
             quarterly = f"{path}.retraining_hours_per_quarter"
             retraining = self.work(quarterly, 1 / MONTHS_PER_QUARTER)
-        parts = {
+        return {
             "inference": CostPart(self.money(f"{path}.inference_usd")),
             "other": CostPart(self.money(f"{path}.other_usd")),
             "monitoring": self.work(f"{path}.monitoring_hours"),
             "retraining": retraining,
         }
-        return usd_of(parts), parts
+
+    def _running_by_table(self, serving: Sum, *, is_named: bool) -> dict[str, CostPart]:
+        """The running costs by the framework's table, per month; {} without one.
+
+        ``serving`` takes the place of the table's inference, if it is known or lower.
+        """
+        parts = self.table("ongoing")
+        if not self.recurrence.repeats:
+            # nothing is watched or trained again after a job
+            parts = {name: part for name, part in parts.items() if name == "inference"}
+        if not parts:
+            return {}
+        self.assumed.append("economics.monthly.ongoing_usd")
+        if serving and (is_named or self._below(serving, parts)):
+            parts["inference"] = CostPart(serving)
+        return parts
 
     def _below(self, serving: Sum, parts: Mapping[str, CostPart]) -> bool:
         table = parts.get("inference", CostPart()).usd

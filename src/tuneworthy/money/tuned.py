@@ -20,7 +20,7 @@ from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval
 from tuneworthy.model.case import Case, Model, in_use
 from tuneworthy.words import count, listing, usd, usd_range
 
-_MOST_NAMED = 3
+_MOST_NAMED = 3  #: Services that a sentence names.
 
 
 class TunedOffer(NamedTuple):
@@ -66,6 +66,7 @@ def tuned_offers(as_of: date | None) -> tuple[TunedOffer, ...]:
 
 
 def _takes_work(service: ServiceFact, day: date) -> bool:
+    """Whether a service takes new customers, and neither it nor its serving has ended."""
     ends = (service.until, service.serves_until)
     return service.open_to_new == "yes" and all(
         end is None or day < end for end in ends
@@ -79,16 +80,23 @@ def _offers(
     if offer.trial == "yes":
         return
     hours = offer.usd_per_hour or 0.0
-    adapters = (offer.adapters or 1) if offer.by == "shared" else 1
-    idle_is_paid = offer.idle == "paid"
+    # Without a price by the hour or the token, nothing can be compared.
+    if not hours and offer.by != "tokens":
+        return
     bases = facts.live_bases(offer.models, day)
     if not bases and not offer.models:
+        # It names no bases: its price goes by the size of the model.
         bases = ("",)
     for base in bases:
-        tokens = offer.usd_per_mtok or _times_base(facts, base, offer.times_base, day)
-        if not hours and offer.by != "tokens":
-            continue
-        yield TunedOffer(service.service, base, tokens, hours, adapters, idle_is_paid)
+        yield TunedOffer(
+            service=service.service,
+            base=base,
+            tokens=offer.usd_per_mtok
+            or _times_base(facts, base, offer.times_base, day),
+            usd_per_hour=hours,
+            adapters=(offer.adapters or 1) if offer.by == "shared" else 1,
+            idle_is_paid=offer.idle == "paid",
+        )
 
 
 def _times_base(
@@ -115,15 +123,22 @@ def sold_by_its_service(model: Model, as_of: date | None) -> TunedOffer | None:
     if service is None or (service.serves_until and service.serves_until <= day):
         return None
     for offer in facts.served(service, model.id):  # by the token first
+        if offer.by == "shared":
+            # A shared machine needs other tuned models beside it.
+            continue
         tokens = offer.usd_per_mtok or _times_base(
             facts, model.id, offer.times_base, day
         )
         if offer.by == "tokens" and tokens is None:
             return None
-        if offer.by != "shared":  # a shared machine needs other tuned models beside it
-            hours = offer.usd_per_hour or 0.0
-            idle_is_paid = offer.idle == "paid"
-            return TunedOffer(service.service, model.id, tokens, hours, 1, idle_is_paid)
+        return TunedOffer(
+            service=service.service,
+            base=model.id,
+            tokens=tokens,
+            usd_per_hour=offer.usd_per_hour or 0.0,
+            adapters=1,
+            idle_is_paid=offer.idle == "paid",
+        )
     return None
 
 
@@ -166,41 +181,86 @@ def call_of_tuned(
     middles = [
         offer.usd_per_call(tokens_in.value, tokens_out.value) for offer in own or sold
     ]
+    # The ends are over all offers, so the price on one base may lie beyond them.
     low = min(offer.usd_per_call(tokens_in.low, tokens_out.low) for offer in sold)
     high = max(offer.usd_per_call(tokens_in.high, tokens_out.high) for offer in sold)
     likely = min(max(median(middles), low), high)
-    services = dict.fromkeys(offer.service for offer in sold)
-    says = f"serving by the token ({listing([*services][:_MOST_NAMED], 'or')})"
+    services = _services(sold)[:_MOST_NAMED]
+    says = f"serving by the token ({listing(services, 'or')})"
     return Interval(low, likely, high), says
 
 
 def endpoint_text(offers: Sequence[TunedOffer], usd_per_call: float | None) -> str:
-    """The cost of a dedicated endpoint, services with a shared one, and when each is cheaper."""
+    """The cost of a dedicated endpoint, services with a shared one, and when each is cheaper.
+
+    Empty where no service sells a dedicated one. ``usd_per_call`` is by the token; None or 0 where
+    unknown.
+    """
     own = [offer for offer in offers if offer.usd_per_hour and offer.adapters == 1]
     if not own:
         return ""
     least = min(own, key=lambda offer: offer.usd_per_hour)
+    sentences = [
+        _dedicated_text(own),
+        _sleeping_text(own),
+        _shared_text(offers),
+        _by_token_text(offers, least, usd_per_call),
+    ]
+    return ". ".join(sentence for sentence in sentences if sentence)
+
+
+def _dedicated_text(own: Sequence[TunedOffer]) -> str:
+    """The range of what dedicated endpoints cost an hour."""
+    least = min(own, key=lambda offer: offer.usd_per_hour)
     most = max(own, key=lambda offer: offer.usd_per_hour)
-    hours = f"{_hourly(least)} to {_hourly(most)}" if least != most else _hourly(least)
-    text = f"an endpoint of its own is billed by the hour, used or not: {hours}"
-    asleep = dict.fromkeys(offer.service for offer in own if not offer.idle_is_paid)
-    if asleep:
-        text += f". {listing([*asleep])} can shrink it to nothing while nobody calls"
+    hours = _hourly(least)
+    if least != most:
+        hours = f"{hours} to {_hourly(most)}"
+    return f"an endpoint of its own is billed by the hour, used or not: {hours}"
+
+
+def _sleeping_text(own: Sequence[TunedOffer]) -> str:
+    """The services whose dedicated endpoint costs nothing while idle; empty without any."""
+    services = _services([offer for offer in own if not offer.idle_is_paid])
+    if not services:
+        return ""
+    return f"{listing(services)} can shrink it to nothing while nobody calls"
+
+
+def _shared_text(offers: Sequence[TunedOffer]) -> str:
+    """The service on whose endpoint the most tuned models can be; empty without a shared one."""
     shared = [offer for offer in offers if offer.adapters > 1]
-    if shared:
-        best = max(shared, key=lambda offer: offer.adapters)
-        each = usd(best.usd_per_month / best.adapters)
-        text += (
-            f". Up to {best.adapters} tuned models share one at {best.service}, which then is "
-            f"{each} each per month"
-        )
-    by_token = dict.fromkeys(offer.service for offer in offers if offer.by_token)
-    if by_token:
-        text += f". {listing([*by_token])} serve it by the token and ask no such fee"
-        if usd_per_call:
-            calls = least.usd_per_month / usd_per_call
-            text += f", which by their known prices costs less below {count(calls)} calls per month"
+    if not shared:
+        return ""
+    best = max(shared, key=lambda offer: offer.adapters)
+    each = usd(best.usd_per_month / best.adapters)
+    return (
+        f"Up to {best.adapters} tuned models share one at {best.service}, which then is "
+        f"{each} each per month"
+    )
+
+
+def _by_token_text(
+    offers: Sequence[TunedOffer], dedicated: TunedOffer, usd_per_call: float | None
+) -> str:
+    """The services that bill by the token, and the calls up to which that is cheaper."""
+    services = _services([offer for offer in offers if offer.by_token])
+    if not services:
+        return ""
+    text = f"{listing(services)} serve it by the token and ask no such fee"
+    if usd_per_call:
+        calls = dedicated.usd_per_month / usd_per_call
+        text += f", which by their known prices costs less below {count(calls)} calls per month"
     return text
+
+
+def _services(offers: Sequence[TunedOffer]) -> list[str]:
+    """The names of the services, each once, in the order of the offers."""
+    names: list[str] = []
+    for offer in offers:
+        if offer.service not in names:
+            names.append(offer.service)
+    return names
 
 
 def endpoint_fee(offers: Sequence[TunedOffer]) -> Interval | None:

@@ -253,11 +253,11 @@ def _ignored(table: TraceTable, worst: Sequence[_InstructionCount]) -> Evidence:
         method="instructions found by a closed list of wordings, each checked on every"
         " output that it concerns; interval by conversation",
         details={"instructions": len(worst)},
-        examples=map(_shown, worst),
+        examples=map(_count_text, worst),
     )
 
 
-def _shown(count: _InstructionCount) -> str:
+def _count_text(count: _InstructionCount) -> str:
     """An instruction as an example, with how often it was ignored."""
     words = "".join(f" [{word[:30]}]" for word in count.instruction.words)
     quote = count.instruction.quote[:100]
