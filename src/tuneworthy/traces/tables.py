@@ -42,7 +42,7 @@ _ARRAY = "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array',
 
 Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
 """Rows of a table in groups of a hundred, with their numbers. Each row has all columns."""
-Ask = Callable[[str, list[Any]], Any]
+AskDatabase = Callable[[str, list[Any]], Any]
 """Asks DuckDB a query with its parameters."""
 
 
@@ -103,7 +103,7 @@ EVERY_COLUMN = _EveryColumn()
 class ParquetFile:
     """A Parquet file, from which rows with some of its columns can be read, also several times."""
 
-    def __init__(self, ask: Ask, path: str, limits: Limits) -> None:
+    def __init__(self, ask: AskDatabase, path: str, limits: Limits) -> None:
         self._ask = ask
         self._parameters = [_one_file(path)]
         self._limits = limits
@@ -457,7 +457,7 @@ def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
 
 
 @contextmanager
-def _connected(limits: Limits, where: str) -> Iterator[Ask]:
+def _connected(limits: Limits, where: str) -> Iterator[AskDatabase]:
     """Give a function that queries DuckDB within the limits.
 
     Raises:
