@@ -335,6 +335,7 @@ class KnownFacts:
         self.services = services
         self.limits = limits
         self.assumptions = {fact.about: fact for fact in assumptions}
+        # The last entry counts, as later ones stand below.
         self.rivals: Strings = rivals[-1].models if rivals else ()
 
     @cached_property

@@ -281,9 +281,11 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     newest = latest(runs)
     for run in runs:
         current = [item for item in run.evidence if item is newest[item.id]]
-        about = _read_beside(case, run) if current else {}
-        if about:
-            newest |= {item.id: item.model_copy(update=about) for item in current}
+        # Files are only looked at for what still counts.
+        fields = _read_beside(case, run) if current else {}
+        if fields:
+            for item in current:
+                newest[item.id] = item.model_copy(update=fields)
     return newest, latest_series(runs)
 
 

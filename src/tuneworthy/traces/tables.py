@@ -276,24 +276,30 @@ def array_rows(
     *,
     on_disk: bool,
 ) -> Rows:
-    """Objects of a JSON array too large for memory. A packed or remote one is written to disk."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as file, suppress(InputError):
-        while not on_disk and (data := stream.read(MIB)):
-            file.write(data)
-        file.flush()
-        parameters = [_one_file(where if on_disk else file.name), limits.line_bytes]
-        values = _values(_ARRAY, parameters, limits)
-        for places, rows in _decoded(values, tally):
-            # DuckDB lets pass somewhat larger records than the limit that it is told.
-            if tally.size > limits.line_bytes * tally.records:
-                break
-            yield places, rows
-        else:
-            return
-    # The loop was left, or DuckDB found no array of objects within the limits.
+    """Objects of a JSON array too large for memory. A packed or remote one is written to disk.
+
+    Raises:
+        InputError: If it is no array of objects, or if one of them is longer than a line may be.
+    """
     what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
-    fix = "write one record a line"
-    raise InputError(f"{what}, and no list of shorter records", where=where, fix=fix)
+    what = f"{what}, and no list of shorter records"
+    no_list = InputError(what, where=where, fix="write one record a line")
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        path = where
+        if not on_disk:
+            path = file.name
+            while data := stream.read(MIB):
+                file.write(data)
+            file.flush()
+        values = _values(_ARRAY, [_one_file(path), limits.line_bytes], limits)
+        try:
+            for places, rows in _decoded(values, tally):
+                # DuckDB lets pass somewhat larger records than the limit that it is told.
+                if tally.size > limits.line_bytes * tally.records:
+                    raise no_list
+                yield places, rows
+        except InputError:
+            raise no_list from None
 
 
 def csv_rows(
