@@ -231,7 +231,8 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
         raise error(what, where=document.name, fix="flatten it") from None
     # Where a value may be of several types, pydantic has a finding for each of them.
     places = {_path(finding["loc"], document.data) for finding in findings}
-    fault = _explain(findings[0], document)
+    first, *_ = findings
+    fault = _explain(first, document)
     fix = fault.fix
     if len(places) > 1:
         fix += f" ({len(places) - 1} more to fix after this)"

@@ -135,6 +135,12 @@ class Instruction(NamedTuple):
     amount: int = 0  #: The number, for kinds that have one.
     words: Strings = ()  #: The words, for kinds that have some.
 
+    @property
+    def word(self) -> str:
+        """The text that it is about, in small letters; for kinds that have one."""
+        word, *_ = self.words
+        return word.casefold()
+
 
 class Reader:
     """Finds instructions. It remembers lines, as prompts of one template share them."""
@@ -341,7 +347,7 @@ def sentence_count(text: str) -> int:
 
 def _starts_with(instruction: Instruction) -> Check:
     """A check for the first word of a text, behind blanks, quotes and marks of Markdown."""
-    wanted = instruction.words[0].casefold()
+    wanted = instruction.word
     # A letter may have two in its folded form, so only twice as many have to be folded.
     longest = 2 * len(wanted)
 
@@ -354,7 +360,7 @@ def _starts_with(instruction: Instruction) -> Check:
 
 def _ends_with(instruction: Instruction) -> Check:
     """A check for the last words of a text, before blanks, quotes, stops and marks of Markdown."""
-    wanted = instruction.words[0].casefold().rstrip(".!? ")
+    wanted = instruction.word.rstrip(".!? ")
     longest = 2 * len(wanted) + 2
 
     def check(text: str) -> bool:
@@ -366,7 +372,7 @@ def _ends_with(instruction: Instruction) -> Check:
 
 def _says(instruction: Instruction, *, wanted: bool) -> Check:
     """A check for whole words in any case; a plain search settles most texts."""
-    word = instruction.words[0].casefold()
+    word = instruction.word
     # A sign at its end has no boundary.
     front = r"(?<!\w)" if word[0].isalnum() else ""
     behind = r"(?!\w)" if word[-1].isalnum() else ""

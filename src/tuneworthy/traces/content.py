@@ -262,7 +262,9 @@ class Content:
         self.unread: tuple[str, ...] = ()  #: Fields that the guess takes nothing from.
         self._folders = folder_keys(where)
         #: Fields of the mapping for which no record had a value yet.
-        self._unseen = set(mapping.led if mapping is not None else ())
+        self._unseen: set[str] = set()
+        if mapping is not None:
+            self._unseen.update(mapping.led)
 
     def described(self) -> str:
         """The format in words, with what the user should know of the reading."""
@@ -270,7 +272,9 @@ class Content:
         if self.beside and not self.kept:
             parts.append(f"{self.joined:,} joined to a file beside it")
         text = ", ".join(parts)
-        return one_line(f"{text} ({self.packed})" if self.packed else text, limit=200)
+        if self.packed:
+            text += f" ({self.packed})"
+        return one_line(text, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces in a text: YAML, lines of JSON, one JSON value, or a table."""
@@ -711,7 +715,8 @@ class Content:
             return exported(record)
         if not isinstance(record, dict):
             # Records inside may be anywhere, so all of it is decoded, else only what is read.
-            record = decode(record, object if kind.each else kind.line)
+            as_type = object if kind.each else kind.line
+            record = decode(record, as_type)
         return kind.records(record)
 
     def finish(self) -> None:
@@ -782,7 +787,8 @@ class Content:
             records = self._inside(items, top, kind.called)
             return self.traces(self._grouped(records), replace(kind, each=()))
         self.tally.records += 1
-        return self.traces(iter([([1], [data])]), kind)
+        only_group: tuple[list[Place], Any] = ([1], [data])
+        return self.traces(iter([only_group]), kind)
 
     def _wrapped(self, top: Raws) -> list[msgspec.Raw] | None:
         """The records in an envelope: its only list of objects, or each of its values.

@@ -178,9 +178,11 @@ def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
                 keys.setdefault("".join(_words(key)), key)
     pair: dict[str, str] = {}
     for ours, usual_names in _PAIRS.items():
-        likely = [keys[name] for name in usual_names if name in keys]
-        if likely and likely[0] not in pair.values():
-            pair[ours] = likely[0]
+        for name in usual_names:
+            if name in keys:
+                if keys[name] not in pair.values():  # one field isn't two
+                    pair[ours] = keys[name]
+                break
     return pair if {"prompt", "completion"} <= pair.keys() else {}
 
 
@@ -492,7 +494,8 @@ def _unit(name: str, values: Sequence[Any]) -> str | None:
     """The unit of a duration, by its name or else by its size; None for an impossible duration."""
     match = _UNIT.fullmatch(name)
     if match is not None:
-        return {"m": "ms", "u": "us", "n": "ns"}.get(match["unit"][0], "s")
+        by_letter = {"m": "ms", "u": "us", "n": "ns", "s": "s"}
+        return by_letter[match["unit"][:1]]  # as of millis, or of seconds
     durations = [amount for amount in map(number, values) if amount]
     usual = median(durations) if durations else 0
     if usual > _LONG_S * 1000:  # minutes even in milliseconds

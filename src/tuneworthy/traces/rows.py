@@ -179,7 +179,9 @@ def _size_of_tools(value: Any) -> float:
 
 def _score(value: Any) -> float | None:
     """The score; of several, the first."""
-    return score(value[0] if isinstance(value, list) and value else value)
+    if isinstance(value, list) and value:
+        value = value[0]
+    return score(value)
 
 
 _READERS: dict[str, Callable[[Column], Column]] = {
@@ -344,9 +346,10 @@ def _outputs(fields: Mapping[str, Column], made: Columns, unknown: set[int]) -> 
     all_calls: list[Any] = []
     for text, own, inside in zip(texts, calls, calls_inside, strict=True):
         called = own or inside or None
-        # An empty text beside a call isn't an answer.
-        outputs.append(None if called and not text else text)
         all_calls.append(called)
+        # An empty text beside a call isn't an answer.
+        is_only_call = called is not None and not text
+        outputs.append(None if is_only_call else text)
     if not has_value(all_calls):
         return {"output": outputs}
     return {"output": outputs, "tool_calls": all_calls}

@@ -612,7 +612,9 @@ def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
 def _opened(value: Any) -> Any:
     """Read a value that was written as JSON, even where it is quoted twice."""
     value = unpacked(value)
-    if not isinstance(value, str) or len(value) < 2 or not value[0] == value[-1] == '"':
+    if not isinstance(value, str) or len(value) < 2:
+        return value
+    if not value.startswith('"') or not value.endswith('"'):
         return value
     # Only lists and objects are opened, so the quoted text is put into a list.
     items = unpacked(f"[{value}]")
