@@ -162,10 +162,11 @@ def _wide(head: bytes) -> str | None:
 
 def _is_lines(head: bytes) -> bool:
     """Whether each line is a JSON value: a whole line is an object, and it isn't the only line."""
-    for number, _ in objects(head, most=1):
-        other_lines = head.lstrip().partition(b"\n")[2]
-        return number > 0 or bool(other_lines.strip())
-    return False
+    places = [place for place, _ in objects(head, most=1)]
+    _, _, other_lines = head.lstrip().partition(b"\n")
+    if places == [0]:
+        return bool(other_lines.strip())
+    return bool(places)
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
