@@ -853,8 +853,8 @@ class Content:
         """Traces in a Parquet file. Only the columns that the format uses are read."""
         with parquet(path, self.limits) as file:
             kind = self._table_kind([*file.first_rows()[:_TRIED]], "Parquet")
-            batches = self.traces(file.rows(self.tally, kind), kind)
-            yield from packed(batches, self.limits, self.tally)
+            groups = file.rows(self.tally, kind.keys, kind.later)
+            yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
     def table(
         self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"

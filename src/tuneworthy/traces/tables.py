@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import compress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -80,26 +80,6 @@ class PickedColumn(NamedTuple):
     to_values: Callable[[Any], list[Any]]  #: Makes a list of what DuckDB gives.
 
 
-class ReadColumns(Protocol):
-    """The columns that a reader of a table needs."""
-
-    #: Names; None for all columns.
-    @property
-    def keys(self) -> Collection[str] | None: ...
-
-    #: Columns whose lists may stay undecoded.
-    @property
-    def later(self) -> Collection[Any]: ...
-
-
-class _EveryColumn(NamedTuple):
-    keys: None = None
-    later: tuple[()] = ()
-
-
-EVERY_COLUMN = _EveryColumn()
-
-
 class ParquetFile:
     """A Parquet file, from which rows with some of its columns can be read, also several times."""
 
@@ -110,26 +90,35 @@ class ParquetFile:
         # It would hold whole groups of rows.
         ask("SET disable_parquet_prefetching = true", [])
         described = ask(f"DESCRIBE SELECT * FROM {_FILE}", self._parameters)  # noqa: S608  # no text of others
+        #: The name and the type of each column.
         self._schema: list[tuple[str, str]] = []
         for name, type_, *_ in described.fetchall():
             self._schema.append((name, type_))
 
     def first_rows(self) -> TableRows:
         """The first rows with all columns, for a first look; none for an empty file."""
-        for _, rows in self._read(SkippedRecords(""), EVERY_COLUMN, f"LIMIT {_BATCH}"):
+        columns = _picked_columns(self._schema, None, ())
+        for _, rows in self._read(SkippedRecords(""), columns, f"LIMIT {_BATCH}"):
             return rows
         return TableRows((), ())
 
     def rows(
-        self, tally: SkippedRecords, wanted: ReadColumns
+        self,
+        tally: SkippedRecords,
+        keys: Collection[str] | None = None,
+        later: Collection[Any] = (),
     ) -> Iterator[tuple[list[int | str], TableRows]]:
-        """All rows in groups, with their numbers from 1."""
-        return self._read(tally, wanted, "")
+        """All rows in groups, with their numbers from 1.
+
+        Only columns in ``keys`` are read; None means all. Lists in the columns ``later`` stay
+        undecoded.
+        """
+        return self._read(tally, _picked_columns(self._schema, keys, later), "")
 
     def _read(
-        self, tally: SkippedRecords, wanted: ReadColumns, limit: str
+        self, tally: SkippedRecords, columns: Sequence[PickedColumn], limit: str
     ) -> Iterator[tuple[list[int | str], TableRows]]:
-        columns = _picked_columns(self._schema, wanted)
+        """Rows in groups; ``limit`` is SQL that says how many, or empty for all."""
         names = [column.name for column in columns]
         query = f"SELECT {_selected(columns)} FROM (FROM {_FILE} {limit})"  # noqa: S608  # names are ours
         fetched = iter(self._ask(query, self._parameters).fetchone, None)
@@ -148,7 +137,9 @@ def parquet(path: str, limits: Limits) -> Iterator[ParquetFile]:
 
 
 def _picked_columns(
-    schema: Sequence[tuple[str, str]], wanted: ReadColumns
+    schema: Sequence[tuple[str, str]],
+    keys: Collection[str] | None,
+    later: Collection[Any],
 ) -> list[PickedColumn]:
     """The wanted columns; the first one where the file has none of them.
 
@@ -156,12 +147,12 @@ def _picked_columns(
     """
     columns: list[PickedColumn] = []
     for number, (name, type_) in enumerate(schema, start=1):
-        if wanted.keys is None or name in wanted.keys:
-            columns.append(_picked(name, number, type_, name in wanted.later))
+        if keys is None or name in keys:
+            columns.append(_picked(name, number, type_, name in later))
     if not columns:
         # Its rows are still counted, and then skipped as records without an output.
         name, type_ = schema[0]
-        columns.append(_picked(name, 1, type_, name in wanted.later))
+        columns.append(_picked(name, 1, type_, name in later))
     return columns
 
 
