@@ -166,10 +166,10 @@ class KeptFile(NamedTuple, Generic[R]):
         path = _path_in_store(case, self.file)
         if path is None or not os.path.lexists(path):
             return None
-        module, class_name = self.kind.split(".")
-        record: type[R] = getattr(
-            import_module(f"tuneworthy.model.{module}"), class_name
-        )
+        # Imported only now, as importing takes time and most runs read no such file.
+        module_name, class_name = self.kind.split(".")
+        module = import_module(f"tuneworthy.model.{module_name}")
+        record: type[R] = getattr(module, class_name)
         fix = self.fix.format(argument(case.folder))
         return JsonLines(path, record, self.name, fix).read_whole()
 
@@ -583,6 +583,7 @@ def write_training(
     write_new(_place(case, TRAINING), _example_lines(examples), force=True)
     if training.disliked:
         write_new(_place(case, DISLIKED), _example_lines(disliked), force=True)
+    # Last: it says that these lines are there, and by their digest which.
     training_record.write(case, training)
 
 

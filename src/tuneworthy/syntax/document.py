@@ -252,8 +252,10 @@ def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> li
 
 def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
     """The fix for an unknown word: the likeliest known one, else the first few known ones."""
-    for close in get_close_matches(word.casefold(), known, n=1, cutoff=0.6):
-        return f'Did you mean "{close}"?'
+    closest = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    if closest:
+        (likeliest,) = closest
+        return f'Did you mean "{likeliest}"?'
     if not known:
         return ""
     more = ", …" if len(known) > _SHOWN_WORDS else ""

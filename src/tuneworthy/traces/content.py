@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import chain, compress, islice
-from operator import not_
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -597,9 +596,13 @@ class Content:
         """The records to keep, with their places. The others are counted under the reason ``why``."""
         if all(kept):
             return places, chunk
-        for place in compress(places, map(not_, kept)):
-            self.tally.skip(why, place)
-        return [*compress(places, kept)], chunk.only(kept)
+        kept_places: list[Place] = []
+        for place, stays in zip(places, kept, strict=True):
+            if stays:
+                kept_places.append(place)
+            else:
+                self.tally.skip(why, place)
+        return kept_places, chunk.only(kept)
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         """Whether each record is the first of its id in this file; one without an id is."""
@@ -1014,20 +1017,22 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 def parted(
     data: Bytes, path: tuple[str | int | None, ...]
 ) -> tuple[Raws, list[msgspec.Raw]]:
-    """The undecoded items of a list deep inside a value, and the value without them.
+    """Take the list at a path out of an object: return the rest of it, and the undecoded items.
 
     Raises:
         BrokenJson: If there is no list at the path.
     """
-    step = path[0]
+    key, *below = path
     rest = decode(data, Raws)
-    if not isinstance(step, str) or step not in rest:
+    if not isinstance(key, str) or key not in rest:
         raise BrokenJson(skipped.NO_OBJECT)
-    inner = rest.pop(step)
-    if len(path) == 1:
+    inner = rest.pop(key)
+    if not below:
         return rest, decode(inner, list[msgspec.Raw])
-    held, items = parted(inner, path[1:])
-    return rest | {step: msgspec.Raw(msgspec.json.encode(held))}, items
+    # What is beside the list in the inner object stays in it.
+    rest_of_inner, items = parted(inner, tuple(below))
+    rest[key] = msgspec.Raw(msgspec.json.encode(rest_of_inner))
+    return rest, items
 
 
 def _keys(raw: Bytes) -> dict[str, Any]:

@@ -170,7 +170,7 @@ class RecordChunk:
         columns = [self._level((*above, name)) for name in names]
         if not columns:
             return None
-        # One name that matches is mostly the one that was meant, with a prefix that differs.
+        # A pattern for a name that differs from log to log finds one, and then gives its values.
         if len(columns) == 1:
             return columns[0]
         lists: list[Any] = []

@@ -150,7 +150,7 @@ def _sheets(opened: Opening) -> list[str]:
 
 
 def _id_of(sheet: ET.Element) -> str:
-    """The id of a sheet, whose attribute some programs write with another namespace."""
+    """The id of a sheet, whose attribute has a namespace; empty where it has none."""
     for key, value in sheet.attrib.items():
         if _plain(key) == "id":
             return value

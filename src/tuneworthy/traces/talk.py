@@ -337,11 +337,13 @@ class Talk(Sequence[Message]):
         return self._n
 
     def __getitem__(self, place: Any) -> Any:
+        """A message by its place, or some of them by a slice, as of any sequence."""
         if isinstance(place, slice):
             turns = map(self.turn, range(*place.indices(self._n)))
             return tuple([Message(turn.role, turn.content) for turn in turns])
         if not -self._n <= place < self._n:
             raise IndexError(place)
+        # A place below zero counts from the end of these messages, and not of all items.
         turn = self.turn(place % self._n)
         return Message(turn.role, turn.content)
 
