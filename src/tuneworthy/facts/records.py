@@ -209,7 +209,7 @@ class TrainingPrice(NamedTuple):
 
     @classmethod
     def from_offer(cls, service: ServiceFact, offer: TrainingOffer) -> TrainingPrice:
-        """The price of an offer that has one."""
+        """The price of an offer for a million tokens; the caller made sure that it has one."""
         low = offer.usd_per_mtok or 0.0
         return cls(
             low=low,

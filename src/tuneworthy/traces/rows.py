@@ -630,28 +630,32 @@ def _answers(record: Row, context: ReadContext, place: Place) -> Iterator[Row]:
     spoken: Talk = record["messages"]
     turns = spoken.turns
     places_of_answers = spoken.answers
-    has_several = len(places_of_answers) > 1
-    if has_several and any(record.get(column) is not None for column in AMOUNTS):
-        context.tally.skip(skipped.OF_THE_WHOLE, place)
+    of_several: Row = {}
+    if len(places_of_answers) > 1:
+        if any(record.get(column) is not None for column in AMOUNTS):
+            context.tally.skip(skipped.OF_THE_WHOLE, place)
+        of_several = dict.fromkeys(AMOUNTS)
+        # The rows of one conversation belong together by its name.
+        name_ = record.get("conversation") or f"{context.file}:{place}"
+        of_several["conversation"] = name_
+    before_the_last: Row = dict.fromkeys(_OF_THE_LAST)
     question = record.get("input")
     previous = 0
     for nth, i in enumerate(places_of_answers):
-        turn = turns[i]
+        answer_turn = turns[i]
+        calls = answer_turn.calls
+        text = answer_turn.content
         question = _newest_question(turns[previous:i], question)
         previous = i
-        row = dict(record)
-        row["output"] = None if turn.calls and not turn.content else turn.content
-        row["tool_calls"] = turn.calls or None
+        row = {**record, **of_several}
+        if of_several:
+            row["turn"] = nth
+        if i != places_of_answers[-1]:
+            row |= before_the_last
+        row["output"] = None if calls and not text else text
+        row["tool_calls"] = calls or None
         row["input"] = question
         row["messages"] = spoken.first(i)
-        if has_several:
-            row["conversation"] = row.get("conversation") or f"{context.file}:{place}"
-            row["turn"] = nth
-            for column in AMOUNTS:
-                row[column] = None
-        if i != places_of_answers[-1]:
-            for column in _OF_THE_LAST:
-                row[column] = None
         yield row
 
 
