@@ -1396,3 +1396,18 @@ def test_any_odd_value_in_any_place_is_read_or_refused(
     spot = data.draw(st.sampled_from(sorted(spots(logs[number]), key=str)))
     odd = data.draw(st.sampled_from(ODD_VALUES))
     read_odd(tmp_path_factory.mktemp("odd"), name, number, spot, odd)
+
+
+@pytest.mark.parametrize("models", [5, "gpt-4o", {"a": 1}, [], [None], None])
+def test_a_run_of_evals_that_names_no_list_of_models_is_read_all_the_same(
+    models: Any, tmp_path: Path
+) -> None:
+    lines = (FIXTURES / "evals.jsonl").read_text("utf-8").splitlines()
+    spec = json.loads(lines[0])
+    spec["spec"]["completion_fns"] = models
+    log = tmp_path / "evals.jsonl"
+    log.write_text("\n".join([json.dumps(spec), *lines[1:]]), "utf-8")
+    rows, _ = load(log)
+    as_named, _ = load("evals.jsonl")
+    assert [row["output"] for row in rows] == [row["output"] for row in as_named]
+    assert not any("model" in row for row in rows)

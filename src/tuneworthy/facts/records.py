@@ -209,7 +209,7 @@ class TrainingPrice(NamedTuple):
 
     @classmethod
     def from_offer(cls, service: ServiceFact, offer: TrainingOffer) -> TrainingPrice:
-        """The price of an offer that has one."""
+        """The price of an offer for a million tokens; the caller made sure that it has one."""
         low = offer.usd_per_mtok or 0.0
         return cls(
             low=low,
@@ -335,6 +335,7 @@ class KnownFacts:
         self.services = services
         self.limits = limits
         self.assumptions = {fact.about: fact for fact in assumptions}
+        # The last entry counts, as later ones stand below.
         self.rivals: Strings = rivals[-1].models if rivals else ()
 
     @cached_property

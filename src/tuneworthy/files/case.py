@@ -216,11 +216,13 @@ def _refuse_outside(case: Case, paths: Iterable[Path], name: str) -> None:
             return
     except (OSError, ValueError, RuntimeError):  # such as links in a circle
         pass
-    # as in data.traces[2], whose place counts from 1
     keys: list[str | int] = []
     for step in re.findall(r"[^.\[\]]+", name):
-        place = read_place(step)
-        keys.append(step if place is None else place - 1)
+        number = read_place(step)  # as in data.traces[2]
+        if number is None:
+            keys.append(step)
+        else:
+            keys.append(number - 1)
     what = f"{name} leads out of the case folder"
     raise CaseError(what, where=case.where(*keys), fix="keep data inside the folder")
 

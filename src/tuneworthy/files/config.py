@@ -214,23 +214,36 @@ def with_defaults(case: Case) -> Case:
     if case.folder is None:
         return case
     used: list[DefaultValue] = []
+    # The first configuration that says something counts, as the case has it then.
     for place in _places(case.folder):
-        rate = place.config.hourly_rate_usd
-        if rate is not None and case.economics.hourly_rate_usd is None:
-            economics = case.economics.model_copy(update={"hourly_rate_usd": rate})
-            case = case.model_copy(update={"economics": economics})
-            path = "economics.hourly_rate_usd"
-            used.append(DefaultValue(path=path, value=_range(rate), file=place.file))
-        # A project names its models by their ids alone.
-        ids_or_models = place.config.models
-        if ids_or_models and not case.models:
-            models = [Model(id=m) if isinstance(m, str) else m for m in ids_or_models]
-            case = case.model_copy(update={"models": tuple(models)})
-            names = listing([model.id for model in models])
-            used.append(DefaultValue(path="models", value=names, file=place.file))
+        case = _with_rate(case, place, used)
+        case = _with_models(case, place, used)
     if not used:
         return case
     return case.with_origin(replace(case.origin, defaults=tuple(used)))
+
+
+def _with_rate(case: Case, place: _Place, used: list[DefaultValue]) -> Case:
+    """A case with the hourly rate of a configuration, if it has none; ``used`` lists it then."""
+    rate = place.config.hourly_rate_usd
+    if rate is None or case.economics.hourly_rate_usd is not None:
+        return case
+    path = "economics.hourly_rate_usd"
+    used.append(DefaultValue(path=path, value=_range(rate), file=place.file))
+    economics = case.economics.model_copy(update={"hourly_rate_usd": rate})
+    return case.model_copy(update={"economics": economics})
+
+
+def _with_models(case: Case, place: _Place, used: list[DefaultValue]) -> Case:
+    """A case with the models of a configuration, if it has none; ``used`` lists them then."""
+    # A project names its models by their ids alone.
+    ids_or_models = place.config.models
+    if not ids_or_models or case.models:
+        return case
+    models = [Model(id=m) if isinstance(m, str) else m for m in ids_or_models]
+    names = listing([model.id for model in models])
+    used.append(DefaultValue(path="models", value=names, file=place.file))
+    return case.model_copy(update={"models": tuple(models)})
 
 
 def _range(rate: Quantity) -> str:

@@ -73,13 +73,14 @@ def _ours(names: Iterable[str]) -> dict[str, str]:
     """Match other tools' field names to our names, where the file doesn't use our name itself."""
     by_plain_name = {_plain_name(name): name for name in names}
     renamed: dict[str, str] = {}
-    for ours, usual in _SAME.items():
+    for ours, usual_names in _SAME.items():
         # Messages say what is asked, and then another field is no second input.
         if ours in by_plain_name or (ours == "input" and "messages" in by_plain_name):
             continue
-        theirs = [by_plain_name[n] for n in usual.split() if n in by_plain_name]
-        if theirs:
-            renamed[theirs[0]] = ours
+        for usual in usual_names.split():
+            if usual in by_plain_name:
+                renamed[by_plain_name[usual]] = ours
+                break
     return renamed
 
 

@@ -75,7 +75,7 @@ def _without_repeats(prompts: Sequence[FoundPrompt]) -> list[FoundPrompt]:
 
 def _prompts_in(data: Any, path: Path) -> Iterator[FoundPrompt]:
     """Find the prompts in a tool's file by the first reader that understands it."""
-    if isinstance(data, list):  # only MLflow writes lists
+    if isinstance(data, list):  # as of prompt versions
         for item in data:
             if isinstance(item, dict):
                 yield from _mlflow(item)
@@ -120,7 +120,7 @@ def _mlflow(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     """Read a prompt version, or the result of an optimization with the prompts that it found."""
     results = data.get("optimized_prompts")
     if results is None and "optimizer_name" in data:
-        # the result of an older version, with one prompt or only its template
+        # one prompt, or only its template
         results = [data.get("prompt") or {"template": data.get("optimized_prompt")}]
     by = "" if results is None else "MLflow"
     for version in [data] if results is None else results:

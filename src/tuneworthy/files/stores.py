@@ -166,10 +166,10 @@ class KeptFile(NamedTuple, Generic[R]):
         path = _path_in_store(case, self.file)
         if path is None or not os.path.lexists(path):
             return None
-        module, class_name = self.kind.split(".")
-        record: type[R] = getattr(
-            import_module(f"tuneworthy.model.{module}"), class_name
-        )
+        # Imported only now, as importing takes time and most runs read no such file.
+        module_name, class_name = self.kind.split(".")
+        module = import_module(f"tuneworthy.model.{module_name}")
+        record: type[R] = getattr(module, class_name)
         fix = self.fix.format(argument(case.folder))
         return JsonLines(path, record, self.name, fix).read_whole()
 
@@ -281,9 +281,11 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     newest = latest(runs)
     for run in runs:
         current = [item for item in run.evidence if item is newest[item.id]]
-        about = _read_beside(case, run) if current else {}
-        if about:
-            newest |= {item.id: item.model_copy(update=about) for item in current}
+        # Files are only looked at for what still counts.
+        fields = _read_beside(case, run) if current else {}
+        if fields:
+            for item in current:
+                newest[item.id] = item.model_copy(update=fields)
     return newest, latest_series(runs)
 
 
@@ -581,6 +583,7 @@ def write_training(
     write_new(_place(case, TRAINING), _example_lines(examples), force=True)
     if training.disliked:
         write_new(_place(case, DISLIKED), _example_lines(disliked), force=True)
+    # Last: it says that these lines are there, and by their digest which.
     training_record.write(case, training)
 
 

@@ -231,7 +231,8 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
         raise error(what, where=document.name, fix="flatten it") from None
     # Where a value may be of several types, pydantic has a finding for each of them.
     places = {_path(finding["loc"], document.data) for finding in findings}
-    fault = _explain(findings[0], document)
+    first, *_ = findings
+    fault = _explain(first, document)
     fix = fault.fix
     if len(places) > 1:
         fix += f" ({len(places) - 1} more to fix after this)"
@@ -251,8 +252,10 @@ def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> li
 
 def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
     """The fix for an unknown word: the likeliest known one, else the first few known ones."""
-    for close in get_close_matches(word.casefold(), known, n=1, cutoff=0.6):
-        return f'Did you mean "{close}"?'
+    closest = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    if closest:
+        (likeliest,) = closest
+        return f'Did you mean "{likeliest}"?'
     if not known:
         return ""
     more = ", …" if len(known) > _SHOWN_WORDS else ""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,13 +33,9 @@ _MOST_WORDS = 1 << 16  #: Words that are remembered.
 _MOST_LETTERS = 64  #: Letters of a word that is remembered.
 
 
-class _Pair(NamedTuple):
-    """Two neighbors that may be merged. The smallest is merged first: by its rank, then its place."""
-
-    rank: int  #: The place in the list of merges.
-    place: int  #: Of the left piece.
-    left: str
-    right: str
+_Pair = tuple[int, int, str, str]
+"""Two neighbors that may be merged: their rank in the list of merges, the place of the left one, and
+both pieces. The smallest is merged first."""
 
 
 class Tokenizer:
@@ -99,13 +95,12 @@ class Tokenizer:
         for place, (left, right) in enumerate(pairwise(pieces)):
             self._push(waiting, place, left, right)
         while waiting:
-            pair = heapq.heappop(waiting)
-            place = pair.place
+            _, place, left, right = heapq.heappop(waiting)
             second = following[place]
-            is_there = second < end and pieces[second] == pair.right
-            if not is_there or pieces[place] != pair.left:
+            is_there = second < end and pieces[second] == right
+            if not is_there or pieces[place] != left:
                 continue  # one of the two was merged with another meanwhile
-            pieces[place] = pair.left + pair.right
+            pieces[place] = left + right
             pieces[second] = ""
             following[place] = following[second]
             if following[place] < end:
@@ -119,7 +114,7 @@ class Tokenizer:
         """Let a pair wait for its turn, if it is in the list of merges."""
         rank = self._ranks.get(f"{left} {right}")
         if rank is not None:
-            heapq.heappush(waiting, _Pair(rank, place, left, right))
+            heapq.heappush(waiting, (rank, place, left, right))
 
 
 class PieceVectors:

@@ -24,7 +24,14 @@ _PATTERNS = {
     name: re.compile("".join(text)) for name, text in _TOLD["patterns"].items()
 }
 
-Ask = tuple[str, int, Strings]  #: Kind, amount and words.
+
+class Demand(NamedTuple):
+    """What an instruction asks for."""
+
+    #: The kind of rule, as ``most_words``; the names are those of ``CHECKS``.
+    kind: str
+    amount: int = 0  #: The number, for kinds that have one.
+    words: Strings = ()  #: The words, for kinds that have some.
 
 
 class Rule(NamedTuple):
@@ -44,41 +51,60 @@ class Rule(NamedTuple):
         """Whether a sentence may have the wording; ``small`` is the sentence in small letters."""
         return any(stem in small for stem in self.stems)
 
-    def asks(self, match: re.Match[str]) -> Iterator[Ask]:
+    def match(self, sentence: str) -> re.Match[str] | None:
+        """The wording in a sentence; None where it isn't there, or the sentence says something else."""
+        if self.unless is not None and self.unless.search(sentence):
+            return None
+        return self.wording.search(sentence)
+
+    def asks(self, match: re.Match[str]) -> Iterator[Demand]:
         """The instructions in a match: a number with its unit, each quoted text, or the kind alone."""
         groups = match.groupdict()
         if "unit" in groups:
-            number = groups["n"].casefold()
-            amount = _NUMBERS.get(number) or int(number)
-            if _PATTERNS["shorter"].search(match[0]) and not re.search(
-                r"or (?:less|fewer)", match[0]
-            ):
-                amount -= 1
+            amount = _amount(groups["n"], match[0])
             if amount > 0:
-                yield "most_" + groups["unit"].casefold().rstrip("s") + "s", amount, ()
+                unit = groups["unit"].casefold().rstrip("s")
+                yield Demand(f"most_{unit}s", amount)
         elif "list" in groups:
             for text in _PATTERNS["inside"].findall(groups["list"]):
                 # A placeholder is filled in by something we don't see.
-                if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
-                    yield self.kind, 0, (text.strip(),)
+                if text.strip() and not _PLACEHOLDER.search(text):
+                    yield Demand(self.kind, words=(text.strip(),))
         else:
-            yield self.kind, self.amount, ()
+            yield Demand(self.kind, self.amount)
+
+
+_PLACEHOLDER = re.compile(r"[<{\[]|\.\.\.|…")
+
+
+def _amount(number: str, wording: str) -> int:
+    """The most that is allowed by a number, in figures or as a word: one less for *under 50*."""
+    amount = _NUMBERS.get(number.casefold())
+    if amount is None:
+        amount = int(number)
+    is_below = _PATTERNS["shorter"].search(wording) is not None
+    includes_number = re.search(r"or (?:less|fewer)", wording) is not None
+    return amount - 1 if is_below and not includes_number else amount
 
 
 def _rules() -> Iterator[Rule]:
     """All known wordings, from the file beside this one."""
     parts = {"N": r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"}
-
-    def whole(text: str | list[str]) -> str:
-        return re.sub("<([A-Z_]+)>", lambda part: parts[part[1]], "".join(text))
-
+    # A part may use those above it.
     for name, text in _TOLD["parts"].items():
-        parts[name] = whole(text)
+        parts[name] = _with_parts(text, parts)
     for rule in _TOLD["rules"]:
-        for key in {"wording", "unless"} & rule.keys():
-            rule[key] = re.compile(whole(rule[key]), re.IGNORECASE)
-        rule["stems"] = tuple(rule["stems"])
-        yield Rule(**rule)
+        fields = {**rule, "stems": tuple(rule["stems"])}
+        for key in ("wording", "unless"):
+            if key in rule:
+                whole = _with_parts(rule[key], parts)
+                fields[key] = re.compile(whole, re.IGNORECASE)
+        yield Rule(**fields)
+
+
+def _with_parts(text: str | list[str], parts: Mapping[str, str]) -> str:
+    """An expression, which may be cut into several lines, with its parts in place of their names."""
+    return re.sub("<([A-Z_]+)>", lambda name: parts[name[1]], "".join(text))
 
 
 RULES = tuple(_rules())
@@ -94,9 +120,11 @@ def small_letters(sentence: str) -> str:
 
 MOST_INSTRUCTIONS = 40  #: Of one prompt; further ones are not checked.
 
-_LONGEST_PROMPT = 400_000
-_LONGEST_SENTENCE = 500
-_MOST_KNOWN_LINES = 50_000
+_LONGEST_PROMPT = 400_000  #: Characters of a prompt that are read.
+_SHORTEST_SENTENCE = 8  #: Characters of a sentence that may ask something,
+_LONGEST_SENTENCE = 500  #: and of one that isn't data.
+_MOST_KNOWN_LINES = 50_000  #: Lines that a reader remembers.
+_LONGEST_QUOTE = 120  #: Characters of an instruction's sentence that are shown.
 
 
 class Instruction(NamedTuple):
@@ -107,14 +135,18 @@ class Instruction(NamedTuple):
     amount: int = 0  #: The number, for kinds that have one.
     words: Strings = ()  #: The words, for kinds that have some.
 
+    @property
+    def word(self) -> str:
+        """The text that it is about, in small letters; for kinds that have one."""
+        word, *_ = self.words
+        return word.casefold()
+
 
 class Reader:
     """Finds instructions. It remembers lines, as prompts of one template share them."""
 
     def __init__(self) -> None:
-        self._asks_of = lru_cache(maxsize=_MOST_KNOWN_LINES)(
-            lambda line: tuple(_asks(line))
-        )
+        self._asks_in = lru_cache(maxsize=_MOST_KNOWN_LINES)(_asks)
 
     def read(self, prompt: str) -> tuple[Instruction, ...]:
         """The verifiable instructions of a prompt, in its order.
@@ -122,62 +154,74 @@ class Reader:
         Text in a fenced block or between ``<example>`` marks isn't an instruction. A repeated one
         counts once, at its first place; one that another contradicts is left out.
         """
-        text = prompt[:_LONGEST_PROMPT]
-        by_ask: dict[Ask, Instruction] = {}
-        for offset, line in _lines_with_offset(text):
-            for sentence, ask in self._asks_of(line):
-                place = min(
-                    1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt))
-                )
-                kind, amount, words = ask
-                quote = " ".join(sentence.split())[:120]
-                by_ask.setdefault(ask, Instruction(kind, quote, place, amount, words))
-        agreed = [
-            item for item in by_ask.values() if not _is_contradicted(item, by_ask)
-        ]
+        by_ask: dict[Demand, Instruction] = {}
+        for offset, line in _lines_with_offset(prompt[:_LONGEST_PROMPT]):
+            for sentence, ask in self._asks_in(line):
+                if ask not in by_ask:
+                    # its beginning is enough to find it again
+                    characters_before = offset + line.find(sentence[:40])
+                    position = min(1.0, characters_before / max(1, len(prompt)))
+                    quote = " ".join(sentence.split())[:_LONGEST_QUOTE]
+                    by_ask[ask] = Instruction(
+                        ask.kind, quote, position, ask.amount, ask.words
+                    )
+        agreed = [i for i in by_ask.values() if not _is_contradicted(i, by_ask)]
         return tuple(agreed[:MOST_INSTRUCTIONS])
 
 
 def _lines_with_offset(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that may contain an instruction, each with its offset."""
+    """Lines that may contain an instruction, each with its offset in characters."""
     offset = 0
-    fenced = False
-    example = False
+    in_fence = False
+    in_example = False
     for line in text.splitlines(keepends=True):
         bare = line.strip().casefold()
+        ends_example = bare.endswith(_EXAMPLE_ENDS)
         if bare.startswith("```"):
-            fenced = not fenced
+            in_fence = not in_fence
         elif bare.startswith(("<example", "<sample")):
-            example = not bare.endswith(("</example>", "</examples>", "</sample>"))
-        elif bare.endswith(("</example>", "</examples>", "</sample>")):
-            example = False
-        elif bare and not fenced and not example:
+            in_example = not ends_example
+        elif ends_example:
+            in_example = False
+        elif bare and not in_fence and not in_example:
             yield offset, line
         offset += len(line)
 
 
-def _asks(line: str) -> Iterator[tuple[str, Ask]]:
+_EXAMPLE_ENDS = ("</example>", "</examples>", "</sample>")
+
+
+def _asks(line: str) -> tuple[tuple[str, Demand], ...]:
     """The instructions in a line, each with its sentence."""
-    for sentence in _PATTERNS["sentence"].split(
-        _PATTERNS["bullet"].sub("", line).strip()
-    ):
-        if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
+    asks: list[tuple[str, Demand]] = []
+    bare = _PATTERNS["bullet"].sub("", line).strip()
+    for sentence in _PATTERNS["sentence"].split(bare):
+        if not _SHORTEST_SENTENCE <= len(sentence) <= _LONGEST_SENTENCE:
             continue
         small = small_letters(sentence)
         rules = [rule for rule in RULES if rule.is_hinted(small)]
         if not rules:
             continue
-        outside = _PATTERNS["quoted"].sub(
-            lambda quote: '"' + "x" * len(quote[1]) + '"', sentence
-        )
-        ambiguous = _PATTERNS["ambiguous"].search(outside) is not None
+        is_conditional = _is_conditional(sentence)
         for rule in rules:
-            if rule.own_condition or not ambiguous:
-                match = rule.wording.search(sentence)
-                if match is not None and not (
-                    rule.unless and rule.unless.search(sentence)
-                ):
-                    yield from ((sentence, ask) for ask in rule.asks(match))
+            # What holds only under a condition can't be checked without knowing that one.
+            if is_conditional and not rule.own_condition:
+                continue
+            match = rule.match(sentence)
+            if match is not None:
+                asks += [(sentence, ask) for ask in rule.asks(match)]
+    return tuple(asks)
+
+
+def _is_conditional(sentence: str) -> bool:
+    """Whether a sentence has a condition or an exception outside of its quotes."""
+    outside = _PATTERNS["quoted"].sub(_crossed_out, sentence)
+    return _PATTERNS["ambiguous"].search(outside) is not None
+
+
+def _crossed_out(quote: re.Match[str]) -> str:
+    """A quoted text of the same length that says nothing."""
+    return '"' + "x" * len(quote[1]) + '"'
 
 
 _OPPOSED = (
@@ -185,22 +229,24 @@ _OPPOSED = (
     {"lower_case", "upper_case"},
     {"json", "bullets"},
 )
+"""Kinds that no text follows together."""
 
 
-def _is_contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
+def _is_contradicted(instruction: Instruction, asks: Iterable[Demand]) -> bool:
     """Whether another instruction of the prompt demands something else of the same kind."""
+    return any(_are_opposed(instruction, ask) for ask in asks)
 
-    def opposed(kind: str, amount: int, words: Strings) -> bool:
-        if kind == instruction.kind:
-            if kind in {"starts_with", "ends_with"}:
-                return words != instruction.words
-            return kind.startswith("most_") and amount != instruction.amount
-        kinds = {kind, instruction.kind}
-        if kinds == {"never_says", "always_says"}:
-            return not set(words).isdisjoint(instruction.words)
-        return kinds in _OPPOSED
 
-    return any(opposed(*ask) for ask in asks)
+def _are_opposed(instruction: Instruction, ask: Demand) -> bool:
+    """Whether no text can follow both, or it isn't clear which of two numbers counts."""
+    if ask.kind == instruction.kind:
+        if ask.kind in {"starts_with", "ends_with"}:
+            return ask.words != instruction.words
+        return ask.kind.startswith("most_") and ask.amount != instruction.amount
+    kinds = {ask.kind, instruction.kind}
+    if kinds == {"never_says", "always_says"}:
+        return not set(ask.words).isdisjoint(instruction.words)
+    return kinds in _OPPOSED
 
 
 Check = Callable[[str], bool]
@@ -239,50 +285,54 @@ def _may_hold_words(instruction: Instruction, texts: Texts) -> list[bool] | None
 
     Most texts have no such word, and searching a whole batch is faster than searching each text.
     """
+    words: Strings = ()
     if instruction.kind == "no_apology":
-        words: Strings = ("sorry", "apolog")
-    elif (
-        instruction.kind in {"never_says", "always_says"}
-        and instruction.words[0].isascii()
-    ):
-        words = instruction.words[:1]
-    else:
+        words = ("sorry", "apolog")
+    elif instruction.kind in {"never_says", "always_says"}:
+        # Capitals of other alphabets are searched for differently than the check does.
+        words = tuple(word for word in instruction.words[:1] if word.isascii())
+    if not words:
         return None
-    hold_any = [False] * len(texts)
+    holds_any = [False] * len(texts)
     for flags in _searcher(words).rows(texts).values():  # of each word, a flag a text
         for place, holds in enumerate(flags.tolist()):
             if holds:
-                hold_any[place] = True
-    return hold_any
+                holds_any[place] = True
+    return holds_any
 
 
 @lru_cache(maxsize=256)
 def _searcher(words: Strings) -> Searcher:
-    return Searcher(
-        {word: Pattern(word, literal=True, caseless=True) for word in words}
-    )
+    patterns = {word: Pattern(word, literal=True, caseless=True) for word in words}
+    return Searcher(patterns)
 
 
 def _most_words(instruction: Instruction) -> Check:
-    """A check that a text has at most so many words."""
+    """A check that a text has at most so many words. Counting them is slow, and mostly not needed."""
     most = instruction.amount
-    # Words take a character and a space, so a short text has no more than that many; and a text
-    # has at most one word more than it has spaces.
-    return lambda text: (
-        len(text) < 2 * most
-        or text.count(" ") + text.count("\n") + text.count("\t") < most
-        or len(text.split(None, most)) <= most
-    )
+
+    def check(text: str) -> bool:
+        # A word takes a character and a space, so a short text has no more than that many.
+        if len(text) < 2 * most:
+            return True
+        # A text has at most one word more than it has spaces.
+        spaces = text.count(" ") + text.count("\n") + text.count("\t")
+        return spaces < most or len(text.split(None, most)) <= most
+
+    return check
 
 
-def _at_most_signs(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
+def _at_most_signs(signs: str, find_all: Callable[[str], Sequence[Any]]) -> Maker:
     """A check for at most some matches. With few ``signs``, no exact search is needed."""
 
     def make_check(instruction: Instruction) -> Check:
         most = instruction.amount
-        return lambda text: (
-            sum(map(text.count, signs)) <= most or len(exact(text)) <= most
-        )
+
+        def check(text: str) -> bool:
+            is_few = sum(text.count(sign) for sign in signs) <= most
+            return is_few or len(find_all(text)) <= most
+
+        return check
 
     return make_check
 
@@ -291,55 +341,83 @@ def sentence_count(text: str) -> int:
     """The number of sentences in a text, for ``most_sentences``; a rest without a stop is one more."""
     ends = list(_PATTERNS["sentence_end"].finditer(text))
     rest = text[ends[-1].end() :] if ends else text
-    return len(ends) + any(letter.isalnum() for letter in rest)
+    has_words_left = any(letter.isalnum() for letter in rest)
+    return len(ends) + 1 if has_words_left else len(ends)
 
 
 def _starts_with(instruction: Instruction) -> Check:
-    wanted = instruction.words[0].casefold()
-    return lambda text: (
-        text.lstrip(' \n\t"“*`#')[: 2 * len(wanted)].casefold().startswith(wanted)
-    )
+    """A check for the first word of a text, behind blanks, quotes and marks of Markdown."""
+    wanted = instruction.word
+    # A letter may have two in its folded form, so only twice as many have to be folded.
+    longest = 2 * len(wanted)
+
+    def check(text: str) -> bool:
+        opening = text.lstrip(' \n\t"“*`#')[:longest]
+        return opening.casefold().startswith(wanted)
+
+    return check
 
 
 def _ends_with(instruction: Instruction) -> Check:
-    wanted = instruction.words[0].casefold().rstrip(".!? ")
-    return lambda text: (
-        text.rstrip(' \n\t"”*`.!?')[-2 * len(wanted) - 2 :].casefold().endswith(wanted)
-    )
+    """A check for the last words of a text, before blanks, quotes, stops and marks of Markdown."""
+    wanted = instruction.word.rstrip(".!? ")
+    longest = 2 * len(wanted) + 2
+
+    def check(text: str) -> bool:
+        ending = text.rstrip(' \n\t"”*`.!?')[-longest:]
+        return ending.casefold().endswith(wanted)
+
+    return check
 
 
 def _says(instruction: Instruction, *, wanted: bool) -> Check:
     """A check for whole words in any case; a plain search settles most texts."""
-    word = instruction.words[0].casefold()
+    word = instruction.word
+    # A sign at its end has no boundary.
     front = r"(?<!\w)" if word[0].isalnum() else ""
     behind = r"(?!\w)" if word[-1].isalnum() else ""
     exact = re.compile(front + re.escape(word) + behind)
 
     def check(text: str) -> bool:
         folded = text.casefold()
-        return (word in folded and exact.search(folded) is not None) is wanted
+        says = word in folded and exact.search(folded) is not None
+        return says is wanted
 
     return check
 
 
 def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) -> Maker:
-    """A check that nothing matches, or with ``wanted``, something. Hints save the full search."""
+    """A check that nothing matches, or with ``wanted``, something.
+
+    A text without any of the ``hints`` can't match; without hints, a text of ASCII can't.
+    """
     search = re.compile(pattern).search
 
     def check(text: str) -> bool:
-        hinted = any(hint in text for hint in hints) if hints else not text.isascii()
-        return (hinted and search(text) is not None) is wanted
+        may_match = not text.isascii()
+        if hints:
+            may_match = any(hint in text for hint in hints)
+        matches = may_match and search(text) is not None
+        return matches is wanted
 
     return lambda _instruction: check
 
 
+def _is_json(_instruction: Instruction) -> Check:
+    return lambda text: read_json(text).value is not UNREAD
+
+
+def _most_characters(instruction: Instruction) -> Check:
+    """A check that a text has at most so many characters, without blanks around it."""
+    most = instruction.amount
+    return lambda text: len(text) <= most or len(text.strip()) <= most
+
+
 CHECKS: Mapping[str, Maker] = {
-    "json": lambda _: lambda text: read_json(text)[0] is not UNREAD,
+    "json": _is_json,
     "most_words": _most_words,
     "most_sentences": _at_most_signs(".!?", _PATTERNS["sentence_end"].findall),
-    "most_characters": lambda asked: (
-        lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
-    ),
+    "most_characters": _most_characters,
     "most_questions": _at_most_signs("?", _PATTERNS["question"].findall),
     "starts_with": _starts_with,
     "ends_with": _ends_with,

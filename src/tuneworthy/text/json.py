@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 
 _decode = Decoder().decode
 _NO_JSON = (MsgspecError, RecursionError, UnicodeError, ValueError)
-_FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(?P<inside>.*?)\n?[ \t]*```\s*", re.DOTALL)
+"""A text that is one fenced block."""
 _LOOKS = re.compile(r"\s*(?:```[\w-]*\s*)?(?:\{|\[\s*[\[{\"\]])")
-_BEGINS = frozenset('{["-0123456789tfn`')
+"""The beginning of an object, or of a list of objects, lists or texts."""
+_BEGINS = frozenset('{["-0123456789tfn`')  #: Signs that JSON or a fence begins with.
 _LOOKS_FROM = frozenset("{[`")
 _MAY_BEGIN = SPACES | np.isin(np.arange(256), [ord(sign) for sign in _BEGINS])
+"""By the number of a first byte, whether the text may be JSON."""
 _MAY_LOOK = SPACES | np.isin(np.arange(256), [ord(sign) for sign in _LOOKS_FROM])
-_BLOCK = re.compile(r"```json\b|```\s*\{")
+"""By the number of a first byte, whether the text may look like JSON."""
+_BLOCK = re.compile(r"```json\b|```\s*\{")  #: The beginning of a fenced block of JSON.
+_FENCE_WITHIN = (
+    200  #: Characters within which a fence begins that is around all of a text.
+)
 
 
 class _Unread:
@@ -35,24 +42,32 @@ class _Unread:
 UNREAD: Final = _Unread()  #: Stands for a text that can't be read as JSON.
 
 
-def read_json(text: str) -> tuple[Any, bool]:
-    """The JSON value of a text, and whether it was alone in a fenced block.
+class JsonInText(NamedTuple):
+    """What a text says as JSON."""
 
-    ``UNREAD`` for an unreadable text, also for one that is too deep or not valid Unicode.
+    value: Any  #: ``UNREAD`` where it can't be read.
+    fenced: bool  #: Whether it was alone in a fenced block.
+
+
+def read_json(text: str) -> JsonInText:
+    """Read a text that is JSON, bare or in one fenced block.
+
+    One that is too deep or isn't valid Unicode can't be read either.
     """
     if text.lstrip()[:1] not in _BEGINS:
-        return UNREAD, False
-    value = _decode_or_text(text)
-    if value is UNREAD and "```" in text[:200]:
+        return JsonInText(UNREAD, fenced=False)
+    value = _decode_text(text)
+    if value is UNREAD and "```" in text[:_FENCE_WITHIN]:
         block = _FENCED.fullmatch(text)
         if block is not None:
-            return _decode_or_text(block[1]), True
-    return value, False
+            return JsonInText(_decode_text(block["inside"]), fenced=True)
+    return JsonInText(value, fenced=False)
 
 
 def read_rows(texts: Texts) -> Iterator[tuple[int, Any, bool]]:
     """Read the texts that are JSON: yields the place, the value, and whether a fence was around it."""
     read = np.zeros(len(texts), dtype=bool)
+    # Most texts that aren't JSON are known by their first byte.
     for row in np.flatnonzero(_MAY_BEGIN[joined(texts).first]).tolist():
         text = texts[row] or ""
         try:
@@ -64,6 +79,7 @@ def read_rows(texts: Texts) -> Iterator[tuple[int, Any, bool]]:
                 continue
         read[row] = True
         yield row, value, fenced
+    # Whoever asks next which texts can be read needn't read them again.
     readable.note(texts, read)
 
 
@@ -78,11 +94,12 @@ def readable(texts: Texts) -> Flags:
 def looking(texts: Texts) -> Flags:
     """Which texts ``looks_like_json`` accepts; it doesn't accept None."""
     whole = joined(texts)
-    flags: Flags = whole.first == ord("{")
-    perhaps = _MAY_LOOK[whole.first] | whole.holding(b"```")
-    for row in np.flatnonzero(perhaps & ~flags).tolist():
-        flags[row] = looks_like_json(texts[row] or "")
-    return flags
+    looks: Flags = whole.first == ord("{")
+    # Only these need a look at all of their text.
+    unsure = (_MAY_LOOK[whole.first] | whole.holding(b"```")) & ~looks
+    for row in np.flatnonzero(unsure).tolist():
+        looks[row] = looks_like_json(texts[row] or "")
+    return looks
 
 
 def looks_like_json(text: str) -> bool:
@@ -96,7 +113,8 @@ def looks_like_json(text: str) -> bool:
     return "```" in text and _BLOCK.search(text) is not None
 
 
-def _decode_or_text(text: str) -> Any:
+def _decode_text(text: str) -> Any:
+    """The value of a text; ``UNREAD`` where it isn't JSON."""
     try:
         return _decode(text)
     except _NO_JSON:
@@ -104,38 +122,35 @@ def _decode_or_text(text: str) -> Any:
 
 
 _ALL_APPLY = (
-    *(
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "not",
-        "if",
-        "then",
-        "else",
-        "dependentSchemas",
-        "dependencies",
-    ),
-    *(
-        "patternProperties",
-        "additionalProperties",
-        "propertyNames",
-        "additionalItems",
-        "contains",
-    ),
-    *("unevaluatedProperties", "unevaluatedItems"),
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentSchemas",
+    "dependencies",
+    "patternProperties",
+    "additionalProperties",
+    "propertyNames",
+    "additionalItems",
+    "contains",
+    "unevaluatedProperties",
+    "unevaluatedItems",
 )
-_ONE_APPLIES = (
-    "properties",
-    "prefixItems",
-    "items",
-)  # a value below has one name or one number
+"""Keywords whose schemas may all be applied to one value."""
+_ONE_APPLIES = ("properties", "prefixItems", "items")
+"""Keywords of which one schema is applied, as a value below has one name or one number."""
 _BY_NAME = frozenset(
     {"properties", "patternProperties", "dependentSchemas", "dependencies"}
 )
+"""Keywords that hold schemas by name."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_MOST_SAME = 100  # parts of one name; a schema that is one has a single part of each
+_MOST_SAME = 100  #: Parts of one name; a schema that is one has a single part of each.
 # measured: what an unevaluated… keyword looks at is gone through about this often
 _AGAIN = 4
+"""How often, as measured, what an unevaluated… keyword looks at is gone through."""
 
 
 class _Size:
@@ -143,16 +158,19 @@ class _Size:
 
     def __init__(self, root: Any) -> None:
         self._named: dict[str, list[Any]] = {"": [root]}  #: Parts by id or anchor.
-        self._base: dict[int, Any] = {}  #: The document that a part stands in.
+        #: The document that each part stands in, by the part's identity.
+        self._base: dict[int, Any] = {}
         self._counts: dict[int, int] = {}
-        waiting = [(root, root)]
+        waiting = [(root, root)]  # parts, each with the document around it
         while waiting:
             part, base = waiting.pop()
+            below: Iterable[Any] = part
             if isinstance(part, dict):
                 base = self._name(part, base)
                 self._base[id(part)] = base
-            below = part.values() if isinstance(part, dict) else part
-            waiting += [(item, base) for item in below if isinstance(item, dict | list)]
+                below = part.values()
+            collections = [item for item in below if isinstance(item, dict | list)]
+            waiting += [(item, base) for item in collections]
 
     def _name(self, part: dict[str, Any], base: Any) -> Any:
         """Store a part under its names, and return the document that its references start from."""
@@ -174,35 +192,37 @@ class _Size:
         A schema that refers to itself counts once, as the validator remembers its result for a
         place. Raises RecursionError for a schema that is too deep.
         """
-        place = id(part)
-        if place in self._counts:
-            return self._counts[place]
+        identity = id(part)
+        if identity in self._counts:
+            return self._counts[identity]
         # 0 until it is known, for a schema that leads back to itself
-        self._counts[place] = 0
+        self._counts[identity] = 0
         total = 1
         for key in _ALL_APPLY:
             total += sum(map(self.count, _schemas(key, part.get(key))))
         for key in _ONE_APPLIES:
             total += max(map(self.count, _schemas(key, part.get(key))), default=0)
         for key in _REFERENCES:
+            # A reference that may mean several means one of them.
             targets = self._targets(part, part.get(key))
             total += max(map(self.count, targets), default=0)
         if "unevaluatedProperties" in part or "unevaluatedItems" in part:
             total *= _AGAIN
-        self._counts[place] = total
+        self._counts[identity] = total
         return total
 
     def _targets(self, part: Any, reference: Any) -> list[Any]:
         """The schemas that a reference may mean; [] where it leads out of the file."""
         if not isinstance(reference, str):
             return []
+        # as #name, #/a/pointer or document#/a/pointer
         address, _, place = unquote(reference).partition("#")
         if place and not place.startswith("/"):
             return self._named.get(place, [])
-        wholes = [self._base[id(part)]]
+        documents = [self._base[id(part)]]
         if address:
-            wholes = self._named.get(_last_name(address, ""), [])
-        targets = (_resolve_pointer(whole, place) for whole in wholes)
+            documents = self._named.get(_last_name(address, ""), [])
+        targets = [_resolve_pointer(document, place) for document in documents]
         return [target for target in targets if target is not None]
 
 
@@ -213,23 +233,28 @@ def _last_name(address: str, anchor: str) -> str:
 
 def _schemas(key: str, value: Any) -> list[Any]:
     """The schemas under a keyword: one, a list of them, or some by name."""
-    if isinstance(value, dict):
-        value = value.values() if key in _BY_NAME else [value]
-    elif not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, dict)]
+    if isinstance(value, list):
+        schemas = value
+    elif isinstance(value, dict):
+        schemas = [*value.values()] if key in _BY_NAME else [value]
+    else:
+        schemas = []
+    return [schema for schema in schemas if isinstance(schema, dict)]
 
 
-def _resolve_pointer(whole: Any, pointer: str) -> Any:
-    """The schema at a JSON pointer; None where there is none."""
+def _resolve_pointer(document: Any, pointer: str) -> Any:
+    """The schema at a JSON pointer, as ``/$defs/price``; None where there is none."""
+    part = document
     for name in pointer.split("/")[1:]:
-        key = name.replace("~1", "/").replace("~0", "~")
-        if isinstance(whole, list):
-            place = int(key) if re.fullmatch("[0-9]{1,6}", key) else len(whole)
-            whole = whole[place] if place < len(whole) else None
+        key = name.replace("~1", "/").replace("~0", "~")  # as pointers write / and ~
+        if isinstance(part, dict):
+            part = part.get(key)
+        elif isinstance(part, list) and re.fullmatch("[0-9]{1,6}", key):
+            place = int(key)
+            part = part[place] if place < len(part) else None
         else:
-            whole = whole.get(key) if isinstance(whole, dict) else None
-    return whole if isinstance(whole, dict) else None
+            part = None
+    return part if isinstance(part, dict) else None
 
 
 Validator = Callable[[Any], bool]
@@ -238,46 +263,54 @@ MOST_PARTS = 5_000
 """The most parts of a schema to apply for one place of a value: some milliseconds at worst."""
 
 
-def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
-    """A test for one schema, or the fix for an invalid one; neither without a schema.
+class SchemaTest(NamedTuple):
+    """A test by a schema, or the fix for a schema that gives none; neither without a schema."""
+
+    test: Validator | None
+    fix: str
+
+
+def validator(schema: Mapping[str, Any] | None) -> SchemaTest:
+    """Make a test of values from a JSON Schema.
 
     References to other documents are refused, as nothing is fetched. Patterns are matched by an
     engine with linear time. A schema whose references multiply is refused before it is used. A
     value that is too deep doesn't pass.
     """
     if schema is None:
-        return None, ""
+        return SchemaTest(None, "")
     import jsonschema_rs
 
     root = dict(schema)
-    try:
-        parts = _Size(root).count(root)
-    except RecursionError:
-        parts = MOST_PARTS
-    if parts >= MOST_PARTS:
-        return None, (
+    if _count_parts(root) >= MOST_PARTS:
+        fix = (
             f"fix data.output_schema: its references lead to {MOST_PARTS:,} parts or more for one"
             " value; let fewer of allOf, anyOf and oneOf lead to each other"
         )
+        return SchemaTest(None, fix)
+    errors = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
+    options = jsonschema_rs.RegexOptions()  # the engine with linear time
     try:
         compiled = jsonschema_rs.validator_for(
-            root, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+            root, offline=True, pattern_options=options
         )
-    except (
-        jsonschema_rs.ValidationError,
-        jsonschema_rs.ReferencingError,
-        ValueError,
-    ) as problem:
+    except errors as problem:
         says = " ".join(str(problem).split())[:120]
-        return (
-            None,
-            f"fix data.output_schema: it is not a JSON Schema that stands alone ({says})",
-        )
+        fix = f"fix data.output_schema: it is not a JSON Schema that stands alone ({says})"
+        return SchemaTest(None, fix)
 
-    def valid(value: Any) -> bool:
+    def is_valid(value: Any) -> bool:
         try:
             return compiled.is_valid(value)
         except (ValueError, RecursionError, jsonschema_rs.ValidationError):
             return False
 
-    return valid, ""
+    return SchemaTest(is_valid, "")
+
+
+def _count_parts(root: dict[str, Any]) -> int:
+    """The parts of a schema that are applied for one place of a value; one too deep has too many."""
+    try:
+        return _Size(root).count(root)
+    except RecursionError:
+        return MOST_PARTS

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import chain, compress, islice
-from operator import not_
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -162,10 +161,11 @@ def _wide(head: bytes) -> str | None:
 
 def _is_lines(head: bytes) -> bool:
     """Whether each line is a JSON value: a whole line is an object, and it isn't the only line."""
-    for number, _ in objects(head, most=1):
-        other_lines = head.lstrip().partition(b"\n")[2]
-        return number > 0 or bool(other_lines.strip())
-    return False
+    places = [place for place, _ in objects(head, most=1)]
+    _, _, other_lines = head.lstrip().partition(b"\n")
+    if places == [0]:
+        return bool(other_lines.strip())
+    return bool(places)
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
@@ -262,7 +262,9 @@ class Content:
         self.unread: tuple[str, ...] = ()  #: Fields that the guess takes nothing from.
         self._folders = folder_keys(where)
         #: Fields of the mapping for which no record had a value yet.
-        self._unseen = set(mapping.led if mapping is not None else ())
+        self._unseen: set[str] = set()
+        if mapping is not None:
+            self._unseen.update(mapping.led)
 
     def described(self) -> str:
         """The format in words, with what the user should know of the reading."""
@@ -270,7 +272,9 @@ class Content:
         if self.beside and not self.kept:
             parts.append(f"{self.joined:,} joined to a file beside it")
         text = ", ".join(parts)
-        return one_line(f"{text} ({self.packed})" if self.packed else text, limit=200)
+        if self.packed:
+            text += f" ({self.packed})"
+        return one_line(text, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces in a text: YAML, lines of JSON, one JSON value, or a table."""
@@ -592,9 +596,13 @@ class Content:
         """The records to keep, with their places. The others are counted under the reason ``why``."""
         if all(kept):
             return places, chunk
-        for place in compress(places, map(not_, kept)):
-            self.tally.skip(why, place)
-        return [*compress(places, kept)], chunk.only(kept)
+        kept_places: list[Place] = []
+        for place, stays in zip(places, kept, strict=True):
+            if stays:
+                kept_places.append(place)
+            else:
+                self.tally.skip(why, place)
+        return kept_places, chunk.only(kept)
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         """Whether each record is the first of its id in this file; one without an id is."""
@@ -711,7 +719,8 @@ class Content:
             return exported(record)
         if not isinstance(record, dict):
             # Records inside may be anywhere, so all of it is decoded, else only what is read.
-            record = decode(record, object if kind.each else kind.line)
+            as_type = object if kind.each else kind.line
+            record = decode(record, as_type)
         return kind.records(record)
 
     def finish(self) -> None:
@@ -782,7 +791,8 @@ class Content:
             records = self._inside(items, top, kind.called)
             return self.traces(self._grouped(records), replace(kind, each=()))
         self.tally.records += 1
-        return self.traces(iter([([1], [data])]), kind)
+        only_group: tuple[list[Place], Any] = ([1], [data])
+        return self.traces(iter([only_group]), kind)
 
     def _wrapped(self, top: Raws) -> list[msgspec.Raw] | None:
         """The records in an envelope: its only list of objects, or each of its values.
@@ -846,8 +856,8 @@ class Content:
         """Traces in a Parquet file. Only the columns that the format uses are read."""
         with parquet(path, self.limits) as file:
             kind = self._table_kind([*file.first_rows()[:_TRIED]], "Parquet")
-            batches = self.traces(file.rows(self.tally, kind), kind)
-            yield from packed(batches, self.limits, self.tally)
+            groups = file.rows(self.tally, kind.keys, kind.later)
+            yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
     def table(
         self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"
@@ -1007,20 +1017,22 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 def parted(
     data: Bytes, path: tuple[str | int | None, ...]
 ) -> tuple[Raws, list[msgspec.Raw]]:
-    """The undecoded items of a list deep inside a value, and the value without them.
+    """Take the list at a path out of an object: return the rest of it, and the undecoded items.
 
     Raises:
         BrokenJson: If there is no list at the path.
     """
-    step = path[0]
+    key, *below = path
     rest = decode(data, Raws)
-    if not isinstance(step, str) or step not in rest:
+    if not isinstance(key, str) or key not in rest:
         raise BrokenJson(skipped.NO_OBJECT)
-    inner = rest.pop(step)
-    if len(path) == 1:
+    inner = rest.pop(key)
+    if not below:
         return rest, decode(inner, list[msgspec.Raw])
-    held, items = parted(inner, path[1:])
-    return rest | {step: msgspec.Raw(msgspec.json.encode(held))}, items
+    # What is beside the list in the inner object stays in it.
+    rest_of_inner, items = parted(inner, tuple(below))
+    rest[key] = msgspec.Raw(msgspec.json.encode(rest_of_inner))
+    return rest, items
 
 
 def _keys(raw: Bytes) -> dict[str, Any]:

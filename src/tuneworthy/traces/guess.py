@@ -108,16 +108,8 @@ def guess(
     """
     chunk = RecordChunk([*records])
     paths = _paths(records)
-    written = [*_written(paths)]
-    lines: dict[str, _Line] = {}
-    for field in _NAMES:
-        closed = {line.path for line in lines.values()}
-        closed |= {path for path, fields in written if field in fields}
-        if field not in OF_FOLDERS:
-            closed |= {*folders}
-        line = _likeliest_line(field, paths, closed, chunk)
-        if line is not None:
-            lines[field] = line
+    closed_for = {field: folders for field in _NAMES if field not in OF_FOLDERS}
+    lines = _likeliest_lines([*_NAMES], paths, closed_for, chunk)
     # Fields that have no usual names are read under ours.
     closed = {*_NAMES, *folders, *(line.path for line in lines.values())}
     for name in paths:
@@ -137,15 +129,28 @@ class _Line(NamedTuple):
     written: str
 
 
-def _likeliest_line(
-    field: str, paths: Mapping[str, _Name], closed: set[str], chunk: RecordChunk
-) -> _Line | None:
-    """The line for the likeliest path of a field whose values fit; None without such a path."""
-    for path in _likely(field, paths, closed):
-        written = _line(field, path, chunk)
-        if written:
-            return _Line(path, written)
-    return None
+def _likeliest_lines(
+    fields: Sequence[str],
+    paths: Mapping[str, _Name],
+    closed_for: Mapping[str, Collection[str]],
+    chunk: RecordChunk,
+) -> dict[str, _Line]:
+    """The line of each field that has a likely path, whose values fit. A path is of one field.
+
+    ``closed_for`` names the paths that can't be a field.
+    """
+    written = [*_written(paths)]
+    lines: dict[str, _Line] = {}
+    for field in fields:
+        closed = {line.path for line in lines.values()}
+        closed |= {path for path, others in written if field in others}
+        closed.update(closed_for.get(field, ()))
+        for path in _likely(field, paths, closed):
+            text = _line(field, path, chunk)
+            if text:
+                lines[field] = _Line(path, text)
+                break
+    return lines
 
 
 def _are_enough(fields: Collection[str], *, table: bool) -> bool:
@@ -173,9 +178,11 @@ def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
                 keys.setdefault("".join(_words(key)), key)
     pair: dict[str, str] = {}
     for ours, usual_names in _PAIRS.items():
-        likely = [keys[name] for name in usual_names if name in keys]
-        if likely and likely[0] not in pair.values():
-            pair[ours] = likely[0]
+        for name in usual_names:
+            if name in keys:
+                if keys[name] not in pair.values():  # one field isn't two
+                    pair[ours] = keys[name]
+                break
     return pair if {"prompt", "completion"} <= pair.keys() else {}
 
 
@@ -224,25 +231,15 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     """
     if mapping.each or not records:
         return mapping
-    chunk = RecordChunk([*records])
     mapped: set[str] = set()
     for pick in mapping.picks.values():
         mapped |= {".".join(map(str, path)) for path in pick.paths}
     paths = {path: name for path, name in _paths(records).items() if path not in mapped}
-    written = [*_written(paths)]
     # A state inside what the mapping reads is that of the answer, and not of the call.
     inside = {p for p in paths if any(p.startswith(f"{each}.") for each in mapped)}
-    lines: dict[str, _Line] = {}
-    for field in _NAMES:
-        if not _is_left(field, mapping):
-            continue
-        closed = {line.path for line in lines.values()}
-        closed |= {path for path, fields in written if field in fields}
-        if field in {"status", "error"}:
-            closed |= inside
-        line = _likeliest_line(field, paths, closed, chunk)
-        if line is not None:
-            lines[field] = line
+    closed_for = {"status": inside, "error": inside}
+    fields = [field for field in _NAMES if _is_left(field, mapping)]
+    lines = _likeliest_lines(fields, paths, closed_for, RecordChunk([*records]))
     if not lines.keys() - {"id"}:
         return mapping
     text = "".join(line.written for line in lines.values())
@@ -497,7 +494,8 @@ def _unit(name: str, values: Sequence[Any]) -> str | None:
     """The unit of a duration, by its name or else by its size; None for an impossible duration."""
     match = _UNIT.fullmatch(name)
     if match is not None:
-        return {"m": "ms", "u": "us", "n": "ns"}.get(match["unit"][0], "s")
+        by_letter = {"m": "ms", "u": "us", "n": "ns", "s": "s"}
+        return by_letter[match["unit"][:1]]  # as of millis, or of seconds
     durations = [amount for amount in map(number, values) if amount]
     usual = median(durations) if durations else 0
     if usual > _LONG_S * 1000:  # minutes even in milliseconds

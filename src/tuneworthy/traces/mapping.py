@@ -170,7 +170,7 @@ class RecordChunk:
         columns = [self._level((*above, name)) for name in names]
         if not columns:
             return None
-        # One name that matches is mostly the one that was meant, with a prefix that differs.
+        # A pattern for a name that differs from log to log finds one, and then gives its values.
         if len(columns) == 1:
             return columns[0]
         lists: list[Any] = []
@@ -256,8 +256,9 @@ class When:
         column = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in column]
-        words = [_word(value) for value in column]
-        # Records repeat the same few words.
+        # Mostly all values are texts, and records repeat the same few.
+        are_texts = set(map(type, column)) == {str}
+        words = column if are_texts else [_word(value) for value in column]
         fits = {word: self._is_wanted(word) for word in set(words)}
         return [fits[word] for word in words]
 
@@ -276,8 +277,6 @@ def hold(conditions: tuple[When, ...], chunk: RecordChunk) -> list[bool]:
 
 def _word(value: Any) -> str:
     """A value as a mapping writes it, in which ``null`` stands for a missing one."""
-    if type(value) is str:
-        return value
     return "null" if value is None else str(value)
 
 

@@ -48,7 +48,8 @@ def failure_of(state: Any) -> str | None:
     # A yes or a no names no failure: tools differ in whether a yes is a success or an error.
     if state is None or isinstance(state, bool):
         return None
-    return _failure_of_word(state if isinstance(state, str) else dumped(state))
+    word = state if isinstance(state, str) else dumped(state)
+    return _failure_of_word(word)
 
 
 @lru_cache(maxsize=1024)  # logs repeat the same few words
@@ -66,7 +67,10 @@ def _failure_of_word(state: str) -> str | None:
 def stop_of(finish: str) -> str:
     """Why a model stopped: our word for a cut-off and a refusal, else the maker's word."""
     word = _plain(finish)
-    return next((kind for kind, words in _STOPS.items() if word in words), finish)
+    for kind, words in _STOPS.items():
+        if word in words:
+            return kind
+    return finish
 
 
 @lru_cache(maxsize=1024)

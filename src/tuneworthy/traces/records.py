@@ -31,7 +31,7 @@ from tuneworthy.traces.stream import (
     Raw,
     Unpacked,
 )
-from tuneworthy.traces.tables import EVERY_COLUMN, Rows, csv_rows, parquet
+from tuneworthy.traces.tables import Rows, csv_rows, parquet
 from tuneworthy.traces.values import BrokenJson, decode
 
 if sys.version_info >= (3, 14):
@@ -84,7 +84,7 @@ def _rows(rows: Rows) -> PlacedRecords:
 
 def _parquet(path: str, tally: SkippedRecords, limits: Limits) -> PlacedRecords:
     with parquet(path, limits) as file:
-        for places, table in file.rows(tally, EVERY_COLUMN):
+        for places, table in file.rows(tally):
             yield from zip(places, table, strict=True)
 
 

@@ -68,19 +68,24 @@ def is_remote(source: object) -> bool:
     return match is not None and match[1].casefold() in schemes
 
 
+def _scheme(address: str) -> str:
+    """The beginning of an address, as ``s3``."""
+    return address.partition(":")[0].casefold()
+
+
 def is_stored(address: str) -> bool:
     """Whether an address is in a store that we can read."""
-    return address.partition(":")[0].casefold() in _SCHEMES
+    return _scheme(address) in _SCHEMES
 
 
 def keys_for(address: str) -> str:
     """The environment variables with the keys of a store."""
-    return _KEYS[_SCHEMES[address.partition(":")[0].casefold()]]
+    return _KEYS[_SCHEMES[_scheme(address)]]
 
 
 def server_for(address: str) -> str:
     """The environment variable with the server of a store."""
-    return _SERVERS[_SCHEMES[address.partition(":")[0].casefold()]]
+    return _SERVERS[_SCHEMES[_scheme(address)]]
 
 
 class RemoteFile(NamedTuple):
@@ -112,7 +117,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         InputError: If there are none, or far too many, or nobody answers.
     """
     except_this_machine()
-    scheme = address.partition(":")[0].casefold()
+    scheme = _scheme(address)
     if scheme in {"http", "https"}:
         return [_web_file(address, scheme)]
     match = _OBJECT.fullmatch(address)

@@ -179,7 +179,9 @@ def _size_of_tools(value: Any) -> float:
 
 def _score(value: Any) -> float | None:
     """The score; of several, the first."""
-    return score(value[0] if isinstance(value, list) and value else value)
+    if isinstance(value, list) and value:
+        value = value[0]
+    return score(value)
 
 
 _READERS: dict[str, Callable[[Column], Column]] = {
@@ -344,9 +346,10 @@ def _outputs(fields: Mapping[str, Column], made: Columns, unknown: set[int]) -> 
     all_calls: list[Any] = []
     for text, own, inside in zip(texts, calls, calls_inside, strict=True):
         called = own or inside or None
-        # An empty text beside a call isn't an answer.
-        outputs.append(None if called and not text else text)
         all_calls.append(called)
+        # An empty text beside a call isn't an answer.
+        is_only_call = called is not None and not text
+        outputs.append(None if is_only_call else text)
     if not has_value(all_calls):
         return {"output": outputs}
     return {"output": outputs, "tool_calls": all_calls}
@@ -627,28 +630,32 @@ def _answers(record: Row, context: ReadContext, place: Place) -> Iterator[Row]:
     spoken: Talk = record["messages"]
     turns = spoken.turns
     places_of_answers = spoken.answers
-    has_several = len(places_of_answers) > 1
-    if has_several and any(record.get(column) is not None for column in AMOUNTS):
-        context.tally.skip(skipped.OF_THE_WHOLE, place)
+    of_several: Row = {}
+    if len(places_of_answers) > 1:
+        if any(record.get(column) is not None for column in AMOUNTS):
+            context.tally.skip(skipped.OF_THE_WHOLE, place)
+        of_several = dict.fromkeys(AMOUNTS)
+        # The rows of one conversation belong together by its name.
+        name_ = record.get("conversation") or f"{context.file}:{place}"
+        of_several["conversation"] = name_
+    before_the_last: Row = dict.fromkeys(_OF_THE_LAST)
     question = record.get("input")
     previous = 0
     for nth, i in enumerate(places_of_answers):
-        turn = turns[i]
+        answer_turn = turns[i]
+        calls = answer_turn.calls
+        text = answer_turn.content
         question = _newest_question(turns[previous:i], question)
         previous = i
-        row = dict(record)
-        row["output"] = None if turn.calls and not turn.content else turn.content
-        row["tool_calls"] = turn.calls or None
+        row = {**record, **of_several}
+        if of_several:
+            row["turn"] = nth
+        if i != places_of_answers[-1]:
+            row |= before_the_last
+        row["output"] = None if calls and not text else text
+        row["tool_calls"] = calls or None
         row["input"] = question
         row["messages"] = spoken.first(i)
-        if has_several:
-            row["conversation"] = row.get("conversation") or f"{context.file}:{place}"
-            row["turn"] = nth
-            for column in AMOUNTS:
-                row[column] = None
-        if i != places_of_answers[-1]:
-            for column in _OF_THE_LAST:
-                row[column] = None
         yield row
 
 

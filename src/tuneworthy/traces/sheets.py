@@ -11,7 +11,7 @@ import posixpath
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ def _sheets(opened: Opening) -> list[str]:
 
 
 def _id_of(sheet: ET.Element) -> str:
-    """The id of a sheet, whose attribute some programs write with another namespace."""
+    """The id of a sheet, whose attribute has a namespace; empty where it has none."""
     for key, value in sheet.attrib.items():
         if _plain(key) == "id":
             return value
@@ -273,10 +273,10 @@ def database_tables(
     path: str, where: str
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The tables of a database file, each with its first rows."""
-    with closing(_connected(path, where)) as database:
-        for name in _names(database, where):
-            query, columns = _query(database, name, where)
-            rows = _asked(database, f"{query} LIMIT {_FIRST_ROWS}", where)
+    with _connected(path, where) as database:
+        for name in _names(database):
+            query, columns = _query(database, name)
+            rows = database.execute(f"{query} LIMIT {_FIRST_ROWS}")
             yield name, [_record(columns, row) for row in rows]
 
 
@@ -291,11 +291,11 @@ def database_rows(
     path: str, name: str, tally: SkippedRecords, limits: Limits, where: str
 ) -> Rows:
     """All rows of a table, with their numbers from 1."""
-    with closing(_connected(path, where)) as database:
-        query, columns = _query(database, name, where)
-        cursor = _asked(database, query, where)
+    with _connected(path, where) as database:
+        query, columns = _query(database, name)
+        cursor = database.execute(query)
         place = 0
-        while rows := _some(cursor, where):
+        while rows := cursor.fetchmany(_TOGETHER):
             places: list[int | str] = []
             records: list[dict[str, Any]] = []
             for row in rows:
@@ -312,29 +312,27 @@ def database_rows(
             yield places, records
 
 
-def _names(database: sqlite3.Connection, where: str) -> list[str]:
+def _names(database: sqlite3.Connection) -> list[str]:
     """Tables with rows of the user, without those for full-text search or for the file itself."""
     query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    names = [name for (name,) in _asked(database, query, where)]
+    names = [name for (name,) in database.execute(query)]
     return [n for n in names if "_fts" not in n and not n.startswith("sqlite_")]
 
 
-def _query(
-    database: sqlite3.Connection, name: str, where: str
-) -> tuple[str, list[str]]:
+def _query(database: sqlite3.Connection, name: str) -> tuple[str, list[str]]:
     """The query for the rows of a table with the rows they refer to by id, and its columns.
 
     A log of calls often has a ``model_id`` whose name is in a table ``models``.
     """
-    names = _names(database, where)
-    columns = _columns(database, name, where)
+    names = _names(database)
+    columns = _columns(database, name)
     picked = [f"a.{_quoted(column)}" for column in columns]
     joins: list[str] = []
     for column in [*columns]:
         other = _table_meant(column, names)
         if other is None or other == name or len(joins) == _MOST_JOINS:
             continue
-        others_columns = _columns(database, other, where)
+        others_columns = _columns(database, other)
         if "id" not in others_columns:
             continue
         alias = f"b{len(joins)}"
@@ -362,44 +360,32 @@ def _table_meant(column: str, tables: Sequence[str]) -> str | None:
 _MOST_JOINS = 4  #: Tables that are read beside one; a query with many takes too long.
 
 
-def _connected(path: str, where: str) -> sqlite3.Connection:
-    """Open a file read-only, so that none of its own views and functions runs."""
+@contextmanager
+def _connected(path: str, where: str) -> Iterator[sqlite3.Connection]:
+    """Open a file read-only, so that none of its own views and functions runs.
+
+    Raises:
+        InputError: For whatever SQLite can't read, while the connection is open.
+    """
+    address = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
     try:
-        address = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
-        database = sqlite3.connect(address, uri=True)
-        database.execute("PRAGMA trusted_schema = OFF")
-        database.execute("PRAGMA cell_size_check = ON")
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            database.execute("PRAGMA trusted_schema = OFF")
+            database.execute("PRAGMA cell_size_check = ON")
+            yield database
     except sqlite3.Error as caught:
-        raise _unreadable(caught, where) from None
-    return database
+        what = f"can't be read as SQLite: {caught}"
+        raise InputError(what, where=where, fix="check that it is whole") from None
 
 
-def _asked(database: sqlite3.Connection, query: str, where: str) -> sqlite3.Cursor:
-    try:
-        return database.execute(query)
-    except sqlite3.Error as caught:
-        raise _unreadable(caught, where) from None
-
-
-def _some(cursor: sqlite3.Cursor, where: str) -> list[tuple[Any, ...]]:
-    try:
-        return cursor.fetchmany(_TOGETHER)
-    except sqlite3.Error as caught:
-        raise _unreadable(caught, where) from None
-
-
-def _columns(database: sqlite3.Connection, name: str, where: str) -> list[str]:
-    cursor = _asked(database, f"SELECT * FROM {_quoted(name)} LIMIT 0", where)  # noqa: S608  # names are quoted, and values are bound
+def _columns(database: sqlite3.Connection, name: str) -> list[str]:
+    """The names of a table's columns."""
+    cursor = database.execute(f"SELECT * FROM {_quoted(name)} LIMIT 0")  # noqa: S608  # names are quoted, and values are bound
     return [str(column) for column, *_ in cursor.description]
 
 
-def _unreadable(caught: sqlite3.Error, where: str) -> InputError:
-    return InputError(
-        f"can't be read as SQLite: {caught}", where=where, fix="check that it is whole"
-    )
-
-
 def _quoted(name: str) -> str:
+    """A name as SQL has it, whatever signs are in it."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -111,6 +111,7 @@ class Raw:
         """The last bytes; empty where a store can't return a part of a file."""
         os.lseek(self.descriptor, max(0, self.size - size), os.SEEK_SET)
         data = os.read(self.descriptor, size)
+        # Reading goes on where it was.
         os.lseek(self.descriptor, self.done, os.SEEK_SET)
         return data
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import compress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -42,7 +42,7 @@ _ARRAY = "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array',
 
 Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
 """Rows of a table in groups of a hundred, with their numbers. Each row has all columns."""
-Ask = Callable[[str, list[Any]], Any]
+AskDatabase = Callable[[str, list[Any]], Any]
 """Asks DuckDB a query with its parameters."""
 
 
@@ -80,56 +80,45 @@ class PickedColumn(NamedTuple):
     to_values: Callable[[Any], list[Any]]  #: Makes a list of what DuckDB gives.
 
 
-class ReadColumns(Protocol):
-    """The columns that a reader of a table needs."""
-
-    #: Names; None for all columns.
-    @property
-    def keys(self) -> Collection[str] | None: ...
-
-    #: Columns whose lists may stay undecoded.
-    @property
-    def later(self) -> Collection[Any]: ...
-
-
-class _EveryColumn(NamedTuple):
-    keys: None = None
-    later: tuple[()] = ()
-
-
-EVERY_COLUMN = _EveryColumn()
-
-
 class ParquetFile:
     """A Parquet file, from which rows with some of its columns can be read, also several times."""
 
-    def __init__(self, ask: Ask, path: str, limits: Limits) -> None:
+    def __init__(self, ask: AskDatabase, path: str, limits: Limits) -> None:
         self._ask = ask
         self._parameters = [_one_file(path)]
         self._limits = limits
         # It would hold whole groups of rows.
         ask("SET disable_parquet_prefetching = true", [])
         described = ask(f"DESCRIBE SELECT * FROM {_FILE}", self._parameters)  # noqa: S608  # no text of others
+        #: The name and the type of each column.
         self._schema: list[tuple[str, str]] = []
         for name, type_, *_ in described.fetchall():
             self._schema.append((name, type_))
 
     def first_rows(self) -> TableRows:
         """The first rows with all columns, for a first look; none for an empty file."""
-        for _, rows in self._read(SkippedRecords(""), EVERY_COLUMN, f"LIMIT {_BATCH}"):
+        columns = _picked_columns(self._schema, None, ())
+        for _, rows in self._read(SkippedRecords(""), columns, f"LIMIT {_BATCH}"):
             return rows
         return TableRows((), ())
 
     def rows(
-        self, tally: SkippedRecords, wanted: ReadColumns
+        self,
+        tally: SkippedRecords,
+        keys: Collection[str] | None = None,
+        later: Collection[Any] = (),
     ) -> Iterator[tuple[list[int | str], TableRows]]:
-        """All rows in groups, with their numbers from 1."""
-        return self._read(tally, wanted, "")
+        """All rows in groups, with their numbers from 1.
+
+        Only columns in ``keys`` are read; None means all. Lists in the columns ``later`` stay
+        undecoded.
+        """
+        return self._read(tally, _picked_columns(self._schema, keys, later), "")
 
     def _read(
-        self, tally: SkippedRecords, wanted: ReadColumns, limit: str
+        self, tally: SkippedRecords, columns: Sequence[PickedColumn], limit: str
     ) -> Iterator[tuple[list[int | str], TableRows]]:
-        columns = _picked_columns(self._schema, wanted)
+        """Rows in groups; ``limit`` is SQL that says how many, or empty for all."""
         names = [column.name for column in columns]
         query = f"SELECT {_selected(columns)} FROM (FROM {_FILE} {limit})"  # noqa: S608  # names are ours
         fetched = iter(self._ask(query, self._parameters).fetchone, None)
@@ -148,7 +137,9 @@ def parquet(path: str, limits: Limits) -> Iterator[ParquetFile]:
 
 
 def _picked_columns(
-    schema: Sequence[tuple[str, str]], wanted: ReadColumns
+    schema: Sequence[tuple[str, str]],
+    keys: Collection[str] | None,
+    later: Collection[Any],
 ) -> list[PickedColumn]:
     """The wanted columns; the first one where the file has none of them.
 
@@ -156,12 +147,12 @@ def _picked_columns(
     """
     columns: list[PickedColumn] = []
     for number, (name, type_) in enumerate(schema, start=1):
-        if wanted.keys is None or name in wanted.keys:
-            columns.append(_picked(name, number, type_, name in wanted.later))
+        if keys is None or name in keys:
+            columns.append(_picked(name, number, type_, name in later))
     if not columns:
         # Its rows are still counted, and then skipped as records without an output.
         name, type_ = schema[0]
-        columns.append(_picked(name, 1, type_, name in wanted.later))
+        columns.append(_picked(name, 1, type_, name in later))
     return columns
 
 
@@ -276,24 +267,30 @@ def array_rows(
     *,
     on_disk: bool,
 ) -> Rows:
-    """Objects of a JSON array too large for memory. A packed or remote one is written to disk."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as file, suppress(InputError):
-        while not on_disk and (data := stream.read(MIB)):
-            file.write(data)
-        file.flush()
-        parameters = [_one_file(where if on_disk else file.name), limits.line_bytes]
-        values = _values(_ARRAY, parameters, limits)
-        for places, rows in _decoded(values, tally):
-            # DuckDB lets pass somewhat larger records than the limit that it is told.
-            if tally.size > limits.line_bytes * tally.records:
-                break
-            yield places, rows
-        else:
-            return
-    # The loop was left, or DuckDB found no array of objects within the limits.
+    """Objects of a JSON array too large for memory. A packed or remote one is written to disk.
+
+    Raises:
+        InputError: If it is no array of objects, or if one of them is longer than a line may be.
+    """
     what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
-    fix = "write one record a line"
-    raise InputError(f"{what}, and no list of shorter records", where=where, fix=fix)
+    what = f"{what}, and no list of shorter records"
+    no_list = InputError(what, where=where, fix="write one record a line")
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        path = where
+        if not on_disk:
+            path = file.name
+            while data := stream.read(MIB):
+                file.write(data)
+            file.flush()
+        values = _values(_ARRAY, [_one_file(path), limits.line_bytes], limits)
+        try:
+            for places, rows in _decoded(values, tally):
+                # DuckDB lets pass somewhat larger records than the limit that it is told.
+                if tally.size > limits.line_bytes * tally.records:
+                    raise no_list
+                yield places, rows
+        except InputError:
+            raise no_list from None
 
 
 def csv_rows(
@@ -457,7 +454,7 @@ def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
 
 
 @contextmanager
-def _connected(limits: Limits, where: str) -> Iterator[Ask]:
+def _connected(limits: Limits, where: str) -> Iterator[AskDatabase]:
     """Give a function that queries DuckDB within the limits.
 
     Raises:

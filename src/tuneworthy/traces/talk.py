@@ -219,10 +219,15 @@ def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
         message = as_mapping(nested(message))
     for key in ("message", "data", "kwargs"):
         inner = message.get(key)
-        if isinstance(inner, dict):
-            # LangChain names the role beside the message, other makers in it.
-            role = _role_by_class(message.get("id" if key == "kwargs" else "type"))
-            return _bare({"role": role, **inner} if role in _ROLES else inner)
+        if not isinstance(inner, dict):
+            continue
+        # LangChain names the role beside the message, and other makers in it.
+        role = _role_by_class(
+            message.get("id") if key == "kwargs" else message.get("type")
+        )
+        if role in _ROLES:
+            inner = {"role": role, **inner}
+        return _bare(inner)
     return message
 
 
@@ -236,7 +241,9 @@ def _role_by_class(kind: Any) -> str:
 
 def turn_of(message: Any) -> SpokenTurn:
     """Read a message in any maker's shape."""
-    message = _bare(message if type(message) is dict else as_mapping(unpacked(message)))
+    if type(message) is not dict:
+        message = as_mapping(unpacked(message))
+    message = _bare(message)
     kind = message.get("type")
     if kind == "function_call":
         return SpokenTurn("assistant", "", tool_calls(message))
@@ -330,11 +337,13 @@ class Talk(Sequence[Message]):
         return self._n
 
     def __getitem__(self, place: Any) -> Any:
+        """A message by its place, or some of them by a slice, as of any sequence."""
         if isinstance(place, slice):
             turns = map(self.turn, range(*place.indices(self._n)))
             return tuple([Message(turn.role, turn.content) for turn in turns])
         if not -self._n <= place < self._n:
             raise IndexError(place)
+        # A place below zero counts from the end of these messages, and not of all items.
         turn = self.turn(place % self._n)
         return Message(turn.role, turn.content)
 
@@ -549,16 +558,18 @@ def http_code(value: Any) -> int:
     """The status code of a server's answer in a log of requests; 0 for any other value."""
     if not isinstance(value, dict) or "body" not in value:
         return 0
-    for key in ("status", "status_code", "statusCode"):
-        if key in value:
-            code = value[key]
-            break
-    else:
-        # A body alone, or with headers, was answered well.
-        code = 200 if value.keys() <= {"body", "headers"} else 0
+    code = _stated_code(value)
     if isinstance(code, str) and re.match(r"[1-5]\d\d\b", code):  # as in *200 OK*
         code = int(code[:3])
     return code if type(code) is int and 100 <= code < 600 else 0
+
+
+def _stated_code(answer: Mapping[str, Any]) -> Any:
+    """What a server's answer states as its code; a body alone, or with headers, was answered well."""
+    for key in ("status", "status_code", "statusCode"):
+        if key in answer:
+            return answer[key]
+    return 200 if answer.keys() <= {"body", "headers"} else 0
 
 
 def asked(value: Any) -> tuple[str | None, Talk | None]:
@@ -746,22 +757,28 @@ _NOTHING = frozenset({"", "false", "none", "null", "nan", "ok", "0", "-", "n/a"}
 
 
 def nested(flat: Mapping[str, Any]) -> Any:
-    """Dotted keys as objects and lists: ``a.0.b`` means the b in the first item of a.
-
-    A key that leads through another's value, as ``a.b`` beside ``a``, is left out.
-    """
+    """Dotted keys as objects and lists: ``a.0.b`` means the b in the first item of a."""
     tree: dict[str, Any] = {}
     for key, value in flat.items():
-        branch = tree
         *steps, last = key.split(".", _MOST_STEPS)
-        for step in steps:
-            inner = branch.setdefault(step, {})
-            if not isinstance(inner, dict):
-                break
-            branch = inner
-        else:
+        branch = _branch(tree, steps)
+        if branch is not None:
             branch.setdefault(last, value)
     return _with_lists(tree)
+
+
+def _branch(tree: dict[str, Any], steps: Sequence[str]) -> dict[str, Any] | None:
+    """The object at some steps, made if it isn't there; None where a value is in the way.
+
+    So ``a.b`` is left out behind a plain ``a``.
+    """
+    branch = tree
+    for step in steps:
+        inner = branch.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return None
+        branch = inner
+    return branch
 
 
 _MOST_STEPS = 20  #: Of a dotted key; a stranger's key may hold any number of dots.

@@ -141,9 +141,8 @@ class CallTree:
         self._together = min(TOGETHER, most)
         self._tally = tally
         self._folders = folders
-        self._parts: list[
-            _Part
-        ] = []  #: Records that wait for the rest of their window.
+        #: Records that wait for the rest of their window.
+        self._parts: list[_Part] = []
         self._read_bytes = 0  #: Of the file so far.
         self._waiting = 0  #: Records in the parts.
         self._waiting_bytes = 0
@@ -190,7 +189,7 @@ class CallTree:
     def _without_late(self, window: _Window) -> _Window:
         """A window without the traces that may continue behind it, which wait for the next one.
 
-        If too much would have to wait, nothing does: each window must make the file shorter.
+        If too much would have to wait, nothing does: else the records in memory become no fewer.
         """
         traces = window.first(self._kind.trace)
         if traces is None:

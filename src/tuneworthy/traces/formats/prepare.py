@@ -223,11 +223,11 @@ def _logged(record: Record) -> Record:
 def _from_body(event: Any, body: Record) -> Record:
     """The attributes that the body of a log record holds, by the name of its event."""
     if event in _ROLE_OF_EVENT:
-        message = as_mapping(
-            body.get("message")
-        )  # of a choice; others are one themselves
+        # The body is a message itself, or a choice with one in it.
+        message = as_mapping(body.get("message"))
         turn = {"role": _ROLE_OF_EVENT[event], **body, **message}
-        return {"answered" if event == "gen_ai.choice" else "heard": [turn]}
+        key = "answered" if event == "gen_ai.choice" else "heard"
+        return {key: [turn]}
     # Without an event's name, the body may hold the attributes themselves.
     return body if event is None or event in _WHOLE else {}
 
@@ -471,7 +471,7 @@ def _tokens_read(usage: Record) -> float | None:
         return None
     written = number(usage.get("output_tokens"))
     total = number(usage.get("total_tokens"))
-    # The total includes the cache in all versions.
+    # The total shows whether the cache is counted in ``read``.
     if total is not None and written is not None and total >= written:
         return max(read, total - written)
     cached = [number(usage.get(key)) or 0 for key in _CACHE]
@@ -612,7 +612,9 @@ def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
 def _opened(value: Any) -> Any:
     """Read a value that was written as JSON, even where it is quoted twice."""
     value = unpacked(value)
-    if not isinstance(value, str) or len(value) < 2 or not value[0] == value[-1] == '"':
+    if not isinstance(value, str) or len(value) < 2:
+        return value
+    if not value.startswith('"') or not value.endswith('"'):
         return value
     # Only lists and objects are opened, so the quoted text is put into a list.
     items = unpacked(f"[{value}]")

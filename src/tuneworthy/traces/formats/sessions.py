@@ -221,7 +221,7 @@ def _session_of_run(messages: Sequence[Record], context: ReadContext) -> str:
 
 
 def _time_of(message: Record, parts: Sequence[Record]) -> Any:
-    """The time of a request: that of its last part, and in later versions its own."""
+    """The time of a request: that of its last part, else its own."""
     last = parts[-1].get("timestamp") if parts else None
     return last or message.get("timestamp")
 
@@ -268,13 +268,13 @@ def _said_in(body: Record) -> Any:
     message = as_mapping(as_mapping(body.get("output")).get("message"))
     if message:  # Converse
         return [message]
-    for key in ("content", "choices"):  # Anthropic, Mistral
+    for key in ("content", "choices"):  # Anthropic's, and others in OpenAI's form
         if body.get(key):
             return body[key]
-    for result in mappings_in(body.get("results")):  # Titan
+    for result in mappings_in(body.get("results")):  # Titan's
         if result.get("outputText"):
             return result["outputText"]
-    for key in ("generation", "completion", "outputText"):  # Llama, older Claude
+    for key in ("generation", "completion", "outputText"):  # Llama's, older Claude's
         if body.get(key):
             return body[key]
     return None
