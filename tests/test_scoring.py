@@ -494,6 +494,11 @@ def test_fields_of_an_object_count_one_by_one() -> None:
     assert said("json_fields", "{}", {"a": None}).why == "field_missing"
 
 
+def test_a_wrong_field_with_a_long_name_is_wrong_among_the_fields_too() -> None:
+    name = "n" * 200  # a reason shows its beginning
+    assert said("json_fields", f'{{"{name}": 2}}', {name: 1}).parts == {name: False}
+
+
 def test_a_schema_is_kept_or_broken() -> None:
     assert said("json_schema", '{"a": 1}').ok is True
     assert said("json_schema", '{"a": "1"}').why == "breaks_schema"

@@ -190,12 +190,11 @@ def _amount(estimate: Estimate | None, ask: str, source: str) -> AnyFigure:
     """
     if estimate is None:
         return Unknown(ask=ask)
+    low = max(0.0, estimate.low)  # an interval around a small amount may reach below 0
     high = estimate.high
     return Figure(
         value=estimate.value,
-        low=max(
-            0.0, estimate.low
-        ),  # an interval around a small amount may reach below 0
+        low=low,
         high=high if math.isfinite(high) else Unknown(ask=_MORE_CALLS),
         grade="measured",
         cases=estimate.n,

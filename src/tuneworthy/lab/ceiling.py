@@ -483,7 +483,7 @@ async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome
         await asyncio.to_thread(search.run)
         searched = plan_with(search)
     except CutShortError as cut:
-        return _cut_short_search(lab.plan, cut.args[0])
+        return _cut_short_search(lab.plan, cut.stop)
     write_prompts(lab.case, searched.prompts)
     about = {
         "headroom": headroom,
@@ -508,8 +508,8 @@ def _cut_short_search(plan: LabPlan, stop: Stop) -> _SearchOutcome:
 def _search_cap(lab: PreparedLab, request: ProposalRequest, calls: PaidCalls) -> float:
     """Return the most that the search may cost, in USD.
 
-    That is the user's own cap for it; without one, what its quote says, at most half of the lab's
-    cap.
+    That is the user's own cap for it; without one, a multiple of its likely cost, and at most half
+    of the lab's cap.
     """
     # only the quote is computed: nothing is asked, so no answer needs to be kept
     evaluator = CandidateEvaluator(

@@ -123,10 +123,9 @@ def hold_targets(table: WayTable, way: Way) -> dict[TargetId, HeldTarget]:
     held = {}
     for target, state in table.criterion.judge(way).items():
         limit = table.criterion.limits.get(target)
+        # a way keeps data private or doesn't, and nobody states a number
         if target == "privacy":
-            limit = (
-                1.0  # a way keeps data private or doesn't, and nobody states a number
-            )
+            limit = 1.0
         figure = way.figure(target)
         settles = ""
         if state == "unknown":

@@ -421,6 +421,7 @@ def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.i
     # of each column is one of as many scores, so the ``most``-th highest of these is a lower bound.
     lower_bound: Any = -np.inf
     if len(scores) > most:
+        # about four times as many columns as scores that are sought
         columns = len(scores) // max(1, len(scores) // (4 * most))
         whole_rows = scores[: len(scores) // columns * columns]
         highest = whole_rows.reshape(-1, columns).max(axis=0)

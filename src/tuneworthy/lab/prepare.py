@@ -82,7 +82,7 @@ from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import MeasuredFile
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.lab import ChatMessage, JudgePlan, Quote, canonical_json
+from tuneworthy.model.lab import Arm, ChatMessage, JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import judge_text
@@ -310,17 +310,7 @@ def prepare(
         answer_tokens=_answer_tokens(case, cases, closed=bool(kit.labels)),
     )
     _refuse_constraints(case, prompts, setting)
-    arms = plan_arms(
-        case,
-        prompts,
-        cases,
-        len(setting.pool),
-        schema=setting.schema is not None,
-        head=bool(kit.labels) and setting.pool.teaches,
-    )
-    if judge is not None:
-        # a baseline answers with labels, and where a model grades there are none
-        arms = tuple(arm for arm in arms if arm.kind != "baseline")
+    arms = _planned_arms(case, prompts, cases, setting, judged=judge is not None)
     plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
     if not plan.select or not plan.report:
         what = "has too few cases to part into some that choose and some that report"
@@ -339,6 +329,29 @@ def prepare(
         files=files,
         confirmed=confirmed,
     )
+
+
+def _planned_arms(
+    case: Case,
+    prompts: Sequence[PromptVariant],
+    cases: Cases,
+    setting: Setting,
+    *,
+    judged: bool,
+) -> tuple[Arm, ...]:
+    """Return the arms of a lab; ``judged`` says whether a model grades them."""
+    arms = plan_arms(
+        case,
+        prompts,
+        cases,
+        len(setting.pool),
+        schema=setting.schema is not None,
+        head=bool(setting.labels) and setting.pool.teaches,
+    )
+    if judged:
+        # people would have to label the outputs of baselines, too
+        return tuple(arm for arm in arms if arm.kind != "baseline")
+    return arms
 
 
 def _schema_text(materials: Materials) -> str | None:
@@ -391,7 +404,7 @@ def _with_earlier_probes(case: Case, plan: LabPlan) -> LabPlan:
 
 
 def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
-    """The hosts in a user's own configuration, and those named in a command."""
+    """Return the hosts in a user's own configuration, and those named in a command."""
     hosts = set(read_config().confirmed_hosts)
     for text in to:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,7 +38,7 @@ from tuneworthy.model.lab import (
     Settled,
 )
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import Output
+from tuneworthy.scoring.base import Output, Scored
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
@@ -73,28 +73,29 @@ class ProposalRequest(NamedTuple):
 
 
 def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
-    """The plan without some conversations of the selection part, and those cases, to learn from.
+    """Return the plan without some conversations of the selection part, and those cases, to learn from.
 
     A hash draws them, so that a larger set changes few. Questions of held-out cases are never among
     them. () where there are too few cases to spare any.
     """
-    reported = {question(case) for case in plan.report}
-    groups: dict[str, list[EvalCase]] = {}
+    held_out = {question(case) for case in plan.report}
+    conversations = defaultdict[str, list[EvalCase]](list)
     for case in plan.select:
-        groups.setdefault(case.cluster, []).append(case)
+        conversations[case.cluster].append(case)
 
-    def order(cluster: str) -> bytes:
+    def drawn_place(cluster: str) -> bytes:
         text = f"taught {plan.seed} {cluster}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
     cases = len(plan.select)
     room = min(MOST_TAUGHT, max(cases // TAUGHT_PART, cases - RACING))
     taken = set[str]()
-    for cluster in sorted(groups, key=order):
-        group = groups[cluster]
-        if len(group) <= room and not reported & set(map(question, group)):
+    for cluster in sorted(conversations, key=drawn_place):
+        conversation = conversations[cluster]
+        asks_held_out = any(question(case) in held_out for case in conversation)
+        if len(conversation) <= room and not asks_held_out:
             taken.add(cluster)
-            room -= len(group)
+            room -= len(conversation)
     select = tuple(case for case in plan.select if case.cluster not in taken)
     taught = tuple(case for case in plan.select if case.cluster in taken)
     return replace(plan, select=select), taught
@@ -106,7 +107,7 @@ def longest(parent: PromptVariant) -> int:
 
 
 def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | None:
-    """A proposed text as a prompt's system template; None for an invalid one.
+    """Return a proposed text as a prompt's system template; None for an invalid one.
 
     A proposal is a stranger's text and a template at once. It has to have the same variables as its
     parent, each as often, and has to read back from a prompt file unchanged. So a line that would
@@ -114,8 +115,9 @@ def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | Non
     text is the parent's.
     """
     text = text.replace("\r\n", "\n").strip()
-    odd = any(category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in text)
-    if odd or not text or len(text.encode()) > longest(parent):
+    if not text or any(_is_control(sign) for sign in text):
+        return None
+    if len(text.encode()) > longest(parent):
         return None
     if Counter(variables(text)) != Counter(variables(parent.system)):
         return None
@@ -129,8 +131,16 @@ def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | Non
     return read if read.model_dump() == prompt.model_dump() else None
 
 
+def _is_control(sign: str) -> bool:
+    """Whether a character is a control character or half of a surrogate pair."""
+    return category(sign) in ("Cc", "Cs") and sign not in "\n\t"
+
+
 def as_written(arms: Arms) -> tuple[Arm, ...]:
-    """For each prompt and prompted model, the arm with the settings of the prompt's file."""
+    """Return for each prompt and prompted model the arm with the settings of the prompt's file.
+
+    It is the first one of the plan. A prompt in several steps is left out, as it isn't searched.
+    """
     first: dict[tuple[str, str], Arm] = {}
     for arm in arms:
         if arm.kind == "prompt" and not arm.steps:
@@ -168,7 +178,7 @@ def _writing_request(
     current: str,
     records: Sequence[Mapping[str, Any]],
 ) -> Request:
-    """The call of the writing model: the current instructions, and cases with their answers.
+    """Return the call of the writing model: the current instructions, and cases with their answers.
 
     It has to keep the variables of ``parent``, the first prompt of the draw, and a limit on the
     length.
@@ -177,14 +187,13 @@ def _writing_request(
         InstructionProposalSignature as Form,
     )
 
-    held = [f"{{{{ {name} }}}}" for name in variables(parent.system)]
-    if held:
-        put_in = f"Keep {', '.join(held)} where the program puts it in, each as often as now."
-    else:
-        put_in = "Write no double braces."
-    template = _ASKS.replace("{size}", str(longest(parent) // 2)).replace(
-        "{put_in}", put_in
-    )
+    kept = [f"{{{{ {name} }}}}" for name in variables(parent.system)]
+    put_in = "Write no double braces."
+    if kept:
+        put_in = f"Keep {', '.join(kept)} where the program puts it in, each as often as now."
+    # half of the limit, which is in bytes: letters of many scripts take two
+    size = longest(parent) // 2
+    template = _ASKS.replace("{size}", str(size)).replace("{put_in}", put_in)
     text = Form.prompt_renderer(
         {
             # the text can't bring along the mark of the place that is filled in later
@@ -202,27 +211,22 @@ LIKELY_WRITTEN = 300  #: Tokens of a written text, about.
 
 
 def writing_jobs(request: ProposalRequest, start: PromptCandidate) -> tuple[Job, Job]:
-    """Calls of the writing model: the longest possible one, and a likely one."""
+    """Return calls of the writing model for a quote: the longest possible one, and a likely one."""
     base = start.prompt
     longest_record = {name: "x" * most for name, most in _SIZES.items()}
-    most = _writing_request(
-        request, base, "x" * longest(base), [longest_record] * SHOWN
-    )
-    cases = request.taught[:SHOWN]
-    records = [
-        _record(start.arm, case, "x" * len(_right(case)), _right(case))
-        for case in cases
-    ]
+    longest_text = "x" * longest(base)
+    dearest = _writing_request(request, base, longest_text, [longest_record] * SHOWN)
+    records = []
+    for case in request.taught[:SHOWN]:
+        # an answer as long as the right one, and the right one in what is said of it
+        right = answer_text(case.accepted[0]) if case.accepted else ""
+        records.append(_record(start.arm, case, "x" * len(right), right))
     likely = _writing_request(request, base, base.system, records)
-    return Job(most), Job(likely, expects=LIKELY_WRITTEN)
-
-
-def _right(case: EvalCase) -> str:
-    return answer_text(case.accepted[0]) if case.accepted else ""
+    return Job(dearest), Job(likely, expects=LIKELY_WRITTEN)
 
 
 def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
-    """A case with its answer, as the writing model sees it; long parts are cut to their beginnings.
+    """Return a case with its answer, as the writing model sees it; long parts are cut.
 
     Examples that the arm shows are left out, as they may be from anywhere.
     """
@@ -230,16 +234,27 @@ def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
     parts = {"Input": case.input or talk, "Answer": answer, "Said of it": why}
     if arm.retrieval and case.contexts:
         parts["Passages"] = "\n\n".join(passage.text for passage in case.contexts)
-    # halves of characters and of surrogate pairs are left out
-    return {
-        name: parts[name].encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
-        for name, size in _SIZES.items()
-        if name in parts
-    }
+    record = dict[str, str]()
+    for name, most_bytes in _SIZES.items():
+        if name in parts:
+            beginning = parts[name].encode("utf-8", "replace")[:most_bytes]
+            # the cut may leave half of a character
+            record[name] = beginning.decode("utf-8", "ignore")
+    return record
+
+
+def _records(
+    arm: Arm, cases: Cases, tried: Sequence[ScoredAnswer]
+) -> list[dict[str, str]]:
+    """Return the cases with their answers, as the writing model sees them."""
+    return [
+        _record(arm, case, each.answer, each.why)
+        for case, each in zip(cases, tried, strict=True)
+    ]
 
 
 def inside(text: str) -> str:
-    """The instructions in an answer: the text between backticks, or else all of it."""
+    """Return the instructions in an answer: the text between backticks, or else all of it."""
     from gepa.strategies.instruction_proposal import (
         InstructionProposalSignature as Form,
     )
@@ -258,24 +273,38 @@ Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 
 
 class CutShortError(Exception):
-    """Some calls weren't made; the only argument is the ``Stop``."""
+    """Some calls weren't made."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop)
+        self.stop = stop  #: The reason.
 
 
 def kept_in(ledger: Ledger | None) -> Ask:
-    """A function that returns only answers that were paid for before."""
+    """Return a function that gives only answers that were paid for before.
+
+    It raises CutShortError where one is missing.
+    """
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         keys = list({job.key for job in jobs})
-        known = ledger.find_all(keys) if ledger else {}
-        if len(known) < len(keys):
+        kept = ledger.find_all(keys) if ledger else {}
+        if len(kept) < len(keys):
             raise CutShortError(Stop("it wasn't asked before"))
-        return known
+        return kept
 
     return ask
 
 
-Tried = tuple[float, str, str]
-"""The score of an answer, the answer, and the reason for the score."""
+class ScoredAnswer(NamedTuple):
+    """An answer of a candidate to a case, with its score."""
+
+    score: float
+    answer: str
+    why: str  #: The reason for the score, as the writing model is told.
+
+
+_UNKNOWN = 0.5  # the score of an answer that didn't come, or that no scorer can judge
 
 
 class PromptCandidate(NamedTuple):
@@ -310,7 +339,9 @@ class CandidateEvaluator:
     turn: Lock = field(default_factory=Lock)
     """Only one draw at a time makes requests and scores answers."""
     plans: dict[tuple[object, ...], LabPlan] = field(default_factory=dict)
-    known: dict[tuple[object, ...], dict[str, Tried]] = field(default_factory=dict)
+    known: dict[tuple[object, ...], dict[str, ScoredAnswer]] = field(
+        default_factory=dict
+    )
     """Scored answers by candidate and case: a search asks for the same ones again and again."""
     judge: LabJudge | None = None
     """Who grades in the place of rules. Its word guides a search and reports nothing."""
@@ -336,15 +367,13 @@ class CandidateEvaluator:
             probes=frozenset(),
         )
 
-    def try_on(self, candidate: PromptCandidate, cases: Cases) -> list[Tried]:
-        """For each case the score of a candidate, its answer, and the reason.
-
-        An answer that didn't come, or that no scorer can judge, counts as half right.
-        """
+    def try_on(self, candidate: PromptCandidate, cases: Cases) -> list[ScoredAnswer]:
+        """Return a candidate's scored answer to each case; those that are known aren't asked again."""
         with self.turn:
             known = self.known.setdefault(candidate.made_of, {})
             lacking = [case for case in cases if case.id not in known]
         if lacking:
+            # not in turn: calls of several draws are made at the same time
             jobs = self.jobs(candidate, lacking)
             settled = self.ask(jobs)
             if self.judge is not None:
@@ -356,14 +385,17 @@ class CandidateEvaluator:
         return [known[case.id] for case in cases]
 
     def score(self, candidate: PromptCandidate, cases: Cases | None = None) -> float:
-        """The share of right answers on some cases, by default on all of the search."""
-        tried = self.try_on(candidate, self.request.taught if cases is None else cases)
-        return round(sum(score for score, *_ in tried) / len(tried), 9)
+        """Return the share of right answers on some cases, by default on all of the search."""
+        if cases is None:
+            cases = self.request.taught
+        tried = self.try_on(candidate, cases)
+        # rounded, so that equal scores in another order stay equal
+        return round(sum(each.score for each in tried) / len(tried), 9)
 
     def paid_jobs(
         self, candidate: PromptCandidate, cases: Cases, ledger: Ledger | None
     ) -> list[Job]:
-        """The calls of a candidate, and those of the judge that would follow, for a quote."""
+        """Return the calls of a candidate, and those of the grader that would follow, for a quote."""
         jobs = self.jobs(candidate, cases)
         if self.judge is None:
             return jobs
@@ -375,7 +407,7 @@ class CandidateEvaluator:
     def _have_judged(
         self, judge: LabJudge, cases: Cases, calls: Sequence[Settled]
     ) -> None:
-        """Ask the judge about answers that came, each once."""
+        """Ask the grader about answers that came, each once; answers that are equal are one."""
         jobs: dict[tuple[str, Output], Job] = {}
         with self.turn:
             for case, call in zip(cases, calls, strict=True):
@@ -392,11 +424,13 @@ class CandidateEvaluator:
             for name, job in jobs.items():
                 judge.answers[name] = settled[job.key]
 
-    def _score_answer(self, case: EvalCase, job: Job, call: Settled) -> Tried:
+    def _score_answer(self, case: EvalCase, job: Job, call: Settled) -> ScoredAnswer:
         """Score one answer, with a sentence that tells the writing model what is wrong."""
         reply = call.whole
         if reply is None:
-            return 0.5, "", "No answer came: nobody knows whether it is right."
+            return ScoredAnswer(
+                _UNKNOWN, "", "No answer came: nobody knows whether it is right."
+            )
         output = Output.from_reply(reply)
         if self.judge is None:
             # a whole request is made only for scorers that read it
@@ -407,15 +441,20 @@ class CandidateEvaluator:
             scored = self.judge.score(output, case)
         text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
         if scored.ok is None:
-            return 0.5, text, "Nobody judged it."
+            return ScoredAnswer(_UNKNOWN, text, "Nobody judged it.")
         if scored.ok:
-            return scored.value, text, "Right."
-        about = f": {scored.about}" if scored.about else ""
-        why = f"Wrong ({scored.why.replace('_', ' ')}{about})."
+            return ScoredAnswer(scored.value, text, "Right.")
+        return ScoredAnswer(scored.value, text, self._fault_text(scored, case))
+
+    def _fault_text(self, scored: Scored, case: EvalCase) -> str:
+        """Tell the writing model why an answer is wrong, and what is right."""
         if self.judge is not None:
             why = f"Wrong by this rubric: {self.judge.judge.text}"
+        else:
+            about = f": {scored.about}" if scored.about else ""
+            why = f"Wrong ({scored.why.replace('_', ' ')}{about})."
         right = " or ".join(answer_text(answer) for answer in case.accepted[:3])
-        return scored.value, text, f"{why} Right is: {right}" if right else why
+        return f"{why} Right is: {right}" if right else why
 
     def written(self) -> list[PromptCandidate]:
         """The prompts that race in any case, each with the settings of its file."""
@@ -440,12 +479,14 @@ class GepaDraw:
         self._evaluator = evaluator
         self._arm = start.arm
         self._number = number
-        self._parent = self.prompt = start.prompt
-        """The best prompt of the draw so far; the starting one until a better one comes."""
-        self.asked = self.unusable = 0
-        self.whole = True
-        self.wrote = False
-        self.why = "its answers were empty"
+        self._parent = start.prompt
+        #: The best prompt of the draw so far; the starting one until a better one comes.
+        self.prompt = start.prompt
+        self.asked = 0  #: Texts that were asked for.
+        self.unusable = 0  #: Texts that were invalid, or equal to the current one.
+        self.whole = True  #: Whether every text that was asked for came.
+        self.wrote = False  #: Whether any came.
+        self.why = "its answers were empty"  #: The reason for the last one that didn't.
         self._failed: Exception | None = None
 
     def run(self) -> GepaDraw:
@@ -470,13 +511,16 @@ class GepaDraw:
         return self
 
     def _worth_showing(self) -> list[EvalCase]:
-        """The cases that the starting prompt gets wrong, and right ones until a question is full."""
+        """Return the cases that the starting prompt gets wrong, the worst first.
+
+        Right ones follow where the wrong ones are fewer than a request shows.
+        """
         cases = self._evaluator.request.taught
         tried = self._evaluator.try_on(PromptCandidate(self._arm, self._parent), cases)
-        scores = [score for score, *_ in tried]
-        order = sorted(range(len(cases)), key=lambda place: scores[place])
-        wrong = sum(score < 1 for score in scores)
-        return [cases[place] for place in order[: max(wrong, SHOWN)]]
+        scores = {case.id: each.score for case, each in zip(cases, tried, strict=True)}
+        worst_first = sorted(cases, key=lambda case: scores[case.id])
+        wrong = [case for case in cases if scores[case.id] < 1]
+        return worst_first[: max(len(wrong), SHOWN)]
 
     def evaluate(
         self,
@@ -491,14 +535,10 @@ class GepaDraw:
         tried = self._evaluator.try_on(PromptCandidate(self._arm, prompt), batch)
         records = None
         if capture_traces:
-            pairs = zip(batch, tried, strict=True)
-            records = [
-                _record(self._arm, case, answer, why)
-                for case, (_, answer, why) in pairs
-            ]
+            records = _records(self._arm, batch, tried)
         return EvaluationBatch(
-            outputs=[answer for _, answer, _ in tried],
-            scores=[score for score, _, _ in tried],
+            outputs=[each.answer for each in tried],
+            scores=[each.score for each in tried],
             trajectories=records,
         )
 
@@ -508,9 +548,10 @@ class GepaDraw:
         eval_batch: EvaluationBatch[Any, Any],
         components_to_update: list[str],
     ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """The answers that the writing model sees."""
+        """Return the answers that the writing model sees, for each part of the prompt it writes."""
         del candidate
-        return dict.fromkeys(components_to_update, eval_batch.trajectories or [])
+        records = eval_batch.trajectories or []
+        return dict.fromkeys(components_to_update, records)
 
     def _prompt(self, text: str) -> PromptVariant:
         return self._parent.model_copy(update={"system": text})
@@ -524,7 +565,7 @@ class GepaDraw:
         reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
         components_to_update: list[str],
     ) -> dict[str, str]:
-        """A new text; {} where the answer is invalid, or equal to the current text."""
+        """Ask for a new text; return {} where the answer is invalid, or equal to the current text."""
         del components_to_update
         current = candidate[_PART]
         request = _writing_request(
@@ -534,7 +575,7 @@ class GepaDraw:
         self.asked += 1
         if call.whole is None:
             self.whole = False
-            self.why = call.reply.lacks if call.reply else call.why
+            self.why = call.why if call.reply is None else call.reply.lacks
             return {}
         self.wrote = True
         prompt = proposal(inside(call.whole.text), self._parent, self._parent.name)
@@ -555,7 +596,7 @@ class GepaDraw:
 
 
 def gepa() -> Callable[..., Any]:
-    """The entry function of the library, imported on demand."""
+    """Return the entry function of the library, imported on demand; raise InputError without it."""
     try:
         from gepa.api import optimize
     except ImportError as lacking:
@@ -571,12 +612,8 @@ _FORETOLD = 1_000_000
 def written_from(
     evaluator: CandidateEvaluator, start: PromptCandidate, cases: Cases
 ) -> PromptVariant | None:
-    """A text written once from some cases; None where the answer is invalid."""
-    tried = evaluator.try_on(start, cases)
-    records = [
-        _record(start.arm, case, answer, why)
-        for case, (_, answer, why) in zip(cases, tried, strict=True)
-    ]
+    """Return a text written once from some cases; None where the answer is invalid."""
+    records = _records(start.arm, cases, evaluator.try_on(start, cases))
     prompt = start.prompt
     request = _writing_request(evaluator.request, prompt, prompt.system, records)
     job = Job(request, _FORETOLD)

@@ -334,7 +334,7 @@ def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
 
 
 def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
-    """Arms whose outputs the grading model wrote itself."""
+    """Return the ids of the arms whose outputs the grading model wrote itself."""
     return tuple(arm.id for arm in arms if arm.model == judge.model.id)
 
 
@@ -691,34 +691,38 @@ def options_evidence(
 
 def interval_evidence(
     name: str,
-    of: ShareOf | Gain | Contrast,
+    result: ShareOf | Gain | Contrast,
     as_of: date,
     unit: str = "share of cases",
     **more: Any,
 ) -> Evidence:
     """Return evidence with the value and the interval of a result; ``more`` are further fields."""
-    numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})
+    numbers = result.model_dump(include={"value", "low", "high", "n", "clusters"})
     return Evidence(id=name, unit=unit, observed_on=as_of, **numbers, **more)
 
 
 def measured_in(
-    of: CeilingResult | VerifyResult | RetrievalResult | PilotResult,
+    result: CeilingResult | VerifyResult | RetrievalResult | PilotResult,
     *kept: Evidence,
     series: tuple[Series, ...] = (),
 ) -> Measured:
-    """The evidence of a run, under the digest of its findings without its cost."""
-    text = of.model_dump_json(exclude=_NOT_FOUND)
-    inputs = hashlib.sha256(text.encode()).hexdigest()
-    brought = 0 if of.spend is None else of.spend.brought
+    """Return the evidence of a run, under the digest of its findings without its cost."""
+    findings = result.model_dump_json(exclude=_NO_FINDINGS)
     return Measured(
-        inputs=inputs, evidence=kept, series=series, brought_answers=brought
+        inputs=hashlib.sha256(findings.encode()).hexdigest(),
+        evidence=kept,
+        series=series,
+        brought_answers=0 if result.spend is None else result.spend.brought,
     )
 
 
-_NOT_FOUND: Any = {
-    **dict.fromkeys(
-        ("quote", "spend", "failures", "stopped_by", "trained", "reward"), True
-    ),
+_NO_FINDINGS: Any = {
+    "quote": True,
+    "spend": True,
+    "failures": True,
+    "stopped_by": True,
+    "trained": True,
+    "reward": True,
     "verify": {"spend": True},
     "card": {"rows": True, "on": True},
 }

@@ -48,6 +48,7 @@ from tuneworthy.model.evalset import CasePassage, EvalCase
 from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.model.lab import (
     Arm,
+    Contrast,
     Quote,
     RetrievalResult,
     Retrieved,
@@ -509,18 +510,12 @@ def prepare(
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
     pieces = {name: cut(corpus.documents, name, words) for name in CHUNKINGS}
     ways = SearchedWays(questions, pieces, k)
-    rows = [ways.row(way, select) for way in ways.pieces_of]
-    plainest = rows[0].way
-    # of equal ways the plainer one, which comes first
-    rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))
-    best = rows[0].way
-    rivals = _rivals_of_best(rows, plainest=plainest)
+    compared = _compare_ways(ways, select, report)
+    best = compared.best.way
     result = RetrievalResult(
-        ways=tuple(rows),
-        best=ways.row(best, report),
-        contrasts=tuple(
-            contrast(ways.recall, _arm(best), _arm(rival), report) for rival in rivals
-        ),
+        ways=compared.rows,
+        best=compared.best,
+        contrasts=compared.contrasts,
         k=k,
         words=words,
         source=corpus.path,
@@ -549,6 +544,28 @@ def prepare(
         asked=asked,
         files=files,
     )
+
+
+class _ComparedWays(NamedTuple):
+    """The ways to search, compared with each other."""
+
+    rows: tuple[Retrieved, ...]  #: On the cases for selecting, the best first.
+    best: Retrieved  #: On the held-out cases.
+    contrasts: tuple[Contrast, ...]  #: Of the best with others, on the held-out cases.
+
+
+def _compare_ways(ways: SearchedWays, select: Cases, report: Cases) -> _ComparedWays:
+    """Choose the best way on some cases, and compare it with others on cases that chose nothing."""
+    rows = [ways.row(way, select) for way in ways.pieces_of]
+    plainest = rows[0].way
+    # of equal ways the plainer one, which comes first
+    rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))
+    best = rows[0].way
+    contrasts = [
+        contrast(ways.recall, _arm(best), _arm(rival), report)
+        for rival in _rivals_of_best(rows, plainest=plainest)
+    ]
+    return _ComparedWays(tuple(rows), ways.row(best, report), tuple(contrasts))
 
 
 class _Corpus(NamedTuple):

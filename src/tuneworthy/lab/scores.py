@@ -141,20 +141,25 @@ class ArmScores:
         self.steps = dict[str, list[StepCall]]()  #: By prompt of a chain.
 
     def add(self, case: str, seconds: float | None = None, **amounts: float) -> None:
-        """Add amounts to a case; ``seconds`` are those of one call."""
+        """Add amounts to the columns of a case; ``seconds`` are those of one call."""
         row = self._rows.get(case)
         if row is None:
-            row = len(self._answers)
-            self._rows[case] = row
-            for column in self._columns.values():
-                column.append(0.0)
-            self._answers.append((None, None))
-            self._texts.append(_NO_TEXT)
-        for name, amount in amounts.items():
-            self._columns[name][row] += amount
+            row = self._new_row(case)
+        for column, amount in amounts.items():
+            self._columns[column][row] += amount
         if seconds is not None:
             self._seconds.append(seconds)
             self._row_of_call.append(row)
+
+    def _new_row(self, case: str) -> int:
+        """Make a row for a case that the arm wasn't run on before; return its place."""
+        row = len(self._answers)
+        self._rows[case] = row
+        for column in self._columns.values():
+            column.append(0.0)
+        self._answers.append((None, None))
+        self._texts.append(_NO_TEXT)
+        return row
 
     def note_output(self, case: str, output: str) -> None:
         """Note an output for a case, unless there is one already."""
@@ -217,7 +222,7 @@ class ArmScores:
         return [case for case in cases if case.id in self._rows]
 
     def columns(self, cases: Cases, *names: str) -> list[Floats]:
-        """Columns of counts for some cases."""
+        """Return columns of counts, each with a row for each case."""
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
 
@@ -576,7 +581,7 @@ class Scores:
         return self.wrapped(arm)
 
     def why_unanswered(self, arm: Arm, cases: Cases) -> str:
-        """Return that reason as one of ``WHY_UNANSWERED``; empty for a measured arm."""
+        """Return the reason of ``unanswered`` as one of ``WHY_UNANSWERED``; empty for a measured arm."""
         if self.missing_answers(arm, cases):
             return "unanswered"
         if self.same_words(arm, cases):
@@ -979,9 +984,10 @@ class Lab:
     def _goes_on(self, arm: Arm) -> bool:
         """Whether more answers of an arm would be informative."""
         seen = self._seen
-        scores = self.scores
-        hollow = scores.same_words(arm, seen) or scores.wrapped(arm)
-        return not (scores.impossible(arm, seen) or hollow)
+        if self.scores.impossible(arm, seen):
+            return False
+        # equal or wrapped answers, none of them right, will go on like that
+        return not (self.scores.same_words(arm, seen) or self.scores.wrapped(arm))
 
     async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the held-out cases."""
@@ -1095,7 +1101,10 @@ class Lab:
             Placed(arm=name, quality=quality, running=name in running)
             for name, quality in self._board.items()
         ]
-        board.sort(key=lambda p: (p.running, ranking_value(p.quality)), reverse=True)
+        board.sort(
+            key=lambda placed: (placed.running, ranking_value(placed.quality)),
+            reverse=True,
+        )
         return tuple(board)
 
     def _show(self, waiting: str = "") -> None:

@@ -5,11 +5,11 @@ docs/decisions/0012 says what a draw is, and docs/concepts/ceiling.md what a sea
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.files.materials import variables
@@ -39,6 +39,7 @@ a whole round added less."""
 MOVES = 2  #: Other settings that a draw tries before it has texts written.
 FINALISTS = 4  #: Candidates of a search that race, at most.
 _AT_A_TIME = 2  # draws that are added to a round that isn't at its plateau
+#: Examples that a search tries, by where they come from and their number.
 _EXAMPLES = (
     ("nearest", 8),
     ("fixed", 8),
@@ -52,28 +53,33 @@ _SAME = 1e-9  # a rounding error apart
 
 
 def moves_from(start: PromptCandidate, plan: LabPlan) -> list[dict[str, Any]]:
-    """Changes to the settings of a candidate, one at a time."""
+    """Return changes to the settings of a candidate, each once; each alone makes another arm."""
     arm = start.arm
     setting = plan.setting
     moves: list[dict[str, Any]] = []
-    for source, most in _EXAMPLES:
-        if size := min(most, len(setting.pool)):
-            moves.append({"few_shot": size, "few_shot_from": source})
+    examples = len(setting.pool)
+    if examples:
+        for source, most in _EXAMPLES:
+            moves.append({"few_shot": min(most, examples), "few_shot_from": source})
     moves.append({"few_shot": 0, "few_shot_from": "none"})
-    efforts = dict.fromkeys(
-        other.effort for other in plan.arms if other.model == arm.model
-    )
-    moves += [{"effort": effort} for effort in efforts]
+    moves += [{"effort": effort} for effort in efforts_of(plan, arm.model)]
     if setting.schema is not None and arm.model not in setting.deciders:
-        moves += [
-            {"constrained": "schema"},
-            {"constrained": start.prompt.constrained or "none"},
-        ]
+        moves.append({"constrained": "schema"})
+        moves.append({"constrained": start.prompt.constrained or "none"})
     distinct: list[dict[str, Any]] = []
     for move in moves:
         if move not in distinct and arm.model_copy(update=move) != arm:
             distinct.append(move)
     return distinct
+
+
+def efforts_of(plan: LabPlan, model: str) -> list[str]:
+    """Return the efforts that the arms of a model have, each once, in their order."""
+    efforts = list[str]()
+    for arm in plan.arms:
+        if arm.model == model and arm.effort not in efforts:
+            efforts.append(arm.effort)
+    return efforts
 
 
 class SearchDraw:
@@ -90,11 +96,13 @@ class SearchDraw:
         self._moves = moves
         self._number = number
         self.start = start
-        #: The best candidate found; the one it began with where nothing is better.
+        #: The best candidate so far; the one it began with where nothing is better.
         self.reached = start
-        self.value = 0.0  #: The share of right answers of what it came to.
-        self.texts: GepaDraw | None = None
-        self.round = 0
+        self.value = 0.0  #: The share of right answers of ``reached``.
+        self.texts: GepaDraw | None = None  #: None where no texts are written.
+        self.round = (
+            0  #: The round of the search that it counts in; 0 until it has ended.
+        )
 
     def run(self) -> SearchDraw:
         """Try each move and keep those that help, then have the prompt rewritten."""
@@ -120,14 +128,13 @@ class SearchDraw:
         return len(self._moves)
 
     def _is_better(self, moved: PromptCandidate) -> bool:
-        """Whether a candidate is better. Half of the cases are enough if it is far behind on them.
-
-        Far means by more than one case of the half.
-        """
+        """Whether a candidate is better than the one reached so far."""
         evaluator = self._evaluator
         cases = evaluator.request.taught
-        half = cases[: -(-len(cases) // 2)]
-        if evaluator.score(moved, half) + 1 / len(half) < evaluator.score(
+        half = cases[: math.ceil(len(cases) / 2)]
+        one_case = 1 / len(half)
+        # the other half isn't asked where it is more than a case behind, which saves its calls
+        if evaluator.score(moved, half) + one_case < evaluator.score(
             self.reached, half
         ):
             return False
@@ -158,73 +165,80 @@ class Search:
         try:
             self._run()
         except CutShortError as cut:
-            stop = cut.args[0]
-            if stop.by in ("user", "fault"):
+            if cut.stop.by in ("user", "fault"):
                 raise
-            self.why = stop.why
+            self.why = cut.stop.why
         return self
 
     def _run(self) -> None:
         """Search in rounds from the best candidates until nothing gets better or the money ends."""
         evaluator = self.evaluator
-        cases = evaluator.request.taught
-        written = evaluator.written()
-        scores = [evaluator.score(candidate) for candidate in written]
-        order = sorted(range(len(written)), key=lambda place: -scores[place])
-        self.parents = [written[place] for place in order[:PARENTS]]
-        if evaluator.score(self.parents[0]) >= 1 - _SAME:
-            self.why = f"the best prompt is right on all {len(cases)} cases that it learns from"
+        written = sorted(evaluator.written(), key=evaluator.score, reverse=True)
+        self.parents = written[:PARENTS]
+        best_written = self.parents[0]
+        if evaluator.score(best_written) >= 1 - _SAME:
+            n = len(evaluator.request.taught)
+            self.why = f"the best prompt is right on all {n} cases that it learns from"
             self.over = True
             return
         while not self.over:
             best = self.best(PARENTS)
             before = evaluator.score(best[0])
             self.rounds += 1
-            self._draw_round(best)
-            if not self.is_spent and self.is_at_plateau(before):
+            came_to_end = self._draw_round(best)
+            if came_to_end and self.is_at_plateau(before):
                 self.over = True
                 self.ended = "plateau"
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether its draws were used up, or its model wrote nothing, before the plateau."""
-        return self.over
 
     def is_at_plateau(self, before: float) -> bool:
         """Whether a whole round added less than the margin to the best score before it."""
         return max(self.values) < before + SEARCH_MARGIN
 
-    def _draw_round(self, parents: Sequence[PromptCandidate]) -> None:
-        """Draw from some parents in turn until the round reaches its plateau, or no draws are left."""
-        evaluator = self.evaluator
-        seed = evaluator.plan.seed
-        queues: list[list[dict[str, Any]]] = []
-        for place, parent in enumerate(parents):
-            queue = moves_from(parent, evaluator.plan)
-            random.Random(f"{seed} {self.rounds} {place}").shuffle(queue)  # noqa: S311  # no secret
-            queues.append(queue)
-        own = 0
-        while own < ENOUGH_DRAWS or self._expects_gain():
-            left = evaluator.request.draws - len(self.draws)
-            size = min(_AT_A_TIME if own >= ENOUGH_DRAWS else ENOUGH_DRAWS - own, left)
-            if size <= 0:
+    def _draw_round(self, parents: Sequence[PromptCandidate]) -> bool:
+        """Draw from some parents in turn until another draw is expected to add too little.
+
+        Return whether the round came to that end; else it lacked draws or texts, which says nothing
+        of a plateau.
+        """
+        queues = self._shuffled_moves(parents)
+        drawn = 0  # of this round
+        while drawn < ENOUGH_DRAWS or self._expects_gain():
+            left = self.evaluator.request.draws - len(self.draws)
+            if left <= 0:
                 self.why = f"its {len(self.draws)} draws ended before another was worth too little"
                 self.over = True
-                self.rounds -= own == 0
-                return
+                if drawn == 0:
+                    self.rounds -= 1  # the round never began
+                return False
+            # first as many as can show a plateau, then a few at a time
+            wanted = ENOUGH_DRAWS - drawn if drawn < ENOUGH_DRAWS else _AT_A_TIME
             batch: list[SearchDraw] = []
-            for place in range(own, own + size):
+            for place in range(drawn, drawn + min(wanted, left)):
                 turn = place % len(parents)
                 moves = queues[turn][:MOVES]
                 del queues[turn][:MOVES]
                 number = len(self.draws) + len(batch)
-                batch.append(SearchDraw(evaluator, parents[turn], number, moves))
-            self._have_drawn(batch)
-            own += size
+                batch.append(SearchDraw(self.evaluator, parents[turn], number, moves))
+            self._run_batch(batch)
+            drawn += len(batch)
             if self.over:
-                return
+                return False
+        return True
 
-    def _have_drawn(self, batch: Sequence[SearchDraw]) -> None:
+    def _shuffled_moves(
+        self, parents: Sequence[PromptCandidate]
+    ) -> list[list[dict[str, Any]]]:
+        """Return the moves of each parent in an order that depends on the round and the seed."""
+        plan = self.evaluator.plan
+        queues = []
+        for place, parent in enumerate(parents):
+            queue = moves_from(parent, plan)
+            order = random.Random(f"{plan.seed} {self.rounds} {place}")  # noqa: S311  # no secret
+            order.shuffle(queue)
+            queues.append(queue)
+        return queues
+
+    def _run_batch(self, batch: Sequence[SearchDraw]) -> None:
         """Run some draws. Those that finished count, whatever happened to the others."""
         if self.side_by_side:
             self._draw_side_by_side(batch)
@@ -267,46 +281,48 @@ class Search:
 
     @property
     def values(self) -> list[float]:
-        """Scores of the complete draws of the last round; none is below its starting score."""
-        draws = [
-            draw for draw in self.draws if draw.round == self.rounds and draw.whole
-        ]
+        """Scores of the complete draws of the last round; [0] without any."""
+        last_round = [draw for draw in self.draws if draw.round == self.rounds]
+        draws = [draw for draw in last_round if draw.whole]
         if not draws:
             return [0.0]
-        floor = max(self.evaluator.score(draw.start) for draw in draws)
-        return [max(floor, draw.value) for draw in draws]
+        # a draw that comes to less is worth as much as the best start, which stays
+        best_start = max(self.evaluator.score(draw.start) for draw in draws)
+        return [max(best_start, draw.value) for draw in draws]
 
     def _expects_gain(self) -> bool:
+        """Whether another draw of this round is expected to add as much as the margin."""
         if self.over:
             return False
         gain = expected_gain(self.values)
+        # None: too few of the draws are whole to say
         return gain is None or gain.value >= SEARCH_MARGIN
 
     def best(self, most: int) -> list[PromptCandidate]:
-        """The best known candidates, each once; equal ones in their order."""
+        """Return the best known candidates, each once; equal ones in their order."""
         distinct: dict[tuple[object, ...], PromptCandidate] = {}
-        for candidate in (*self.parents, *(draw.reached for draw in self.draws)):
+        reached = [draw.reached for draw in self.draws]
+        for candidate in (*self.parents, *reached):
             distinct.setdefault(candidate.made_of, candidate)
-        score = self.evaluator.score
-        return sorted(distinct.values(), key=lambda each: -score(each))[:most]
+        ordered = sorted(distinct.values(), key=self.evaluator.score, reverse=True)
+        return ordered[:most]
 
     @property
     def finalists(self) -> list[PromptCandidate]:
         """The candidates that race: the best of those with a lead over every written prompt."""
         if not self.parents:
             return []
+        best_written = self.evaluator.score(self.parents[0])
         plan = self.evaluator.plan
-        least = self.evaluator.score(self.parents[0]) + _SAME
-        raced = {
-            PromptCandidate(arm, plan.setting.prompts[arm.prompt]).made_of
-            for arm in plan.of_kind("prompt")
-        }
-        finalists = [
-            candidate
-            for candidate in self.best(len(self.draws))
-            if candidate.made_of not in raced
-            and self.evaluator.score(candidate) > least
-        ]
+        raced_anyway = set[tuple[object, ...]]()
+        for arm in plan.of_kind("prompt"):
+            candidate = PromptCandidate(arm, plan.setting.prompts[arm.prompt])
+            raced_anyway.add(candidate.made_of)
+        finalists = list[PromptCandidate]()
+        for candidate in self.best(len(self.draws)):
+            leads = self.evaluator.score(candidate) > best_written + _SAME
+            if leads and candidate.made_of not in raced_anyway:
+                finalists.append(candidate)
         return finalists[:FINALISTS]
 
     @property
@@ -315,9 +331,8 @@ class Search:
         cases = self.evaluator.request.taught
         gain = expected_gain(self.values) if self.draws else None
         if gain is None:
-            return Unknown(
-                ask=self.why or f"let it draw {ENOUGH_DRAWS} times or more: --propose"
-            )
+            draw_more = f"let it draw {ENOUGH_DRAWS} times or more: --propose"
+            return Unknown(ask=self.why or draw_more)
         return Gain(
             value=gain.value,
             low=gain.low,
@@ -339,35 +354,43 @@ class SearchedPlan(NamedTuple):
 
 
 def plan_with(search: Search) -> SearchedPlan:
-    """The plan of a search with its finalists as arms like any other."""
+    """Return the plan of a search with its finalists as arms like any other."""
     plan = search.evaluator.plan
-    setting = plan.setting
-    names = (f"gepa-{number}" for number in count(1))
-    free = (name for name in names if name not in setting.prompts)
-    fresh: list[PromptVariant] = []
+    prompts = dict(plan.setting.prompts)
+    written: list[PromptVariant] = []
     arms: list[Arm] = []
     finalists = search.finalists
     for candidate in finalists:
         arm = candidate.arm
-        if candidate.prompt.system != setting.prompts[arm.prompt].system:
-            prompt = _kept_prompt(candidate, next(free))
-            fresh.append(prompt)
+        if candidate.prompt.system != prompts[arm.prompt].system:
+            prompt = _kept_prompt(candidate, _free_name(prompts))
+            written.append(prompt)
+            prompts[prompt.name] = prompt
             arm = arm.model_copy(update={"prompt": prompt.name})
         arms.append(arm)
-    named = {arm.model: plan.named(arm.model) for arm in arms}
-    every = arms_with(plan.arms, arms, named)
-    own = every[len(plan.arms) :]
-    setting = replace(
-        setting, prompts={**setting.prompts, **{each.name: each for each in fresh}}
-    )
-    by_candidate = {each.made_of: arm for each, arm in zip(finalists, own, strict=True)}
+    models = {arm.model: plan.named(arm.model) for arm in arms}
+    all_arms = arms_with(plan.arms, arms, models)
+    finalist_arms = all_arms[len(plan.arms) :]
+    arm_of = {
+        candidate.made_of: arm
+        for candidate, arm in zip(finalists, finalist_arms, strict=True)
+    }
+    setting = replace(plan.setting, prompts=prompts)
     return SearchedPlan(
-        replace(plan, arms=every, setting=setting), tuple(fresh), by_candidate
+        replace(plan, arms=all_arms, setting=setting), tuple(written), arm_of
     )
+
+
+def _free_name(prompts: Container[str]) -> str:
+    """Return a name for a written prompt that no prompt has yet."""
+    number = 1
+    while f"gepa-{number}" in prompts:
+        number += 1
+    return f"gepa-{number}"
 
 
 def _kept_prompt(candidate: PromptCandidate, name: str) -> PromptVariant:
-    """A new text with the settings of its search, so that its file is complete."""
+    """Return a new text with the settings of its search, so that its file is complete."""
     arm = candidate.arm
     shot = None
     if arm.few_shot:
@@ -383,26 +406,25 @@ def _kept_prompt(candidate: PromptCandidate, name: str) -> PromptVariant:
 
 
 def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
-    """The request and the outcome of a search, for the result."""
+    """Return the request and the outcome of a search, for the result."""
     request = search.evaluator.request
     if not search.parents:
         return Unknown(ask=search.why or "run it to its end")
+    prompts = []
+    for prompt in searched.prompts:
+        file = f"{FOLDER}/{PROPOSED}/{prompt.name}.md"
+        prompts.append(Proposed(name=prompt.name, text=prompt.system, file=file))
     return Proposing(
         model=request.named,
         parents=tuple(parent.arm.id for parent in search.parents),
         shown=len(request.taught),
         draws=tuple(_describe_draw(draw, searched) for draw in search.draws),
-        prompts=tuple(
-            Proposed(
-                name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md"
-            )
-            for p in searched.prompts
-        ),
+        prompts=tuple(prompts),
     )
 
 
 def _describe_draw(draw: SearchDraw, searched: SearchedPlan) -> Draw:
-    """The record of one draw of the search."""
+    """Return the record of one draw; its arm is empty where the draw came to no finalist."""
     arm = searched.arms.get(draw.reached.made_of)
     texts = draw.texts
     return Draw(
@@ -455,49 +477,58 @@ def cost(
     price_of: PriceOf,
     of_plan: Callable[[LabPlan], Quote],
 ) -> Quote:
-    """The cost of a search and of the lab after it, where the search was replayed from the ledger.
+    """Return the cost of a search and of the lab after it.
 
-    Known calls count at their price. The rest counts at the most it can be, which for the search is
-    at most its cap. ``of_plan`` prices a plan once its prompts are known.
+    ``search`` was replayed from the ledger: its known calls count at their price, and the rest at
+    the most it can be. ``of_plan`` prices the lab's own plan.
     """
-    evaluator = search.evaluator
     prices = _Prices(ledger, price_of)
-    parts = [of_plan(plan_with(search).plan)]  # probes are among the calls of the race
-    searching = [prices.quote(_first_jobs(evaluator, prices))]
-    left = 0 if search.over else evaluator.request.draws - len(search.draws)
-    if left:
+    evaluator = search.evaluator
+    of_lab = of_plan(plan_with(search).plan)  # its race has the probes, too
+    of_search = prices.quote(_first_jobs(evaluator, prices))
+    of_finalists = total(())
+    draws_left = 0 if search.over else evaluator.request.draws - len(search.draws)
+    if draws_left:
+        # nobody knows yet what it will draw from, so the dearest start counts
         starts = search.best(PARENTS) if search.parents else evaluator.written()
-        racing = [_quote_finalists(search, start, left, prices) for start in starts]
-        searching.append(
-            _largest([_quote_draws(search, start, left, prices) for start in starts])
-        )
-        parts.append(_largest(racing))
-    whole = total(searching)
-    most = min(whole.usd_most, own_cap(evaluator, ledger, price_of))
-    parts.append(whole.model_copy(update={"usd_most": max(most, whole.usd_likely)}))
-    return total(parts)
+        draws = [_quote_draws(search, start, draws_left, prices) for start in starts]
+        races = [
+            _quote_finalists(search, start, draws_left, prices) for start in starts
+        ]
+        of_search = total([of_search, _largest(draws)])
+        of_finalists = _largest(races)
+    cap = own_cap(evaluator, ledger, price_of)
+    return total([of_lab, of_finalists, _capped(of_search, cap)])
+
+
+def _capped(quote: Quote, cap_usd: float) -> Quote:
+    """Return the quote of a search that stops at a cap."""
+    # answers that are kept count at their price, even beyond a cap that is lower now
+    most = min(quote.usd_most, cap_usd)
+    return quote.model_copy(update={"usd_most": max(most, quote.usd_likely)})
 
 
 def own_cap(
     evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: PriceOf
 ) -> float:
-    """The most that a search may cost: as stated, else a multiple of its likely cost."""
+    """Return the most that a search may cost: as stated, else a multiple of its likely cost."""
     stated = evaluator.request.cap_usd
     if stated is not None:
         return stated
+    # kept answers cost nothing again, but the cap is the same whatever is kept
     prices = _Prices(ledger, price_of, anew=True)
     fresh = Search(evaluator)
     draws = evaluator.request.draws
-    drawn = [
+    likely = [
         _quote_draws(fresh, start, draws, prices).usd_likely
         for start in evaluator.written()
     ]
     first = prices.quote(_first_jobs(evaluator, prices))
-    return CAP_TIMES * (first.usd_likely + max(drawn))
+    return CAP_TIMES * (first.usd_likely + max(likely))
 
 
 def _first_jobs(evaluator: CandidateEvaluator, prices: _Prices) -> list[Job]:
-    """The calls of what is there, which a search begins from."""
+    """Return the calls of the written prompts, which a search begins from."""
     jobs: list[Job] = []
     for candidate in evaluator.written():
         jobs += prices.jobs(evaluator, candidate, evaluator.request.taught)
@@ -508,96 +539,123 @@ def _largest(quotes: Sequence[Quote]) -> Quote:
     return max(quotes, key=lambda each: (each.usd_most, each.calls))
 
 
-def _quote_calls(
-    prices: _Prices,
-    most: Sequence[Job],
-    usual: Sequence[Job],
-    *,
-    times: float,
-    made: float,
+class _QuotedPair(NamedTuple):
+    """Two candidates that stand for those of a search, of which nobody knows the texts yet."""
+
+    dearest: PromptCandidate
+    likely: PromptCandidate
+
+
+class _Times(NamedTuple):
+    """How often the same calls are made with other candidates."""
+
+    most: float
+    likely: float
+
+
+def _quote_jobs(
+    prices: _Prices, dearest: Sequence[Job], likely: Sequence[Job], times: _Times
 ) -> Quote:
-    """The highest cost, of ``most`` calls ``times`` over, and the likely cost, of a ``made`` share."""
-    bound = prices.quote(most)
-    update = {
-        "calls": round(bound.calls * times),
-        "reused": 0,
-        "usd_most": bound.usd_most * times,
-        "usd_likely": prices.quote(usual).usd_likely * made,
-    }
-    return bound.model_copy(update=update)
+    """Return the highest cost, of the dearest calls, and the likely cost, of likely ones."""
+    bound = prices.quote(dearest)
+    return bound.model_copy(
+        update={
+            "calls": round(bound.calls * times.most),
+            "reused": 0,  # the candidates are new, so no answer of theirs is kept
+            "usd_most": bound.usd_most * times.most,
+            "usd_likely": prices.quote(likely).usd_likely * times.likely,
+        }
+    )
+
+
+def _quote_candidates(
+    prices: _Prices,
+    evaluator: CandidateEvaluator,
+    pair: _QuotedPair,
+    cases: Cases,
+    times: _Times,
+) -> Quote:
+    """Return the cost of asking new candidates about some cases."""
+    dearest = prices.jobs(evaluator, pair.dearest, cases)
+    likely = prices.jobs(evaluator, pair.likely, cases)
+    return _quote_jobs(prices, dearest, likely, times)
 
 
 def _quote_draws(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
-    """The cost of some draws from a candidate, at most with texts of full length."""
+    """Return the cost of some draws from a candidate: its moves, and the texts written for it."""
     evaluator = search.evaluator
     request = evaluator.request
-    plan = evaluator.plan
     taught = request.taught
+    # a search likely ends at its plateau before its last draw, and a draw skips calls that can't help
     likely_draws = min(draws, max(1, LIKELY_DRAWS - len(search.draws)))
-    made = likely_draws * _TRIED_PART
-    dearest = PromptCandidate(_settings(start, plan, most=True), start.prompt)
-    moved = PromptCandidate(_settings(start, plan, most=False), start.prompt)
-    jobs = [prices.jobs(evaluator, each, taught) for each in (dearest, moved)]
-    parts = [_quote_calls(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
+    tried_draws = likely_draws * _TRIED_PART
+    moved = _moved_pair(start, evaluator.plan)
+    of_moves = _Times(most=draws * MOVES, likely=tried_draws * MOVES)
+    parts = [_quote_candidates(prices, evaluator, moved, taught, of_moves)]
     if request.writes:
-        most, usual = writing_jobs(request, start)
-        times = {"times": draws * STEPS, "made": likely_draws * STEPS}
-        parts.append(_quote_calls(prices, [most], [usual], **times))
-        written = _written(start, plan)
-        jobs = [prices.jobs(evaluator, each, taught) for each in written]
-        parts.append(
-            _quote_calls(prices, *jobs, times=draws * STEPS, made=made * STEPS)
-        )
+        dearest, likely = writing_jobs(request, start)
+        of_writing = _Times(most=draws * STEPS, likely=likely_draws * STEPS)
+        parts.append(_quote_jobs(prices, [dearest], [likely], of_writing))
+        rewritten = _rewritten_pair(start, evaluator.plan)
+        of_texts = _Times(most=draws * STEPS, likely=tried_draws * STEPS)
+        parts.append(_quote_candidates(prices, evaluator, rewritten, taught, of_texts))
     return total(parts)
 
 
 def _quote_finalists(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
-    """The cost of the race of the best draws, and of the report on its winner."""
+    """Return the cost of the race of the best draws, and of the report on its winner."""
     evaluator = search.evaluator
     plan = evaluator.plan
-    most = min(FINALISTS, draws) * plan.repeats
-    written = _written(start, plan)
-    parts = []
-    for cases, times, made in (
-        (plan.select, most, _LIKELY_FINALISTS * plan.repeats),
-        (plan.report, plan.repeats, _LIKELY_GAINS * plan.repeats),
-    ):
-        jobs = [prices.jobs(evaluator, each, cases) for each in written]
-        parts.append(_quote_calls(prices, *jobs, times=times, made=made))
-    return total(parts)
+    rewritten = _rewritten_pair(start, plan)
+    of_race = _Times(
+        most=min(FINALISTS, draws) * plan.repeats,
+        likely=_LIKELY_FINALISTS * plan.repeats,
+    )
+    of_report = _Times(most=plan.repeats, likely=_LIKELY_GAINS * plan.repeats)
+    race = _quote_candidates(prices, evaluator, rewritten, plan.select, of_race)
+    report = _quote_candidates(prices, evaluator, rewritten, plan.report, of_report)
+    return total([race, report])
 
 
-_LIKELY_FINALISTS = 2.0  # found arms that stay in the race to its end, roughly
+_LIKELY_FINALISTS = 2.0  # searched arms that stay in the race to its end, roughly
 _LIKELY_GAINS = 0.5  # how often one of them is reported on, beside the best prompt of the team's own
 
 
-def _written(
-    start: PromptCandidate, plan: LabPlan
-) -> tuple[PromptCandidate, PromptCandidate]:
-    """A candidate with the longest text and the most examples, and one with a likely text."""
-    base = start.prompt
-    most = longest(base)
-    likely = min(most, len(base.system.encode()) + _GROWN)
-    arm = _settings(start, plan, most=True)
-    return PromptCandidate(arm, _prompt_of_size(base, most)), PromptCandidate(
-        start.arm, _prompt_of_size(base, likely)
+def _moved_pair(start: PromptCandidate, plan: LabPlan) -> _QuotedPair:
+    """Return a candidate with the most examples among the settings to try, and with a middle number."""
+    arms = _arms_by_examples(start, plan)
+    middle = arms[len(arms) // 2]
+    return _QuotedPair(
+        dearest=PromptCandidate(arms[-1], start.prompt),
+        likely=PromptCandidate(middle, start.prompt),
     )
 
 
+def _rewritten_pair(start: PromptCandidate, plan: LabPlan) -> _QuotedPair:
+    """Return a candidate with the longest text and the most examples, and one with a likely text."""
+    base = start.prompt
+    most = longest(base)
+    likely = min(most, len(base.system.encode()) + _GROWN)
+    most_examples = _arms_by_examples(start, plan)[-1]
+    return _QuotedPair(
+        dearest=PromptCandidate(most_examples, _prompt_of_size(base, most)),
+        likely=PromptCandidate(start.arm, _prompt_of_size(base, likely)),
+    )
+
+
+def _arms_by_examples(start: PromptCandidate, plan: LabPlan) -> list[Arm]:
+    """Return the settings that a draw may try, those with the most examples last."""
+    arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
+    return sorted((start.arm, *arms), key=lambda arm: arm.few_shot)
+
+
 def _prompt_of_size(base: PromptVariant, size: int) -> PromptVariant:
-    """A prompt with a text of some size, with the variables of its own text."""
+    """Return a prompt with a text of some bytes, with the variables of its own text."""
     put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
     return base.model_copy(
         update={"name": "proposal", "system": put_in.ljust(size, "x")}
     )
-
-
-def _settings(start: PromptCandidate, plan: LabPlan, *, most: bool) -> Arm:
-    """The settings with the most examples among those to try, or the middle ones."""
-    arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
-    order = sorted((start.arm, *arms), key=lambda arm: arm.few_shot)
-    return order[-1] if most else order[len(order) // 2]

@@ -45,8 +45,12 @@ _ALL: tuple[type[Scorer], ...] = (
     *(sql.Sql, structured.ToolCalls, texts.PromptInstructions, own.Python, judge.Judge),
 )
 SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _ALL}
-GOALS = dict.fromkeys(("extraction", "format"), "json_fields")
-GOALS |= {"classification": "label", "tool_calling": "tool_call"}
+GOALS = {
+    "extraction": "json_fields",
+    "format": "json_fields",
+    "classification": "label",
+    "tool_calling": "tool_call",
+}
 """The scorer for outputs of each goal, where the references are of that kind."""
 CASES_A_LABEL = 2
 """References count as labels if each stands for at least this many cases on average."""

@@ -90,14 +90,16 @@ class Output:
         """The JSON value of the text, bare or in one fence; ``UNREAD`` where it isn't JSON."""
         from tuneworthy.text.json import read_json
 
-        return read_json(self.text)[0]
+        value, _ = read_json(self.text)
+        return value
 
     @property
     def text_with_calls(self) -> str:
         """The text with the tools it calls, as people and graders see them."""
+        if not self.tool_calls:
+            return self.text.strip()
         calls = [{"name": name, "arguments": text} for name, text in self.tool_calls]
-        listed = f"\n{json.dumps(calls, ensure_ascii=False)}" if calls else ""
-        return f"{self.text}{listed}".strip()
+        return f"{self.text}\n{json.dumps(calls, ensure_ascii=False)}".strip()
 
     @property
     def blank(self) -> bool:

@@ -338,9 +338,8 @@ def _count_pairs(
             if other.fits(call)
         ]
         return len(fitting)
-    fits = list[
-        list[int]
-    ]()  # for each call, the places of the accepted calls that it fits
+    # for each call, the places of the accepted calls that it fits
+    fits = list[list[int]]()
     for call in calls:
         fits.append([at for at, other in enumerate(accepted) if other.fits(call)])
     # taking the first fit for each call could leave a later call without one

@@ -38,6 +38,7 @@ class Worker:
         folder: Path | None = None,
         bare: bool = False,
     ) -> None:
+        # isolated from the environment and, with the second, from installed packages
         flags = ["-I", "-S"] if bare else ["-I"]
         self._command = [
             sys.executable,
@@ -54,9 +55,9 @@ class Worker:
         self._end: weakref.finalize[..., Worker] | None = None
 
     def ask(self, question: Any) -> tuple[Any, str]:
-        """Return the answer and "", or None and why there is none: a reason, or unreadable.
+        """Ask the process; return its answer and an empty text.
 
-        The reasons are too_slow, stopped and ended.
+        Where no answer came, return None and the reason: too_slow, stopped, ended or unreadable.
         """
         try:
             line = json.dumps(question).encode() + b"\n"

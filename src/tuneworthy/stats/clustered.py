@@ -84,9 +84,11 @@ def members(groups: NDArray[Any]) -> tuple[Ints, int]:
         return np.zeros(0, dtype=np.int64), 0
     is_whole = groups.dtype.kind in "iu"
     if is_whole and groups.min() >= 0 and groups.max() < _DENSE * len(groups):
-        number = np.cumsum(np.bincount(groups) > 0) - 1
+        occurs = np.bincount(groups) > 0
+        number = np.cumsum(occurs) - 1  # of those that occur, up to each
         return number[groups], int(number[-1]) + 1
     _, first_row, member = np.unique(groups, return_index=True, return_inverse=True)
+    # ``unique`` numbers them by their sort: renumbered by the row where each comes first
     number = np.empty(len(first_row), dtype=np.int64)
     number[np.argsort(first_row)] = np.arange(len(first_row))
     return number[member], len(first_row)
@@ -398,9 +400,13 @@ def redrawn(
 def cluster_means(
     values: ArrayLike, clusters: Sequence[str], *, rng: Rng, draws: int = RESAMPLES
 ) -> Floats:
-    """Means of per-case values (one column a measure), in draws of whole clusters by ``redrawn``."""
+    """Return means of per-case values (one column a measure), in draws of whole clusters.
+
+    A row for each draw, as ``redrawn`` makes them.
+    """
     table = floats(values)
-    if table.ndim == 2:  # a column of ones sums up to the number of cases drawn
+    if table.ndim == 2:  # ``redrawn`` refuses another form
+        # a column of ones sums up to the number of cases drawn
         table = np.column_stack([table, np.ones(len(table))])
 
     def means(sums: Floats) -> Floats:
@@ -535,15 +541,21 @@ def share_given(
 
 
 def _weighted_share(hit: Floats, weight: Floats, groups: Ints) -> ValueWithEnds | None:
-    """The weighted share with its ends, within 0 and 1; None for weights that sum to nothing."""
+    """Return the weighted share with its ends, within 0 and 1.
+
+    None for weights that sum to nothing, and for a single cluster.
+    """
     total = float(weight.sum())
     _, member = np.unique(groups, return_inverse=True)
     k = int(member.max()) + 1
     if total <= 0 or k < 2:
         return None
     value = float(weight @ hit) / total
-    sums = np.bincount(member, weights=weight * (hit - value), minlength=k)
-    half = t95(k - 1) * math.sqrt(k / (k - 1) * float(sums @ sums)) / total
+    # the residual of each cluster: a ratio is linear in them, but for small terms
+    residuals = np.bincount(member, weights=weight * (hit - value), minlength=k)
+    error = math.sqrt(k / (k - 1) * float(residuals @ residuals)) / total
+    half = t95(k - 1) * error
+    # weights of wrong flags are negative, so a share may leave 0 … 1
     low, middle, high = np.clip((value - half, value, value + half), 0.0, 1.0).tolist()
     return ValueWithEnds(middle, low, high)
 
@@ -688,27 +700,27 @@ def drift(
 ) -> Drift | None:
     """Return the squared distance between the means of earlier and of later vectors.
 
-    Products of vectors from one cluster are left out, so that it is 0 on average where the middles
-    are the same. The interval has the variance of the jackknife over clusters plus that of drawing
-    anew which clusters are later: where the middles are the same the jackknife alone has none. The
-    chance is that of the same draws. A cluster that is partly later counts as later. In squared
-    units of the vectors (one row a case); None for under two clusters on either side.
+    Products of vectors from one cluster are left out, so that it is 0 on average where the means
+    are the same. In squared units of the vectors (one row a case); None for under two clusters on
+    either side.
     """
     member, k = members(clusters)
     sums = np.zeros((k, vectors.shape[1]))
-    sizes = np.bincount(member, minlength=k).astype(np.float64)
     np.add.at(sums, member, vectors)
-    side = np.bincount(member, weights=later, minlength=k) > 0
-    if side.sum() < 2 or (~side).sum() < 2:
+    sizes = np.bincount(member, minlength=k).astype(np.float64)
+    # a cluster that is partly later counts as later
+    is_later = np.bincount(member, weights=later, minlength=k) > 0
+    if is_later.sum() < 2 or (~is_later).sum() < 2:
         return None
     squares = np.einsum("ij,ij->i", sums, sums)
-    (value,) = _distances(sums, sizes, squares, side[None]).tolist()
-    without = _without_each(sums, sizes, squares, side)
-    # of the jackknife
-    error = math.sqrt((k - 1) / k * float(((without - without.mean()) ** 2).sum()))
-    sides = np.array([rng.permutation(side) for _ in range(DRAWS)])
-    shuffled = _distances(sums, sizes, squares, sides)
-    half = t95(k - 1) * math.hypot(error, float(np.std(shuffled)))
+    (value,) = _distances(sums, sizes, squares, is_later[None]).tolist()
+    without = _without_each(sums, sizes, squares, is_later)
+    jackknife = (k - 1) / k * float(((without - without.mean()) ** 2).sum())
+    # where the means are the same the jackknife has no variance, so that of drawing anew which
+    # clusters are later is added
+    splits = np.array([rng.permutation(is_later) for _ in range(DRAWS)])
+    shuffled = _distances(sums, sizes, squares, splits)
+    half = t95(k - 1) * math.hypot(math.sqrt(jackknife), float(np.std(shuffled)))
     chance = (1 + int((shuffled >= value).sum())) / (DRAWS + 1)
     return Drift(value, value - half, value + half, chance)
 
@@ -745,7 +757,7 @@ def _distances(
 def _without_each(
     sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]
 ) -> Floats:
-    """The distance of both sides with each cluster left out in turn, for the jackknife.
+    """Return the distance of both sides with each cluster left out in turn, for the jackknife.
 
     Computed as in ``_distances``. Leaving out a cluster changes only the terms of its own side.
     """
@@ -753,12 +765,14 @@ def _without_each(
     for mine in (side, ~side):  # the side that loses a cluster
         own = sums[mine].sum(axis=0)
         other = sums[~mine].sum(axis=0)
+        # by lost cluster: the number of vectors that remain
         n_own = sizes[mine].sum() - sizes[mine]
         n_other = sizes[~mine].sum()
         # |own - lost|², less the squares of the clusters that remain
         products = own @ own - 2 * sums[mine] @ own + squares[mine]
         products -= squares[mine].sum() - squares[mine]
         pairs = n_own**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
+        # a side of two clusters has no pair without one of them
         within_own = products / np.maximum(pairs, 1e-12)
         other_pairs = n_other**2 - (sizes[~mine] ** 2).sum()
         within_other = (other @ other - squares[~mine].sum()) / other_pairs

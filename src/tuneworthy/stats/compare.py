@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def paired_difference(
     first: ArrayLike, second: ArrayLike, clusters: ArrayLike
 ) -> Estimate | None:
-    """The mean difference of two scores between 0 and 1 on the same cases, with a 95% interval.
+    """Return the mean difference of two scores (0 … 1) on the same cases, with a 95% interval.
 
     Two pairs are added, one that each arm wins, before the variance by cluster is taken: for 0 and
     1 without clusters that is the interval of Bonett and Price (2012), which keeps its coverage
@@ -130,7 +130,7 @@ class Quantiles(NamedTuple):
 
 
 def quantiles(scores: Floats, rng: Rng) -> Quantiles:
-    """The reach of intervals that hold for all arms, and for all pairs of arms, with 95%.
+    """Return the reach of intervals that hold for all arms, and for all pairs of arms, with 95%.
 
     The 95% quantile of the largest of normal deviations that correlate as the arms do over the
     cases (Hothorn, Bretz and Westfall 2008), where every arm has every case, for up to 20 arms;
@@ -386,7 +386,7 @@ ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.
 
 
 def expected_gain(scores: ArrayLike) -> ValueWithEnds | None:
-    """The gain from one more draw of a generator over the best so far, as a share with its ends.
+    """Return the gain from one more draw of a generator over the best so far, as a share with its ends.
 
     Over all orders in which ``n`` exchangeable draws could have come, the last one raised the best
     by ``(largest - second largest) / n`` on average, and each further draw is worth no more than

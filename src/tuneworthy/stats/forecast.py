@@ -100,7 +100,7 @@ def level(days: Floats, least: float) -> Estimate:
 
 
 def trend(counts: Floats) -> Trend | None:
-    """An exponential trend through counts of equal periods, oldest first.
+    """Fit an exponential trend to counts of equal periods, oldest first.
 
     Poisson regression by iterated weights (Nelder and Wedderburn 1972), the variance multiplied by
     the scatter around the line (never below Poisson's) and by what neighbouring periods share: at a
