@@ -85,7 +85,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 class _CommandEntry(NamedTuple):
-    """What the help knows of a command before it is imported."""
+    """A command as the help lists it, before it is imported."""
 
     module: str
     says: str

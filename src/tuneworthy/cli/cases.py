@@ -443,20 +443,26 @@ def export(
         print_sheet(case, kind="settle", rubric=rubric or "", **options)
         return
     if labeller is not None:
+        kind = "answer"
         if pairwise:
             kind = "pairwise"
         elif rubric:
             kind = "rubric"
-        else:
-            kind = "answer"
-        named = {"labeller": labeller, "rubric": rubric or "", "arms": pairwise or arms}
-        print_sheet(case, kind=kind, **named, **options)
+        print_sheet(
+            case,
+            kind=kind,
+            labeller=labeller,
+            rubric=rubric or "",
+            arms=pairwise or arms,
+            **options,
+        )
         return
     if rubric or pairwise or arms or options["lab"]:
         fix = "add --labeller NAME, or leave out what is to be labelled"
         raise InputError("nobody is named to label it", where="--labeller", fix=fix)
-    text = csv_text if opt.asked().form == "csv" else evalset_text
-    opt.deliver(text(labelled_cases(case)), painted=False)
+    cases = labelled_cases(case)
+    as_csv = opt.asked().form == "csv"
+    opt.deliver(csv_text(cases) if as_csv else evalset_text(cases), painted=False)
 
 
 def print_sheet(case: str, **task: Any) -> None:
@@ -634,9 +640,8 @@ def failures(
     from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        # printed to the other channel where JSON is asked for
         _import_causes(Path(sheet), case)
-        written = ""
+        written = ""  # no new sheet
     else:
         if new_draw:
             fix = "it is of the draw before: read it back or move it away"
@@ -662,7 +667,8 @@ def _import_causes(path: Path, case: str) -> None:
 
     read = import_sheet(path, case, "failure")
     if read.problems:
-        more = len(read.problems) - 1
-        also = f" (and {counted(more, 'line')} more)" if more else ""
-        raise InputError(f"{read.problems[0]}{also}; nothing was kept")
+        first, *others = read.problems
+        also = f" (and {counted(len(others), 'line')} more)" if others else ""
+        raise InputError(f"{first}{also}; nothing was kept")
+    # to the other channel where this one is for JSON
     click.echo(import_text(read), nl=False, err=opt.asked().form == "json")

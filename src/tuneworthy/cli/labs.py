@@ -153,18 +153,20 @@ def ceiling(
 
     how = opt.asked()
     if cases is not None and not options["dry_run"]:
+        # a form of its own, because --format json is the lab's result
         how.form = {"csv": "csv", "json": "cases"}[cases]
 
-    def proposed(lab: PreparedLab) -> PreparedLab:
+    def add_search(lab: PreparedLab) -> PreparedLab:
+        """Let the lab search for prompts, and show texts of cases as this output may have them."""
         if how.form in ("csv", "cases"):
             lab.scores.shown = str  # the cases are the user's own
         elif how.form == "text" and how.output is None and sys.stdout.isatty():
-            lab.scores.shown = plainly
+            lab.scores.shown = plainly  # a terminal would obey control characters
         return with_search(lab, propose, propose_with, cap_usd=search_budget)
 
     if headroom and not options["dry_run"]:
-        return _foretell(case, proposed, **options)
-    return _run("ceiling", case, ready=proposed, source=case, **options)
+        return _foretell(case, add_search, **options)
+    return _run("ceiling", case, ready=add_search, source=case, **options)
 
 
 def _foretell(
@@ -255,26 +257,40 @@ def verify(
     the confidence interval includes the margin. (Failed calls count as wrong at its lower end and
     right at its upper.)
     """
-    own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
-    if sources:
-        of_calls = ("budget", "dry_run", "again", "ask_again", "to", "billed")
-        if judge or any(options[name] for name in of_calls):
-            fix = "leave out the options for model calls"
-            raise InputError(
-                "compares existing results, and calls no model", where="--from", fix=fix
-            )
-        return _compare(sources, margin=options["margin"] or 0.0, **own)
+    of_results = {
+        name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")
+    }
     margin = options.pop("margin")
-    if margin is not None:
+    if sources:
+        _refuse_calls(judge, options)
+        return _compare(sources, margin=margin or 0.0, **of_results)
+    _refuse_for_results(of_results, margin)
+    if margin is not None:  # else the lab takes the framework's
         options["margin"] = margin
-    if any(own.values()) or (margin or 0.0) < 0:
-        fix = "name results to compare: --from RESULTS"
-        named = next((name for name, value in own.items() if value), "margin")
-        if named == "mapping":
-            named = "map"
-        raise InputError("is for existing results", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     return _run("verify", case, shown, judge=judge, **options)
+
+
+def _refuse_calls(judge: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse options for calls where existing results are compared."""
+    of_calls = ("budget", "dry_run", "again", "ask_again", "to", "billed")
+    if judge or any(options[name] for name in of_calls):
+        raise InputError(
+            "compares existing results, and calls no model",
+            where="--from",
+            fix="leave out the options for model calls",
+        )
+
+
+def _refuse_for_results(of_results: Mapping[str, Any], margin: float | None) -> None:
+    """Refuse options for existing results, and a margin that tolerates a loss, in a lab."""
+    flags = [f"--{name}" for name, value in of_results.items() if value]
+    if margin is not None and margin < 0:
+        flags.append("--margin")
+    for flag in flags:
+        where = "--map" if flag == "--mapping" else flag
+        fix = "name results to compare: --from RESULTS"
+        raise InputError("is for existing results", where=where, fix=fix)
 
 
 def _compare(sources: tuple[str, ...], **own: Any) -> int:

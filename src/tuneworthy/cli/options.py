@@ -403,6 +403,7 @@ def tokens_option(what: str) -> Decorator:
 
 
 def budget_option(what: str) -> Decorator:
+    """``--budget``; ``what`` ends the sentence: *all calls of this lab may cost*."""
     text = f"Set the most {what}; models that cost nothing need none."
     return option(
         "--budget USD",
@@ -439,7 +440,7 @@ def pairs(
 
 #: What isn't plain ASCII: a terminal may obey it. A colour begins with such a character.
 _STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
-#: The same, but for the character that begins a colour.
+#: What isn't plain ASCII and begins no colour.
 _STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
 
 

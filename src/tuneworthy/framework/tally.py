@@ -37,9 +37,8 @@ from tuneworthy.model.framework import OUTCOMES, Outcome
 _LOOP_UP_TO = (
     4096  # states of a group, or pairs of states, that Python goes through one by one
 )
-_TABLE_UP_TO = (
-    1 << 24
-)  # cells of a table of counts and weights: 128 MiB of whole numbers
+# cells of a table of counts and weights: 128 MiB of whole numbers
+_TABLE_UP_TO = 1 << 24
 _MOST = 1 << 22  # completions of a group whose weights are too many for a table
 _EXACT = 62  # open answers whose completions a 64-bit whole number counts
 

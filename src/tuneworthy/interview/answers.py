@@ -647,9 +647,9 @@ def _places_of_unasked_key(case: Case, at: str, text: str) -> Places:
     """The places of a key that no interview asks for."""
     if at in ("name", "description"):  # a text whatever it looks like
         return {(at,): text}
-    steps = at.split(".")
-    if len(steps) == 3 and steps[0] in ROOMS:
-        room, name, part = steps
+    room, *steps = at.split(".")
+    if room in ROOMS and len(steps) == 2:
+        name, part = steps
         return _set_part_of_answer(case, room, name, part, text)
     if text.casefold() in UNKNOWN_WORDS:
         return {keys_of(case, at): None}
@@ -802,8 +802,8 @@ def _is_for_people(path: str) -> bool:
 
 def _names_files(path: str) -> bool:
     """Whether the value names files to read, and doesn't count something."""
-    first, *steps = path.split(".")
-    return first == "data" and steps[-1] not in ("count", "usable")
+    room, _, _ = path.partition(".")
+    return room == "data" and not path.endswith((".count", ".usable"))
 
 
 def _mark_assistant(

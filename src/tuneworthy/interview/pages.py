@@ -288,7 +288,7 @@ def rest_page(
     rows = []
     for offer in offers:
         name = WORDS["parts"][offer.part]["name"]
-        rows.append((f"[{name[0]}] {name}", _asks(offer)))
+        rows.append((f"[{_key_of(name)}] {name}", _asks(offer)))
     page.lines(["", "What else is worth knowing:"])
     page.lines(table(rows))
     return page.lines(["  [b] back   [q] that's enough"])
@@ -298,10 +298,18 @@ def _asks(offer: OpenPart) -> str:
     return f"{count(offer.open)} open: {WORDS['parts'][offer.part]['asks']}"
 
 
+def _key_of(name: str) -> str:
+    """The key that stands for a part: the first letter of its name."""
+    return name[0]
+
+
 def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
     """The parts to continue with, each under its key, and the ways out."""
-    names = [WORDS["parts"][offer.part]["name"] for offer in offers]
-    return [*((name[0], name) for name in names), ("b", "back"), ("q", "that's enough")]
+    choices = []
+    for offer in offers:
+        name = WORDS["parts"][offer.part]["name"]
+        choices.append((_key_of(name), name))
+    return [*choices, ("b", "back"), ("q", "that's enough")]
 
 
 def closing_page(dossier: Dossier, case_path: str) -> Sheet:

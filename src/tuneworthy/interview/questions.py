@@ -44,10 +44,8 @@ from tuneworthy.words import listing
 ROOMS = ("ceiling", "factors", "signals")
 """The sections of a case whose questions the framework asks."""
 FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
-_HAVE_DEFAULTS = (
-    "prompts",
-    "metric",
-)  # fields with a value that nobody has to have stated
+_HAVE_DEFAULTS = ("prompts", "metric")
+"""Fields with a value that nobody has to have stated."""
 _PLAIN = CaseField(title="", kind="state")
 LEADING_CAUSE = "failures.mostly"
 #: The answer that a check is done because the task takes none of it.
@@ -290,9 +288,8 @@ _UNQUOTED = re.compile(r"[\w. -]+")
 
 def plain_number(value: float) -> str:
     """A number without an exponent or a needless ``.0``, as a file has it."""
-    if (
-        value == int(value) and abs(value) < 1e15
-    ):  # from there on Python writes an exponent
+    # from there on Python writes an exponent
+    if value == int(value) and abs(value) < 1e15:
         return f"{value:.0f}"
     return repr(value)
 
@@ -652,8 +649,8 @@ def _listed_fields(
             # a list of choices that the framework leaves empty can't be answered
             if field.choices == {} or _choices(field, framework):
                 yield path.replace(".", f".{number}.", 1), field
-    _, first_field = fields[0]
-    yield f"{room}.{many + 1}.{FIRST[room]}", first_field
+    (_, name_field), *_ = fields  # the name comes first
+    yield f"{room}.{many + 1}.{FIRST[room]}", name_field
 
 
 def _is_wanted(case: Case, field: CaseField, path: str) -> bool:

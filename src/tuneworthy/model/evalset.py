@@ -162,7 +162,7 @@ an example is one to learn from, or why an answer is wrong."""
 
 
 class ItemKey(NamedTuple):
-    """What a label is about."""
+    """The item that a label is about."""
 
     task: str
     rubric: (

@@ -82,9 +82,8 @@ class Calendar:
         self.hours_per_week = hours_per_week
         # days are numbers of working days from the start; an end is the day after the last one
         self._ends: dict[str, int] = {}
-        self._busy: list[
-            tuple[int, int]
-        ] = []  # begin and end of each phase of the team
+        # begin and end of each phase of the team
+        self._busy: list[tuple[int, int]] = []
 
     def book(
         self, name: str, hours: float, needs: Needs = (), weeks: float = 0.0

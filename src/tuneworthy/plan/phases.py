@@ -44,9 +44,10 @@ _MOST_QUESTIONS = 5  #: Questions that the steps of a phase spell out.
 # The order of the phases, by answer.
 
 
-def plan_keeping(plan: PlanContext, what: str = "the prompt") -> None:
+def plan_keeping(plan: PlanContext) -> None:
     """Plan to leave everything unchanged, watch it, and look again."""
-    plan.say("decide", plan.say("watch", what=what))
+    watched = plan.say("watch", what="the prompt")
+    plan.say("decide", watched)
 
 
 REINFORCEMENT = "reinforcement_tuning"  #: Its number of examples is its own.

@@ -216,9 +216,8 @@ def _say_published(table: WayTable, way: Way) -> str:
     if arm is None:
         return ""
     goals = table.gap.facts.case.goals
-    effect = effect_of(
-        arm, goals[0] if goals else None
-    )  # the first is the primary goal
+    # the first is the primary goal
+    effect = effect_of(arm, goals[0] if goals else None)
     if effect is None:
         return ""
     if effect.goal:
