@@ -347,7 +347,7 @@ def _lines(show: Callable[[str], None]) -> _PilotLines:
             current = name
             began = now
         done, _, total = step.partition(" of ")
-        if done and int(done) > 1:  # the first step takes longer than the others
+        if done and int(done) > 1:  # a single step tells little of the others
             left = (now - began) / int(done) * (int(total) - int(done))
             text += f", {left:.0f} s left of this run"
         show(text)

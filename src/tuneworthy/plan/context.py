@@ -356,7 +356,7 @@ class PlanContext:
             "all": 1.0,
             "pilot": rule.pilot_share,
             "after the pilot": 1 - rule.pilot_share,
-            # an evaluation is its design and two comparisons: before the pilot and after it
+            # an evaluation is its design and two comparisons, one of them in the pilot
             "design": rule.design_share,
             "one comparison": (1 - rule.design_share) / 2,
             "design and one comparison": (1 + rule.design_share) / 2,

@@ -567,7 +567,7 @@ def _pilot(plan: PlanContext, command: str) -> Needs:
 _PILOT_OPTIONS = {
     "examples": " --examples {fewest}",
     "preference_pairs": " --examples {fewest} --dpo",
-    "documents": "",  # a pilot of pretraining takes them all
+    "documents": "",  # no option of it limits documents
 }  #: Options of the command, by what the tuning learns from.
 
 

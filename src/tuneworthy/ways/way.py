@@ -350,7 +350,7 @@ def hold_against(
     if known is None:
         return "unknown"
     if target == "quality":  # the only figure of which more is better
-        # what a lab held out or nobody ran has no such number to state
+        # nobody knows how sure a share is that somebody counted on some cases
         if known.cases is None and known.grade in ("stated", "measured"):
             return "unknown"
         if known.low >= limit:
