@@ -105,9 +105,8 @@ def refuse_wrong_clock() -> None:
     try:
         today = date.today()
     except (OverflowError, OSError, ValueError):
-        today = (
-            date.max
-        )  # a clock beyond all dates is wrong, and this is outside _YEARS
+        # a clock beyond all dates is wrong, and this is outside _YEARS
+        today = date.max
     if today.year not in _YEARS:
         what = (
             f"the clock of this machine is at {today}, and what is kept needs the day"

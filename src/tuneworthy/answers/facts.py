@@ -595,7 +595,7 @@ class CaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class RaisedChallenge:
-    """What the rule of a challenge finds in a case."""
+    """A challenge as its rule raises it to a case."""
 
     between: Strings  #: The paths of the statements in the case file.
     says: str  #: What doesn't fit.

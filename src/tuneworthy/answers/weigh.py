@@ -209,10 +209,9 @@ def _quality_of_running(arm: LabArm | None) -> Evidence | None:
 
 
 def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
-    """A count that is exact."""
-    return Evidence(
-        id=name, value=count, low=count, high=count, unit=unit, **{"n": count, **about}
-    )
+    """A count that is exact; ``about`` are further fields of the measurement."""
+    about.setdefault("n", count)  # counted on as many, unless something else is said
+    return Evidence(id=name, value=count, low=count, high=count, unit=unit, **about)
 
 
 # Measured numbers in the place of stated ones.
@@ -798,9 +797,8 @@ def _weigh_answers(
     """Every answer as it counts, by its room and name; a measurement goes before a statement."""
     _refuse_strangers(case, framework)
     weighed = _weigh_statements(case, framework, attempt)
-    if (
-        attempt is not None or not ledger
-    ):  # today's measurements say nothing of an attempt
+    # today's measurements say nothing of an attempt
+    if attempt is not None or not ledger:
         return weighed
     for room, name in weighed:
         measured = _measured_answer(room, name, case, framework, ledger)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import click
 
@@ -83,7 +83,19 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """Each command's module and what it says of itself, in the groups and the order of the help."""
 
-_COMMANDS = {name: entry for group in _GROUPS.values() for name, entry in group.items()}
+
+class _CommandEntry(NamedTuple):
+    """A command as the help lists it, before it is imported."""
+
+    module: str
+    says: str
+
+
+_COMMANDS = {
+    name: _CommandEntry(*entry)
+    for group in _GROUPS.values()
+    for name, entry in group.items()
+}
 
 GONE = {
     "options": "tuneworthy show CASE options",
@@ -150,31 +162,35 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"tuneworthy.cli.{_COMMANDS[cmd_name][0]}")
+        module = import_module(f"tuneworthy.cli.{_COMMANDS[cmd_name].module}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        width = max(map(len, _COMMANDS))
+        """Write each group with its commands, all in columns of one width."""
+        width = max(len(name) for name in _COMMANDS)
         for title, group in _GROUPS.items():
+            rows = [(name.ljust(width), _COMMANDS[name].says) for name in group]
             with formatter.section(title):
-                formatter.write_dl(
-                    [(name.ljust(width), says) for name, (_, says) in group.items()]
-                )
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] in GONE:
-            raise GoneError(args[0])
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        """Find the command that the first word names; an error suggests another one."""
+        name = args[0] if args else ""
+        if name in GONE:
+            raise GoneError(name)
+        is_option = name.startswith("-")  # click refuses it itself
+        if name and name not in _COMMANDS and not is_option:
             from difflib import get_close_matches
 
-            close = get_close_matches(args[0], _COMMANDS, n=1)
-            fix = f' Did you mean "{close[0]}"?' if close else ""
-            ctx.fail(f'there is no command "{args[0]}".{fix}')
+            fix = ""
+            for close in get_close_matches(name, _COMMANDS, n=1):
+                fix = f' Did you mean "{close}"?'
+            ctx.fail(f'there is no command "{name}".{fix}')
         return super().resolve_command(ctx, args)
 
 
@@ -186,7 +202,8 @@ def examples(*lines: str) -> str:
 def _print_completion(
     ctx: click.Context, _parameter: click.Parameter, shell: str | None
 ) -> None:
-    if shell is None or ctx.resilient_parsing:
+    """Print the script for a shell, and exit."""
+    if shell is None or ctx.resilient_parsing:  # click only completes a word
         return
     from click.shell_completion import get_completion_class
 
@@ -249,9 +266,11 @@ looking through all of it once more took a sixth of the time of a whole decision
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave Python with its exit code."""
     # Before numpy comes: its threads wait awake, and for work as small as ours they only cost.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(_COLLECTED_AFTER, *gc.get_threshold()[1:])
+    _, second, third = gc.get_threshold()
+    gc.set_threshold(_COLLECTED_AFTER, second, third)
     code = run(arguments)
     gc.freeze()
     sys.exit(code)
@@ -270,16 +289,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         refuse_wrong_clock()
         code = cli.main(arguments, prog_name="tuneworthy", standalone_mode=False)
-        return code if isinstance(code, int) else ANSWERED
+        return code if isinstance(code, int) else ANSWERED  # most commands return None
     except click.exceptions.Exit as caught:
         return caught.exit_code
-    except (
-        SystemExit
-    ):  # how click takes it when whoever read our output has seen enough
+    except SystemExit:
+        # click leaves so when whoever read our output has seen enough
         return ANSWERED
     except (click.Abort, KeyboardInterrupt):
         return _say("stopped", STOPPED)
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:
+        # whoever read our output has seen enough, and Python flushes once more as it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ANSWERED
     except (TuneworthyError, click.ClickException) as caught:
@@ -292,26 +311,28 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _fault(caught: Exception) -> str:
     """Explain an unexpected error: a missing library, no room on the disk, or an internal error."""
-    lacks = caught.name if isinstance(caught, ModuleNotFoundError) else None
-    if lacks and not lacks.startswith("tuneworthy"):
-        return f'this needs {lacks}. In a clone, pip install ".[all]" installs it'
-    number = caught.errno if isinstance(caught, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT) or "No usable temporary directory" in str(
-        caught
-    ):
+    if isinstance(caught, ModuleNotFoundError):
+        library = caught.name or ""
+        if library and not library.startswith("tuneworthy"):
+            return f'this needs {library}. In a clone, pip install ".[all]" installs it'
+    no_room = isinstance(caught, OSError) and caught.errno in _NO_ROOM
+    if no_room or "No usable temporary directory" in str(caught):
         return "there is no room for temporary files. Make some, or name another folder as TMPDIR"
     return f"an internal error ({type(caught).__name__}: {caught}); TUNEWORTHY_TRACEBACK=1 shows where"
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  #: The disk is full, or the user's part of it.
+
+
 def _explain_error(caught: TuneworthyError | click.ClickException) -> int:
-    """One line about what is wrong; the help where nothing was asked."""
+    """Say in one line what is wrong, or print the help where nothing was asked; the exit code."""
     if isinstance(caught, click.exceptions.NoArgsIsHelpError):
         click.echo(caught.ctx.get_help())
         return ANSWERED
+    if isinstance(caught, StoppedError):
+        return _say(str(caught), STOPPED)
     if isinstance(caught, TuneworthyError):
-        return _say(
-            str(caught), STOPPED if isinstance(caught, StoppedError) else WRONG_INPUT
-        )
+        return _say(str(caught))
     message = caught.format_message()
     if isinstance(caught, click.NoSuchOption) and caught.option_name == "--json":
         message = _instead_of_json(caught) or message
@@ -325,14 +346,13 @@ def _instead_of_json(caught: click.NoSuchOption) -> str:
     """Name the option to use instead of ``--json``; empty where the command gives no JSON."""
     parameters = caught.ctx.command.params if caught.ctx else []
     for parameter in parameters:
-        if (
-            isinstance(parameter.type, click.Choice)
-            and "json" in parameter.type.choices
-        ):
+        kind = parameter.type
+        if isinstance(kind, click.Choice) and "json" in kind.choices:
             return f"there is no option --json. Use {parameter.opts[0]} json."
     return ""
 
 
 def _say(message: str, code: int = WRONG_INPUT) -> int:
+    """Print a message as one line on stderr, and return the exit code."""
     click.echo(one_line(" ".join(message.split()), limit=1000), err=True)
     return code

@@ -17,6 +17,7 @@ from tuneworthy.words import counted
 
 if TYPE_CHECKING:
     from tuneworthy.interview.questions import AmbiguousNameError
+    from tuneworthy.model.interview import AnswerResult
 
 
 @opt.command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
@@ -74,17 +75,9 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     haven't installed says so, and the walk continues. NAME is one of the six cases that bring their
     data.
     """
-    import shutil
-
     from tuneworthy.cli import run
-    from tuneworthy.files.disk import made_whole, writing
 
-    package = Path(__file__).resolve().parents[1]
-    logs = [
-        *package.glob("gallery/*/logs"),
-        *package.parents[1].glob("examples/*/logs"),
-    ]
-    cases = {path.parent.name: path.parent for path in reversed(logs)}
+    cases = _cases_with_logs()
     if name not in cases:
         fix = f"take one of these: {', '.join(sorted(cases))}"
         raise InputError(
@@ -92,20 +85,39 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
         )
     folder = Path(to or name)
     if not dry_run:
-        beside = shutil.ignore_patterns(".tuneworthy", "expected.yaml")
-        with made_whole(folder) as place, writing(folder):
-            shutil.copytree(cases[name], place, ignore=beside, dirs_exist_ok=True)
+        _copy_case(cases[name], folder)
         click.echo(f"Copied {name} to {folder}")
     for why, words in _WALK:
         if words == "retrieve" and not (cases[name] / "documents").is_dir():
-            continue
+            continue  # it has nothing to search
         first, *rest = words.split()
-        click.echo(
-            f"\n# {why}\n$ {shlex.join(('tuneworthy', first, str(folder), *rest))}"
-        )
+        arguments = (first, str(folder), *rest)
+        click.echo(f"\n# {why}\n$ {shlex.join(('tuneworthy', *arguments))}")
         if not dry_run:
-            run((first, str(folder), *rest))
+            run(arguments)
     click.echo(f"\nLook around: {shlex.join(('tuneworthy', 'serve', str(folder)))}")
+
+
+def _cases_with_logs() -> dict[str, Path]:
+    """The folders of the gallery's cases that bring their data, by name.
+
+    An installed package has the gallery inside it, and a clone has it in examples.
+    """
+    package = Path(__file__).resolve().parents[1]
+    clone = package.parents[1]
+    logs = [*clone.glob("examples/*/logs"), *package.glob("gallery/*/logs")]
+    return {path.parent.name: path.parent for path in logs}
+
+
+def _copy_case(case: Path, folder: Path) -> None:
+    """Copy a case of the gallery without its results, as a whole or not at all."""
+    import shutil
+
+    from tuneworthy.files.disk import made_whole, writing
+
+    left_out = shutil.ignore_patterns(".tuneworthy", "expected.yaml")
+    with made_whole(folder) as place, writing(folder):
+        shutil.copytree(case, place, ignore=left_out, dirs_exist_ok=True)
 
 
 @opt.command(
@@ -138,26 +150,42 @@ def answer(
     from tuneworthy.cases import judging as cases
     from tuneworthy.cases import reports
     from tuneworthy.interview.pages import answer_dict, answer_line, changes_page
-    from tuneworthy.interview.questions import AmbiguousNameError
 
     if case is not None and "=" in case and not Path(case).exists():  # CASE is left out
         answers = (case, *answers)
         case = None
     if case is None:
         case = opt.nearest_case()
+    as_json = opt.asked().form == "json"
     if not answers:
         if not confirms:
             fix = "write brand_voice=yes, or --confirm"
             raise InputError("names no answer", where="KEY=VALUE", fix=fix)
         confirmed = cases.confirm(case, chosen)
-        as_json = opt.asked().form == "json"
         opt.deliver(json_text(answer_dict(None, confirmed)) if as_json else confirmed)
         return
-    values = opt.pairs(answers, "KEY=VALUE", strict=True)
-    wrote = None
-    while wrote is None:
+    wrote = _write_answers(case, opt.pairs(answers, "KEY=VALUE", strict=True), chosen)
+    confirmed = cases.confirm(case, chosen) if confirms else ""
+    opt.say_defaults(case)
+    if as_json:
+        opt.deliver(json_text(answer_dict(wrote, confirmed)))
+        return
+    page = changes_page(wrote.changes, answer_line(wrote.before, wrote.dossier)).text()
+    text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
+    verdict, *_ = text.split("\n\n")  # the first paragraph of the report
+    opt.deliver(f"{confirmed}{page}\n{verdict}\n")
+
+
+def _write_answers(
+    case: str, values: dict[str, str], chosen: str | None
+) -> AnswerResult:
+    """Write answers; a name that may mean several questions is asked about on a terminal."""
+    from tuneworthy.cases import judging as cases
+    from tuneworthy.interview.questions import AmbiguousNameError
+
+    while True:
         try:
-            wrote = cases.write(case, values, chosen)
+            return cases.write(case, values, chosen)
         except AmbiguousNameError as caught:
             path = _which(caught)
             if path is None:
@@ -167,26 +195,18 @@ def answer(
                 path if key == caught.name else key: value
                 for key, value in values.items()
             }
-    confirmed = cases.confirm(case, chosen) if confirms else ""
-    opt.say_defaults(case)
-    if opt.asked().form == "json":
-        opt.deliver(json_text(answer_dict(wrote, confirmed)))
-        return
-    text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
-    page = changes_page(wrote.changes, answer_line(wrote.before, wrote.dossier)).text()
-    first, *_ = text.split("\n\n")
-    opt.deliver(f"{confirmed}{page}\n{first}\n")
 
 
 def _which(caught: AmbiguousNameError) -> str | None:
     """Which of several questions is meant: asked on a terminal; None where nobody can be asked."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
-    ways = {str(n): path for n, path in enumerate(caught.ways, start=1)}
+    ways = {str(number): path for number, path in enumerate(caught.ways, start=1)}
     for key, path in ways.items():
         click.echo(f"  [{key}] {path}: {one_line(caught.ways[path])}")
     asked = f"Which {one_line(caught.name)}?"
-    return ways[click.prompt(asked, type=click.Choice(list(ways)), show_choices=False)]
+    key = click.prompt(asked, type=click.Choice(list(ways)), show_choices=False)
+    return ways[key]
 
 
 _WITH_MODEL = (
@@ -299,10 +319,9 @@ def measure(
     if case is not None:
         opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
-    apart = run.measurement("best_arm_lead").details.get("told_apart")
-    if compare and (apart != "yes" or not run.known_measurement("best_arm_lead")):
-        return NOT_MET
-    return ANSWERED
+    lead = run.measurement("best_arm_lead")
+    distinguished = lead.is_known and lead.details.get("told_apart") == "yes"
+    return NOT_MET if compare and not distinguished else ANSWERED
 
 
 @opt.group(
@@ -424,20 +443,26 @@ def export(
         print_sheet(case, kind="settle", rubric=rubric or "", **options)
         return
     if labeller is not None:
+        kind = "answer"
         if pairwise:
             kind = "pairwise"
         elif rubric:
             kind = "rubric"
-        else:
-            kind = "answer"
-        named = {"labeller": labeller, "rubric": rubric or "", "arms": pairwise or arms}
-        print_sheet(case, kind=kind, **named, **options)
+        print_sheet(
+            case,
+            kind=kind,
+            labeller=labeller,
+            rubric=rubric or "",
+            arms=pairwise or arms,
+            **options,
+        )
         return
     if rubric or pairwise or arms or options["lab"]:
         fix = "add --labeller NAME, or leave out what is to be labelled"
         raise InputError("nobody is named to label it", where="--labeller", fix=fix)
-    text = csv_text if opt.asked().form == "csv" else evalset_text
-    opt.deliver(text(labelled_cases(case)), painted=False)
+    cases = labelled_cases(case)
+    as_csv = opt.asked().form == "csv"
+    opt.deliver(csv_text(cases) if as_csv else evalset_text(cases), painted=False)
 
 
 def print_sheet(case: str, **task: Any) -> None:
@@ -615,9 +640,8 @@ def failures(
     from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        # printed to the other channel where JSON is asked for
         _import_causes(Path(sheet), case)
-        written = ""
+        written = ""  # no new sheet
     else:
         if new_draw:
             fix = "it is of the draw before: read it back or move it away"
@@ -643,7 +667,8 @@ def _import_causes(path: Path, case: str) -> None:
 
     read = import_sheet(path, case, "failure")
     if read.problems:
-        more = len(read.problems) - 1
-        also = f" (and {counted(more, 'line')} more)" if more else ""
-        raise InputError(f"{read.problems[0]}{also}; nothing was kept")
+        first, *others = read.problems
+        also = f" (and {counted(len(others), 'line')} more)" if others else ""
+        raise InputError(f"{first}{also}; nothing was kept")
+    # to the other channel where this one is for JSON
     click.echo(import_text(read), nl=False, err=opt.asked().form == "json")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tuneworthy.model.framework import Framework
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
-_MOST = 500
+_MOST = 500  # words that are offered: a shell would ask before it lists more
 
 
 def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Completer:
@@ -53,12 +53,13 @@ def cases(_context: click.Context, begun: str) -> Iterator[str]:
     folder = f"{above}/" if above or begun.startswith("/") else ""
     with os.scandir(folder or ".") as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir())
-    shown = [f"{folder}{name}" for name in names if not name.startswith(".")]
-    fits = [path for path in shown if path.startswith(begun)]
-    held = [path for path in fits if os.path.isfile(f"{path}/{CASE_FILE}")]  # noqa: PTH113  # never raises
-    yield from held
-    if not held:
-        yield from (f"{path}/" for path in fits)
+    paths = [f"{folder}{name}" for name in names if not name.startswith(".")]
+    fitting = [path for path in paths if path.startswith(begun)]
+    with_case = [path for path in fitting if os.path.isfile(f"{path}/{CASE_FILE}")]  # noqa: PTH113  # never raises
+    if with_case:
+        yield from with_case
+    else:
+        yield from (f"{path}/" for path in fitting)
 
 
 @_completer
@@ -74,10 +75,14 @@ def answer_keys(context: click.Context, _begun: str) -> Iterator[str]:
 
 @_completer
 def ids(context: click.Context, _begun: str) -> Iterator[str]:
-    """Ids that can be explained."""
+    """Ids that can be explained, each once."""
     from tuneworthy.report.sections.record import subjects
 
-    yield from dict.fromkeys(key for key, _ in subjects(_framework(context)))
+    offered = set[str]()
+    for key, _ in subjects(_framework(context)):
+        if key not in offered:
+            offered.add(key)
+            yield key
 
 
 @_completer
@@ -114,9 +119,15 @@ def evaluation_cases(context: click.Context, _begun: str) -> Iterator[str]:
 
 
 def _case(context: click.Context) -> str:
-    """The case that is named so far; where an option waits for its value, it is yet to be read."""
-    named = [word for word in context.args if os.path.exists(word)]  # noqa: PTH110  # never raises
-    return (named or [str(context.params.get("case") or ".")])[0]
+    """The case that is named so far, else the present folder.
+
+    Where an option waits for its value, click hasn't read the case yet: then it is the first word
+    that is the name of a file or folder.
+    """
+    for word in context.args:
+        if os.path.exists(word):  # noqa: PTH110  # never raises
+            return word
+    return str(context.params.get("case") or ".")
 
 
 def _framework(context: click.Context) -> Framework:

@@ -153,24 +153,26 @@ def ceiling(
 
     how = opt.asked()
     if cases is not None and not options["dry_run"]:
+        # a form of its own, because --format json is the lab's result
         how.form = {"csv": "csv", "json": "cases"}[cases]
 
-    def proposed(lab: PreparedLab) -> PreparedLab:
+    def add_search(lab: PreparedLab) -> PreparedLab:
+        """Let the lab search for prompts, and show texts of cases as this output may have them."""
         if how.form in ("csv", "cases"):
             lab.scores.shown = str  # the cases are the user's own
         elif how.form == "text" and how.output is None and sys.stdout.isatty():
-            lab.scores.shown = plainly
+            lab.scores.shown = plainly  # a terminal would obey control characters
         return with_search(lab, propose, propose_with, cap_usd=search_budget)
 
     if headroom and not options["dry_run"]:
-        return _foretell(case, proposed, **options)
-    return _run("ceiling", case, ready=proposed, source=case, **options)
+        return _foretell(case, add_search, **options)
+    return _run("ceiling", case, ready=add_search, source=case, **options)
 
 
 def _foretell(
     case: str, ready: Callable[[PreparedLab], PreparedLab], **options: Any
 ) -> int:
-    """Deliver what a search may gain; the exit code."""
+    """Deliver what a search may gain, by 20 to 40 calls; the exit code."""
     from tuneworthy.lab.ceiling import foretold
     from tuneworthy.lab.prepare import prepare
     from tuneworthy.model.base import Unknown
@@ -178,15 +180,22 @@ def _foretell(
 
     opt.refuse_output()
     if options["judge"]:
-        fix = "leave out --judge"
         raise InputError(
-            "a judging model alone can't guide a search", where="--headroom", fix=fix
+            "a judging model alone can't guide a search",
+            where="--headroom",
+            fix="leave out --judge",
         )
     settings = {name: options[name] for name in _PREPARED if name in options}
     lab = ready(prepare(case, **settings))
-    calls = {name: options[name] for name in ("at_once", "ask_again", "billed")}
     with opt.live_line(opt.lab_progress) as watch:
-        headroom, spend = foretold(lab, cap_usd=options["budget"], watch=watch, **calls)
+        headroom, spend = foretold(
+            lab,
+            cap_usd=options["budget"],
+            watch=watch,
+            at_once=options["at_once"],
+            ask_again=options["ask_again"],
+            billed=options["billed"],
+        )
     document = headroom_document(headroom, spend, folder=case)
     opt.show(document, lambda: headroom_dict(headroom, spend))
     return STOPPED if isinstance(headroom, Unknown) else ANSWERED
@@ -248,26 +257,40 @@ def verify(
     the confidence interval includes the margin. (Failed calls count as wrong at its lower end and
     right at its upper.)
     """
-    own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
-    if sources:
-        of_calls = ("budget", "dry_run", "again", "ask_again", "to", "billed")
-        if judge or any(options[name] for name in of_calls):
-            fix = "leave out the options for model calls"
-            raise InputError(
-                "compares existing results, and calls no model", where="--from", fix=fix
-            )
-        return _compare(sources, margin=options["margin"] or 0.0, **own)
+    of_results = {
+        name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")
+    }
     margin = options.pop("margin")
-    if margin is not None:
+    if sources:
+        _refuse_calls(judge, options)
+        return _compare(sources, margin=margin or 0.0, **of_results)
+    _refuse_for_results(of_results, margin)
+    if margin is not None:  # else the lab takes the framework's
         options["margin"] = margin
-    if any(own.values()) or (margin or 0.0) < 0:
-        fix = "name results to compare: --from RESULTS"
-        named = next((name for name, value in own.items() if value), "margin")
-        if named == "mapping":
-            named = "map"
-        raise InputError("is for existing results", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     return _run("verify", case, shown, judge=judge, **options)
+
+
+def _refuse_calls(judge: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse options for calls where existing results are compared."""
+    of_calls = ("budget", "dry_run", "again", "ask_again", "to", "billed")
+    if judge or any(options[name] for name in of_calls):
+        raise InputError(
+            "compares existing results, and calls no model",
+            where="--from",
+            fix="leave out the options for model calls",
+        )
+
+
+def _refuse_for_results(of_results: Mapping[str, Any], margin: float | None) -> None:
+    """Refuse options for existing results, and a margin that tolerates a loss, in a lab."""
+    flags = [f"--{name}" for name, value in of_results.items() if value]
+    if margin is not None and margin < 0:
+        flags.append("--margin")
+    for flag in flags:
+        where = "--map" if flag == "--mapping" else flag
+        fix = "name results to compare: --from RESULTS"
+        raise InputError("is for existing results", where=where, fix=fix)
 
 
 def _compare(sources: tuple[str, ...], **own: Any) -> int:
@@ -281,6 +304,7 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
     outcome, why = report.outcome
     if outcome in ("improved", "no_worse"):
         return ANSWERED
+    # by the cases themselves, or because there are too few of them
     return NOT_MET if why == "task" else STOPPED
 
 
@@ -320,18 +344,20 @@ def retrieve(case: str, **options: Any) -> int:
 
 
 _PREPARED = (
-    *(
-        "chosen",
-        "seed",
-        "repeats",
-        "max_tokens",
-        "allow_code",
-        "trust_prices",
-        "as_of",
-        "to",
-    ),
-    *("documents", "k", "words", "answers", "arm"),
-)
+    "chosen",
+    "seed",
+    "repeats",
+    "max_tokens",
+    "allow_code",
+    "trust_prices",
+    "as_of",
+    "to",
+    "documents",
+    "k",
+    "words",
+    "answers",
+    "arm",
+)  #: Options that a lab takes before it runs; the last five only ``retrieve`` has.
 _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
 
 
@@ -342,29 +368,32 @@ def _run(
     *,
     budget: float,
     dry_run: bool,
-    ready: Callable[[PreparedLab], PreparedLab] = lambda lab: lab,
+    ready: Callable[[PreparedLab], PreparedLab] | None = None,
     **options: Any,
 ) -> int:
-    """Deliver a lab's quote, or its result; the exit code."""
+    """Deliver a lab's quote, or its result; the exit code.
+
+    ``ready`` changes the prepared lab before it runs. ``shown`` is what only this lab's report
+    takes, and the other ``options`` are those of the command.
+    """
     from tuneworthy.runs.labs import LABS, keep_run, result_of
 
     opt.refuse_output()
-    if dry_run and options["billed"] is not None:
-        what = "changes what was counted, and a dry run changes nothing"
-        raise InputError(what, where="--billed", fix="leave out --dry-run")
+    _refuse_billed(dry_run, options["billed"])
     opt.say_defaults(case)
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
-    if "judge" in options:
+    if "judge" in options:  # retrieve has no grader
         judging = {name: options.pop(name) for name in _JUDGE}
         settings["judge"] = _judge(options.pop("judge"), **judging)
     lab = LABS[kind]
+    prepared = lab.prepare(case, **settings)
+    if ready is not None:
+        prepared = ready(prepared)
     words = import_module(f"tuneworthy.lab.{kind}")
-    prepared = ready(lab.prepare(case, **settings))
     how: dict[str, Any] = {"form": opt.asked().form, "colour": opt.colour()}
     if dry_run:
-        opt.deliver(
-            words.render_quote(prepared, lab.quoted(prepared), cap_usd=budget, **how)
-        )
+        quote = lab.quoted(prepared)
+        opt.deliver(words.render_quote(prepared, quote, cap_usd=budget, **how))
         return ANSWERED
     with opt.live_line(opt.lab_progress) as watch:
         done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
@@ -373,23 +402,42 @@ def _run(
     return STOPPED if result_of(done).stopped else ANSWERED
 
 
-def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
+def _refuse_billed(dry_run: bool, billed: float | None) -> None:
+    """Refuse to correct what was counted in a run that changes nothing."""
+    if dry_run and billed is not None:
+        what = "changes what was counted, and a dry run changes nothing"
+        raise InputError(what, where="--billed", fix="leave out --dry-run")
+
+
+def _judge(
+    rubric: str | None,
+    *,
+    judge_model: str | None,
+    judge_url: str | None,
+    judge_price: tuple[float, float] | None,
+    labels: int | None,
+) -> JudgeChoice | None:
     """The grader that was asked for; None without one. Refuse options that need a grader."""
     from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if rubric is None:
-        if lost := next(
-            (name for name, value in others.items() if value is not None), ""
-        ):
-            where = f"--{lost}".replace("_", "-")
-            fix = "give --judge RUBRIC as well, or leave it out"
-            raise InputError("no grader is named", where=where, fix=fix)
+        of_grader = {
+            "--judge-model": judge_model,
+            "--judge-url": judge_url,
+            "--judge-price": judge_price,
+            "--labels": labels,
+        }
+        for flag, value in of_grader.items():
+            if value is not None:
+                fix = "give --judge RUBRIC as well, or leave it out"
+                raise InputError("no grader is named", where=flag, fix=fix)
         return None
-    model, url, price, labels = others.values()
-    if model is None:
+    if judge_model is None:
         fix = "name a model: --judge-model MODEL"
         raise InputError("needs a model that grades", where="--judge", fix=fix)
-    return JudgeChoice(rubric, model, url or "", price, labels or LABELS)
+    return JudgeChoice(
+        rubric, judge_model, judge_url or "", judge_price, labels or LABELS
+    )
 
 
 @opt.group(

@@ -87,16 +87,19 @@ class Command(click.Command):
             is_given = ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
             if isinstance(parameter, BudgetOption) and not is_given:
                 ctx.params[name] = _usual_budget(str(ctx.params.get("case") or "."))
-        everything = ctx.ensure_object(Delivery).everything
-        everything |= bool(ctx.params.get("everything"))
-        has_rest = any("--all" in parameter.opts for parameter in self.params)
-        extent: Extent = "whole"
-        if everything:
-            extent = "everything"
-        elif has_rest:
-            extent = "screen"
-        with shown_to_extent(extent):
+        with shown_to_extent(self._extent(ctx)):
             return super().invoke(ctx)
+
+    def _extent(self, ctx: click.Context) -> Extent:
+        """How much is shown: what was asked for, one screen where there is more, else the whole.
+
+        Commands keep ``--all`` with how they deliver, or as a parameter of their own.
+        """
+        delivery = ctx.ensure_object(Delivery)
+        if delivery.everything or ctx.params.get("everything"):
+            return "everything"
+        has_rest = any("--all" in parameter.opts for parameter in self.params)
+        return "screen" if has_rest else "whole"
 
 
 def _usual_budget(case: str) -> float:
@@ -115,7 +118,8 @@ def say_defaults(case: str) -> None:
     from tuneworthy.files.case import case_path
     from tuneworthy.files.config import describe_defaults
 
-    if line := describe_defaults(case_path(case)):
+    line = describe_defaults(case_path(case))
+    if line:
         click.echo(one_line(line), err=True)
 
 
@@ -135,17 +139,16 @@ class Group(click.Group):
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        names = self.list_commands(ctx)
-        rows = [(name, _first_sentence(self.commands[name])) for name in names]
+        """Write each command with the whole first sentence of its help."""
+        rows = []
+        for name in self.list_commands(ctx):
+            sentence = self.commands[name].get_short_help_str(limit=_LONGEST_SENTENCE)
+            rows.append((name, sentence))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
-def _first_sentence(command: click.Command) -> str:
-    return command.get_short_help_str(limit=_LONGEST_SENTENCE)
-
-
-_LONGEST_SENTENCE = 1_000
+_LONGEST_SENTENCE = 1_000  # characters; click would cut it at 45
 
 
 def command(
@@ -163,14 +166,12 @@ def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
     class CaseFirst(Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
             """Put the usual command first where the first word is none."""
-            known = [*self.commands, *ctx.help_option_names, "--help-all"]
-            if (
-                args
-                and f"{ctx.info_name} {args[0]}" in GONE
-                and not Path(args[0]).exists()
-            ):
-                raise GoneError(f"{ctx.info_name} {args[0]}")
-            if not args or args[0] not in known:
+            word = args[0] if args else ""
+            former = f"{ctx.info_name} {word}"
+            if former in GONE and not Path(word).exists():
+                raise GoneError(former)
+            known = (*self.commands, *ctx.help_option_names, "--help-all")
+            if word not in known:
                 args = [first, *args]
             return super().parse_args(ctx, args)
 
@@ -329,8 +330,10 @@ def case_or_nearest(
     context: click.Context, _parameter: object, value: str | None
 ) -> str:
     """The case that is named, else the nearest one."""
-    if value is not None or context.resilient_parsing:
+    if value is not None:
         return value or "."
+    if context.resilient_parsing:  # a shell only completes a word
+        return "."
     return nearest_case()
 
 
@@ -400,6 +403,7 @@ def tokens_option(what: str) -> Decorator:
 
 
 def budget_option(what: str) -> Decorator:
+    """``--budget``; ``what`` ends the sentence: *all calls of this lab may cost*."""
     text = f"Set the most {what}; models that cost nothing need none."
     return option(
         "--budget USD",
@@ -417,7 +421,9 @@ def pairs(
     """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``."""
     answers: dict[str, str] = {}
     for text in texts:
-        key, sign, value = (part.strip() for part in text.partition("="))
+        typed_key, sign, typed_value = text.partition("=")
+        key = typed_key.strip()
+        value = typed_value.strip()
         if not sign or not key:
             raise InputError(
                 f'"{text}" is not a KEY=VALUE', where=where, fix="write brand_voice=yes"
@@ -432,7 +438,9 @@ def pairs(
     return answers
 
 
+#: What isn't plain ASCII: a terminal may obey it. A colour begins with such a character.
 _STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
+#: What isn't plain ASCII and begins no colour.
 _STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
 
 
@@ -461,10 +469,11 @@ def show(
     everything: bool = False,
 ) -> None:
     """Deliver a document in words, or what it is in JSON where that is asked for."""
-    if json is not None and asked().form == "json":
+    form = asked().form
+    if json is not None and form == "json":
         deliver(json())
     else:
-        deliver(render(document, asked().form, colour=colour(), everything=everything))
+        deliver(render(document, form, colour=colour(), everything=everything))
 
 
 def deliver(text: str | bytes, *, painted: bool = True) -> None:
@@ -480,9 +489,8 @@ def deliver(text: str | bytes, *, painted: bool = True) -> None:
         write_new(Path(how.output), text, force=how.force)
         return
     if sys.stdout.isatty() and isinstance(text, str):
-        text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(
-            _escape_for_terminal, text
-        )
+        strange = _STRANGE if painted else _STRANGE_OR_PAINT
+        text = strange.sub(_escape_for_terminal, text)
     click.echo(text, nl=False, color=True)  # the report has decided about colour
 
 
@@ -495,9 +503,9 @@ def _escape_for_terminal(strange: re.Match[str]) -> str:
 
 
 T = TypeVar("T")
-_EVERY_S = 0.2
-_A_LINE_S = 60.0
-_ERASE = "\r\x1b[K"
+_EVERY_S = 0.2  # between two texts on the live line
+_A_LINE_S = 60.0  # between two lines where there is no terminal
+_ERASE = "\r\x1b[K"  # back to the first column, and erase the line
 
 
 @contextmanager
@@ -515,10 +523,10 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
         """Write the text over the last one, or once in a while on a line of its own."""
         nonlocal last
         now = time.monotonic()
-        if is_live:  # a line that wraps can't be erased
-            stream.write(
-                _ERASE + one_line(text, limit=(columns_of(stream) or USUAL) - 1)
-            )
+        if is_live:
+            width = columns_of(stream) or USUAL
+            line = one_line(text, limit=width - 1)  # a line that wraps can't be erased
+            stream.write(f"{_ERASE}{line}")
         elif now - last >= _A_LINE_S:
             last = now
             stream.write(one_line(text, limit=USUAL) + "\n")
@@ -538,19 +546,20 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
     last = 0.0
 
     def progress(done: int, total: int, traces: int) -> None:
+        """Show the bytes that are ``done`` of ``total``, 0 for unknown, and the traces so far."""
         nonlocal last
         now = time.monotonic()
         if now - last < _EVERY_S:
             return
         last = now
-        share = min(done / total, 1.0) if total else 0.0
-        left = (now - started) * (1 - share) / share if share > 0.02 else None
-        wait = "" if left is None else f", {left:.0f} s left"
-        show(
-            f"{share:.0%} read, {traces:,} traces{wait}"
-            if total
-            else f"{traces:,} traces"
-        )
+        read = f"{traces:,} traces"
+        if total:
+            share = min(done / total, 1.0)  # a file may grow while it is read
+            read = f"{share:.0%} read, {read}"
+            if share > 0.02:  # before that nobody can say how long it takes
+                left = (now - started) * (1 - share) / share
+                read += f", {left:.0f} s left"
+        show(read)
 
     return progress
 
@@ -563,6 +572,7 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
     started = time.monotonic()
 
     def progress(stand: Stand) -> None:
+        """Show what is waited for, else how far the calls are."""
         paid = small_usd(stand.spend.paid)
         if stand.waiting:
             show(f"{stand.waiting} ({paid} so far)")
@@ -571,14 +581,12 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
         if not stand.of:
             show(f"prompts are proposed: {stand.done} calls, {paid}")
             return
+        text = f"{stand.done / stand.of:.0%}, {stand.running} arms in, {paid}"
         seconds = left_s(stand, time.monotonic() - started)
-        left = "" if seconds is None else f", {duration(seconds)} left"
+        if seconds is not None:
+            text += f", {duration(seconds)} left"
         if stand.arm:
-            best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
-        else:
-            best = ""
-        show(
-            f"{stand.done / stand.of:.0%}, {stand.running} arms in, {paid}{left}{best}"
-        )
+            text += f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
+        show(text)
 
     return progress

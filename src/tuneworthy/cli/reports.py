@@ -140,6 +140,7 @@ _SECTIONS = ("options", "money", "plan", "why", "others", "papers", "history")
 def _complete_section(
     _context: object, _argument: object, begun: str
 ) -> list[CompletionItem]:
+    """The sections that begin with the typed text, for a shell."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(name) for name in _SECTIONS if name.startswith(begun)]
@@ -257,9 +258,8 @@ def _show_history(
 
     if since is not None:
         then, change = history.changed_since(case, since, chosen, as_of)
-        opt.show(
-            document(change, then), lambda: json_text(change.model_dump(mode="json"))
-        )
+        as_json = change.model_dump(mode="json")
+        opt.show(document(change, then), lambda: json_text(as_json))
         return
     name, steps = history.changes(case, chosen, as_of)
     opt.show(
@@ -286,11 +286,8 @@ def list_() -> None:
 
     titles = {name: load_named(name).title for name in NAMES}
     if opt.asked().form == "json":
-        opt.deliver(
-            json_text(
-                [{"name": name, "title": title} for name, title in titles.items()]
-            )
-        )
+        rows = [{"name": name, "title": title} for name, title in titles.items()]
+        opt.deliver(json_text(rows))
         return
     for name, title in titles.items():
         click.echo(f"{name}  {title}")

@@ -128,18 +128,17 @@ def serve(folder: str, **options: Any) -> None:
     Answers are written into the case files, and uploaded files are saved next to them. Earlier
     versions of a case file are kept in .tuneworthy. Ctrl-C ends it.
     """
-    if lacks := next(
-        (library for library in _NEEDED if find_spec(library) is None), ""
-    ):
-        fix = 'in a clone, pip install ".[serve]" installs it'
-        what = f"the page needs the extra serve ({lacks} is not installed)"
-        raise InputError(what, where="tuneworthy serve", fix=fix)
+    for library in _NEEDED:
+        if find_spec(library) is None:
+            fix = 'in a clone, pip install ".[serve]" installs it'
+            what = f"the page needs the extra serve ({library} is not installed)"
+            raise InputError(what, where="tuneworthy serve", fix=fix)
     from tuneworthy.web.app import run
 
     run(folder, **options)
 
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 5.0  # for a file that is being written when the server has to end
 _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 
 
@@ -219,14 +218,14 @@ def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:
     A file that is being written is waited for, and what they put aside is taken away, so that
     nothing half made is left.
     """
-    own = tempfile.mkdtemp(prefix="tuneworthy-mcp-")
-    tempfile.tempdir = own
+    set_aside = tempfile.mkdtemp(prefix="tuneworthy-mcp-")
+    tempfile.tempdir = set_aside  # whatever this process puts aside lies in it
 
     def leave(code: int) -> None:
         desk.writing.acquire(timeout=_PATIENCE_S)
-        shutil.rmtree(own, ignore_errors=True)
+        shutil.rmtree(set_aside, ignore_errors=True)
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # an ordinary exit would wait for the threads
 
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, lambda *_: leave(STOPPED))
@@ -241,5 +240,5 @@ def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:
 def _hung_up(caught: BaseException) -> bool:
     """Whether nothing went wrong but that the other side reads no more."""
     if isinstance(caught, ExceptionGroup):
-        return all(map(_hung_up, caught.exceptions))
+        return all(_hung_up(each) for each in caught.exceptions)
     return isinstance(caught, BrokenPipeError)

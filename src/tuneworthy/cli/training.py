@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -19,7 +19,7 @@ from tuneworthy.words import counted
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
-    from tuneworthy.model.case import Model
+    from tuneworthy.model.case import Model, TokenPrice
     from tuneworthy.model.lab import Stand
     from tuneworthy.model.pilot import PilotPlan, PilotResult, Recipe
     from tuneworthy.report.blocks import Document
@@ -270,30 +270,9 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
         what = "changes what was counted, and a dry run changes nothing"
         raise InputError(what, where="--billed", fix="leave out --dry-run")
     opt.say_defaults(case)
-    with opt.live_line(_lines) as (say, watch):
-        pilot = _prepared(case, say, **options)
-        stopped = ""
-        result = None
-        if dry_run:
-            document, json = _quote(pilot, options["budget"])
-        else:
-            from tuneworthy.report.sections.lab import lab_dict
-            from tuneworthy.report.sections.lab_pilot import pilot_document
-            from tuneworthy.runs.labs import keep_run
-            from tuneworthy.training.pilot import run
-
-            names = ("again", "at_once", "ask_again", "billed")
-            settings = {name: options[name] for name in names}
-            result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
-            keep_run(case, "pilot", result)
-            document = pilot_document(result, pilot.lab.case.name, case)
-            json = lab_dict("pilot", result)
-            stopped = result.stopped
-    if image and result is not None:
-        opt.deliver(_curve_image(result))
-    else:
-        opt.show(document, lambda: json)
-    return STOPPED if stopped else ANSWERED
+    if dry_run:
+        return _quote_pilot(case, options)
+    return _run_pilot(case, options, image=image)
 
 
 def _curve_image(result: PilotResult) -> bytes:
@@ -303,97 +282,178 @@ def _curve_image(result: PilotResult) -> bytes:
 
     drawing = curve_drawing(result)
     if drawing is None:
-        fix = "train on more sizes: --examples N"
         raise InputError(
-            "has no curve of two sizes or more", where="--format png", fix=fix
+            "has no curve of two sizes or more",
+            where="--format png",
+            fix="train on more sizes: --examples N",
         )
     return drawing.png(WIDE, outlook_title(result.curve))
 
 
-def _lines(
-    show: Callable[[str], None],
-) -> tuple[Callable[[str], None], Callable[[Stand], None]]:
+def _quote_pilot(case: str, options: dict[str, Any]) -> int:
+    """Deliver the quote of a pilot; the exit code."""
+    with opt.live_line(_lines) as lines:
+        pilot = _prepared(case, lines.say, **options)
+        quote = _quote(pilot, options["budget"])
+    opt.show(quote.document, lambda: quote.json)
+    return ANSWERED
+
+
+def _run_pilot(case: str, options: dict[str, Any], *, image: bool) -> int:
+    """Run a pilot, and deliver its card or the image of its curve; the exit code."""
+    from tuneworthy.report.sections.lab import lab_dict
+    from tuneworthy.report.sections.lab_pilot import pilot_document
+    from tuneworthy.runs.labs import keep_run
+    from tuneworthy.training.pilot import run
+
+    with opt.live_line(_lines) as lines:
+        pilot = _prepared(case, lines.say, **options)
+        result = run(
+            pilot,
+            cap_usd=options["budget"],
+            watch=lines.watch,
+            again=options["again"],
+            at_once=options["at_once"],
+            ask_again=options["ask_again"],
+            billed=options["billed"],
+        )
+        keep_run(case, "pilot", result)
+    if image:
+        opt.deliver(_curve_image(result))
+    else:
+        document = pilot_document(result, pilot.lab.case.name, case)
+        opt.show(document, lambda: lab_dict("pilot", result))
+    return STOPPED if result.stopped else ANSWERED
+
+
+class _PilotLines(NamedTuple):
+    """The functions that show on one line what a pilot does."""
+
+    say: Callable[[str], None]  #: For what is begun or trained.
+    watch: Callable[[Stand], None]  #: For how many calls of it have ended.
+
+
+def _lines(show: Callable[[str], None]) -> _PilotLines:
     """Show what goes on: what is begun or trained, and how many calls of it have ended."""
     began = time.monotonic()
-    of = ""
+    current = ""  # the run that is going on
 
     def say(text: str) -> None:
-        """Show the text, with the time that is left for the run in it."""
-        nonlocal began, of
+        """Show the text; ``NAME, step 3 of 40`` also with the time that is left for the run."""
+        nonlocal began, current
         name, _, step = text.partition(", step ")
         now = time.monotonic()
-        if name != of:
-            of = name
+        if name != current:
+            current = name
             began = now
         done, _, total = step.partition(" of ")
-        if done and int(done) > 1:
+        if done and int(done) > 1:  # a single step tells little of the others
             left = (now - began) / int(done) * (int(total) - int(done))
             text += f", {left:.0f} s left of this run"
         show(text)
 
     def watch(stand: Stand) -> None:
-        show(f"{of}: {stand.done:,} of {stand.of:,} calls")
+        show(f"{current}: {stand.done:,} of {stand.of:,} calls")
 
-    return say, watch
+    return _PilotLines(say, watch)
 
 
 def _prepared(case: str, say: Callable[[str], None], **options: Any) -> PreparedPilot:
     """Prepare a pilot by the options; with ``--resume`` its settings come from the written plan."""
-    from tuneworthy.files.stores import written_pilot
     from tuneworthy.lab.prepare import prepare
     from tuneworthy.training.pilot import prepare_pilot, with_bases
-    from tuneworthy.training.trainers import EMBEDDED
 
     names = ("chosen", "max_tokens", "allow_code", "as_of", "to")
     lab = prepare(case, **{name: options[name] for name in names})
     plan = None
     if options["resume"]:
-        plan = written_pilot(lab.case)
-        if plan is None:
-            fix = f"begin one: tuneworthy pilot {argument(case)}"
-            raise InputError(
-                "there is no pilot to go on with", where="--resume", fix=fix
-            )
-        options |= {"examples": plan.sizes[-1], "sweep": max(1, len(plan.rates))}
-        options |= plan.model_dump(include={"way", "seeds", "margin"})
-        planned = plan.bases or (plan.base,)
-        if {*options["bases"]} != {*planned}:  # else folders are in the order of these
-            options["bases"] = planned
-        options |= {"dpo": plan.recipe.method == "dpo", "four_bit": False}
-        options |= dict.fromkeys(("epochs", "rate", "rank"))
-    way = options["way"]
-    settings = {name: options[name] for name in ("seeds", "margin")}
-    settings |= {"most": options["examples"], "sweep": options["sweep"]}
-    bases = options["bases"] or ((EMBEDDED,) if way == "embedded" else ())
+        plan = _plan_to_resume(lab, case)
+        options |= _options_of_plan(plan, options["bases"])
+    of_bases = _with_folders(_bases(options), options)
+    recipes = [_recipe(each.base, each.options) for each in of_bases]
+    if plan is not None:
+        recipes = _resumed_recipes(plan, recipes)
+    pilots = []
+    for own, recipe in zip(of_bases, recipes, strict=True):
+        pilot = prepare_pilot(
+            lab,
+            _trainer(lab, options["way"], own.base, own.options),
+            own.base,
+            recipe=recipe,
+            say=say,
+            seeds=options["seeds"],
+            margin=options["margin"],
+            most=options["examples"],
+            sweep=options["sweep"],
+        )
+        pilots.append(pilot)
+    return with_bases(pilots)
+
+
+def _plan_to_resume(lab: PreparedLab, case: str) -> PilotPlan:
+    """The plan of a pilot that was begun; an InputError without one."""
+    from tuneworthy.files.stores import written_pilot
+
+    plan = written_pilot(lab.case)
+    if plan is None:
+        fix = f"begin one: tuneworthy pilot {argument(case)}"
+        raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
+    return plan
+
+
+def _options_of_plan(plan: PilotPlan, bases: Sequence[str]) -> dict[str, Any]:
+    """The options that a written plan settles; ``bases`` are those of the command line."""
+    planned = plan.bases or (plan.base,)
+    if set(bases) == set(planned):
+        planned = tuple(bases)  # folders are in the order of these
+    return {
+        "bases": planned,
+        "way": plan.way,
+        "seeds": plan.seeds,
+        "margin": plan.margin,
+        "examples": plan.sizes[-1],  # the largest
+        "sweep": max(1, len(plan.rates)),  # a plan without a sweep lists no rates
+        "dpo": plan.recipe.method == "dpo",
+        # the recipe of the plan holds these
+        "four_bit": False,
+        "epochs": None,
+        "rate": None,
+        "rank": None,
+    }
+
+
+def _bases(options: dict[str, Any]) -> tuple[str, ...]:
+    """The models to tune; the embedded one where it is the way and no other is named."""
+    from tuneworthy.training.trainers import EMBEDDED
+
+    bases: tuple[str, ...] = tuple(options["bases"])
+    if not bases and options["way"] == "embedded":
+        bases = (EMBEDDED,)
     if not bases:
         raise InputError(
             "needs the model to tune", where="--way", fix="name it: --base MODEL"
         )
     if len(bases) > 1:
         _refuse_together(options)
-    of_bases = _with_folders(bases, options)
-    recipes = [_recipe(base, own) for base, own in of_bases]
-    if plan is not None:
-        recipes = _resumed_recipes(plan, recipes)
-    pilots = []
-    for (base, own), recipe in zip(of_bases, recipes, strict=True):
-        trainer = _trainer(lab, way, base, own)
-        pilots.append(
-            prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **settings)
-        )
-    return with_bases(pilots)
+    return bases
 
 
 def _resumed_recipes(plan: PilotPlan, usual: Sequence[Recipe]) -> list[Recipe]:
-    """The recipes of a plan's bases: the first's is kept, and what it changed holds for all."""
-    first = usual[0].model_dump()
-    kept = plan.recipe.model_dump()
-    changed = {name: value for name, value in kept.items() if value != first[name]}
+    """The recipes of a plan's bases: the first's is kept, and what it changed holds for all.
+
+    ``usual`` are the recipes by the sizes of the bases.
+    """
+    usual_of_first = usual[0].model_dump()
+    changed = {
+        name: value
+        for name, value in plan.recipe.model_dump().items()
+        if value != usual_of_first[name]
+    }
     return [recipe.model_copy(update=changed) for recipe in usual]
 
 
 def _refuse_together(options: dict[str, Any]) -> None:
-    """Refuse what goes with one base alone."""
+    """Refuse options that go with one base alone."""
     if options["sweep"] > 1:
         fix = "try bases first, then rates with the one that was taken"
         raise InputError("goes with one base", where="--sweep", fix=fix)
@@ -406,66 +466,91 @@ def _refuse_together(options: dict[str, Any]) -> None:
         )
 
 
-def _with_folders(
-    bases: Sequence[str], options: dict[str, Any]
-) -> list[tuple[str, dict[str, Any]]]:
+class _OfBase(NamedTuple):
+    """A base with its own options: those of the command, with its own folder."""
+
+    base: str
+    options: dict[str, Any]
+
+
+def _with_folders(bases: Sequence[str], options: dict[str, Any]) -> list[_OfBase]:
     """Each base with its own options, the smallest first where sizes are known."""
     from tuneworthy.training.race import in_order_of_size
     from tuneworthy.training.recipes import billions_by_name, billions_in
 
     folders = options["folders"]
-    if options["way"] == "folder" and not folders:
-        raise InputError(
-            "needs the model's files", where="--way folder", fix="give --folder PATH"
-        )
-    if options["way"] == "folder" and len(folders) != len(bases):
-        fix = "give a --folder for each --base, in the same order"
-        what = f"{counted(len(folders), 'folder')} for {counted(len(bases), 'base')}"
-        raise InputError(what, where="--folder", fix=fix)
+    if options["way"] == "folder":
+        _refuse_folders(bases, folders)
     own: dict[str, dict[str, Any]] = {}
     sizes = []
     for place, base in enumerate(bases):
         folder = folders[place] if place < len(folders) else None
         own[base] = {**options, "folder": folder}
-        size = billions_by_name(base)
         if folder is not None and len(bases) > 1:
             size = billions_in(Path(folder).expanduser())
+        else:  # a single one needs no order
+            size = billions_by_name(base)
         sizes.append((base, size))
-    return [(base, own[base]) for base in in_order_of_size(sizes)]
+    return [_OfBase(base, own[base]) for base in in_order_of_size(sizes)]
+
+
+def _refuse_folders(bases: Sequence[str], folders: Sequence[str]) -> None:
+    """Refuse another number of folders than of bases."""
+    if not folders:
+        raise InputError(
+            "needs the model's files", where="--way folder", fix="give --folder PATH"
+        )
+    if len(folders) != len(bases):
+        fix = "give a --folder for each --base, in the same order"
+        what = f"{counted(len(folders), 'folder')} for {counted(len(bases), 'base')}"
+        raise InputError(what, where="--folder", fix=fix)
 
 
 def _service(base: str, options: dict[str, Any]) -> str:
-    """Whose jobs are asked for: who is named, or the provider of the base, as OpenAI's if other."""
+    """The service that runs the jobs: the named one, else the provider of the base.
+
+    Another provider's jobs are asked for as at OpenAI, whose interface others copy.
+    """
     from tuneworthy.training.hosted import SERVICES
 
-    provider = base.partition(":")[0]
-    return str(options["service"] or (provider if provider in SERVICES else "openai"))
+    if options["service"]:
+        return str(options["service"])
+    provider, _, _ = base.partition(":")
+    return provider if provider in SERVICES else "openai"
 
 
 def _recipe(base: str, options: dict[str, Any]) -> Recipe:
     """The recipe for the base's size, with what was set otherwise."""
-    from tuneworthy.llm.embedded import ORIGIN
     from tuneworthy.model.pilot import Recipe
     from tuneworthy.training.hosted import takes_rate
-    from tuneworthy.training.recipes import billions_by_name, billions_in, recipe_row
+    from tuneworthy.training.recipes import recipe_row
 
-    size = billions_by_name(ORIGIN if options["way"] == "embedded" else base)
-    if options["way"] == "folder":
-        size = billions_in(Path(options["folder"]).expanduser())
     method: Literal["sft", "dpo"] = "dpo" if options["dpo"] else "sft"
-    recipe = recipe_row(method, size).recipe
+    recipe = recipe_row(method, _billions(base, options)).recipe
     if options["way"] == "hosted" and not takes_rate(_service(base, options), method):
         recipe = Recipe(method=method)  # the service sets all but the epochs itself
-    other = {
-        name: options[name] for name in ("epochs", "rate") if options[name] is not None
-    }
+    changes: dict[str, Any] = {}
+    for name in ("epochs", "rate"):
+        if options[name] is not None:
+            changes[name] = options[name]
     if options["rank"] is not None:
-        other |= {"rank": options["rank"], "alpha": 2 * options["rank"]}
+        changes["rank"] = options["rank"]
+        changes["alpha"] = 2 * options["rank"]
     if options["four_bit"]:
         if not options["cuda"]:
             raise InputError("needs a GPU", where="--four-bit", fix="add --cuda")
-        other["bits"] = 4
-    return recipe.model_copy(update=other)
+        changes["bits"] = 4
+    return recipe.model_copy(update=changes)
+
+
+def _billions(base: str, options: dict[str, Any]) -> float | None:
+    """Billions of weights of a base; None where neither its files nor its name tell."""
+    from tuneworthy.llm.embedded import ORIGIN
+    from tuneworthy.training.recipes import billions_by_name, billions_in
+
+    if options["way"] == "folder":
+        return billions_in(Path(options["folder"]).expanduser())
+    return billions_by_name(ORIGIN if options["way"] == "embedded" else base)
 
 
 def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:
@@ -481,50 +566,42 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
                 f"is {EMBEDDED} for --way embedded", where="--base", fix=fix
             )
         return LoraTrainer(folder, seeds=options["seeds"])
-    model = next((m for m in lab.case.models if m.id == base), None)
-    if model is None:
+    listed = {model.id: model for model in lab.case.models}
+    if base not in listed:
         raise InputError(
             f'is not a model of the case: "{base}"', where="--base", fix="add it"
         )
+    model = listed[base]
     if way == "hosted":
         return _hosted(model, options, lab.confirmed)
-    place = Path(options["folder"]).expanduser()
-    if not place.is_dir():
+    files = Path(options["folder"]).expanduser()
+    if not files.is_dir():
         raise InputError(
             "is not a folder", where="--folder", fix="name the folder of the model"
         )
     device = "cuda" if options["cuda"] else "cpu"
-    return LoraTrainer(folder, place, device, model, serves=options["serve"])
+    return LoraTrainer(folder, files, device, model, serves=options["serve"])
+
+
+class _HostedPrices(NamedTuple):
+    """The prices of a service, in USD per million tokens."""
+
+    trained: float  #: Each epoch counts.
+    serving: TokenPrice  #: Of the tuned model.
 
 
 def _hosted(
     model: Model, options: dict[str, Any], confirmed: frozenset[str]
 ) -> Trainer:
     """The trainer that runs jobs at a service; refuse to go on without its prices."""
-    from tuneworthy.model.case import TokenPrice
-    from tuneworthy.pipeline import today
-    from tuneworthy.training.bases import asked_text
     from tuneworthy.training.hosted import HostedTrainer
 
-    prices = options["prices"] or ""
-    try:
-        trained, read, wrote = (float(price) for price in prices.split(","))
-        serving = TokenPrice(input=read, output=wrote)
-        TokenPrice(input=trained, output=trained)  # a number of 0 or more
-    except ValueError:
-        if prices:
-            what = f'are not prices: "{prices[:40]}"'
-        else:
-            what = "are needed for --way hosted"
-        fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
-        if asked := asked_text(model.id, "supervised", today()):
-            fix += f". Training: {asked}"
-        raise InputError(what, where="--prices", fix=fix) from None
+    prices = _read_prices(model, options["prices"] or "")
     return HostedTrainer(
         model,
         _service(model.id, options),
-        usd_per_mtok=trained,
-        serving=serving,
+        usd_per_mtok=prices.trained,
+        serving=prices.serving,
         base=options["tuned_from"] or "",
         account=options["account"] or "",
         at_once=options["jobs"],
@@ -532,8 +609,36 @@ def _hosted(
     )
 
 
-def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
-    """The quote of a pilot, as a document and as JSON."""
+def _read_prices(model: Model, text: str) -> _HostedPrices:
+    """Read ``TRAIN,IN,OUT``; an InputError says where to look the prices up."""
+    from tuneworthy.model.case import TokenPrice
+    from tuneworthy.pipeline import today
+    from tuneworthy.training.bases import asked_text
+
+    try:
+        trained, read, wrote = (float(price) for price in text.split(","))
+        TokenPrice(input=trained, output=trained)  # refuses what is below 0
+        return _HostedPrices(trained, TokenPrice(input=read, output=wrote))
+    except ValueError:
+        what = (
+            f'are not prices: "{text[:40]}"' if text else "are needed for --way hosted"
+        )
+        fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
+        asked = asked_text(model.id, "supervised", today())
+        if asked:
+            fix += f". Training: {asked}"
+        raise InputError(what, where="--prices", fix=fix) from None
+
+
+class _PilotQuote(NamedTuple):
+    """The quote of a pilot, in both forms."""
+
+    document: Document
+    json: str
+
+
+def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
+    """The quote of a pilot: its plan, its training, its calls, and where they go."""
     import asyncio
 
     from tuneworthy.llm.hosts import find_strange_hosts
@@ -544,24 +649,27 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 
     training = asyncio.run(quoted_training(pilot))
     calls = LABS["pilot"].quoted(pilot)
-    parts = {"plan": pilot.plan, "training": training, "calls": calls}
     values: dict[str, Any] = {
-        n: part.model_dump(mode="json") for n, part in parts.items()
+        "plan": pilot.plan.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
+        "calls": calls.model_dump(mode="json"),
     }
-    if hosts := find_strange_hosts(pilot.lab.places):
+    hosts = find_strange_hosts(pilot.lab.places)
+    if hosts:
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
     if pilot.lab.proxies:
         values["proxies"] = pilot.lab.proxies
-    known = base_rows(pilot)
-    if known:
-        values["base"] = dict(known)
-    more = [*known, *pilot.lab.host_rows]
+    rows_of_base = base_rows(pilot)
+    if rows_of_base:
+        values["base"] = dict(rows_of_base)
+    more = [*rows_of_base, *pilot.lab.host_rows]
     if not pilot.gated_here:
         more.append(("Training set", GATED_ELSEWHERE))
     document = pilot_quote_document(
         pilot.plan, training, calls, budget, pilot.lab.case.name, more
     )
-    return document, json_text({"schema": "tuneworthy/pilot-quote/1", **values})
+    json = json_text({"schema": "tuneworthy/pilot-quote/1", **values})
+    return _PilotQuote(document, json)
 
 
 @opt.command(
@@ -605,7 +713,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 )
 @opt.format_option("text", "json")
 @opt.all_option
-def export(case: str, name: str | None, **options: Any) -> int | None:
+def export(case: str, name: str | None, **options: Any) -> int:
     """Write the training set of CASE in the form a service or a library takes.
 
     Once a pilot has run, the folder has its system prompt, general examples and recipe. Also writes
@@ -615,12 +723,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     nothing is written, and other bases are named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
-    from tuneworthy.training.export import (
-        export_document,
-        export_json,
-        target,
-        target_names,
-    )
+    from tuneworthy.training.export import export_document, export_json
     from tuneworthy.training.winners import (
         WINNERS,
         hand_over,
@@ -628,22 +731,31 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
         winner_json,
     )
 
+    if name is None:
+        _list_targets()
+        return ANSWERED
     if name in WINNERS:
         winner = hand_over(case, name, options["output"])
         opt.show(winner_document(winner), lambda: winner_json(winner))
-        return None
-    if name is None:
-        titles = {each: target(each).title for each in target_names()} | WINNERS
-        if opt.asked().form == "json":
-            rows = [{"target": each, "title": title} for each, title in titles.items()]
-            click.echo(json_text(rows), nl=False)
-            return None
-        for each, title in titles.items():
-            click.echo(f"{each:24}{title}")
-        return None
+        return ANSWERED
     done = write(case, name, **options)
     opt.show(export_document(done), lambda: export_json(done))
-    return None if done.folder is not None else NOT_MET
+    # without a folder the service would refuse lines, or the base was switched off
+    return NOT_MET if done.folder is None else ANSWERED
+
+
+def _list_targets() -> None:
+    """Print every target with its title."""
+    from tuneworthy.training.export import target, target_names
+    from tuneworthy.training.winners import WINNERS
+
+    titles = {name: target(name).title for name in target_names()} | WINNERS
+    if opt.asked().form == "json":
+        rows = [{"target": name, "title": title} for name, title in titles.items()]
+        click.echo(json_text(rows), nl=False)
+        return
+    for name, title in titles.items():
+        click.echo(f"{name:24}{title}")
 
 
 @opt.command(

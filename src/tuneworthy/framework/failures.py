@@ -45,7 +45,10 @@ class FailureAnalysis:
 
     def share_of(self, cause: CauseId) -> FailureShare | None:
         """The share of a cause; None for a cause that wasn't seen."""
-        return next((share for share in self.shares if share.cause == cause), None)
+        for share in self.shares:
+            if share.cause == cause:
+                return share
+        return None
 
     def most_removed(self, option: str) -> float:
         """The largest share of the failures that an option, or a kind of tuning, can remove.

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError
 from tuneworthy.framework.rules import (
+    Measure,
     Reaches,
     Rules,
     bounds_of,
@@ -27,7 +28,7 @@ from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, ongoing_usd
 
 _LISTED = 4096  # the most combinations that are listed
-_CLOSE = 1e-9
+_CLOSE = 1e-9  # from here on two numbers of a worked example count as equal
 # share of candidates with one strength at which it doesn't distinguish them
 _USUAL = 0.95
 
@@ -35,14 +36,18 @@ _USUAL = 0.95
 def check(framework: Framework) -> Lint:
     """Count every combination of answers; raises a FrameworkError if too many weights differ."""
     table = _Table(framework, compile_rules(framework))
+    findings = list[LintFinding]()
     try:
-        findings = tuple(chain.from_iterable(finder(table) for finder in _ALL))
+        for find in _ALL:
+            findings += find(table)
     except CaseError as error:
         fix = "give some of them equal weights, or check it in parts"
         what = f"has {len(table.names)} factors, too many of different weight to check"
         raise FrameworkError(what, where=framework.name, fix=fix) from error
     name = NamedDigest(name=framework.name, digest=digest(framework))
-    return Lint(framework=name, combinations=1 << len(table.names), findings=findings)
+    return Lint(
+        framework=name, combinations=table.combinations, findings=tuple(findings)
+    )
 
 
 class _Kind(NamedTuple):
@@ -56,16 +61,21 @@ class _Kind(NamedTuple):
     anti_indicators: int
 
     @property
-    def strength(self) -> tuple[int, ...]:
+    def strength(self) -> tuple[int, int]:
         """The weaker and the stronger of its two bands."""
-        return tuple(sorted((self.score, self.difference)))
+        return min(self.score, self.difference), max(self.score, self.difference)
 
 
-def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
-    """The kind by the step of each tree, the bands' trees from the highest band; 0 for no bands."""
-    step, *of_bands = steps
-    bands = [2 - place for place in of_bands] or [0, 0, 0]
-    return _Kind(step, *bands, *yes)
+def _kind(ends: Sequence[int], indicators: int, anti_indicators: int) -> _Kind:
+    """The kind of combinations that end at these steps of the trees.
+
+    The first tree is the framework's; those of the bands begin with the highest band, and may be
+    left out, which makes every band 0.
+    """
+    step, *of_bands = ends
+    highest = len(BANDS) - 1
+    score, counted, difference = [highest - end for end in of_bands] or [0, 0, 0]
+    return _Kind(step, score, counted, difference, indicators, anti_indicators)
 
 
 Kinds = Mapping[_Kind, int]
@@ -82,7 +92,13 @@ class _Table:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The factors, those for first; the place of each is its bit in a row."""
         return self.rules.indicators + self.rules.anti_indicators
+
+    @property
+    def combinations(self) -> int:
+        """How many combinations of yes and no the factors have."""
+        return 1 << len(self.names)
 
     @cached_property
     def counted(self) -> Rules:
@@ -108,56 +124,62 @@ class _Table:
 
     @cached_property
     def kinds(self) -> Kinds:
-        return {kind: many for (kind,), many in self._ending(self.trees, {})}
+        """How many combinations are of each kind."""
+        counted = self._ending(self.trees, {})
+        return {kind: many for (kind,), many in counted}
 
     def pairs(self, name: str, *, bands: bool = True) -> Pairs:
         """Count the pairs of combinations that differ only in one factor.
 
         Factors of equal weight are counted once. Without ``bands`` the count is faster.
         """
-        weight = self.rules.weights[name]
-        if name in self.rules.indicators:
-            side = "indicator"
-            sign = 1
-        else:
-            side = "anti_indicator"
-            sign = -1
-        adds: Any = {
-            f"{side}s": 1,
-            f"{side}_weight": weight,
-            "difference": sign * weight,
-        }
-        alike = name if name in self.rules.asked else tuple(adds.items())
+        adds = self._added_by(name)
+        # a factor that the tree asks for by name is alike to no other
+        alike: Any = name if name in self.rules.asked else tuple(adds.items())
         key = (bands, alike)
         if key not in self.counted_pairs:
             # the trees as they stand, for a no; and with the factor's weight added, for a yes
-            trees = self.trees if bands else self.trees[:1]
+            for_no = self.trees if bands else self.trees[:1]
             for_yes = [
-                tuple(one_more(test, name, adds) for test in tree) for tree in trees
+                tuple(one_more(test, name, adds) for test in tree) for tree in for_no
             ]
-            pairs = self._ending((*trees, *for_yes), {name: "no"})
+            pairs = self._ending((*for_no, *for_yes), {name: "no"})
             self.counted_pairs[key] = dict(pairs)
         return self.counted_pairs[key]
+
+    def _added_by(self, name: str) -> dict[Measure, int]:
+        """The effect of one more yes on the measures."""
+        weight = self.rules.weights[name]
+        if name in self.rules.indicators:
+            return {"indicators": 1, "indicator_weight": weight, "difference": weight}
+        return {
+            "anti_indicators": 1,
+            "anti_indicator_weight": weight,
+            "difference": -weight,
+        }
 
     def _ending(
         self, trees: tuple[Tests, ...], states: Mapping[str, State]
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
-        """The kinds at which combinations end in several trees, each with how many end there."""
+        """The kinds at which combinations end in several trees, each with how many end there.
+
+        Trees of one kind stand together: the framework's tree, and its three trees of bands unless
+        they are left out. Checks count as done, because without them nothing else is asked.
+        """
         rules = replace(self.rules, bounds=bounds_of(chain(*trees)))
-        ends = ending(rules, trees, {**dict.fromkeys(rules.checks, "yes"), **states})
-        width = 4 if len(trees) > 2 else 1
-        for (steps, (_, *cell)), many in ends.items():
-            yield (
-                tuple(
-                    _kind(steps[at : at + width], cell)
-                    for at in range(0, len(trees), width)
-                ),
-                many,
-            )
+        checked: dict[str, State] = dict.fromkeys(rules.checks, "yes")
+        width = len(self.trees) if len(trees) > 2 else 1
+        for (ends, cell), many in ending(rules, trees, {**checked, **states}).items():
+            _, indicators, anti_indicators = cell
+            kinds = []
+            for first in range(0, len(trees), width):
+                own = ends[first : first + width]
+                kinds.append(_kind(own, indicators, anti_indicators))
+            yield tuple(kinds), many
 
     def kind_of_row(self, row: int) -> _Kind:
         """The kind of the combination in which factor k is yes when bit k of ``row`` is set."""
-        yes = {name for k, name in enumerate(self.names) if row >> k & 1}
+        yes = self.yes_in(row)
         weights = self.rules.weights
         pro = [weights[name] for name in self.rules.indicators if name in yes]
         con = [weights[name] for name in self.rules.anti_indicators if name in yes]
@@ -171,18 +193,23 @@ class _Table:
             con_weight,
             pro_weight - con_weight,
         )
-        yes.update(self.rules.checks)
-        steps = [ends_at(tests, combination, yes) for tests in self.trees]
-        return _kind(steps, (len(pro), len(con)))
+        answered = {*yes, *self.rules.checks}
+        ends = [ends_at(tests, combination, answered) for tests in self.trees]
+        return _kind(ends, len(pro), len(con))
+
+    def yes_in(self, row: int) -> tuple[str, ...]:
+        """The factors that are yes in the combination with this number."""
+        return tuple(name for bit, name in enumerate(self.names) if row >> bit & 1)
 
     @cached_property
     def first(self) -> list[_Kind]:
-        return [
-            self.kind_of_row(row) for row in range(min(1 << len(self.names), _LISTED))
-        ]
+        """The kinds of the first combinations, by their rows: those that may be listed."""
+        return [self.kind_of_row(row) for row in range(min(self.combinations, _LISTED))]
 
     def candidate(self, kind: _Kind) -> bool:
-        return self.rules.steps[kind.step][1] == "fine_tune_candidate"
+        """Whether the tree calls combinations of a kind candidates for tuning."""
+        _, outcome = self.rules.steps[kind.step]
+        return outcome == "fine_tune_candidate"
 
     def finding(
         self,
@@ -201,40 +228,46 @@ class _Table:
         """
         if rows is None:
             rows = [row for row, kind in enumerate(self.first) if kind in kinds]
-        combinations = []
-        for row in rows:
-            yes = [name for bit, name in enumerate(self.names) if row >> bit & 1]
-            combinations.append(tuple(yes))
-        more = {
-            "count": sum(kinds.values()),
-            "of": of or 2 ** len(self.names),
-            "cells": tuple(_cells(kinds, bands)),
-            "combinations": tuple(combinations),
-        }
-        return _finding(name, **numbers).model_copy(update=more)
+        return _finding(name, **numbers).model_copy(
+            update={
+                "count": sum(kinds.values()),
+                "of": of or self.combinations,
+                "cells": tuple(_cells(kinds, bands)),
+                "combinations": tuple(self.yes_in(row) for row in rows),
+            }
+        )
 
 
 _Rule = Literal["score", "counted", "difference"]
 
 
 def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
-    """Group combinations by how many reasons for and against are yes, with their bands."""
+    """Group combinations by how many reasons for and against are yes, with their bands.
 
-    def yeses(kind: _Kind) -> tuple[int, int]:
-        return kind.indicators, kind.anti_indicators
-
-    for (indicators, anti_indicators), alike in groupby(
-        sorted(kinds, key=yeses), yeses
-    ):
-        members = list(alike)
-        bands = dict[str, Band | Literal["mixed"]]()
-        for rule, name in zip(rules, ("score", "difference"), strict=True):
-            places = {getattr(kind, rule) for kind in members}
-            bands[name] = BANDS[places.pop()] if len(places) == 1 else "mixed"
-        many: Any = {"indicators": indicators, "anti_indicators": anti_indicators}
+    The two rules stand for the score and the difference in the result.
+    """
+    by_yeses: dict[tuple[int, int], list[_Kind]] = {}
+    for kind in kinds:
+        yeses = (kind.indicators, kind.anti_indicators)
+        by_yeses.setdefault(yeses, []).append(kind)
+    of_score, of_difference = rules
+    for (indicators, anti_indicators), members in sorted(by_yeses.items()):
         yield LintCell(
-            combinations=sum(kinds[kind] for kind in members), **many, **bands
+            combinations=sum(kinds[kind] for kind in members),
+            indicators=indicators,
+            anti_indicators=anti_indicators,
+            score=_band_of(members, of_score),
+            difference=_band_of(members, of_difference),
         )
+
+
+def _band_of(kinds: Iterable[_Kind], rule: _Rule) -> Band | Literal["mixed"]:
+    """The band of some kinds by a rule; ``mixed`` where they differ."""
+    places: set[int] = {getattr(kind, rule) for kind in kinds}
+    if len(places) > 1:
+        return "mixed"
+    (place,) = places
+    return BANDS[place]
 
 
 def _steps(table: _Table) -> Findings:
@@ -255,34 +288,43 @@ def _disagreements(table: _Table) -> Findings:
     """Find combinations that score and difference put into different bands, for both denominators."""
     rules: dict[_Rule, Rules] = {"score": table.rules, "counted": table.counted}
     if table.rules.denominator == table.counted.denominator:
-        del rules["counted"]
+        del rules["counted"]  # they are the same
     for rule, by in rules.items():
         apart = {
-            k: n for k, n in table.kinds.items() if getattr(k, rule) != k.difference
+            kind: many
+            for kind, many in table.kinds.items()
+            if getattr(kind, rule) != kind.difference
         }
         if apart:
-            numbers: dict[str, Any] = {
-                "denominator": by.denominator,
-                "own": rule == "score",
-            }
             yield table.finding(
-                "bands_disagree", apart, (rule, "difference"), **numbers
+                "bands_disagree",
+                apart,
+                (rule, "difference"),
+                denominator=by.denominator,
+                own=rule == "score",
             )
 
 
 def _denominator(table: _Table) -> Findings:
-    """Report a denominator that isn't the number of factors, and which bands change because of it."""
+    """Report a denominator that isn't the number of factors, and which bands change because of it.
+
+    With different weights nobody expects the number of factors.
+    """
     rules = table.rules
     factors = len(table.names)
-    if rules.denominator == factors or any(
-        rules.weights[n] != rules.scale for n in table.names
-    ):
+    all_weigh_one = all(rules.weights[name] == rules.scale for name in table.names)
+    if rules.denominator == factors or not all_weigh_one:
         return
     moved = {
         kind: many for kind, many in table.kinds.items() if kind.score != kind.counted
     }
-    numbers: dict[str, Any] = {"denominator": rules.denominator, "factors": factors}
-    yield table.finding("denominator_not_count", moved, ("score", "counted"), **numbers)
+    yield table.finding(
+        "denominator_not_count",
+        moved,
+        ("score", "counted"),
+        denominator=rules.denominator,
+        factors=factors,
+    )
 
 
 def _strengths(table: _Table) -> Findings:
@@ -290,13 +332,13 @@ def _strengths(table: _Table) -> Findings:
     candidates = {
         kind: many for kind, many in table.kinds.items() if table.candidate(kind)
     }
-    by_strength: Counter[tuple[int, ...]] = Counter()
+    by_strength: Counter[tuple[int, int]] = Counter()
     for kind, many in candidates.items():
         by_strength[kind.strength] += many
     total = by_strength.total()
     if total == 0:
         return
-    usual, most = max(by_strength.items(), key=lambda item: item[1])
+    ((usual, most),) = by_strength.most_common(1)
     if most / total < _USUAL:
         return  # strength tells some of them apart
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
@@ -309,47 +351,60 @@ def _strengths(table: _Table) -> Findings:
 
 def _order(table: _Table) -> Findings:
     """Find bands where strong begins below moderate, so that no combination is moderate."""
-    rules = table.rules
-    for name, cuts in (
-        ("score", rules.score_cuts),
-        ("difference", rules.difference_cuts),
-    ):
+    cuts_by_rule = {
+        "score": table.rules.score_cuts,
+        "difference": table.rules.difference_cuts,
+    }
+    for name, cuts in cuts_by_rule.items():
         if cuts.strong < cuts.moderate:
             yield _finding("bands_out_of_order", rule=name)
 
 
 def _backfires(table: _Table) -> Findings:
     """Find where one more reason for ends a candidacy, or one more reason against starts one."""
-    for k, name in enumerate(table.names):
-        ends = name in table.rules.indicators, name not in table.rules.indicators
+    for place, name in enumerate(table.names):
+        # bands don't matter here, and without them the count is faster
+        pairs = table.pairs(name, bands=False)
+        if not any(_is_backfire(table, name, *pair) for pair in pairs):
+            continue
+        wrong: Counter[_Kind] = Counter()
+        for (without, with_factor), many in table.pairs(name).items():
+            if _is_backfire(table, name, without, with_factor):
+                wrong[without] += many
+        yield table.finding(
+            "reason_backfires",
+            wrong,
+            ("score", "score"),
+            rows=_rows_backfiring(table, place, name),
+            of=table.combinations // 2,  # the factor is no in half of them
+            factor=name,
+        )
 
-        def backfires(pair: tuple[_Kind, ...], ends: tuple[bool, ...] = ends) -> bool:
-            return tuple(map(table.candidate, pair)) == ends
 
-        if any(map(backfires, table.pairs(name, bands=False))):
-            wrong: Counter[_Kind] = Counter()
-            for pair, many in table.pairs(name).items():
-                wrong[pair[0]] += many * backfires(pair)
-            wrong = +wrong
-            rows = (
-                row
-                for row, kind in enumerate(table.first)
-                if not row >> k & 1
-                and kind in wrong
-                and backfires((kind, table.kind_of_row(row | 1 << k)))
-            )
-            rest: Any = {"rows": rows, "of": 1 << len(table.names) - 1, "factor": name}
-            yield table.finding("reason_backfires", wrong, ("score", "score"), **rest)
+def _is_backfire(table: _Table, name: str, without: _Kind, with_factor: _Kind) -> bool:
+    """Whether a factor moves the candidacy the wrong way: a reason for ends it, one against starts it."""
+    before = table.candidate(without)
+    after = table.candidate(with_factor)
+    if name in table.rules.indicators:
+        return before and not after
+    return after and not before
+
+
+def _rows_backfiring(table: _Table, place: int, name: str) -> Iterator[int]:
+    """The listed combinations without a factor that one more yes moves the wrong way."""
+    bit = 1 << place
+    for row, kind in enumerate(table.first):
+        is_no = not row & bit
+        if is_no and _is_backfire(table, name, kind, table.kind_of_row(row | bit)):
+            yield row
 
 
 def _idle(table: _Table) -> Findings:
     """Find factors whose answer never changes an outcome or a band."""
     for name in table.names:
-        # without bands first, as that is faster and mostly finds a difference
-        matters = _changes_kind(table.pairs(name, bands=False)) or _changes_kind(
-            table.pairs(name)
-        )
-        if not matters:
+        if _changes_kind(table.pairs(name, bands=False)):
+            continue  # faster without bands, and mostly there is a difference
+        if not _changes_kind(table.pairs(name)):
             yield _finding("factor_never_matters", factor=name)
 
 
@@ -371,13 +426,12 @@ def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:
 def _examples(table: _Table) -> Findings:
     """Compare the general number of examples with what each approach needs."""
     general = table.framework.threshold("few_examples")
-    less = {
-        name: approach.data.low
-        for name, approach in table.framework.approaches.items()
-        if approach.data.unit == "examples"
-        and general is not None
-        and approach.data.low < general
-    }
+    if general is None:
+        return
+    less = {}
+    for name, approach in table.framework.approaches.items():
+        if approach.data.unit == "examples" and approach.data.low < general:
+            less[name] = approach.data.low
     if less:
         yield _finding("examples_contradict_needs", general=general, needs=less)
 
@@ -385,12 +439,11 @@ def _examples(table: _Table) -> Findings:
 def _check_upfront_total(table: _Table) -> Findings:
     """Compare the published total with the sum of its rows."""
     costs = table.framework.costs
-    total = None if costs is None else costs.upfront_total
-    if costs is None or total is None:
+    if costs is None or costs.upfront_total is None:
         return
-    rows = costs.upfront.values()
-    hours = [row.hours for row in rows if row.hours]
-    dollars = [row.usd for row in rows if row.usd]
+    total = costs.upfront_total
+    hours = [row.hours for row in costs.upfront.values() if row.hours]
+    dollars = [row.usd for row in costs.upfront.values() if row.usd]
     low = sum(each.low for each in hours)
     high = sum(each.high for each in hours)
     usd = sum(each.high for each in dollars)
@@ -410,17 +463,19 @@ def _check_upfront_total(table: _Table) -> Findings:
 
 def _check_worked_example(table: _Table) -> Findings:
     """Compute the worked example's score and break-even by the rules as they stand."""
-    if (example := table.framework.worked_example) is None:
+    example = table.framework.worked_example
+    if example is None:
         return
     difference = example.indicators - example.anti_indicators
     score = difference / table.rules.denominator
     upfront = example.upfront_hours * example.hourly_rate_usd
     net = example.api_savings_usd + example.quality_value_usd - example.ongoing_usd
     months = upfront / net if net > 0 else math.inf
+    same_score = abs(score - example.score) < _CLOSE
+    same_months = abs(months - example.break_even_months) < _CLOSE
     yield _finding(
         "worked_example",
-        fits=abs(score - example.score) < _CLOSE
-        and abs(months - example.break_even_months) < _CLOSE,
+        fits=same_score and same_months,
         score=example.score,
         computed_score=score,
         score_by_count=difference / max(len(table.names), 1),
@@ -459,6 +514,15 @@ def _running(table: _Table) -> Findings:
 
 
 _ALL = (
-    *(_steps, _disagreements, _denominator, _strengths, _order, _backfires, _idle),
-    *(_examples, _check_upfront_total, _check_worked_example, _running),
+    _steps,
+    _disagreements,
+    _denominator,
+    _strengths,
+    _order,
+    _backfires,
+    _idle,
+    _examples,
+    _check_upfront_total,
+    _check_worked_example,
+    _running,
 )

@@ -94,11 +94,8 @@ def case_fields() -> dict[str, CaseField]:
 
     fields = {}
     for part, entries in _parse_catalogue_file(FIELDS).data.items():
+        # what nobody is asked belongs to no part of the interview
+        of_part = {} if part in ("unasked", "titles") else {"part": part}
         for path, entry in entries.items():
-            if part not in (
-                "unasked",
-                "titles",
-            ):  # these belong to no part of the interview
-                entry = {**entry, "part": part}  # noqa: PLW2901 # the entry with its part
-            fields[path] = CaseField.model_validate(entry)
+            fields[path] = CaseField.model_validate({**entry, **of_part})
     return fields

@@ -34,9 +34,12 @@ from tuneworthy.framework.rules import (
 from tuneworthy.model.base import State, States
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
-_LOOP_UP_TO = 4096
+_LOOP_UP_TO = (
+    4096  # states of a group, or pairs of states, that Python goes through one by one
+)
+# cells of a table of counts and weights: 128 MiB of whole numbers
 _TABLE_UP_TO = 1 << 24
-_MOST = 1 << 22
+_MOST = 1 << 22  # completions of a group whose weights are too many for a table
 _EXACT = 62  # open answers whose completions a 64-bit whole number counts
 
 Cell = tuple[int, int, int]
@@ -68,6 +71,13 @@ Named = tuple[tuple[str, State], ...]  #: Answers that the tree asks for by name
 Groups = tuple[TallyGroup, TallyGroup, TallyGroup]
 
 
+class SplitAnswers(NamedTuple):
+    """The answers of a case as the tree reads them."""
+
+    groups: Groups
+    named: Named
+
+
 @dataclass(frozen=True, eq=False)
 class Completions:
     open: Cell  #: Open answers of each group: checks, indicators, anti-indicators.
@@ -83,9 +93,11 @@ class Completions:
     @cached_property
     def reach(self) -> frozenset[Outcome]:
         """The outcomes that some completion reaches; never empty."""
-        return frozenset(
-            o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells
-        )
+        reached = set[Outcome]()
+        for outcome, cells in zip(self.outcomes, self.steps, strict=True):
+            if cells:
+                reached.add(outcome)
+        return frozenset(reached)
 
     @cached_property
     def even(self) -> Mapping[Outcome, float]:
@@ -103,13 +115,18 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """The share of each outcome when every open answer of a group is yes with the group's odds."""
-        of_checks, of_reasons, of_against = map(_chances_by_yeses, odds, self.open)
+        odds_of_checks, odds_of_reasons, odds_of_against = odds
+        open_checks, open_reasons, open_against = self.open
+        of_checks = _chances_by_yeses(odds_of_checks, open_checks)
+        of_reasons = _chances_by_yeses(odds_of_reasons, open_reasons)
+        of_against = _chances_by_yeses(odds_of_against, open_against)
         ends: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
             ends[outcome] += [
                 many * of_checks[checks] * of_reasons[reasons] * of_against[against]
                 for (checks, reasons, against), many in cells.items()
             ]
+        # rounding may add up to a little more than 1
         return {outcome: min(1.0, math.fsum(terms)) for outcome, terms in ends.items()}
 
 
@@ -118,7 +135,7 @@ def _chances_by_yeses(odds: float, answers: int) -> list[float]:
     return [odds**yes * (1 - odds) ** (answers - yes) for yes in range(answers + 1)]
 
 
-_COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
+_COUNTED = WeakKeyDictionary[Rules, dict[SplitAnswers, Completions]]()
 _STEPS = WeakKeyDictionary[
     Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], tuple[int, ...]]]
 ]()
@@ -129,11 +146,11 @@ Equal answers lead to equal tallies."""
 
 def tally(rules: Rules, states: States) -> Completions:
     """Count the completions of ``states``, where missing answers are open; a CaseError if too many."""
-    asked = _groups(rules, states)
+    answers = _groups(rules, states)
     counted = _COUNTED.setdefault(rules, {})
-    if asked not in counted:
-        counted[asked] = _count(rules, *asked)
-    return counted[asked]
+    if answers not in counted:
+        counted[answers] = _count(rules, answers)
+    return counted[answers]
 
 
 def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
@@ -151,53 +168,58 @@ def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
     )
 
 
-def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
+def _groups(rules: Rules, states: States) -> SplitAnswers:
     """Split the answers into three groups, and those that the tree asks for by name."""
     groups = []
     for names, weighs in _names_by_group(rules):
-        weights = {name: rules.weights[name] if weighs else 0 for name in names}
-        sure = [weight for name, weight in weights.items() if states.get(name) == "yes"]
-        left = [
-            weight
-            for name, weight in weights.items()
-            if states.get(name, "unknown") == "unknown" and name not in rules.asked
-        ]
-        groups.append(
-            TallyGroup((len(sure), sum(sure)), tuple(sorted(left)), len(names))
-        )
+        sure = list[int]()
+        still_open = list[int]()
+        for name in names:
+            weight = rules.weights[name] if weighs else 0
+            state = states.get(name, "unknown")
+            if state == "yes":
+                sure.append(weight)
+            elif state == "unknown" and name not in rules.asked:
+                still_open.append(weight)
+        known = (len(sure), sum(sure))
+        # sorted, so that equal groups are equal whatever the order of their answers
+        groups.append(TallyGroup(known, tuple(sorted(still_open)), len(names)))
     named = tuple((name, states.get(name, "unknown")) for name in sorted(rules.asked))
-    return (groups[0], groups[1], groups[2]), named
+    checks, indicators, anti_indicators = groups
+    return SplitAnswers((checks, indicators, anti_indicators), named)
 
 
 def effort(rules: Rules, states: States) -> int:
-    """A rough number of the steps that one tally takes."""
-    (checks, *weighed), _ = _groups(rules, states)
-    cells = math.prod(
-        min(1 << len(group.open), (len(group.open) + 1) * (sum(group.open) + 1))
-        for group in weighed
-    )
-    return 10 * min(cells, _LOOP_UP_TO) * (len(checks.open) + 1) + min(
-        cells, _TABLE_UP_TO
-    )
+    """A rough number of the steps that one tally takes.
+
+    A pair of states that Python goes through counts 10 for each number of checks, and a cell of a
+    table 1.
+    """
+    checks, *weighed = _groups(rules, states).groups
+    cells = 1
+    for group in weighed:
+        many = len(group.open)
+        by_completion = 1 << many
+        by_count_and_weight = (many + 1) * (sum(group.open) + 1)
+        cells *= min(by_completion, by_count_and_weight)
+    looped = 10 * min(cells, _LOOP_UP_TO) * (len(checks.open) + 1)
+    return looped + min(cells, _TABLE_UP_TO)
 
 
-def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
+def _count(rules: Rules, answers: SplitAnswers) -> Completions:
     """Count the completions of all open answers by the step at which the tree ends."""
     tree = tuple(test for test, _ in rules.steps)
     steps: list[dict[Cell, int]] = [{} for _ in tree]
-    for ((step,), cell), many in _count_endings(rules, (tree,), groups, named).items():
+    for (ends, cell), many in _count_endings(rules, (tree,), answers).items():
+        (step,) = ends  # there is one tree
         steps[step][cell] = many
-    still_open = [len(group.open) for group in groups]
-    for place, names in enumerate(
-        (rules.checks, rules.indicators, rules.anti_indicators)
-    ):
-        still_open[place] += sum(
-            state == "unknown" for name, state in named if name in names
-        )
+    still_open = []
+    for (names, _), group in zip(_names_by_group(rules), answers.groups, strict=True):
+        unknown = [state == "unknown" for name, state in answers.named if name in names]
+        still_open.append(len(group.open) + unknown.count(True))
+    checks, indicators, anti_indicators = still_open
     outcomes = tuple(outcome for _, outcome in rules.steps)
-    return Completions(
-        (still_open[0], still_open[1], still_open[2]), tuple(steps), outcomes
-    )
+    return Completions((checks, indicators, anti_indicators), tuple(steps), outcomes)
 
 
 def ending(
@@ -207,11 +229,11 @@ def ending(
 
     The trees ask by name only for what the tree of ``rules`` asks for, and have the same bounds.
     """
-    return _count_endings(rules, trees, *_groups(rules, states))
+    return _count_endings(rules, trees, _groups(rules, states))
 
 
 def _count_endings(
-    rules: Rules, trees: tuple[Tests, ...], groups: Groups, named: Named
+    rules: Rules, trees: tuple[Tests, ...], answers: SplitAnswers
 ) -> Counter[tuple[tuple[int, ...], Cell]]:
     """Count completions by the step at which each tree ends, and by each group's yes answers.
 
@@ -219,30 +241,31 @@ def _count_endings(
     matter, so equal ones are counted together: checks by binomial coefficients, reasons for and
     against in pairs.
     """
-    checks, indicators, antis = groups
+    checks, indicators, antis = answers.groups
     known_checks, _ = checks.known
     known_indicators, _ = indicators.known
     known_antis, _ = antis.known
+    # for each number of open checks that are yes, how many completions have it
+    choices = [math.comb(len(checks.open), yes) for yes in range(len(checks.open) + 1)]
     endings: Counter[tuple[tuple[int, ...], Cell]] = Counter()
-    for (left, more, weights), alike in _answer_named(rules, trees, named).items():
+    for (left, more, weights), alike in _answer_named(
+        rules, trees, answers.named
+    ).items():
         more_checks, more_indicators, more_antis = more
         indicator_weight, anti_weight = weights
         pro = _add_known_yes(indicators, more_indicators, indicator_weight)
         con = _add_known_yes(antis, more_antis, anti_weight)
         memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
-        ways = [
-            alike * math.comb(len(checks.open), yes)
-            for yes in range(len(checks.open) + 1)
-        ]
+        completions = [alike * many for many in choices]
         lacking = checks.size - known_checks - more_checks  # for all checks to be yes
         for *pair, count in _pairs(rules.bounds, pro, con):
             pro_yes, _, con_yes, _, _ = pair
-            for yes, many in enumerate(ways):
-                key = (yes == lacking, *pair)
-                ends = memory.get(key)
+            for yes, many in enumerate(completions):
+                combination = (yes == lacking, *pair)
+                ends = memory.get(combination)
                 if ends is None:
-                    ends = tuple(ends_at(tests, key) for tests in left)
-                    memory[key] = ends
+                    ends = tuple(ends_at(tests, combination) for tests in left)
+                    memory[combination] = ends
                 cell = (
                     more_checks + yes,
                     pro_yes - known_indicators,
@@ -267,7 +290,7 @@ def ends_at(
     and weight of reasons against, and the difference of the weights.
     """
     all_checks, pro, pro_weight, con, con_weight, difference = combination
-    read: Mapping[Measure, int] = {
+    measured: Mapping[Measure, int] = {
         "indicators": pro,
         "indicator_weight": pro_weight,
         "anti_indicators": con,
@@ -275,52 +298,80 @@ def ends_at(
         "difference": difference,
     }
 
-    def value(atom: Reaches | YesTo) -> bool:
+    def read(atom: Reaches | YesTo) -> bool:
         if isinstance(atom, Reaches):
-            return read[atom.measure] >= atom.bound
+            return measured[atom.measure] >= atom.bound
         return atom.name in yes if atom.name else bool(all_checks)
 
-    return next(index for index, test in enumerate(tests) if holds(test, value))
+    for index, test in enumerate(tests):
+        if holds(test, read):
+            return index
+    raise AssertionError("the last test of a tree always holds")
 
 
 def _answer_named(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     """The trees that are left after every way to answer the questions that they ask by name."""
     trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
     for name, state in named:
-        grown: Trees = Counter()
-        counts, weighs = _added_by_yes(rules, name)
-        forests = {forest for forest, *_ in trees}
-        after_no = {forest: _answer_forest(forest, name, False) for forest in forests}
-        after_yes = {forest: _answer_forest(forest, name, True) for forest in forests}
-        for (forest, cell, weights), many in trees.items():
-            if state != "yes":
-                grown[after_no[forest], cell, weights] += many
-            if state == "yes":
-                grown[after_yes[forest], cell, weights] += many
-            elif state == "unknown":
-                checked, pro, con = cell
-                cell_if_yes = (checked + counts[0], pro + counts[1], con + counts[2])
-                pro_weight, con_weight = weights
-                weights_if_yes = (pro_weight + weighs[0], con_weight + weighs[1])
-                grown[after_yes[forest], cell_if_yes, weights_if_yes] += many
-        trees = grown
+        trees = _put_answer_in(rules, trees, name, state)
         if len(trees) > _LOOP_UP_TO * 8:
-            raise _too_many(sum(state == "unknown" for _, state in named))
+            raise _too_many(sum(1 for _, each in named if each == "unknown"))
     return trees
 
 
-def _added_by_yes(rules: Rules, name: str) -> tuple[Cell, Weighed]:
-    """The effect of one yes: on the number in each group, and on the weights for and against."""
-    of_checks, of_indicators, of_antis = _names_by_group(rules)
-    checks, _ = of_checks
-    indicators, for_weighs = of_indicators
-    _, against_weighs = of_antis
+def _put_answer_in(rules: Rules, trees: Trees, name: str, state: State) -> Trees:
+    """Put one answer into every state of the trees, an open one as a no and as a yes.
+
+    An answer that is yes is among the known ones of its group already, so only an open one that
+    becomes yes adds to numbers and weights.
+    """
+    grown: Trees = Counter()
+    added = _added_by_yes(rules, name)
+    forests = {forest for forest, _, _ in trees}
+    after_no = {forest: _answer_forest(forest, name, False) for forest in forests}
+    after_yes = {forest: _answer_forest(forest, name, True) for forest in forests}
+    for (forest, cell, weights), many in trees.items():
+        if state == "yes":
+            grown[after_yes[forest], cell, weights] += many
+            continue
+        grown[after_no[forest], cell, weights] += many
+        if state == "unknown":
+            checks, pro, con = cell
+            cell_if_yes = (
+                checks + added.checks,
+                pro + added.indicators,
+                con + added.anti_indicators,
+            )
+            pro_weight, con_weight = weights
+            weights_if_yes = (
+                pro_weight + added.indicator_weight,
+                con_weight + added.anti_indicator_weight,
+            )
+            grown[after_yes[forest], cell_if_yes, weights_if_yes] += many
+    return grown
+
+
+class _Added(NamedTuple):
+    """The effect of one yes on the numbers of the three groups, and on two weights."""
+
+    checks: int = 0
+    indicators: int = 0
+    anti_indicators: int = 0
+    indicator_weight: int = 0
+    anti_indicator_weight: int = 0
+
+
+def _added_by_yes(rules: Rules, name: str) -> _Added:
+    """The effect of one yes; a weight that the tree doesn't read counts as 0."""
+    (checks, _), (indicators, for_weighs), (_, against_weighs) = _names_by_group(rules)
     if name in checks:
-        return (1, 0, 0), (0, 0)
+        return _Added(checks=1)
     weight = rules.weights[name]
     if name in indicators:
-        return (0, 1, 0), (weight if for_weighs else 0, 0)
-    return (0, 0, 1), (0, weight if against_weighs else 0)
+        return _Added(indicators=1, indicator_weight=weight if for_weighs else 0)
+    return _Added(
+        anti_indicators=1, anti_indicator_weight=weight if against_weighs else 0
+    )
 
 
 def _answer_forest(
@@ -383,9 +434,10 @@ def _states(group: TallyGroup) -> dict[Weighed, int] | None:
     """The completions of a group by count and weight; None where these are too many."""
     states = {group.known: 1}
     for weight in group.open:
+        # each state stays for a no, and moves on for a yes
         for (yes, total), many in list(states.items()):
-            key = (yes + 1, total + weight)
-            states[key] = states.get(key, 0) + many
+            with_yes = (yes + 1, total + weight)
+            states[with_yes] = states.get(with_yes, 0) + many
         if len(states) > _LOOP_UP_TO:
             return None
     return states
@@ -429,12 +481,12 @@ def _make_counter(np: Any, weights: Any) -> Callable[[Any], Any]:
 
     Where the weights are dense, it looks this up in a table.
     """
-    low = int(weights[0])
+    below = int(weights[0]) - 1  # the place in the table of what no weight reaches
     span = int(weights[-1] - weights[0])
-    if span > 8 * len(weights):
+    if span > 8 * len(weights):  # so sparse a table would cost more than a search
         return lambda others: np.searchsorted(weights, others, side="right")
-    table = np.bincount(weights - (low - 1)).cumsum()
-    return lambda others: table[np.clip(others - (low - 1), 0, span + 1)]
+    table = np.bincount(weights - below).cumsum()
+    return lambda others: table[np.clip(others - below, 0, span + 1)]
 
 
 @lru_cache(maxsize=4)
@@ -473,23 +525,36 @@ def _weights_by_count(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, An
     span = sum(group.open)
     yes, weight = group.known
     if (size + 1) * (span + 1) <= _TABLE_UP_TO:
-        table = np.zeros((size + 1, span + 1), dtype=np.int64)
-        top = 0
-        table[0, 0] = 1
-        for done, more in enumerate(group.open):
-            table[1 : done + 2, more : top + more + 1] += table[: done + 1, : top + 1]
-            top += more
+        table = _table_of_completions(np, group.open)
         weights = np.arange(weight, weight + span + 1)
-        yield from ((yes + many, weights, counts) for many, counts in enumerate(table))
+        for many, counts in enumerate(table):
+            yield yes + many, weights, counts
         return
     if 1 << size > _MOST:
         raise _too_many(size)
+    # rows[n] has the weight of every completion with n yeses
     rows = [np.full(1, weight, dtype=np.int64)]
     for more in group.open:
         # with one more answer: as many yeses without it, or one fewer and this one
         with_it = [row + more for row in rows]
-        both = map(np.append, rows[1:], with_it)
+        both = [
+            np.append(without, one_fewer)
+            for without, one_fewer in zip(rows[1:], with_it[:-1], strict=True)
+        ]
         rows = [rows[0], *both, with_it[-1]]
     for many, row in enumerate(rows):
         weights = np.sort(row)
         yield yes + many, weights, np.ones(len(row), dtype=np.int64)
+
+
+def _table_of_completions(np: Any, weights: tuple[int, ...]) -> Any:
+    """The completions of open answers, by how many are yes (rows) and what they weigh (columns)."""
+    table = np.zeros((len(weights) + 1, sum(weights) + 1), dtype=np.int64)
+    table[0, 0] = 1
+    heaviest = 0  # of the answers that are in the table
+    for done, weight in enumerate(weights):
+        # a yes moves a completion one row down, and to the right by its weight
+        before = table[: done + 1, : heaviest + 1]
+        table[1 : done + 2, weight : heaviest + weight + 1] += before
+        heaviest += weight
+    return table

@@ -76,7 +76,7 @@ _GROWTH = "economics.traffic.growth_per_month"
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+"
 _ONE = re.compile(rf"\$?\s*(?P<number>{_NUMBER})\s*(?P<unit>%|[kKmM])?", re.ASCII)
 _BETWEEN = re.compile(r"\s*(?:\bto\b|\.\.|–|/)\s*|(?<=[\d%kKmM])\s*-\s*")
-_TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
+_TIMES = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
 
 Places = dict[Keys, Value]  #: Paths in the case file to what is written there.
 Judge = Callable[[Case, Framework], Dossier]
@@ -89,10 +89,13 @@ def _not_an_answer(ask: Ask, text: str, fix: str) -> CaseError:
 
 
 def _state(ask: Ask, text: str) -> str:
+    """Read yes or no; unknown was read before."""
     word = text.casefold()
-    if word not in YES_WORDS | NO_WORDS:
-        raise _not_an_answer(ask, text, "answer yes, no or unknown")
-    return "yes" if word in YES_WORDS else "no"
+    if word in YES_WORDS:
+        return "yes"
+    if word in NO_WORDS:
+        return "no"
+    raise _not_an_answer(ask, text, "answer yes, no or unknown")
 
 
 def _count(ask: Ask, text: str) -> str:
@@ -101,7 +104,7 @@ def _count(ask: Ask, text: str) -> str:
     if is_whole_number(plain) and not plain.startswith("-"):
         return WholeValue(plain.strip().lstrip("+"))
     if not ask.id.startswith("ceiling."):
-        return _read_whole_number(ask, text)
+        return _read_whole_number(ask, text)  # it may have a unit, as 20k
     if text.casefold() not in YES_WORDS | NO_WORDS:
         raise _not_an_answer(ask, text, "answer with a number, yes, no or unknown")
     return _state(ask, text)
@@ -115,17 +118,14 @@ def _read_number(ask: Ask, text: str) -> float:
     match = _ONE.fullmatch(text.strip())
     if match is None:
         raise _not_an_answer(ask, text, fix)
-    unit = (match["unit"] or "").casefold()
     number = float(match["number"].replace(",", ""))
-    if unit != "%":
-        number *= _TIMES[unit]
-    elif ask.share:
-        number /= 100
-    else:
+    unit = (match["unit"] or "").casefold()
+    if unit == "%" and not ask.share:
         raise _not_an_answer(ask, text, fix)
+    number *= _TIMES[unit]
     if abs(number) > 1e15:
         raise _not_an_answer(ask, text, "write a smaller number: nobody has that many")
-    return round(number, 12)  # 7% is 0.07, not what dividing leaves behind
+    return round(number, 12)  # 7% is 0.07, not what multiplying leaves behind
 
 
 def _read_whole_number(ask: Ask, text: str) -> WholeValue:
@@ -154,9 +154,8 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
     if all(abs(number) <= 1 for number in numbers):
         return None
     likely = " to ".join(f"{plain_number(number)}%" for number in numbers)
-    typed = " to ".join(
-        f"{plain_number(round(number * 100, 6))}%" for number in numbers
-    )
+    in_percent = [round(number * 100, 6) for number in numbers]
+    typed = " to ".join(f"{plain_number(number)}%" for number in in_percent)
     says = f"{short_text(text.strip())} means {typed} a month. Did you mean {likely}?"
     return GrowthDoubt(says, likely, typed)
 
@@ -166,15 +165,16 @@ def _amount(ask: Ask, text: str) -> Value:
     numbers = _read_numbers(ask, text)
     if sorted(numbers) != numbers:
         raise _not_an_answer(ask, text, "write the smaller number first, as 800-2000")
-    match numbers:
-        case [number]:
-            return WholeValue(plain_number(number))
-        case [low, high]:
-            named = {"low": low, "likely": round((low + high) / 2, 12), "high": high}
-        case _:
-            low, likely, high = numbers
-            named = {"low": low, "likely": likely, "high": high}
-    return {name: plain_number(number) for name, number in named.items()}
+    if len(numbers) == 1:
+        (number,) = numbers
+        return WholeValue(plain_number(number))
+    low, *between, high = numbers
+    likely = between[0] if between else round((low + high) / 2, 12)
+    return {
+        "low": plain_number(low),
+        "likely": plain_number(likely),
+        "high": plain_number(high),
+    }
 
 
 def _price(ask: Ask, text: str) -> Value:
@@ -182,24 +182,35 @@ def _price(ask: Ask, text: str) -> Value:
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
         raise _not_an_answer(ask, text, "write two numbers, as 2.50, 10")
+    usd_input, usd_output = parts
     return {
-        name: _read_whole_number(ask, part)
-        for name, part in zip(("input", "output"), parts, strict=True)
+        "input": _read_whole_number(ask, usd_input),
+        "output": _read_whole_number(ask, usd_output),
     }
 
 
 def _split_by_comma(text: str) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(part.strip() for part in text.split(",") if part.strip())
-    )
+    """The parts of a text between commas, each once."""
+    parts = list[str]()
+    for part in text.split(","):
+        plain = part.strip()
+        if plain and plain not in parts:
+            parts.append(plain)
+    return tuple(parts)
 
 
 def _choices(ask: Ask, text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_choice(ask, part) for part in _split_by_comma(text)))
+    """Read several choices; one may be named twice, as by its number and its title."""
+    chosen = list[str]()
+    for part in _split_by_comma(text):
+        choice = _choice(ask, part)
+        if choice not in chosen:
+            chosen.append(choice)
+    return tuple(chosen)
 
 
 def _choice(ask: Ask, text: str) -> WholeValue:
-    """Read a choice by its number, its id or its title."""
+    """Read a choice by its number, its id or its title; a goal also as people word it."""
     ids = [choice.id for choice in ask.choices]
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(ids):
         return WholeValue(ids[int(text) - 1])
@@ -234,13 +245,7 @@ _PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
 def places_of(case: Case, ask: Ask, text: str) -> Places:
     """The places in the case file that an answer changes, with their new values; {} for no change."""
     plain = text.strip()
-    if len(plain) > _MOST_CHARACTERS:
-        fix = f"keep it under {_MOST_CHARACTERS} characters"
-        raise CaseError("is too long", where=ask.id, fix=fix)
-    if not plain.isprintable():
-        what = "holds a character that can't be shown"
-        fix = "type plain text on one line"
-        raise CaseError(what, where=ask.id, fix=fix)
+    _refuse_unprintable(ask, plain)
     if plain.casefold() in UNKNOWN_WORDS:
         return _taken_back(case, ask) if is_stated(case, ask.id) else {}
     if not plain:
@@ -263,12 +268,23 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
     return {keys: value}
 
 
+def _refuse_unprintable(ask: Ask, text: str) -> None:
+    """Refuse an answer that is too long, or that a terminal might act on."""
+    if len(text) > _MOST_CHARACTERS:
+        fix = f"keep it under {_MOST_CHARACTERS} characters"
+        raise CaseError("is too long", where=ask.id, fix=fix)
+    if not text.isprintable():
+        what = "holds a character that can't be shown"
+        raise CaseError(what, where=ask.id, fix="type plain text on one line")
+
+
 def _taken_back(case: Case, ask: Ask) -> Places:
     """The changes that make an answer unknown again."""
     keys = keys_of(case, ask.id)
     section = keys[0]
     name = keys[-1]
     if name == "name" or (section, name) == ("models", "id"):
+        # a record without its name would be no record
         fix = "give it another name, or remove it from the file by hand"
         raise CaseError("is on record", where=ask.id, fix=fix)
     if ask.id == "targets.quality.at_least":  # a metric alone is no target
@@ -279,14 +295,16 @@ def _taken_back(case: Case, ask: Ask) -> Places:
         return {keys: WholeValue("unknown")}
     if ask.kind == "count":
         return _set_count(case, ask, None)
-    return {keys: () if name in ("goals", "traces", "tried", "models") else None}
+    if name in ("goals", "traces", "tried", "models"):
+        return {keys: ()}  # lists
+    return {keys: None}
 
 
-def _fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
-    if answer is not None:
-        fields = answer.model_dump(mode="json", exclude_defaults=True)
-    else:
-        fields = {}
+def _stated_fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
+    """The fields of an answer that aren't defaults, as they stand in the file; {} for none."""
+    if answer is None:
+        return {}
+    fields = answer.model_dump(mode="json", exclude_defaults=True)
     return {name: str(value) for name, value in fields.items()}
 
 
@@ -294,7 +312,9 @@ def _set_part_of_answer(
     case: Case, room: str, name: str, part: str, text: str
 ) -> Places:
     """Set a part of an answer, such as its note; the rest of the answer stays."""
-    fields = {"value": "unknown", **_fields(getattr(case, room).get(name)), part: text}
+    fields = {"value": "unknown"}  # an answer in parts has to have a value
+    fields |= _stated_fields(getattr(case, room).get(name))
+    fields[part] = text
     return {(room, name): {key: value for key, value in fields.items() if value}}
 
 
@@ -302,32 +322,45 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     """Set a check, a factor or a signal. A note that the former answer was kept is removed with it."""
     room, name, *rest = ask.id.split(".")
     if rest:
-        return _set_part_of_answer(case, room, name, rest[0], value)
+        (part,) = rest
+        return _set_part_of_answer(case, room, name, part, value)
     now = getattr(case, room).get(name)
     if now is not None and shown_value(now) == value:
         return {}
-    typed = {"count" if value.isdigit() else "value": value}
-    changed = dict(typed)
+    others = _parts_beside_value(now)
     if value == NOT_NEEDED:
-        changed = {"value": "yes", "needed": "no"}
-    for key, part in _fields(now).items():
+        return {(room, name): {"value": "yes", "needed": "no", **others}}
+    if not others:
+        return {(room, name): WholeValue(value)}  # alone it is written without its key
+    key = "count" if value.isdigit() else "value"
+    return {(room, name): {key: value, **others}}
+
+
+def _parts_beside_value(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
+    """The parts of an answer that stay when its value changes.
+
+    Its note stays without the mark that the former value was kept in spite of a conflict.
+    """
+    parts = {}
+    for key, text in _stated_fields(answer).items():
         if key in ("value", "count", "needed"):
             continue
-        text = part
         if key == "note":
-            text = _ACCEPTED.sub("", part).removeprefix("; ")
+            text = _ACCEPTED.sub("", text).removeprefix("; ")  # noqa: PLW2901 # the same note
         if text:
-            changed[key] = text
-    if changed == typed:
-        return {(room, name): WholeValue(value)}  # alone it is written without its key
-    return {(room, name): changed}
+            parts[key] = text
+    return parts
 
 
 def _set_count(case: Case, ask: Ask, value: str | None) -> Places:
-    """Set a count. A path, or a number of usable ones beside it, stays."""
+    """Set a count. A path, or a number of usable ones beside it, stays.
+
+    Without a count nobody can say how many of them are usable, so that goes with it.
+    """
     keys = keys_of(case, ask.id)
     if keys[0] != "data":
         return {keys: None if value is None else WholeValue(value)}
+    # data.examples is the count itself, and data.examples.usable a part of it
     above = keys[:2]
     name = "usable" if len(keys) == 3 else "count"
     now = value_at(case, ".".join(map(str, above)))
@@ -337,13 +370,12 @@ def _set_count(case: Case, ask: Ask, value: str | None) -> Places:
     if name == "count" and value is None:
         fields.pop("usable", None)
     fields[name] = value
-    plain = {key: str(part) for key, part in fields.items() if part is not None}
-    if len(plain) > 1:
-        return {above: plain}
-    if not plain:
-        return {above: None}
-    (part,) = plain.values()
-    return {above: WholeValue(part)}  # alone it is written without its key
+    stated = {key: str(part) for key, part in fields.items() if part is not None}
+    if len(stated) > 1:
+        return {above: stated}
+    for part in stated.values():
+        return {above: WholeValue(part)}  # alone it is written without its key
+    return {above: None}
 
 
 @dataclass(frozen=True)
@@ -437,26 +469,33 @@ def accept_conflict(
         ConflictError: If the file has changed since it was read.
         CaseError: If there is no such challenge now.
     """
-    challenge = next(
-        (item for item in now.dossier.challenges if item.id == challenge_id), None
-    )
+    challenge = _find_challenge(now.dossier, challenge_id)
     if challenge is None:
-        fix = "answer the question again"
-        raise CaseError(
-            f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix
-        )
-    mark = f"{_MARK}{challenge_id}"
-    places = dict[Keys, Value]()
+        what = f'"{challenge_id[:80]}" doesn\'t hold any more'
+        raise CaseError(what, where=ask_id, fix="answer the question again")
     place = _note_place(now.case, now.ask(ask_id).id, challenge)
-    if place is not None:
-        room, name = place
-        answer = getattr(now.case, room)[name]
-        note = f"{answer.note}; {mark}" if answer.note else mark
-        if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:
-            places = {place: {**_fields(answer), "note": note}}
+    places = {} if place is None else _note_kept(now.case, place, challenge_id)
     written = write_answers(now.source, places, read_digest=now.digest)
     dossier = judge(written.case, now.framework)
     return AnswerResult(written.case, dossier, now.dossier, written.digest)
+
+
+def _find_challenge(dossier: Dossier, challenge_id: str) -> ChallengeResult | None:
+    """The challenge with this id; None where it isn't raised."""
+    for challenge in dossier.challenges:
+        if challenge.id == challenge_id:
+            return challenge
+    return None
+
+
+def _note_kept(case: Case, place: _NotePlace, challenge_id: str) -> Places:
+    """Add the mark of a challenge to a note; {} where it is there, or the note would be too long."""
+    answer = getattr(case, place.room)[place.name]
+    mark = f"{_MARK}{challenge_id}"
+    note = f"{answer.note}; {mark}" if answer.note else mark
+    if mark in answer.note.split("; ") or len(note) > _MOST_NOTE:
+        return {}
+    return {(place.room, place.name): {**_stated_fields(answer), "note": note}}
 
 
 class Typed(NamedTuple):
@@ -472,6 +511,62 @@ class Typed(NamedTuple):
     def supposed(self) -> Case:
         """The case for a what-if, in which no measurement overrules a typed answer."""
         return self.case.with_origin(replace(self.case.origin, assumed=self.paths))
+
+
+class _TypedFile:
+    """The text of a case file into which answers are typed, one after the other."""
+
+    def __init__(
+        self, text: str, path: Path, by: Callable[[Case], Framework], flag: str
+    ) -> None:
+        self.text = text
+        self.before = case_from_text(text, path)
+        self.case = self.before
+        self.framework = by(self.before)
+        self.names: dict[str, str] = {}  #: Keys as they were typed, by their paths.
+        self._path = path
+        self._by = by
+        self._flag = flag
+
+    def type_answer(self, name: str, answer: str, *, by_id: bool) -> None:
+        """Write one answer into the text."""
+        at = ".".join(answer_path(name, self.framework, by_id=by_id))
+        if any(_stand_together(self.case, at, other) for other in self.names):
+            self.read_again()  # the values beside it have changed
+        places = _typed_places(self.case, self.framework, at, answer)
+        self.text = edit(self.text, places, str(self._path), CaseError)
+        self.names[at] = name
+        if at == "framework":
+            self.read_again()
+            self.framework = self._by(self.case)
+
+    def read_again(self) -> None:
+        """Read the case from the text; an error names the answer that causes it."""
+        try:
+            self.case = case_from_text(self.text, self._path)
+        except CaseError as caught:
+            name = self._name_in(caught)
+            where = self._flag
+            if not caught.what.startswith(name):
+                where += name
+            raise CaseError(caught.what, where=where.strip(), fix=caught.fix) from None
+
+    def _name_in(self, caught: CaseError) -> str:
+        """The typed key whose path an error names, else all of them."""
+        for at, name in self.names.items():
+            if at in caught.what:
+                return name
+        return " ".join(self.names.values())
+
+    def where_of(self, place: tuple[str | int, ...]) -> str:
+        """Where a value comes from: the typed key, else the line of the file before."""
+        path = ".".join(
+            str(step + 1) if isinstance(step, int) else step for step in place
+        )
+        for at, name in self.names.items():
+            if overlaps(path, at):
+                return f"{self._flag}{name}"
+        return self.before.where(*place)
 
 
 def type_in(
@@ -492,46 +587,20 @@ def type_in(
     Raises:
         CaseError: If a key or a value is invalid, or names a file that doesn't exist.
     """
-    before = case = case_from_text(text, path)
-    framework = by(case)
-    names = dict[str, str]()
-    changed = text
-
-    def where_of(place: tuple[str | int, ...]) -> str:
-        path = ".".join(
-            str(step + 1) if isinstance(step, int) else step for step in place
-        )
-        named = (f"{flag}{name}" for at, name in names.items() if overlaps(path, at))
-        return next(named, "") or before.where(*place)
-
-    def built() -> Case:
-        try:
-            return case_from_text(changed, path)
-        except CaseError as caught:
-            about = (name for at, name in names.items() if at in caught.what)
-            name = next(about, " ".join(names.values()))
-            where = flag if caught.what.startswith(name) else f"{flag}{name}"
-            raise CaseError(caught.what, where=where.strip(), fix=caught.fix) from None
-
-    for name, typed in answers.items():
-        at = ".".join(answer_path(name, framework, by_id=by_id))
-        if any(_stand_together(case, at, other) for other in names):
-            case = built()  # the values beside it have changed
-        changed = edit(
-            changed, _typed_places(case, framework, at, typed), str(path), CaseError
-        )
-        names[at] = name
-        if at == "framework":
-            case = built()
-            framework = by(case)
-    case = built()
-    case = case.with_origin(CaseOrigin(where_of, case.folder))
+    file = _TypedFile(text, path, by, flag)
+    for name, answer in answers.items():
+        file.type_answer(name, answer, by_id=by_id)
+    file.read_again()
+    case = file.case.with_origin(CaseOrigin(file.where_of, file.case.folder))
     for entry in missing_entries(case):
-        at, _, _ = entry.partition("[")
-        if at in names:
-            raise _is_missing(at, f"{flag}{names[at]}", answers[names[at]])
-    changes = tuple(_answer_change(at, before, case, framework) for at in names)
-    return Typed(changed, case, framework, frozenset(names), changes)
+        at, _, _ = entry.partition("[")  # ``data.traces[1]`` was typed as data.traces
+        if at in file.names:
+            name = file.names[at]
+            raise _is_missing(at, f"{flag}{name}", answers[name])
+    changes = tuple(
+        _answer_change(at, file.before, case, file.framework) for at in file.names
+    )
+    return Typed(file.text, case, file.framework, frozenset(file.names), changes)
 
 
 def _stand_together(case: Case, path: str, other: str) -> bool:
@@ -540,7 +609,9 @@ def _stand_together(case: Case, path: str, other: str) -> bool:
     other_room, *other_rest = other.split(".")
     if room != other_room:
         return False
-    return isinstance(getattr(case, room, None), tuple) or rest[:1] == other_rest[:1]
+    if isinstance(getattr(case, room, None), tuple):
+        return True
+    return rest[:1] == other_rest[:1]
 
 
 def _answer_change(
@@ -568,7 +639,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
         return {keys_of(case, at): text}  # a path to the examples and not their number
     is_list = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
     if is_list or ask.kind == "amount":
-        text = _as_typed(_flow(text), at)
+        text = _as_typed(_flow(text), at)  # a key may have them as YAML, in brackets
     return places_of(case, ask, text)
 
 
@@ -576,9 +647,9 @@ def _places_of_unasked_key(case: Case, at: str, text: str) -> Places:
     """The places of a key that no interview asks for."""
     if at in ("name", "description"):  # a text whatever it looks like
         return {(at,): text}
-    steps = at.split(".")
-    if len(steps) == 3 and steps[0] in ROOMS:
-        room, name, part = steps
+    room, *steps = at.split(".")
+    if room in ROOMS and len(steps) == 2:
+        name, part = steps
         return _set_part_of_answer(case, room, name, part, text)
     if text.casefold() in UNKNOWN_WORDS:
         return {keys_of(case, at): None}
@@ -590,6 +661,7 @@ def _plain(value: Any, at: str) -> Value:
     if isinstance(value, list):
         value = tuple(value)
     parts = value.values() if isinstance(value, dict) else value
+    # the parts of a plain text are its letters
     if not all(isinstance(part, str) for part in parts):
         fix = "write it into the file by hand"
         raise CaseError("holds more than plain values", where=at, fix=fix)
@@ -610,22 +682,36 @@ def _flow(text: str) -> Any:
 def _places_in_list(case: Case, room: str, text: str) -> Places:
     """The places in the list of models or attempts: a known name changes its row, another adds one."""
     first = FIRST[room]
-    rows = _flow(text)
-    there = [str(getattr(entry, first)) for entry in getattr(case, room)]
+    names = [str(getattr(entry, first)) for entry in getattr(case, room)]
     places: Places = {}
-    for row in rows if isinstance(rows, list) else _split_by_comma(text):
+    for fields in _rows_of_list(room, text):
+        name = fields[first]
+        if name not in names:
+            names.append(name)
+        for key, value in fields.items():
+            places[(room, names.index(name), key)] = _plain(value, room)
+    return places
+
+
+def _rows_of_list(room: str, text: str) -> list[dict[str, Any]]:
+    """The rows that are typed for a list: names between commas, or mappings in brackets.
+
+    Raises a CaseError for a row without a name.
+    """
+    first = FIRST[room]
+    typed = _flow(text)
+    rows = []
+    for row in typed if isinstance(typed, list) else _split_by_comma(text):
         fields = row if isinstance(row, dict) else {first: row}
         if not isinstance(fields.get(first), str) or text.casefold() in UNKNOWN_WORDS:
             fix = f"write {room}=NAME, or {room}=[{{{first}: NAME}}]"
             raise CaseError(f'"{short_text(text)}" names none', where=room, fix=fix)
-        if fields[first] not in there:
-            there.append(fields[first])
-        for key, value in fields.items():
-            places[(room, there.index(fields[first]), key)] = _plain(value, room)
-    return places
+        rows.append(fields)
+    return rows
 
 
 def _is_missing(at: str, where: str, text: str) -> CaseError:
+    """The error for a file that an answer names and that doesn't exist."""
     counts = at in case_fields() and case_fields()[at].kind == "count"
     fix = "write a count, or the path of a file" if counts else "name a file or folder"
     what = f'"{short_text(text)}" isn\'t there'
@@ -637,6 +723,14 @@ def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
     return type_in(
         now.text, case_path(now.source), answers, lambda _: now.framework
     ).supposed
+
+
+class _JudgedAnswers(NamedTuple):
+    """Typed answers with their effect, before they are written."""
+
+    dossier: Dossier
+    changes: tuple[AnswerChange, ...]
+    stated: list[str]  #: The paths that the answers state.
 
 
 def write_typed(
@@ -659,27 +753,30 @@ def write_typed(
         ConflictError: If the file isn't as ``read_digest`` says.
         CaseError: If an answer is invalid, or the framework can't judge the case with them.
     """
-    # ``rewrite`` gives back the case alone, so ``change`` leaves the rest here, once
-    results: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
-    confirmed: list[str] = []
+    # ``rewrite`` calls ``change`` once and gives back the case alone, so the rest is left here
+    judged: list[_JudgedAnswers] = []
 
     def change(text: str, path: Path) -> str:
         typed = type_in(text, path, answers, by, by_id=by_id)
-        results.append((judge(typed.case, typed.framework), typed.changes))
+        dossier = judge(typed.case, typed.framework)
         before = case_from_text(text, path)
         if quotes is not None:
             _mark_assistant(typed, before, quotes, answers)
+        stated = list[str]()
         for item, answer in zip(typed.changes, answers.values(), strict=True):
-            confirmed.extend(_stated_paths(before, item.path, answer))
+            stated += _stated_paths(before, item.path, answer)
+        judged.append(_JudgedAnswers(dossier, typed.changes, stated))
         return typed.text
 
     written = rewrite(source, change, read_digest=read_digest)
-    ((dossier, changes),) = results
+    (result,) = judged
     if quotes is None:
         # the answer is written, and what stays marked can be confirmed later
         with suppress(InputError):
-            confirm_answers(written.case, confirmed)
-    return AnswerResult(written.case, dossier, dossier, written.digest, changes)
+            confirm_answers(written.case, result.stated)
+    return AnswerResult(
+        written.case, result.dossier, result.dossier, written.digest, result.changes
+    )
 
 
 def _stated_paths(case: Case, path: str, answer: str) -> list[str]:
@@ -689,7 +786,7 @@ def _stated_paths(case: Case, path: str, answer: str) -> list[str]:
     paths = []
     for room, place, key in _places_in_list(case, path, answer):
         assert isinstance(place, int)
-        paths.append(f"{room}.{place + 1}.{key}")
+        paths.append(f"{room}.{place + 1}.{key}")  # in paths, places count from 1
     return paths
 
 
@@ -705,8 +802,8 @@ def _is_for_people(path: str) -> bool:
 
 def _names_files(path: str) -> bool:
     """Whether the value names files to read, and doesn't count something."""
-    first, *steps = path.split(".")
-    return first == "data" and steps[-1] not in ("count", "usable")
+    room, _, _ = path.partition(".")
+    return room == "data" and not path.endswith((".count", ".usable"))
 
 
 def _mark_assistant(
@@ -714,18 +811,20 @@ def _mark_assistant(
 ) -> None:
     """Refuse sections for people, and record the assistant's other answers."""
     changed = changed_values(before, typed.case)
-    said = {
-        item.path: quotes[name]
-        for item, name in zip(typed.changes, answers, strict=True)
-    }
-    for path in (*said, *changed):
-        if _is_for_people(path) or (path in changed and _names_files(path)):
-            key = next((key for key in said if overlaps(key, path)), path)
-            fix = "a person writes it, on the page or with: tuneworthy answer"
-            raise CaseError(
-                "is for a person to write, not for an assistant", where=key, fix=fix
-            )
-    keep_assistant_answers(typed.case, changed, said, text_digest(typed.text))
+    quoted = {}  # the person's words by the path of the answer
+    for item, name in zip(typed.changes, answers, strict=True):
+        quoted[item.path] = quotes[name]
+    for path in (*quoted, *changed):
+        changes_files = path in changed and _names_files(path)
+        if not _is_for_people(path) and not changes_files:
+            continue
+        typed_keys = [key for key in quoted if overlaps(key, path)]
+        raise CaseError(
+            "is for a person to write, not for an assistant",
+            where=typed_keys[0] if typed_keys else path,
+            fix="a person writes it, on the page or with: tuneworthy answer",
+        )
+    keep_assistant_answers(typed.case, changed, quoted, text_digest(typed.text))
 
 
 class UnconfirmedAnswer(NamedTuple):
@@ -773,14 +872,16 @@ def _new_conflicts(
     if ask_id.startswith("attempts."):
         return ()
     earlier = {challenge.id for challenge in before.challenges}
-    new = [challenge for challenge in after.challenges if challenge.id not in earlier]
     conflicts = []
-    for challenge in new:
+    for challenge in after.challenges:
+        if challenge.id in earlier:
+            continue
         others = [path for path in challenge.between if not overlaps(path, ask_id)]
-        if all(_is_said(case, after, path) for path in others):
-            conflict = conflict_of(case, ask_id, after, challenge.id)
-            if conflict is not None:
-                conflicts.append(conflict)
+        if not all(_is_said(case, after, path) for path in others):
+            continue
+        conflict = conflict_of(case, ask_id, after, challenge.id)
+        if conflict is not None:
+            conflicts.append(conflict)
     return tuple(conflicts)
 
 
@@ -788,29 +889,46 @@ def conflict_of(
     case: Case, ask_id: str, dossier: Dossier, challenge_id: str
 ) -> Conflict | None:
     """A conflict by its challenge, for a page that shows it later; None once it is settled."""
-    challenge = next(
-        (item for item in dossier.challenges if item.id == challenge_id), None
-    )
-    if challenge is None or not any(
-        overlaps(path, ask_id) for path in challenge.between
-    ):
-        return None
-    answers = (answer for room in ROOMS for answer in getattr(case, room).values())
-    if any(f"{_MARK}{challenge_id}" in answer.note.split("; ") for answer in answers):
+    challenge = _find_challenge(dossier, challenge_id)
+    if challenge is None or _is_kept(case, challenge_id):
         return None
     sides = [path for path in challenge.between if not overlaps(path, ask_id)]
-    others = tuple(dict.fromkeys(map(_ask_id, sides)))
-    return Conflict(challenge, others, _note_place(case, ask_id, challenge) is not None)
+    if len(sides) == len(challenge.between):
+        return None  # the challenge isn't about this answer
+    others = list[str]()
+    for path in sides:
+        other = _ask_id(path)
+        if other not in others:  # two paths may be parts of one answer
+            others.append(other)
+    recordable = _note_place(case, ask_id, challenge) is not None
+    return Conflict(challenge, tuple(others), recordable)
+
+
+def _is_kept(case: Case, challenge_id: str) -> bool:
+    """Whether the note of any answer says that both sides of a challenge stay."""
+    mark = f"{_MARK}{challenge_id}"
+    for room in ROOMS:
+        for answer in getattr(case, room).values():
+            if mark in answer.note.split("; "):
+                return True
+    return False
+
+
+class _NotePlace(NamedTuple):
+    """An answer of the case, by its room and its name."""
+
+    room: str
+    name: str
 
 
 def _note_place(
     case: Case, ask_id: str, challenge: ChallengeResult
-) -> tuple[str, str] | None:
+) -> _NotePlace | None:
     """The answer that gets the note: this one, else the first other one with a place for it."""
     for path in (ask_id, *map(_ask_id, challenge.between)):
         room, _, name = path.partition(".")
         if room in ROOMS and name in getattr(case, room):
-            return room, name
+            return _NotePlace(room, name)
     return None
 
 
@@ -818,21 +936,23 @@ def _is_said(case: Case, dossier: Dossier, path: str) -> bool:
     """Whether the case states a value at the path, or a number that gives the answer."""
     room, _, name = path.partition(".")
     if path == "evidence":
-        return True
-    if not name:
+        return True  # measured, whoever says so
+    if not name:  # a whole section
         return bool(getattr(case, room))
     if room == "factors":
-        id_, _, _ = name.partition(".")
-        factor = dossier.factors.get(id_)
+        factor_id, _, _ = name.partition(".")
+        factor = dossier.factors.get(factor_id)
         if factor is not None and factor.state != "unknown":
             return True
     return is_stated(case, path)
 
 
 def _ask_id(path: str) -> str:
-    """The id of the question for a path of a challenge."""
-    parts = path.split(".")
-    return ".".join(parts[:2]) if parts[0] in ROOMS else path
+    """The id of the question for a path of a challenge, which may lead to a part of an answer."""
+    room, *rest = path.split(".")
+    if room in ROOMS:
+        return ".".join([room, *rest[:1]])
+    return path
 
 
 class Script(NamedTuple):
@@ -855,38 +975,46 @@ def read_script(path: str | Path, framework: Framework) -> Script:
         raise CaseError("is not a list of answers", where=str(path), fix=fix)
     answers = dict[str, str]()
     places = dict[str, str]()
-    beside = dict[str, str]()
+    kept: tuple[str, ...] = ()
+    case_name = ""
     for key, value in document.data.items():
         where = document.where((key,))
-        if key in ("name", "kept"):
-            beside[key] = _as_typed(value, where)
-            places |= dict.fromkeys(_split_by_comma(beside[key]), where)
-            continue
-        try:
-            at = ".".join(answer_path(key, framework))
-        except CaseError as caught:
-            raise CaseError(caught.what, where=where, fix=caught.fix) from None
-        if at in answers:
-            raise CaseError(f"answers {at} twice", where=where, fix="keep one of them")
-        answers[at] = _as_typed(value, where)
-        places[at] = where
-    return Script(
-        answers, _split_by_comma(beside.get("kept", "")), beside.get("name", ""), places
-    )
+        text = _as_typed(value, where)
+        if key == "name":
+            case_name = text
+        elif key == "kept":
+            kept = _split_by_comma(text)
+            for challenge_id in kept:
+                places[challenge_id] = where
+        else:
+            at = _path_in_script(key, framework, where)
+            if at in answers:
+                what = f"answers {at} twice"
+                raise CaseError(what, where=where, fix="keep one of them")
+            answers[at] = text
+            places[at] = where
+    return Script(answers, kept, case_name, places)
+
+
+def _path_in_script(key: str, framework: Framework, where: str) -> str:
+    """The path that a key of a script means; an error names its line."""
+    try:
+        return ".".join(answer_path(key, framework))
+    except CaseError as caught:
+        raise CaseError(caught.what, where=where, fix=caught.fix) from None
 
 
 def _as_typed(value: Any, where: str) -> str:
     """An answer as a person would type it: a list with commas, or a range in words."""
-    ends = ("low", "likely", "high")
     if value is None:
         return "unknown"
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(value)
-    if isinstance(value, dict) and set(value) == set(ends):
-        value = [value[end] for end in ends]
-        if all(isinstance(end, str) for end in value):
-            return " to ".join(value)
+    if isinstance(value, dict) and set(value) == {"low", "likely", "high"}:
+        ends = [value["low"], value["likely"], value["high"]]
+        if all(isinstance(end, str) for end in ends):
+            return " to ".join(ends)
     fix = "write a word, a number, a list, or {low, likely, high}"
     raise CaseError("is not an answer", where=where, fix=fix)

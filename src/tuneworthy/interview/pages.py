@@ -56,9 +56,11 @@ class Sheet:
         first: str = MARGIN,
         rest: str | None = None,
     ) -> Sheet:
+        """Add a text, wrapped; ``first`` stands before its first line and ``rest`` before others."""
         return self.lines(wrapped(text, first=first, rest=rest), style)
 
     def question(self, ask: Ask, first: str = MARGIN) -> Sheet:
+        """Add a question with its example; ``first`` stands before its first line."""
         self.add(safe(ask.question), "strong", first, MARGIN)
         if ask.example:
             return self.add(f"e.g. {safe(ask.example)}", "dim")
@@ -77,19 +79,19 @@ def note(text: str) -> Sheet:
 
 def question_page(ask: Ask) -> Sheet:
     """The page with one question and its choices."""
-    page = Sheet("").question(
-        ask, f"{ask.number}/{ask.of}".ljust(len(MARGIN) - 1) + " "
-    )
-    rows = enumerate(ask.choices, start=1)
-    page.lines(
-        table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN)
-    )
+    number = f"{ask.number}/{ask.of}"
+    page = Sheet("").question(ask, f"{number:<{len(MARGIN) - 1}} ")  # in the margin
+    rows = []
+    for place, choice in enumerate(ask.choices, start=1):
+        rows.append((f"{place}", safe(choice.id), safe(choice.says or choice.title)))
+    page.lines(table(rows, MARGIN))
     if ask.value:
         page.add(f"Now: {safe(ask.value)}  (Enter keeps it)")
     return page.add(keys_line(ask), "dim")
 
 
 def _counts_check(ask: Ask) -> bool:
+    """Whether a question is about a check that is answered with a number."""
     return ask.kind == "count" and ask.id.startswith("ceiling.")
 
 
@@ -122,24 +124,32 @@ def why_text(ask: Ask) -> str:
 def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
     """A page with each key that was written, its old and new value, and the effect of all of them."""
     page = Sheet()
-    for path, title, before, after in changes:
-        called = f"{title} ({path})" if title != path else path
-        was = before or "unknown"
-        now = after or "unknown"
-        if was != now:
-            says = f"{called}: {was} → {now}"
+    for change in changes:
+        name = change.title
+        if change.title != change.path:
+            name = f"{change.title} ({change.path})"
+        was = change.before or "unknown"
+        now = change.after or "unknown"
+        if was == now:
+            says = f"{name}: {now}, as before"
         else:
-            says = f"{called}: {now}, as before"
+            says = f"{name}: {was} → {now}"
         page.add(safe(says), first="", rest="  ")
     return page.add(moved, first="", rest="  ")
 
 
 def answer_dict(wrote: AnswerResult | None, confirmed: str) -> dict[str, Any]:
-    """The written and confirmed answers, for programs; ``wrote`` is None where nothing was written."""
-    data: dict[str, Any] = {"schema": "tuneworthy/answer/1"}
-    data["confirmed"] = confirmed.splitlines()
-    data["changes"] = [change._asdict() for change in wrote.changes] if wrote else []
+    """The written and confirmed answers, for programs; ``wrote`` is None where nothing was written.
+
+    ``confirmed`` has a line for each confirmed answer.
+    """
+    data: dict[str, Any] = {
+        "schema": "tuneworthy/answer/1",
+        "confirmed": confirmed.splitlines(),
+        "changes": [],
+    }
     if wrote is not None:
+        data["changes"] = [change._asdict() for change in wrote.changes]
         data["answer_before"] = wrote.before.verdict.answer
         data["answer_after"] = wrote.dossier.verdict.answer
         data["headline"] = wrote.dossier.verdict.headline
@@ -158,24 +168,28 @@ def answer_line(before: Dossier, after: Dossier) -> str:
 
 def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     """Say the verdict after an answer, and all that the answer changed."""
-    was = before.verdict
-    now = after.verdict
-    newly = common.is_settled(after) and not common.is_settled(before)
-    texts = [answer_line(before, after)]
-    if newly:
-        texts = [f"Settled for today: {ANSWER_WORDS[now.answer]}."]
-    if now.now != was.now:
-        texts.append(safe(now.now))
-    texts.append(stays_text(after, framework, whole=newly))
-    if (pays := pays_back_text(after)) != pays_back_text(before):
-        texts.append(f"Pays back: {pays}.")
-    if (cases := cases_note(after.investment)) != cases_note(before.investment):
+    newly_settled = common.is_settled(after) and not common.is_settled(before)
+    if newly_settled:
+        texts = [f"Settled for today: {ANSWER_WORDS[after.verdict.answer]}."]
+    else:
+        texts = [answer_line(before, after)]
+    if after.verdict.now != before.verdict.now:
+        texts.append(safe(after.verdict.now))
+    texts.append(stays_text(after, framework, whole=newly_settled))
+    pays_back = pays_back_text(after)
+    if pays_back != pays_back_text(before):
+        texts.append(f"Pays back: {pays_back}.")
+    cases = cases_note(after.investment)
+    if cases != cases_note(before.investment):
         texts.append(cases)
-    return " ".join(filter(None, texts))
+    return " ".join(text for text in texts if text)
 
 
 def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
-    """Say which answers are still possible. If none is, say what the missing checks would change."""
+    """Say which answers are still possible. If none is, say what the missing checks would change.
+
+    Without ``whole`` the open answers that it would depend on aren't named.
+    """
     after = if_done(dossier, framework)
     if not common.is_settled(dossier) or after is None:
         return common.reach_text(dossier)
@@ -185,7 +199,7 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     # without a number: the one that counts stands beside the next question
     if not whole:
         return f"With {done} done, it would depend on the open answers."
-    named = [*after.depends[:_MOST_NAMED]]
+    named = list(after.depends[:_MOST_NAMED])
     more = len(after.depends) - len(named)
     if more:
         named.append(f"{few(more)} more")
@@ -193,8 +207,8 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     return f"{doing}, it will depend on {listing(named)}."
 
 
-_MOST_NAMED = 4
-
+_MOST_NAMED = 4  # open answers that a sentence names
+_MOST_SIDES = 3  # other answers of a conflict that can be changed at once
 LEAVE = (("d", "don't know"), ("b", "back"), ("q", "quit"))
 """The choices at every conflict, beside settling it."""
 
@@ -202,7 +216,10 @@ LEAVE = (("d", "don't know"), ("b", "back"), ("q", "quit"))
 def conflict_page(
     conflict: Conflict, ways: Sequence[tuple[str, str]], others: Sequence[Ask]
 ) -> Sheet:
-    page = Sheet().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
+    """The page with a conflict; ``ways`` are the choices, and ``others`` the answers it is with."""
+    page = Sheet()
+    page.add(conflict_head(others), "warn")
+    page.add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
     return page.add(f"Which holds?  {_keys(ways)}")
 
@@ -227,21 +244,23 @@ def doubt_choices(doubt: GrowthDoubt) -> list[tuple[str, str]]:
 
 def conflict_head(others: Sequence[Ask]) -> str:
     """Say that an answer conflicts, and with which others."""
-    sides = listing(
-        [f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]]
-    )
-    if others:
-        return f"That doesn't fit with {sides}."
-    return "That seems unlikely."
+    if not others:
+        return "That seems unlikely."
+    sides = [
+        f"{safe(other.title)} ({safe(other.value) or 'not said'})"
+        for other in others[:_MOST_SIDES]
+    ]
+    return f"That doesn't fit with {listing(sides)}."
 
 
 def conflict_choices(
     conflict: Conflict, ask: Ask, others: Sequence[Ask]
 ) -> list[tuple[str, str]]:
     """The choices for a conflict, each under its key; the last number keeps everything."""
-    ways = [f"change {safe(side.title)}" for side in (ask, *others[:3])]
+    ways = [f"change {safe(side.title)}" for side in (ask, *others[:_MOST_SIDES])]
     ways.append(keep_both(conflict, alone=not others))
-    return [*((str(n), way) for n, way in enumerate(ways, start=1)), *LEAVE]
+    numbered = [(str(number), way) for number, way in enumerate(ways, start=1)]
+    return [*numbered, *LEAVE]
 
 
 def keep_both(conflict: Conflict, *, alone: bool) -> str:
@@ -257,7 +276,8 @@ def rest_page(
     dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]
 ) -> Sheet:
     """The page after a round: the verdict so far, and the parts that are still worth answering."""
-    page = Sheet("").add(common.title_line(dossier), "strong", "")
+    page = Sheet("")
+    page.add(common.title_line(dossier), "strong", "")
     page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
         many = common.tally(dossier.challenges)
@@ -265,10 +285,10 @@ def rest_page(
             f"What doesn't fit together or needs proof: {many}, in the report.",
             first="",
         )
-    rows = list[tuple[str, str]]()
+    rows = []
     for offer in offers:
         name = WORDS["parts"][offer.part]["name"]
-        rows.append((f"[{name[0]}] {name}", _asks(offer)))
+        rows.append((f"[{_key_of(name)}] {name}", _asks(offer)))
     page.lines(["", "What else is worth knowing:"])
     page.lines(table(rows))
     return page.lines(["  [b] back   [q] that's enough"])
@@ -278,30 +298,37 @@ def _asks(offer: OpenPart) -> str:
     return f"{count(offer.open)} open: {WORDS['parts'][offer.part]['asks']}"
 
 
+def _key_of(name: str) -> str:
+    """The key that stands for a part: the first letter of its name."""
+    return name[0]
+
+
 def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
     """The parts to continue with, each under its key, and the ways out."""
-    names = [WORDS["parts"][offer.part]["name"] for offer in offers]
-    return [*((name[0], name) for name in names), ("b", "back"), ("q", "that's enough")]
+    choices = []
+    for offer in offers:
+        name = WORDS["parts"][offer.part]["name"]
+        choices.append((_key_of(name), name))
+    return [*choices, ("b", "back"), ("q", "that's enough")]
 
 
 def closing_page(dossier: Dossier, case_path: str) -> Sheet:
     """The last page: the walk through the framework's steps, the next step, and how to continue."""
     path = safe(argument(one_line(case_path)))
-    count_of = dossier.verdict.outcome
-    page = Sheet("").add(common.title_line(dossier), "strong", "")
-    walk = (
-        ("Ceiling", common.ceiling_text(dossier)),
-        ("For", common.reasons_text(dossier, "indicator")),
-        ("Against", common.reasons_text(dossier, "anti_indicator")),
-        (
-            "Score",
-            f"{common.strength_text(dossier)}. By the checklist: {OUTCOME_WORDS[count_of]}",
-        ),
-        ("Next", dossier.verdict.now.removeprefix("Now: ").replace("CASE", path)),
-    )
-    page.lines(table([(name, safe(what)) for name, what in walk]))
+    outcome = OUTCOME_WORDS[dossier.verdict.outcome]
+    walk = {
+        "Ceiling": common.ceiling_text(dossier),
+        "For": common.reasons_text(dossier, "indicator"),
+        "Against": common.reasons_text(dossier, "anti_indicator"),
+        "Score": f"{common.strength_text(dossier)}. By the checklist: {outcome}",
+        "Next": dossier.verdict.now.removeprefix("Now: ").replace("CASE", path),
+    }
+    page = Sheet("")
+    page.add(common.title_line(dossier), "strong", "")
+    page.lines(table([(name, safe(what)) for name, what in walk.items()]))
     page.lines(["", "All answers are in the case file. To go on:"])
     if wcwidth.width(path) > columns() - _BESIDE_PATH:
+        # the table would break the command, so that it couldn't be pasted
         return page.add(f"tuneworthy decide {path}", first="  ")
     rows = []
     for command, what in WORDS["go_on"].items():
@@ -332,15 +359,18 @@ def refused(caught: InputError) -> str:
 def part(
     which: Part, offer: OpenPart | None, *, with_count: bool = True
 ) -> tuple[str, str]:
-    """A part of the interview: its subject, and the number of open questions.
+    """The subject of a part of the interview, and the number of its open questions.
 
     ``with_count`` is False beside a question, which has its own number.
     """
-    settles: str = WORDS["parts"][which]["settles"]
-    asks: str = WORDS["parts"][which]["asks"]
+    words = WORDS["parts"][which]
     if offer is None:
-        return settles, "all of it is answered"
-    return settles, _asks(offer) if with_count else asks
+        asks = "all of it is answered"
+    elif with_count:
+        asks = _asks(offer)
+    else:
+        asks = words["asks"]
+    return words["settles"], asks
 
 
 def unknowns(many: int) -> str:
@@ -352,15 +382,14 @@ def unknowns(many: int) -> str:
 def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
     """The state after a round: a line, and the next step."""
     text = stays_text(dossier, framework, whole=True)
-    return text or "Every check and every reason is answered.", sentence(
-        dossier.verdict.now
-    )
+    if not text:
+        text = "Every check and every reason is answered."
+    return text, sentence(dossier.verdict.now)
 
 
 def doubts(dossier: Dossier) -> str:
     """The number of challenges in words; empty for none."""
-    many = len(dossier.challenges)
-    verb = "is" if many == 1 else "are"
-    if many:
-        return sentence(f"{common.tally(dossier.challenges)} {verb} to settle")
-    return ""
+    if not dossier.challenges:
+        return ""
+    verb = "is" if len(dossier.challenges) == 1 else "are"
+    return sentence(f"{common.tally(dossier.challenges)} {verb} to settle")

@@ -44,10 +44,8 @@ from tuneworthy.words import listing
 ROOMS = ("ceiling", "factors", "signals")
 """The sections of a case whose questions the framework asks."""
 FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
-_HAVE_DEFAULTS = (
-    "prompts",
-    "metric",
-)  # fields with a value that nobody has to have stated
+_HAVE_DEFAULTS = ("prompts", "metric")
+"""Fields with a value that nobody has to have stated."""
 _PLAIN = CaseField(title="", kind="state")
 LEADING_CAUSE = "failures.mostly"
 #: The answer that a check is done because the task takes none of it.
@@ -56,6 +54,7 @@ _SIGNAL_MINUTES = 3  # our own number, because a framework gives signals no minu
 
 
 def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
+    """The questions of the framework, by the room of a case that answers them."""
     return {room: getattr(framework, room) for room in ROOMS}
 
 
@@ -91,41 +90,51 @@ def answer_path(
     """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
-    called = _comparable_name(name)
-    ways = {
-        f"{room}.{key}": framework.filled(ask.ask, ask)
-        for room, asks in asked_by(framework).items()
-        for key, ask in asks.items()
-        if called in (_comparable_name(key), _comparable_name(ask.title))
-    }
+    asked = _questions_called(name, framework)
     if by_id:
-        own = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")}
-        if own:
-            ways = own
-    if len(ways) > 1:
-        raise AmbiguousNameError(name, ways)
-    if ways:
-        (path,) = ways
+        own = {path: ask for path, ask in asked.items() if path.endswith(f".{name}")}
+        asked = own or asked
+    if len(asked) > 1:
+        raise AmbiguousNameError(name, asked)
+    for path in asked:  # the only one
         return tuple(path.split("."))
     if name in ALSO_ASKED:
         return ("factors", name)
-    keys = [key for asks in asked_by(framework).values() for key in asks]
-    guess = did_you_mean(name, [*keys, *_asked_fields()])
     raise CaseError(
         f'"{short_text(name)}" is nothing the {framework.name} framework asks',
-        fix=guess,
+        fix=_guess_name(name, framework),
     )
+
+
+def _questions_called(name: str, framework: Framework) -> dict[str, str]:
+    """The questions of the framework with this id or title, by their paths."""
+    called = _comparable_name(name)
+    asked = {}
+    for room, asks in asked_by(framework).items():
+        for key, ask in asks.items():
+            if called in (_comparable_name(key), _comparable_name(ask.title)):
+                asked[f"{room}.{key}"] = framework.filled(ask.ask, ask)
+    return asked
+
+
+def _guess_name(name: str, framework: Framework) -> str:
+    """The name of a question or a field that was likely meant, as a fix."""
+    names = list[str]()
+    for asks in asked_by(framework).values():
+        names += asks
+    return did_you_mean(name, [*names, *_asked_fields()])
 
 
 def _asked_fields() -> list[str]:
     """Paths of the fields that every framework asks; in lists, those of a first attempt and model."""
-    lists = [f"{room}.1.{name}" for room, name in FIRST.items()]
     paths = []
     for path, field in case_fields().items():
         room, _, _ = path.partition(".")
         if field.is_asked and room not in FIRST:
             paths.append(path)
-    return paths + lists
+    for room, name in FIRST.items():
+        paths.append(f"{room}.1.{name}")
+    return paths
 
 
 def value_at(case: Case, path: str) -> Any:
@@ -165,10 +174,9 @@ def keys_of(case: Case, path: str) -> Keys:
         elif here is None and step.isdigit():  # the list isn't there yet
             keys.append(_place(step, 0, steps[:position], path) - 1)
         elif isinstance(here, BaseModel) and step not in type(here).model_fields:
-            return (
-                *keys,
-                *steps[position:],
-            )  # reading the case names the key that it doesn't know
+            # reading the case names the key that it doesn't know
+            keys += steps[position:]
+            break
         else:
             keys.append(step)
         here = _below(here, step)
@@ -176,30 +184,36 @@ def keys_of(case: Case, path: str) -> Keys:
 
 
 def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
-    """The place that a step names in a list of ``many``: an existing one or the next one."""
+    """The place that a step names in a list of ``many``: an existing one or the next one.
+
+    ``above`` are the steps to the list; a wrong place raises a CaseError at ``path``.
+    """
     place = read_place(step)
     if place is not None and place <= many + 1:
         return place
-    has = f"which has {many}" if many else "which is empty"
-    if many > 1:
-        places = f"1 to {many}, or {many + 1} to add one"
-    else:
+    if many == 0:
+        has = "which is empty"
+        places = "1 for the first"
+    elif many == 1:
+        has = "which has 1"
         places = "1, or 2 to add one"
-    fix = f"places count from 1: write {places if many else '1 for the first'}"
+    else:
+        has = f"which has {many}"
+        places = f"1 to {many}, or {many + 1} to add one"
     raise CaseError(
         f'"{short_text(step)}" is not a place in {".".join(above)}, {has}',
         where=path,
-        fix=fix,
+        fix=f"places count from 1: write {places}",
     )
 
 
 def is_stated(case: Case, path: str) -> bool:
     """Whether the case states a value at a path; "unknown" isn't one."""
-    above, _, last = path.rpartition(".")
-    if above and last in _HAVE_DEFAULTS:
+    above, _, name = path.rpartition(".")
+    if above and name in _HAVE_DEFAULTS:
         parent = value_at(case, above)
         has_defaults = isinstance(parent, Attempt | QualityTarget)
-        if has_defaults and last not in parent.model_fields_set:
+        if has_defaults and name not in parent.model_fields_set:
             return False  # the value is a default that nobody stated
     return shown_value(value_at(case, path)) != ""
 
@@ -220,21 +234,35 @@ def shown_value(value: Any) -> str:
         case TokenPrice():
             return f"{plain_number(value.input)}, {plain_number(value.output)}"
         case tuple():
-            return ", ".join(
-                str(getattr(p, "id", getattr(p, "name", p))) for p in value
-            )
-        case Mapping():  # the checks of an attempt
-            done = ", ".join(
-                name for name, answer in value.items() if answer.value == "yes"
-            )
-            return done or ("none" if value else "")
-        case BaseModel():  # a record that is answered whole, as a signature
-            stated = value.model_dump(mode="json", exclude_defaults=True)
-            fields = [
-                f"{name}: {_quote_for_yaml(part)}" for name, part in stated.items()
-            ]
-            return f"{{{', '.join(fields)}}}"
+            return ", ".join(_shown_entry(entry) for entry in value)
+        case Mapping():
+            return _shown_checks(value)
+        case BaseModel():
+            return _shown_record(value)
     return plain_number(value) if isinstance(value, float) else str(value)
+
+
+def _shown_entry(entry: Any) -> str:
+    """An entry of a list by its name: a model by its id, an attempt by its name, a word as it is."""
+    for field in ("id", "name"):
+        if hasattr(entry, field):
+            return str(getattr(entry, field))
+    return str(entry)
+
+
+def _shown_checks(checks: Mapping[str, Any]) -> str:
+    """The checks of an attempt that were done; ``none`` where all that are answered weren't."""
+    done = [name for name, answer in checks.items() if answer.value == "yes"]
+    if checks and not done:
+        return "none"
+    return ", ".join(done)
+
+
+def _shown_record(record: BaseModel) -> str:
+    """A record that is answered whole, as a signature: its stated fields in braces."""
+    stated = record.model_dump(mode="json", exclude_defaults=True)
+    fields = [f"{name}: {_quote_for_yaml(part)}" for name, part in stated.items()]
+    return f"{{{', '.join(fields)}}}"
 
 
 def _shown_amount(low: float, likely: float, high: float) -> str:
@@ -259,6 +287,8 @@ _UNQUOTED = re.compile(r"[\w. -]+")
 
 
 def plain_number(value: float) -> str:
+    """A number without an exponent or a needless ``.0``, as a file has it."""
+    # from there on Python writes an exponent
     if value == int(value) and abs(value) < 1e15:
         return f"{value:.0f}"
     return repr(value)
@@ -269,9 +299,8 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
     path = ".".join(answer_path(ask_id, framework))
     field = _field(case, framework, path)
     if field is None:
-        names = [name for asks in asked_by(framework).values() for name in asks]
-        guess = did_you_mean(ask_id, [*names, *_asked_fields()])
-        raise CaseError(f'"{ask_id[:80]}" is nothing that is asked', fix=guess)
+        fix = _guess_name(ask_id, framework)
+        raise CaseError(f'"{ask_id[:80]}" is nothing that is asked', fix=fix)
     return Ask(
         id=path,
         part=field.part or "investment",
@@ -290,45 +319,61 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     """The field that a path leads to; None where nothing is asked there."""
     room, *rest = path.split(".")
+    field = case_fields().get(path)
     if room in ROOMS and len(rest) == 1:
-        criterion = asked_by(framework)[room].get(rest[0])
-        own = case_fields().get(path, _PLAIN)
+        (name,) = rest
+        criterion = asked_by(framework)[room].get(name)
         if criterion is None:
             return None
-        return _framework_field(framework, criterion, own)
+        return _framework_field(framework, criterion, field or _PLAIN)
     if room in FIRST:
         return _listed_field(case, room, rest)
-    field = case_fields().get(path)
-    if room == "safety" and field is not None and framework.safety is not None:
-        return field.model_copy(update={"question": getattr(framework.safety, rest[0])})
-    if field is not None and field.is_asked and room != "safety":
-        return field
-    return None
+    if field is None:
+        return None
+    if room == "safety":
+        return _safety_field(framework, field, rest)
+    return field if field.is_asked else None
+
+
+def _safety_field(
+    framework: Framework, field: CaseField, rest: list[str]
+) -> CaseField | None:
+    """A field of safety with the framework's question; None where the framework asks none."""
+    if framework.safety is None:
+        return None
+    name, *_ = rest
+    return field.model_copy(update={"question": getattr(framework.safety, name)})
 
 
 def _framework_field(
     framework: Framework, criterion: Criterion, own: CaseField
 ) -> CaseField:
-    """The field of an answer to the framework, in the words of the framework."""
-    means = getattr(criterion, "means", "")
+    """The field of an answer to the framework, in the words of the framework.
+
+    ``own`` has what the framework doesn't say: the kind of answer, and its choices.
+    """
     reasons = [criterion.why] if criterion.why else []
+    means = getattr(criterion, "means", "")  # a signal has none
     if means:
         reasons.append(f"Yes means: {means}")
-    why = " ".join(reasons)
+    counted = getattr(criterion, "at_least", None) is not None  # a check may count
     return CaseField(
         part="evaluate",
-        kind=own.kind if getattr(criterion, "at_least", None) is None else "count",
+        kind="count" if counted else own.kind,
         choices=own.choices,
         title=criterion.title,
         question=framework.filled(criterion.ask, criterion),
         example=framework.filled(criterion.example, criterion),
-        why=framework.filled(why, criterion),
+        why=framework.filled(" ".join(reasons), criterion),
         minutes=getattr(criterion, "minutes", _SIGNAL_MINUTES),
     )
 
 
 def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
-    """A field of an attempt or a model; for the one after the last, only the first field."""
+    """A field of an attempt or a model; for the one after the last, only the first field.
+
+    ``rest`` are the steps of the path below the room: the place in the list, and the field.
+    """
     if len(rest) != 2:
         return None
     place, name = rest
@@ -336,33 +381,31 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
     number = _place(place, many, [room], ".".join([room, *rest]))
     field = case_fields().get(f"{room}.{name}")
     first = FIRST[room]
-    is_there = number <= many or name == first
-    if not is_there or field is None or not field.is_asked:
+    if field is None or not field.is_asked:
         return None
+    if number > many and name != first:
+        return None  # a new one is named before anything else is asked of it
     called = shown_value(value_at(case, f"{room}.{place}.{first}")) or place
     question = field.question.replace("{n}", place).replace("{name}", called)
     return field.model_copy(update={"question": question})
 
 
 def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
-    """The choices of a field; a name stands for a list that the framework or the case has."""
+    """The choices of a field; a name stands for a list that the framework has."""
     if field.choices == "goals":
         return tuple(
             Choice(name, goal.title, goal.need)
             for name, goal in framework.goals.items()
         )
-    titles = field.choices
-    if titles == "checks":
+    if field.choices == "checks":
         titles = {name: check.title for name, check in framework.ceiling.items()}
-    elif titles == "causes":
+    elif field.choices == "causes":
         titles = {name: cause.title for name, cause in framework.causes.items()}
-    elif titles == "options":
-        # options that may have been tried; keeping the prompt is no attempt
-        titles = {
-            name: option.title
-            for name, option in framework.options.items()
-            if name != "keep_prompt"
-        }
+    elif field.choices == "options":  # those that may have been tried
+        titles = {name: option.title for name, option in framework.options.items()}
+        titles.pop("keep_prompt", None)  # that is no attempt
+    else:
+        titles = dict(field.choices)
     return tuple(Choice(name, title) for name, title in titles.items())
 
 
@@ -390,43 +433,50 @@ def next_ask(
         path = waiting[0]
     else:
         return None
-    _, _, factor = path.partition(".")
-    worth_usd = 0.0
-    for question in worth:
-        if question.factor == factor and not isinstance(question.worth_usd, Unknown):
-            worth_usd = question.worth_usd
-    left = len({path, *waiting})
+    left = len({path, *waiting})  # an answered one that is asked again counts, too
     return replace(
         ask_of(case, framework, path),
         gain_bits=asked_round.opened.get(path),
-        worth_usd=worth_usd,
+        worth_usd=_worth_usd(path, worth),
         left=left,
         of=max(asked_round.of, left),
     )
+
+
+def _worth_usd(path: str, worth: Sequence[QuestionResult]) -> float:
+    """The worth of an answer in USD; 0 where it is unknown."""
+    _, _, factor = path.partition(".")
+    for question in worth:
+        if question.factor == factor and not isinstance(question.worth_usd, Unknown):
+            return question.worth_usd
+    return 0.0
 
 
 def _most_worth_first(
     opened: Iterable[str], worth: Sequence[QuestionResult]
 ) -> list[str]:
     """Sort ids: the goals, then those in the order of their worth, then the rest in their order."""
-    paths = list(opened)
-    order = [path for path in paths if path == "goals"]
-    for question in worth:
-        for path in paths:
-            _, _, factor = path.partition(".")
-            if factor == question.factor:
-                order.append(path)
-    return list(dict.fromkeys(order + paths))
+    ranks = {question.factor: rank for rank, question in enumerate(worth)}
+
+    def rank_of(path: str) -> int:
+        if path == "goals":
+            return -1
+        _, _, factor = path.partition(".")
+        return ranks.get(factor, len(ranks))
+
+    return sorted(opened, key=rank_of)  # equal ranks keep their order
 
 
 def offers(
     case: Case, framework: Framework, *, passed: Collection[str] = ()
 ) -> tuple[OpenPart, ...]:
     """The parts with questions that are still worth asking; () without any."""
-    waiting = {
-        part: set(part_asks(case, framework, part)) - {*passed} for part in PARTS
-    }
-    return tuple(OpenPart(part, len(names)) for part, names in waiting.items() if names)
+    parts = []
+    for part in PARTS:
+        waiting = set(part_asks(case, framework, part)) - set(passed)
+        if waiting:
+            parts.append(OpenPart(part, len(waiting)))
+    return tuple(parts)
 
 
 def part_asks(
@@ -456,25 +506,21 @@ class IfDone(NamedTuple):
 
 def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     """The effect of doing the missing checks; None where none is missing."""
-    results: dict[str, CheckResult | FactorResult]
-    results = {**dossier.ceiling.checks, **dossier.factors}
-    missing = [
-        name for name, check in dossier.ceiling.checks.items() if check.state == "no"
-    ]
+    checks = dossier.ceiling.checks
+    missing = [name for name, check in checks.items() if check.state == "no"]
     if not missing:
         return None
-    states = {name: result.state for name, result in results.items()}
+    results: dict[str, CheckResult | FactorResult] = {**checks, **dossier.factors}
+    states: dict[str, State] = {name: each.state for name, each in results.items()}
     for name in missing:
-        states[name] = _YES
+        states[name] = "yes"
     rules = rules_of(framework)
-    depends = tuple(
-        results[q.factor].title for q in questions(states, framework, rules)
+    open_questions = questions(states, framework, rules)
+    return IfDone(
+        missing=tuple(checks[name].title for name in missing),
+        depends=tuple(results[each.factor].title for each in open_questions),
+        outcome=verdict_of(rules, states),
     )
-    titles = tuple(results[name].title for name in missing)
-    return IfDone(titles, depends, verdict_of(rules, states))
-
-
-_YES: State = "yes"
 
 
 def worth_asking(states: States, framework: Framework) -> dict[str, float | None]:
@@ -484,21 +530,19 @@ def worth_asking(states: States, framework: Framework) -> dict[str, float | None
     then the rest in the framework's order.
     """
     rules = rules_of(framework)
-    order: dict[str, float | None] = {
-        question.factor: question.gain_bits
-        for question in questions(states, framework, rules)
-    }
+    order: dict[str, float | None] = {}
+    for question in questions(states, framework, rules):
+        order[question.factor] = question.gain_bits
     if not order:  # nothing changes the count today
         done = dict(states)
-        for name, state in states.items():
-            if state == "no" and name in framework.ceiling:
-                done[name] = _YES
+        for name in framework.ceiling:
+            if done[name] == "no":
+                done[name] = "yes"
         for question in questions(done, framework, rules):
             order[question.factor] = None
     for name, state in states.items():
-        if state == "unknown":
-            # a question that is in the order already keeps its place
-            order.setdefault(name, None)
+        if state == "unknown" and name not in order:
+            order[name] = None
     return order
 
 
@@ -513,38 +557,44 @@ class _AskRound(NamedTuple):
 def _ask_round(case: Case, framework: Framework, part: Part | None) -> _AskRound:
     """The questions of a part; those of the framework's own round without a part."""
     filled, ledger = with_own_evidence(case)
-    fields = [
-        path
-        for path, field in _fields(case, framework, part or "evaluate")
-        if _is_wanted(case, field, path)
-    ]
-    if LEADING_CAUSE in fields and _failures_are_counted(case):
-        fields.remove(LEADING_CAUSE)
+    fields = _wanted_fields(case, framework, part or "evaluate")
     # a log may have answered what the file leaves open
     opened = [path for path in fields if not is_stated(filled, path)]
     if part in ("options", "investment"):
         return _AskRound(dict.fromkeys(opened), len(fields))
+    asks_goals = "goals" in fields and bool(framework.goals)
     weighed = weigh(filled, framework, ledger=ledger)
     paths = {name: _path_of(name, framework) for name in weighed.states}
-    asks_goals = "goals" in fields and bool(framework.goals)
     order: dict[str, float | None] = {}
     if asks_goals and "goals" in opened:
         order["goals"] = None
     for name, gain in worth_asking(weighed.states, framework).items():
         order[paths[name]] = gain
+    every = set(paths.values())
+    if asks_goals:
+        every.add("goals")
     if part is None:
-        return _AskRound(order, len({*paths, "goals"} if asks_goals else paths))
-    further = [path for path in opened if path != "goals"]
-    further += [
-        f"signals.{name}"
-        for name, sign in weighed.signals.items()
-        if sign.state == "unknown"
-    ]
-    order |= dict.fromkeys(further)
-    every = {*paths.values(), *fields}
-    if not asks_goals:
-        every.discard("goals")
+        return _AskRound(order, len(every))
+    # the part that evaluates has further fields and the signals
+    for path in opened:
+        if path != "goals":
+            order[path] = None
+    for name, sign in weighed.signals.items():
+        if sign.state == "unknown":
+            order[f"signals.{name}"] = None
+    every.update(path for path in fields if path != "goals")
     return _AskRound(order, len(every) + len(weighed.signals))
+
+
+def _wanted_fields(case: Case, framework: Framework, part: Part) -> list[str]:
+    """Paths of the fields of a part that this case wants asked, in the order of asking."""
+    paths = []
+    for path, field in _fields(case, framework, part):
+        if path == LEADING_CAUSE and _failures_are_counted(case):
+            continue  # the count shows it better
+        if _is_wanted(case, field, path):
+            paths.append(path)
+    return paths
 
 
 def _path_of(name: str, framework: Framework) -> str:
@@ -554,7 +604,7 @@ def _path_of(name: str, framework: Framework) -> str:
 
 
 def _failures_are_counted(case: Case) -> bool:
-    """Whether somebody counted the causes of failures, which shows the leading cause better."""
+    """Whether somebody counted the causes of failures, in the case file or one by one."""
     if case.failures is not None and case.failures.counts:
         return True
     _, ledger = with_own_evidence(case)
@@ -577,8 +627,10 @@ def _fields(
                 if name in framework.factors:
                     yield path, field
         elif room == "failures" and not framework.causes:
+            continue  # without causes nothing can be chosen
+        elif room == "safety" and framework.safety is None:
             continue
-        elif room != "safety" or framework.safety is not None:
+        else:
             yield from fields
 
 
@@ -594,17 +646,20 @@ def _listed_fields(
     many = len(getattr(case, room))
     for number in range(1, many + 1):
         for path, field in fields:
+            # a list of choices that the framework leaves empty can't be answered
             if field.choices == {} or _choices(field, framework):
                 yield path.replace(".", f".{number}.", 1), field
-    _, first_field = fields[0]
-    yield f"{room}.{many + 1}.{FIRST[room]}", first_field
+    (_, name_field), *_ = fields  # the name comes first
+    yield f"{room}.{many + 1}.{FIRST[room]}", name_field
 
 
 def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
+    """Whether a case fulfils every condition under which a field is asked."""
     room, *rest = path.split(".")
     conditions = list(field.when)
     if room in FIRST:  # they speak of the same attempt, or the same model
-        own = f"{room}.{rest[0]}."
+        place, *_ = rest
+        own = f"{room}.{place}."
         conditions = [text.replace(f"{room}.", own) for text in conditions]
     return all(_holds_somehow(case, text) for text in conditions)
 
@@ -618,7 +673,10 @@ def _holds(case: Case, condition: str) -> bool:
     """Whether a case has ``path``, or ``path = value, value``; ``not`` inverts it."""
     path, _, values = condition.removeprefix("not ").partition(" = ")
     value = value_at(case, path)
-    holds = value not in (None, (), {})
     if values:
-        holds = not {*values.split(", ")}.isdisjoint(shown_value(value).split(", "))
-    return holds != condition.startswith("not ")
+        stated = set(shown_value(value).split(", "))
+        holds = bool(stated & set(values.split(", ")))
+    else:
+        holds = value not in (None, (), {})
+    inverted = condition.startswith("not ")
+    return holds != inverted

@@ -27,7 +27,8 @@ def start_case(
 ) -> list[Path]:
     """Write a commented case file and its schema into a folder, and return their paths.
 
-    Where one of them can't be written, none is left.
+    ``chosen`` is a framework of the catalogue or a file, which is copied beside the case. Where one
+    of the files can't be written, none is left.
     """
     if not str(folder).strip():
         raise CaseError("is empty", where="DIR", fix="name a folder")
@@ -36,25 +37,35 @@ def start_case(
     from tuneworthy.framework.schema import case_schema
     from tuneworthy.report.sections.framework import case_template
 
-    texts = {CASE_FILE: "", SCHEMA_FILE: json_text(case_schema(framework))}
-    own = chosen
-    if chosen is not None and chosen not in NAMES:
-        own = FRAMEWORK_FILE
-        texts[own] = read_text(Path(chosen), FRAMEWORK_LIMIT, FrameworkError)
-    paths = [target / file for file in texts]
-    for path in paths:
-        refuse_existing(path, "choose another folder, or edit the existing file")
-    called = name or plain_title(folder)
-    if len(called) > 200:
+    title = name or plain_title(folder)
+    if len(title) > _MOST_CHARACTERS:
         raise CaseError(
-            "is longer than 200 characters", where="--name", fix="shorten it"
+            f"is longer than {_MOST_CHARACTERS} characters",
+            where="--name",
+            fix="shorten it",
         )
-    texts[CASE_FILE] = case_template(framework, called, SCHEMA_FILE, own)
+    framework_name = chosen
+    texts: dict[str, str] = {}
+    if chosen is not None and chosen not in NAMES:
+        framework_name = FRAMEWORK_FILE
+        texts[FRAMEWORK_FILE] = read_text(Path(chosen), FRAMEWORK_LIMIT, FrameworkError)
+    texts = {
+        CASE_FILE: case_template(framework, title, SCHEMA_FILE, framework_name),
+        SCHEMA_FILE: json_text(case_schema(framework)),
+        **texts,
+    }
+    for file in texts:
+        refuse_existing(
+            target / file, "choose another folder, or edit the existing file"
+        )
     with all_or_none(target) as written:
-        for path, text in zip(paths, texts.values(), strict=True):
-            write_new(path, text)
-            written.append(path)
-    return paths
+        for file, text in texts.items():
+            write_new(target / file, text)
+            written.append(target / file)
+    return [target / file for file in texts]
+
+
+_MOST_CHARACTERS = 200  #: Of the name of a case, as its record allows.
 
 
 def plain_title(folder: str | Path) -> str:

@@ -100,11 +100,11 @@ class LazyRecord(Record):
         return record  # type: ignore[return-value]  # the plugin forgets subclasses
 
     def postpone(self, later: Mapping[str, Callable[[], Any]]) -> Self:
-        """The same record, checked, in which ``later`` computes some of the fields."""
+        """This record, checked, as one in which ``later`` computes some of the fields."""
         return self.waiting(later, **self.__dict__)
 
     def changed(self, **fields: Any) -> Self:
-        """The same record with other values of some fields; fields that wait go on waiting."""
+        """This record with other values of some fields; fields that wait go on waiting."""
         with _ONE_AT_A_TIME:
             later = {n: work for n, work in self._later.items() if n not in fields}
             return self.waiting(later, **{**self.__dict__, **fields})
@@ -205,9 +205,8 @@ def to_state(value: Any) -> Any:
     """
     if value is None:
         return "unknown"
-    if isinstance(
-        value, str | bool
-    ):  # a number is no answer, though 1 may look like true
+    # a number is no answer, though 1 may look like true
+    if isinstance(value, str | bool):
         text = str(value).strip().casefold()
         if text in _STATES:
             return _STATES[text]

@@ -128,7 +128,8 @@ Hiding = Literal["keep", "fakes", "words"]
 def _listed(value: Any) -> Any:
     """Read words from a list, or from a text with commas."""
     if isinstance(value, str):
-        return tuple(filter(None, map(str.strip, value.split(","))))
+        words = [word.strip() for word in value.split(",")]
+        return tuple(word for word in words if word)
     return value
 
 
@@ -366,7 +367,7 @@ class Monthly(FileRecord):
     quality_value_usd: Quantity | None = None
     #: USD a month to run, watch and retrain the tuned model.
     ongoing_usd: Quantity | None = None
-    ongoing: Ongoing | None = None  #: The same by category.
+    ongoing: Ongoing | None = None  #: The running costs by category.
 
     @model_validator(mode="after")
     def _one_way(self) -> Monthly:
@@ -799,8 +800,8 @@ class FewShot(FileRecord):
     source: Literal["fixed", "nearest", "drawn-1", "drawn-2", "drawn-3"] = Field(
         default="fixed", alias="from"
     )
-    """The same for every case, spread over the answers; the nearest to each one; or one of three
-    sets that were drawn at random."""
+    """Equal examples for every case, spread over the answers; the nearest to each one; or one of
+    three sets that were drawn at random."""
 
 
 class PromptVariant(FileRecord):

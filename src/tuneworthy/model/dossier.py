@@ -96,9 +96,8 @@ class Assessment(NamedTuple):
 
     def source(self, name: str) -> Source:
         """The source of an answer; assumed for one the framework doesn't have."""
-        if answer := self._answer(name):
-            return answer.source
-        return "assumed"
+        answer = self._answer(name)
+        return answer.source if answer else "assumed"
 
     @property
     def counts(self) -> Counts:
@@ -483,7 +482,7 @@ class BreakEven(Record):
 
 
 class ByTable(Record):
-    """The same with the running costs of the framework's own table."""
+    """Break-even with the running costs of the framework's own table."""
 
     ongoing_usd: Number
     break_even_months: Duration
@@ -876,7 +875,7 @@ class LintFinding(Record):
     numbers: dict[str, Any]
     count: int = 0  #: Combinations it concerns.
     of: int = 0  #: Combinations that were gone through for it.
-    cells: tuple[LintCell, ...] = ()  #: The same by how many reasons hold.
+    cells: tuple[LintCell, ...] = ()  #: Those combinations by how many reasons hold.
     combinations: tuple[tuple[str, ...], ...] = ()
     """For each combination the factors that are yes: of the first 4,096 there are."""
 

@@ -169,7 +169,7 @@ class GroupKey(NamedTuple):
 
 
 class ItemKey(NamedTuple):
-    """What a label is about."""
+    """The item that a label is about."""
 
     task: str
     rubric: (

@@ -451,7 +451,7 @@ class Triangle(FileRecord):
         return self
 
     def up_to(self, most: float) -> Triangle:
-        """The same where at most a part of the errors can be removed."""
+        """This effect, if at most a part of the errors can be removed."""
         return Triangle.model_construct(
             low=min(self.low, most),
             likely=min(self.likely, most),
@@ -467,7 +467,7 @@ class ApproachRule(FileRecord):
     compute: Name  #: Compute it takes, in words.
     #: The share of the errors that are left that it takes away.
     errors: Triangle | None = None
-    errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
+    errors_where: dict[Ident, Triangle] = {}  #: Its errors in other situations.
     moves: Moves = {}  #: The usual effect on latency and cost.
     weeks: Span | None = None  #: Weeks until it is in production.
     risk: Risk = "medium"  #: How much can go wrong.
@@ -491,10 +491,10 @@ class OptionRule(FileRecord):
     risk: Risk = "medium"  #: How much can go wrong.
     errors: Triangle | None = None
     """The share of the errors that are left that it takes away; None where it mends no answer."""
-    errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
+    errors_where: dict[Ident, Triangle] = {}  #: Its errors in other situations.
     moves: Moves = {}
     """Factors on latency and cost; a target that isn't named it leaves alone."""
-    moves_where: dict[Ident, Moves] = {}  #: The same in a situation of the order.
+    moves_where: dict[Ident, Moves] = {}  #: Its moves in other situations.
     source: Text = ""  #: Who says when it works and when it doesn't.
     figures_from: Text = ""  #: Who says effort, weeks and risk.
     dated: date | None = None  #: When that was.

@@ -399,7 +399,7 @@ class Reply(Record):
 
     @property
     def lack(self) -> str:
-        """What an answer lacks, without an endpoint's own words, which may differ from call to call.
+        """The fault of an answer, without an endpoint's own words, which differ from call to call.
 
         Empty for a whole answer.
         """
@@ -509,7 +509,7 @@ class Arm(Record):
     few_shot_from: Literal[
         "none", "fixed", "nearest", "drawn-1", "drawn-2", "drawn-3"
     ] = "none"
-    """The same for every case, spread over the answers; the nearest; or one of three drawn sets."""
+    """Equal ones for every case, spread over the answers; the nearest; or one of three drawn sets."""
     retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
     effort: str = ""  #: How long the model may think; empty leaves it to the endpoint.
@@ -800,7 +800,7 @@ class VerifyResult(Record):
 
     plan: VerifyPlan
     contrast: Contrast  #: Tuned less best untuned, on held-out cases.
-    general: Contrast  #: The same on general tasks.
+    general: Contrast  #: Tuned less best untuned, on general tasks.
     tuned: ShareOf | Unknown
     untuned: ShareOf | Unknown
     targets: dict[TargetId, HeldTarget] = {}
@@ -860,7 +860,7 @@ class Retrieved(Record):
 
 
 class SynthesisResult(Record):
-    """The same questions answered with retrieved passages, with the known ones, and with none."""
+    """Answers to some questions with retrieved passages, with the known ones, and with none."""
 
     arm: Name  #: The prompt and model that answered.
     retrieved: ShareOf | Unknown

@@ -91,13 +91,13 @@ class TrainingExample(FileRecord):
         return bool(self.rejected) and self.rejected == self.answer.content
 
     def as_disliked(self) -> TrainingExample:
-        """The same with its answer as what not to say."""
+        """This example with its answer also as the worse one, which a model learns not to say."""
         worse = self.answer.content
         name = content_id(self.messages, self.tools, worse)
         return self.model_copy(update={"rejected": worse, "id": name})
 
     def with_answer(self, text: str) -> TrainingExample:
-        """The same example with another answer; its former answer becomes the worse one."""
+        """This example with another answer; its former answer becomes the worse one."""
         turn = ChatTurn(role="assistant", content=text)
         worse = self.rejected or self.answer.content
         return self.model_copy(

@@ -82,9 +82,8 @@ class Calendar:
         self.hours_per_week = hours_per_week
         # days are numbers of working days from the start; an end is the day after the last one
         self._ends: dict[str, int] = {}
-        self._busy: list[
-            tuple[int, int]
-        ] = []  # begin and end of each phase of the team
+        # begin and end of each phase of the team
+        self._busy: list[tuple[int, int]] = []
 
     def book(
         self, name: str, hours: float, needs: Needs = (), weeks: float = 0.0
@@ -357,7 +356,7 @@ class PlanContext:
             "all": 1.0,
             "pilot": rule.pilot_share,
             "after the pilot": 1 - rule.pilot_share,
-            # an evaluation is its design and two comparisons: before the pilot and after it
+            # an evaluation is its design and two comparisons, one of them in the pilot
             "design": rule.design_share,
             "one comparison": (1 - rule.design_share) / 2,
             "design and one comparison": (1 + rule.design_share) / 2,

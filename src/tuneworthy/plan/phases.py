@@ -44,9 +44,10 @@ _MOST_QUESTIONS = 5  #: Questions that the steps of a phase spell out.
 # The order of the phases, by answer.
 
 
-def plan_keeping(plan: PlanContext, what: str = "the prompt") -> None:
+def plan_keeping(plan: PlanContext) -> None:
     """Plan to leave everything unchanged, watch it, and look again."""
-    plan.say("decide", plan.say("watch", what=what))
+    watched = plan.say("watch", what="the prompt")
+    plan.say("decide", watched)
 
 
 REINFORCEMENT = "reinforcement_tuning"  #: Its number of examples is its own.
@@ -566,7 +567,7 @@ def _pilot(plan: PlanContext, command: str) -> Needs:
 _PILOT_OPTIONS = {
     "examples": " --examples {fewest}",
     "preference_pairs": " --examples {fewest} --dpo",
-    "documents": "",  # a pilot of pretraining takes them all
+    "documents": "",  # no option of it limits documents
 }  #: Options of the command, by what the tuning learns from.
 
 

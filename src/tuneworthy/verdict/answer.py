@@ -258,9 +258,9 @@ def _is_tuning_hopeless(it: Situation) -> bool:
 def worth_a_pilot(it: Situation) -> Ruling | None:
     """Tuning has a fair chance, and there are enough examples."""
     table = it.table
-    if not table.tunings or _is_tuning_hopeless(it) or it.prize.short_of_data:
+    best = table.best_tuning
+    if best is None or _is_tuning_hopeless(it) or it.prize.short_of_data:
         return None
-    best = table.tunings[0]
     steps = try_ways(_arms_of_pilot(it, best))
     against = it.forbidding
     if against is not None:

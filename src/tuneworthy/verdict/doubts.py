@@ -61,9 +61,8 @@ _TODAY: Mapping[TargetId, str] = {
     "privacy": "who sees the data today",
 }
 
-_SURE = (
-    10**6
-)  # cases of a share that is supposed: so many that no target lies in its interval
+# cases of a share that is supposed: so many that no target lies in its interval
+_SURE = 10**6
 
 
 def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:

@@ -317,7 +317,7 @@ def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
 
 def _look_ahead(it: Situation, ruling: Ruling) -> LookAhead:
     """Judge again with each single answer changed, and with every open answer filled in."""
-    now = AnswerAndStep(ruling.answer, ruling.steps[0].option)
+    now = AnswerAndStep(ruling.answer, ruling.first_option)
     judge_again = JudgedAgain(it)
     flips = 0
     turning = list[str]()

@@ -24,7 +24,7 @@ class Prize(NamedTuple):
     most: float | None
     most_is: str  #: The meaning of that number, in words.
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
-    #: The same with a stated saving that isn't capped by the bill.
+    #: USD left at best if a stated saving above the bill were true.
     left_as_stated: float | None
     why_not: str  #: Why it can't come back; empty where it may.
     #: USD a month that it would have to bring more, to come back; else 0.
@@ -89,11 +89,11 @@ def _months(facts: CaseFacts) -> float:
 
 def _months_live(facts: CaseFacts, table: WayTable, months: float) -> float:
     """The months in which a tuned model is live, after the fewest weeks to build it."""
-    weeks = table.tunings[0].weeks if table.tunings else None
-    if facts.case.one_off or weeks is None:
+    best = table.best_tuning
+    if facts.case.one_off or best is None or best.weeks is None:
         return months
     # it may take longer to build it than the use case lives
-    return max(0.0, months - weeks.low / _WEEKS_A_MONTH)
+    return max(0.0, months - best.weeks.low / _WEEKS_A_MONTH)
 
 
 _WEEKS_A_MONTH = 52 / 12
@@ -224,18 +224,17 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
 
     It is the smallest amount over the approach of every goal and the best kind of tuning.
     """
-    if not table.tunings:
+    best = table.best_tuning
+    if best is None:
         return None
-    best = table.tunings[0].id
-    if best == "reinforcement_tuning":
+    if best.id == "reinforcement_tuning":
         least = facts.framework.threshold("examples_to_reinforce") or 0
         return DataNeed(low=round(least), high="open", unit="examples")
     approaches = facts.framework.approaches
     needs = [approaches[fit.approach].data for fit in facts.fits]  # one for every goal
-    if (
-        best in approaches
-    ):  # distillation and the hybrid learn from the goals' kind of data
-        needs.append(approaches[best].data)
+    # distillation and the hybrid are none: they learn from the goals' kind of data
+    if best.id in approaches:
+        needs.append(approaches[best.id].data)
     if not needs:
         return None
     need = min(needs, key=lambda each: each.low)
@@ -258,9 +257,9 @@ class DataWords(NamedTuple):
 
 def weigh_data(facts: CaseFacts, table: WayTable) -> DataWords:
     """Say which data is missing for the best kind of tuning, or which exists; both empty for none."""
-    if not table.tunings:
+    best = table.best_tuning
+    if best is None:
         return DataWords()
-    best = table.tunings[0]
     if best.id == "thumb_tuning":
         return DataWords(existing=best.because)  # it names the ratings
     usual = usual_data(facts, table)

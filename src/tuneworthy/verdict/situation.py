@@ -153,6 +153,11 @@ class Ruling(NamedTuple):
     way: Way | None = None  #: The way that decides.
     rule: JudgementRule | str = "no_target"
 
+    @property
+    def first_option(self) -> str:
+        """The kind of the first step; every ruling has one."""
+        return self.steps[0].option
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -166,16 +171,17 @@ class Situation:
     prize: Prize  #: All that tuning can bring over the life of the use case.
     find_contradicted: Callable[[CaseFacts], Strings]
     """Returns the paths of statements in an open contradiction."""
-    rebuild: Callable[[CaseFacts], Situation]  #: The same with other facts.
+    rebuild: Callable[[CaseFacts], Situation]  #: Builds the situation of other facts.
 
     @cached_property
     def contradicted(self) -> frozenset[str]:
         """Factors with a statement in an open contradiction, by paths like ``factors.low_volume.now``."""
-        names = set()
+        names = set[str]()
         for path in self.contradicted_paths:
-            room, *rest = path.split(".")
-            if room == "factors" and rest:
-                names.add(rest[0])
+            room, _, below = path.partition(".")
+            name, _, _ = below.partition(".")
+            if room == "factors" and name:
+                names.add(name)
         return frozenset(names)
 
     @cached_property
@@ -221,8 +227,11 @@ class Situation:
 
     @property
     def forbidding(self) -> LiveCondition | None:
-        """The first open condition that rules out a pilot; None without one."""
-        return next((each for each in self.conditions if each.forbids), None)
+        """The first condition that rules out a pilot; None without one."""
+        for condition in self.conditions:
+            if condition.forbids:
+                return condition
+        return None
 
     @cached_property
     def moves(self) -> str:

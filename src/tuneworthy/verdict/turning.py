@@ -19,9 +19,8 @@ from tuneworthy.verdict.situation import Ruling, Situation
 from tuneworthy.ways.way import FIGURE_OF, KnownNumber, Way
 from tuneworthy.words import count, number, quality, usd, usd_range
 
-_SURE = (
-    10**6
-)  # cases of a share that is supposed: so many that no target lies in its interval
+# cases of a share that is supposed: so many that no target lies in its interval
+_SURE = 10**6
 _PLENTY = 2000  # examples that are enough for every approach of the lesson
 MOST_TURNS = 12  #: Turns that the dossier lists at most.
 
@@ -45,7 +44,7 @@ class JudgedAgain:
         key = frozenset(changes.items())
         if key not in self._known:
             ruling = answer(self._it.rebuild(self._it.facts.answered(changes)))
-            self._known[key] = AnswerAndStep(ruling.answer, ruling.steps[0].option)
+            self._known[key] = AnswerAndStep(ruling.answer, ruling.first_option)
         return self._known[key]
 
 
@@ -66,11 +65,14 @@ def find_turns(
 
 
 def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:
-    """What a changed situation leads to, as a turn: ``what`` says the change in words."""
+    """Judge a changed situation; ``what`` says the change in words."""
     ruling = answer(changed)
-    first_step = ruling.steps[0].option
     return Turn(
-        path=path, what=what, to=to, answer=ruling.answer, first_step=first_step
+        path=path,
+        what=what,
+        to=to,
+        answer=ruling.answer,
+        first_step=ruling.first_option,
     )
 
 

@@ -42,7 +42,7 @@ def command_for(option: str, way: Way | None = None, data: Data | None = None) -
         # its price is in the quote, and the quote is free
         return "tuneworthy ceiling CASE --dry-run"
     if option == "plain_classifier" and way is not None and way.state == "measured":
-        # the lab that measured it writes the classifier, too
+        # it was measured, so it can be handed over
         name = "nearest" if way.id.endswith("nearest_neighbour") else "head"
         return f"tuneworthy export CASE --to {name}"
     if option == "label":
@@ -216,9 +216,8 @@ def _say_published(table: WayTable, way: Way) -> str:
     if arm is None:
         return ""
     goals = table.gap.facts.case.goals
-    effect = effect_of(
-        arm, goals[0] if goals else None
-    )  # the first is the primary goal
+    # the first is the primary goal
+    effect = effect_of(arm, goals[0] if goals else None)
     if effect is None:
         return ""
     if effect.goal:

@@ -91,7 +91,10 @@ class WayTable:
 
     def find(self, name: str) -> Way | None:
         """The way with this id; None without one."""
-        return next((way for way in self.ways if way.id == name), None)
+        for way in self.ways:
+            if way.id == name:
+                return way
+        return None
 
     def makes_needless(self, tuned: Way) -> list[Way]:
         """Untuned ways that make a tuned one unnecessary.
@@ -261,9 +264,8 @@ class WayTable:
     def _chance_on_quality(self, way: Way) -> float:
         """The chance that a way is good enough, by its known quality or its usual effect."""
         if not self.criterion.limits:
-            return self._chance_of_quality(
-                way
-            )  # no target, so a usual need orders the ways
+            # no target, so a usual need orders the ways
+            return self._chance_of_quality(way)
         floor = self.criterion.quality_floor
         if floor is None:
             return 1.0
@@ -443,12 +445,17 @@ class WayTable:
         # False sorts before True, and equal ones keep their order
         return sorted(untried, key=lambda way: self._chance_but_privacy(way) < fair)
 
+    @property
+    def best_tuning(self) -> Way | None:
+        """The most suitable kind of tuning that nobody tried; None where none is left."""
+        return self.tunings[0] if self.tunings else None
+
     @cached_property
     def chance_of_tuning(self) -> float:
         """The chance that the best kind of tuning meets the missed targets; 0 where none is left."""
-        if not self.tunings:
+        if self.best_tuning is None:
             return 0.0
-        return self._chance_but_privacy(self.tunings[0])
+        return self._chance_but_privacy(self.best_tuning)
 
     @property
     def tuning_works(self) -> TuningChance | None:
@@ -456,11 +463,11 @@ class WayTable:
 
         None where no target is missed, or none is known to be.
         """
-        if self.tuned_enough:
-            best = self.tuned_enough[0]
-            return TuningChance(1.0, f"{best.title} was tuned, and meets every target")
+        for way in self.tuned_enough:  # the cheapest speaks for all
+            return TuningChance(1.0, f"{way.title} was tuned, and meets every target")
         missed = [target for target in self.gap.missed if target != "privacy"]
-        if missed and self.tunings and self.chances.get(self.tunings[0].id):
+        untried = self.best_tuning
+        if missed and untried is not None and self.chances.get(untried.id):
             chance = max(self.chance_of_tuning, _LEAST_CHANCE)
             names = self.criterion.name_targets(missed)
             says = f"tuning meets {names} with a chance of {share(chance)}, by the table of ways"

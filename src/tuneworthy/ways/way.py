@@ -34,9 +34,8 @@ FIGURE_OF: Mapping[TargetId, FigureId] = {
 }  #: The figure that a target is held against.
 
 
-_SURE = (
-    10**6
-)  # cases of a share that is supposed: so many that no target lies in its interval
+# cases of a share that is supposed: so many that no target lies in its interval
+_SURE = 10**6
 
 
 class KnownNumber(NamedTuple):
@@ -53,7 +52,7 @@ class KnownNumber(NamedTuple):
     brought: bool = False
 
     def made_sure(self) -> KnownNumber:
-        """The same figure as if it rested on a huge number of cases."""
+        """The figure as if it rested on a huge number of cases."""
         return self._replace(low=self.value, high=self.value, cases=_SURE)
 
     @property
@@ -101,7 +100,7 @@ class Way:
     model: str = ""
     figures: Mapping[FigureId, KnownNumber] = field(default_factory=dict)
     errors: Triangle | None = None
-    #: The same where only code can promise so much.
+    #: Its effect on errors where only code can promise so high a target.
     strict_errors: Triangle | None = None
     moves: Moves = field(default_factory=dict)
     hours: Range | None = None
@@ -204,9 +203,11 @@ class TargetCriterion:
         None where neither is known, or where no target is stated.
         """
         stated = self.limits.get("quality")
-        today = self.today.get("quality")
-        if stated is not None or not self.limits or today is None:
+        if stated is not None:
             return stated
+        today = self.today.get("quality")
+        if not self.limits or today is None:
+            return None
         return today.value - self.margin_quality
 
     def judge(self, way: Way) -> dict[TargetId, TargetState]:
@@ -227,7 +228,8 @@ class TargetCriterion:
     def _hold_quality(self, way: Way) -> dict[TargetId, TargetState]:
         """Whether a way is worse than today by the margin at most, case by case where possible.
 
-        {} where there is nothing to compare it with.
+        {} where there is nothing to compare it with; unknown for a tuned way, which has to prove
+        that it is no worse.
         """
         if way.gain is not None:
             return {"quality": self._hold_gain(way.gain)}
@@ -348,7 +350,7 @@ def hold_against(
     if known is None:
         return "unknown"
     if target == "quality":  # the only figure of which more is better
-        # what a lab held out or nobody ran has no such number to state
+        # nobody knows how sure a share is that somebody counted on some cases
         if known.cases is None and known.grade in ("stated", "measured"):
             return "unknown"
         if known.low >= limit:

@@ -119,7 +119,7 @@ def measured_beside_answer(facts: CaseFacts) -> RaisedChallenge | None:
     if contrary is None:
         return None
     return RaisedChallenge(
-        between=(f"{contrary.room}.{contrary.name}", "evidence"),
+        between=(contrary.path, "evidence"),
         says=(
             f"{plain(contrary.name)} is answered {contrary.stated}, but measured "
             f"{contrary.measured}. The answer stands, as {contrary.why_not}."
@@ -138,6 +138,11 @@ class _ContraryMeasurement:
     measured: str  #: In words.
     why_not: str  #: Why it settles nothing.
 
+    @property
+    def path(self) -> str:
+        """The path of the answer."""
+        return f"{self.room}.{self.name}"
+
 
 def _find_contrary(facts: CaseFacts) -> Iterator[_ContraryMeasurement]:
     """Every measurement beside an answer that it contradicts and can't settle."""
@@ -146,7 +151,7 @@ def _find_contrary(facts: CaseFacts) -> Iterator[_ContraryMeasurement]:
         room, name = path.split(".")
         if stated == "unknown" or facts.source(name) == "measured":
             continue
-        if room == "ceiling" and name in facts.framework.ceiling and stated == "no":
+        if name in facts.framework.ceiling and stated == "no":
             done = tried(name, facts.framework, ledger)
             if done is not None:
                 why_not = "a log doesn't show what was compared"
@@ -183,7 +188,7 @@ def need_without_support(facts: CaseFacts) -> RaisedChallenge | None:
     if need is None:
         return None
     return RaisedChallenge(
-        between=(f"factors.{need.factor}", "evidence"),
+        between=(need.path, "evidence"),
         says=(
             f"{plain(need.factor)} is answered yes, and the data shows little of it, "
             f"{need.measured}. The answer stands, because logs don't settle a need."
@@ -199,7 +204,7 @@ def need_seen_in_data(facts: CaseFacts) -> RaisedChallenge | None:
     if need is None:
         return None
     return RaisedChallenge(
-        between=(f"factors.{need.factor}", "evidence"),
+        between=(need.path, "evidence"),
         says=f"{plain(need.factor)} is answered no, but measured {need.measured}.",
         settle=(
             "Ask the person responsible for data protection whether this data may be sent where it is "
@@ -213,6 +218,11 @@ class _ContraryNeed(NamedTuple):
 
     factor: str
     measured: str
+
+    @property
+    def path(self) -> str:
+        """The path of the answer."""
+        return f"factors.{self.factor}"
 
 
 def _find_contrary_need(

@@ -163,16 +163,16 @@ def running_costs_twice(facts: CaseFacts) -> RaisedChallenge | None:
     if saving is None or bill is None:
         return None
     cost = monthly.ongoing_usd
-    field = "ongoing_usd"
+    path = "economics.monthly.ongoing_usd"
     what = "running costs"
     if not _is_difference(saving, bill, cost):
         cost = monthly.ongoing.inference_usd if monthly.ongoing else None
-        field = "ongoing.inference_usd"
+        path = "economics.monthly.ongoing.inference_usd"
         what = "cost of serving"
     if cost is None or not _is_difference(saving, bill, cost):
         return None
     return RaisedChallenge(
-        between=("economics.monthly.api_savings_usd", f"economics.monthly.{field}"),
+        between=("economics.monthly.api_savings_usd", path),
         says=(
             f"The saving of {usd(saving.likely)}{facts.case.a_month} is the bill of "
             f"{usd(bill.likely)} less the {what} of {usd(cost.likely)}, to the dollar. "
