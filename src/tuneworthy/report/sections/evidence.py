@@ -492,12 +492,9 @@ def _bears(result: EvidenceResult, dossier: Dossier) -> str:
 
 def _source(name: str, dossier: Dossier) -> str:
     """The source of an answer; empty where nobody asks for it."""
-    if name in dossier.signals:
-        return dossier.signals[name].source
-    if name in dossier.factors:
-        return dossier.factors[name].source
-    if name in dossier.ceiling.checks:
-        return dossier.ceiling.checks[name].source
+    for answers in (dossier.signals, dossier.factors, dossier.ceiling.checks):
+        if name in answers:
+            return answers[name].source
     return ""
 
 

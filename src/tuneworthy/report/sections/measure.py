@@ -275,8 +275,9 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
-        have = count(usable.number)
-        candidates = f"Here are {have} candidates that nobody has reviewed"
+        candidates = (
+            f"Here are {count(usable.number)} candidates that nobody has reviewed"
+        )
         yield f"The approach of the primary goal needs {count(need)}. {candidates} (data.training)"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
@@ -573,9 +574,11 @@ def _bill_lacks(report: MeasureReport) -> str:
     per_request = report.measurement("usd_per_request")
     if per_request.details and not per_request.is_known:
         return report.ask("usd_per_request", _LOG)
-    for name in ("input_tokens", "output_tokens"):
-        if _tokens(report, name) is None:
-            return f"{report.ask(name, _LOG)}, or log the `usd` of every call"
+    read = _tokens(report, "input_tokens")
+    written = _tokens(report, "output_tokens")
+    if read is None or written is None:
+        lacking = "input_tokens" if read is None else "output_tokens"
+        return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
     models = report.models
     if len(models) > 1:
         many = few(len(models))
@@ -590,7 +593,7 @@ def _bill_lacks(report: MeasureReport) -> str:
             return text
         return f"{text}. Name it with its provider, as {_likely_maker(name)}:{name}"
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
-    return f"a call takes {_tokens_text(report)}, {whose}"
+    return f"a call takes {_tokens_text(read, written)}, {whose}"
 
 
 def _likely_maker(model: str) -> str:
@@ -601,12 +604,8 @@ def _likely_maker(model: str) -> str:
     return "openai"
 
 
-def _tokens_text(report: MeasureReport) -> str:
+def _tokens_text(read: Evidence, written: Evidence) -> str:
     """The mean tokens of a call, read and written; ``about`` where some are estimated."""
-    read = _tokens(report, "input_tokens")
-    written = _tokens(report, "output_tokens")
-    assert read is not None  # the caller made sure of both
-    assert written is not None
     text = f"{count(read.number)} tokens in and {count(written.number)} out"
     if read.details.get("reported") and written.details.get("reported"):
         return text

@@ -28,6 +28,7 @@ from tuneworthy.plan.section import find_decision, hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import (
+    advised_steps,
     count_text,
     dollars,
     duration,
@@ -60,6 +61,7 @@ from tuneworthy.words import (
     plain,
     sentence,
     several,
+    unique,
     weekday,
 )
 
@@ -194,18 +196,13 @@ def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
     """The name of the way that is tried first; ``that`` for one without a name."""
     titles = {way.id: way.title for way in dossier.ways}
     names = {
-        f"{_TRIED}{step.option}": titles.get(step.way, "") for step in _steps(dossier)
+        f"{_TRIED}{step.option}": titles.get(step.way, "")
+        for step in advised_steps(dossier)
     }
     for phase in phases:
         if phase.id.startswith(_TRIED):
             return names.get(phase.id) or "that"
     return "that"
-
-
-def _steps(dossier: Dossier) -> tuple[Step, ...]:
-    """The steps of the recommendation; () without one."""
-    advice = dossier.recommendation
-    return () if isinstance(advice, Unknown) else advice.steps
 
 
 # What to do.
@@ -246,9 +243,10 @@ def to_do(dossier: Dossier) -> b.Fact:
         before = after[-1] if after else main
         later = _dated(asked.only_then, before, dossier)
         then.append(f"Only if {what} isn’t enough, {later}.")
-    for phase in meanwhile:
-        words = _phase_words(phase)
-        then.append(f"Meanwhile, {words}, until {weekday(phase.end)}.")
+    then += [
+        f"Meanwhile, {_phase_words(phase)}, until {weekday(phase.end)}."
+        for phase in meanwhile
+    ]
     says = f"{capital(_dated(now, None, dossier))}."
     return b.Fact(label, says, _joined(then), "plan")
 
@@ -562,17 +560,16 @@ def _still_fails(turns: Sequence[Turn], dossier: Dossier) -> str:
 
 def _clauses(turns: Sequence[Turn], dossier: Dossier) -> list[str]:
     """Each condition once. Answers that turn the verdict alike are joined, the longest list last."""
-    figures: list[str] = []
+    figures: list[str] = []  # a figure may have several paths in the file
     answers: dict[str, list[Turn]] = {}  # by what the answer turns out to be
     for turn in turns:
         if _question(turn, dossier):
             answers.setdefault(turn.to, []).append(turn)
-            continue
-        clause = _figure_clause(turn, dossier)
-        if clause not in figures:  # a figure may have several paths in the file
-            figures.append(clause)
+        else:
+            figures.append(_figure_clause(turn, dossier))
     fewest_first = sorted(answers.values(), key=len)
-    return [*figures, *(_answer_clause(similar, dossier) for similar in fewest_first)]
+    joined = [_answer_clause(similar, dossier) for similar in fewest_first]
+    return [*unique(figures), *joined]
 
 
 def _question(turn: Turn, dossier: Dossier) -> str:
@@ -606,8 +603,8 @@ def _group_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
         groups.setdefault(_group(turn, dossier), []).append(turn.what)
     clauses = []
     for group, titles in groups.items():
-        named = listing(titles, "or")
-        clauses.append(f"{_GROUP_WORDS[group]} ({named}) {_TURNED[group, first.to]}")
+        becomes = (_CHECK_IS if group == "check" else _REASON_IS)[first.to]
+        clauses.append(f"{_GROUP_WORDS[group]} ({listing(titles, 'or')}) {becomes}")
     return ", or if ".join(clauses)
 
 
@@ -623,17 +620,9 @@ _GROUP_WORDS = {
     "anti_indicator": "a reason against tuning",
 }
 
-_TURNED = {
-    ("check", "yes"): "was done after all",
-    ("check", "no"): "wasn’t done",
-    ("check", "unknown"): "is known to nobody",
-    ("indicator", "yes"): "holds after all",
-    ("indicator", "no"): "doesn’t hold",
-    ("indicator", "unknown"): "is known to nobody",
-    ("anti_indicator", "yes"): "holds after all",
-    ("anti_indicator", "no"): "doesn’t hold",
-    ("anti_indicator", "unknown"): "is known to nobody",
-}
+_UNKNOWN = "is known to nobody"
+_CHECK_IS = {"yes": "was done after all", "no": "wasn’t done", "unknown": _UNKNOWN}
+_REASON_IS = {"yes": "holds after all", "no": "doesn’t hold", "unknown": _UNKNOWN}
 
 
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
@@ -707,7 +696,7 @@ def _unchanged(dossier: Dossier) -> str:
 
 def _first_option(dossier: Dossier) -> str:
     """The option of the first step; empty without a recommendation."""
-    for step in _steps(dossier):
+    for step in advised_steps(dossier):
         return step.option
     return ""
 
@@ -863,7 +852,7 @@ def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
     known_or_tuned = {
         way.id for way in dossier.ways if way.state != "untried" or way.kind == "tuning"
     }
-    for step in _steps(dossier):
+    for step in advised_steps(dossier):
         if step.way and step.way not in known_or_tuned:
             because = f"{step.because[:1].lower()}{step.because[1:]}"
             yield f"{capital(step.title)}: {because}"

@@ -186,17 +186,12 @@ def returns(framework: Framework) -> b.Section | None:
     for what, says in costs.returns.also.items():
         countable, _, meaning = says.partition(": ")  # as in "no: fewer complaints"
         rows.append((what, countable, meaning))
-    parts: list[b.Parts] = [
-        b.table(
-            "Benefits of tuning",
-            "Benefit | Can be counted | What it is",
-            rows,
-            quiet=True,
-        )
-    ]
+    titles = "Benefit | Can be counted | What it is"
+    table = b.table("Benefits of tuning", titles, rows, quiet=True)
+    more = ""
     if costs.ongoing_also:
-        parts.append(sentence(f"and to keep it running, {costs.ongoing_also}"))
-    return b.section("returns", "What it may bring, by kind", parts)
+        more = sentence(f"and to keep it running, {costs.ongoing_also}")
+    return b.section("returns", "What it may bring, by kind", table, more)
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
@@ -581,10 +576,8 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
         repaid += " if it works"
     if drawn.p_never < OFTEN:
         return repaid
-    never = share(drawn.p_never)
-    return (
-        f"{repaid}. {capital(f'{never} of the simulated runs aren’t repaid {within}')}"
-    )
+    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"
+    return f"{repaid}. {capital(late)}"
 
 
 def _input_links(
