@@ -275,7 +275,10 @@ class Drawing:
         ]
 
     def _layer(self, layer: Spec, shared: Spec, to: Mapping[str, str]) -> Spec | None:
-        """A layer with the shared channels; None for one without a mark."""
+        """A layer with the shared channels; None for one without a mark.
+
+        ``to`` has the address that the marks of a layer link to, by its ``of``.
+        """
         if "level" in layer:
             return self._level_line(layer, shared)
         where = layer.get("where")

@@ -127,6 +127,7 @@ def _list(items: Iterable[str], *, ordered: bool = False) -> str:
 
 
 def _cell(cell: str | b.Cell) -> str:
+    """A cell with its link, and what is below it in brackets."""
     if isinstance(cell, str):
         return md(cell)
     text = md(cell.text)

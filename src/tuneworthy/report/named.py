@@ -38,7 +38,8 @@ def field_name(path: str) -> str:
     entry = case_fields().get(field_path(path))
     if entry:
         return entry.title
-    return plain(path.removesuffix(".value").rpartition(".")[2])
+    _, _, name = path.removesuffix(".value").rpartition(".")
+    return plain(name)
 
 
 def name_fields(text: str) -> str:

@@ -237,7 +237,7 @@ def _cut_to_fit(
 
 
 def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
-    """The first blocks of a section that fit; the last one may be cut."""
+    """The first blocks of a section that fit into ``room`` lines; the last one may be cut."""
     title = paint.lines("strong", section.title) if section.title else []
     lines: list[str] = []
     for block in section.blocks:
@@ -248,7 +248,7 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
         # every item takes a line or more, so a block with too many isn't even laid out
         if _count_items(block) <= left:
             whole = _block(block, paint, "  ", False)
-            if not whole:
+            if not whole:  # all of it is a detail
                 continue
             if len(whole) <= left:
                 lines += [*blank, *whole]
@@ -258,7 +258,7 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
             lines += [*blank, *beginning]
         break
     if title and len(title) + len(lines) < _LEAST_LINES:
-        return []
+        return []  # a title with hardly anything below it says nothing
     return title + lines
 
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Literal
 
 WIDEST = 100  #: Columns a text is laid out for, at most.
-USUAL = 80  #: The same for a file, a pipe, and a terminal that doesn't say.
+USUAL = 80  #: Columns for a file, a pipe, and a terminal that doesn't say.
 NARROWEST = 40  #: At least.
 
 _COLUMNS: ContextVar[int] = ContextVar("columns", default=USUAL)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -109,7 +109,7 @@ class Sides(BaseModel):
 def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
     """Show two cases side by side, or a case and a what-if of it."""
     workspace = site_of(request).workspace
-    first, second, *_ = [*asked.of, asked.a, asked.b]
+    first, second, *_ = (*asked.of, asked.a, asked.b)
     wrong = ""
     sections: list[Section] = []
     try:
@@ -121,20 +121,13 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
     else:
-        if len(sides) == 2:
-            one_side, other_side = sides
-            titles = [one_side.title, other_side.title]
-            sections += beside(one_side.dossier, other_side.dossier, titles)
-    left_out = ""
-    more = [name for name in asked.of[2:] if name]
-    if more:
-        left_out = f"Only the first two are compared; left out: {listing(more)}."
+        sections += _compared_sections(sides)
     fields = {
         "a": first,
         "b": second,
         "a_if": asked.a_if,
         "b_if": asked.b_if,
-        "left": left_out,
+        "left": _left_out_text(asked),
     }
     return page(
         request,
@@ -145,6 +138,22 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
         wrong=wrong,
         sections=sections,
     )
+
+
+def _left_out_text(asked: Sides) -> str:
+    """Say which of more than two ticked cases aren't compared; empty for none."""
+    more = [name for name in asked.of[2:] if name]
+    if not more:
+        return ""
+    return f"Only the first two are compared; left out: {listing(more)}."
+
+
+def _compared_sections(sides: Sequence[_Side]) -> Iterator[Section]:
+    """The sections of a comparison; none while only one case is chosen."""
+    if len(sides) == 2:
+        first, second = sides
+        titles = [first.title, second.title]
+        yield from beside(first.dossier, second.dossier, titles)
 
 
 class _Side(NamedTuple):
@@ -675,7 +684,7 @@ def _levers(case: EvaluatedCase, texts: Mapping[str, str]) -> list[money.Lever]:
 
 
 def _measured_amounts(dossier: Dossier) -> dict[str, str]:
-    """What was measured, with its interval, by the field that it replaces."""
+    """The measured amounts with their intervals, by the field that each replaces."""
     return {
         item.factor: interval_text(item.value, item.low, item.high, item.unit)
         for item in measurements(dossier)

@@ -60,7 +60,7 @@ class AskedHow(BaseModel, frozen=True):
         return self.with_steps([*steps, ask_id if known else f"-{ask_id}"])
 
     def with_steps(self, steps: list[str]) -> AskedHow:
-        """The same progress with other steps; the oldest are dropped where there are too many."""
+        """This progress with other steps; the oldest are dropped where there are too many."""
         way = " ".join(steps)
         while len(way) > _LONGEST_WAY:
             _, _, way = way.partition(" ")
@@ -140,7 +140,7 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
     clash = ""
     values: dict[str, Any] = {}
     try:
-        # ``of`` looks once, and that is after the writing
+        # not ``of.evaluated``: it is read once, and has to be the case after the writing
         before = of.workspace.evaluated(of.name)
         doubt = growth_doubt(before.ask(reply.ask), text)
         if doubt is not None:

@@ -246,6 +246,7 @@ def _enough(made: EvalsetReport) -> str:
 
 
 def _next(made: EvalsetReport) -> Iterator[str]:
+    """The next steps: name the set in the case, then have its cases labelled."""
     folder = argument(made.folder)
     if made.entry is None:
         yield "Next: move it into the case folder and name it under data.evaluation"

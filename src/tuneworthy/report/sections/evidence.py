@@ -415,6 +415,7 @@ def evidence_rows(
 
 
 def _evidence_row(result: EvidenceResult, dossier: Dossier) -> EvidenceRow:
+    """A measurement in words."""
     if isinstance(result.value, Unknown):
         value = f"unknown: {result.value.ask}"
     else:

@@ -132,6 +132,7 @@ def _drawn_lines(said: SaidCauses) -> Iterator[str]:
 
 
 def _next_steps(said: SaidCauses, sheet: str, folder: str) -> Iterator[str]:
+    """How to name the causes that are still open, and to settle those on which people differ."""
     case = argument(folder)
     if said.open and sheet:
         file = argument(sheet)

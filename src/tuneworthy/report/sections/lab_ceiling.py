@@ -279,7 +279,7 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
 
 
 def _arm_notes(row: ArmResult) -> Iterator[str]:
-    """What a reader has to know beside an arm's name."""
+    """The notes beside an arm's name, without which its figures would mislead."""
     if row.dropped_after is not None:
         yield f"left behind after {count(row.dropped_after)}"
     if isinstance(row.quality, Unknown) and "(it takes no " in row.quality.ask:
@@ -546,7 +546,7 @@ def _curve_text(result: CeilingResult) -> str:
     reached_after: dict[float, int] = {}  # arms that it took to get to each best value
     for point in result.curve:
         reached_after.setdefault(point.best, point.arms)
-    rises = sorted(reached_after)
+    rises = sorted(reached_after)  # the best so far never falls
     text = ", ".join(
         f"{quality(value)} after {count(reached_after[value])}"
         for value in rises[-_LAST_RISES:]

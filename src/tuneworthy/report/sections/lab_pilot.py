@@ -90,6 +90,7 @@ def _quality_limit(result: PilotResult) -> float | None:
 
 
 def _pilot_arms(result: PilotResult) -> b.Table:
+    """The ways of a pilot on the held-out cases."""
     rows = []
     for arm in result.arms:
         # the race left some behind, but all of them met the held-out cases
@@ -217,7 +218,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
 
 
 def _tuned_rows(result: PilotResult) -> Rows:
-    """What was tuned, how, and in how many runs; also how many of them came with the folder."""
+    """The tuned model, its recipe, its runs, and how many of them came with the folder."""
     plan = result.plan
     recipe = plan.recipe
     how = counted(recipe.epochs, "epoch")

@@ -190,7 +190,7 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
 
 
 def _progress_rows(stand: Stand, passed_s: float) -> Rows:
-    """What a running lab waits for, has done, has spent, and how long it still takes."""
+    """The state of a running lab: calls, the leading arm, money, and the time it still takes."""
     if stand.waiting:
         yield "Waiting", stand.waiting
     done = share(stand.done / stand.of) if stand.of else "nothing to ask"

@@ -105,7 +105,7 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     sections.append(b.section("quick", "More of it", b.facts(rest), detail=True))
     tables = (coverage_table(report.measured.readings), prompt_table(report))
     sections.append(b.section("files", "By file and prompt", tables, detail=True))
-    sections += _measurements(report)
+    sections += (_measurements(report), _not_measured(report))
     return b.Document("", headline, sections, after=_after(report))
 
 
@@ -122,8 +122,8 @@ def _after(report: MeasureReport) -> list[str]:
     return after
 
 
-def _measurements(report: MeasureReport) -> Iterator[b.Section]:
-    """Two sections of details: the measurements, and what each missing measurement needs."""
+def _measurements(report: MeasureReport) -> b.Section:
+    """The measurements of this run, in detail."""
     measured_now = {m.id for m in report.measured.evidence if m.is_known}
     results = [
         result for result in measurements(report.dossier) if result.id in measured_now
@@ -132,15 +132,20 @@ def _measurements(report: MeasureReport) -> Iterator[b.Section]:
     title = "Measured, with 95% intervals"
     cells = "{title} | {value} | {bears}"
     table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
-    yield b.section("measured", title, table, detail=True)
-    lacking: dict[str, list[str]] = {}  # names of measurements by what they lack
+    return b.section("measured", title, table, detail=True)
+
+
+def _not_measured(report: MeasureReport) -> b.Section:
+    """The needs of the missing measurements; those with the same need share a line."""
+    names_by_need: dict[str, list[str]] = {}
     for evidence in report.measured.evidence:
         if isinstance(evidence.value, Unknown):
-            names = lacking.setdefault(evidence.value.ask, [])
+            names = names_by_need.setdefault(evidence.value.ask, [])
             names.append(measured_name(evidence.id))
-    items = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in lacking.items())
+    needs = [f"{', '.join(names)}: {need}" for need, names in names_by_need.items()]
     title = "Not measured, and what would be needed"
-    yield b.section("open", title, items if lacking else None, detail=True)
+    items = b.bullets(needs) if needs else None
+    return b.section("open", title, items, detail=True)
 
 
 def opening(report: MeasureReport) -> str:
@@ -862,6 +867,7 @@ class ComparedReport(NamedTuple):
 
     @property
     def outcome(self) -> ComparedOutcome:
+        """The outcome by the interval of the difference, and the reason."""
         contrast = self.contrast
         if isinstance(contrast.difference, Unknown):
             return ComparedOutcome("too_few_cases", "clusters")

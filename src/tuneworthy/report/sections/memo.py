@@ -90,7 +90,7 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
 
 
 def _certainty(dossier: Dossier) -> b.Fact:
-    """What the answer rests on; beside it, what could still change it and what contradicts it."""
+    """The grounds of the answer; beside them, what could still change it and what contradicts it."""
     parts = []
     if not nothing_answered(dossier):
         parts.append(unchecked_text(dossier))
@@ -210,29 +210,40 @@ def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
 
 def to_do(dossier: Dossier) -> b.Fact:
     """The first piece of work with its last day, and the work after it up to the decision."""
-    label = "What to do now"
     plan = dossier.plan
     advice = dossier.recommendation
     if isinstance(plan, Unknown) or isinstance(advice, Unknown):
         ask = advice.ask if isinstance(advice, Unknown) else advice.says
-        return b.Fact(label, sentence(ask), "", "plan")
+        return _to_do_fact(sentence(ask))
     step, *_ = advice.steps
-    work = _work(plan)
-    first, *_ = work
+    first, *_ = _work(plan)
     until = _until(first, None, dossier)
     if first.id == "watch":
         what = "quality, speed, bill and traffic"
         says = f"Keep what runs today. Measure its {what} once more {until}."
         # the headline says the reason of the verdict already
         is_said = step.because == dossier.verdict.because
-        return b.Fact(label, says, "" if is_said else sentence(step.because), "plan")
+        return _to_do_fact(says, "" if is_said else sentence(step.because))
     if first.id == "settle":
         says = f"Settle this contradiction {until}."
-        return b.Fact(label, says, say_heaviest(dossier), "plan")
+        return _to_do_fact(says, say_heaviest(dossier))
+    return _work_in_turn(dossier, plan, step)
+
+
+def _to_do_fact(says: str, beside: str = "") -> b.Fact:
+    return b.Fact("What to do now", says, beside, "plan")
+
+
+def _work_in_turn(dossier: Dossier, plan: Plan, step: Step) -> b.Fact:
+    """The work up to that of the first step, then the rest, and the work that goes on beside."""
+    first, *others = _work(plan)
     asked = _split(plan)
-    certain = [phase for phase in work if phase in asked.certain]
-    meanwhile = [phase for phase in work[1:] if phase.id.startswith(_MEANWHILE)]
-    in_turn = [phase for phase in certain if phase not in meanwhile]
+    meanwhile = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
+    in_turn = [
+        phase
+        for phase in (first, *others)
+        if phase in asked.certain and phase not in meanwhile
+    ]
     main = _main_phase(in_turn, step)
     after_main = in_turn.index(main) + 1
     now = in_turn[:after_main]
@@ -247,8 +258,7 @@ def to_do(dossier: Dossier) -> b.Fact:
         f"Meanwhile, {_phase_words(phase)}, until {weekday(phase.end)}."
         for phase in meanwhile
     ]
-    says = f"{capital(_dated(now, None, dossier))}."
-    return b.Fact(label, says, _joined(then), "plan")
+    return _to_do_fact(f"{capital(_dated(now, None, dossier))}.", _joined(then))
 
 
 def _then_text(phases: Sequence[Phase], before: Phase, dossier: Dossier) -> str:

@@ -447,7 +447,7 @@ def _computed_facts(money: InvestmentResult, computed: Computed) -> Iterator[b.F
 
 
 def _missing_of_computed(money: InvestmentResult, computed: Computed) -> str:
-    """What would make the computed saving known; empty where it is."""
+    """The steps that would make the computed saving known; empty where it is."""
     amounts: list[Duration] = [
         computed.savings_usd_per_month,
         computed.pays_from_requests_per_month,
@@ -554,7 +554,7 @@ def _swings(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Parts]:
 
 
 def _worths(money: InvestmentResult) -> Iterator[b.Parts]:
-    """What it is worth to find something out, folded."""
+    """The worth of finding something out before deciding, folded."""
     rows = [row for row in money.worth if row.usd > 0]
     if rows:
         title = "What finding out is worth before you decide"
@@ -654,7 +654,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _worth_facts(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
-    """What tuning is worth in the simulated runs; where they differ, in how many it pays back."""
+    """The worth of tuning in the simulated runs; where they differ, in how many it pays back."""
     months = drawn.horizon_months
     worth = drawn.npv_usd
     over = "" if money.one_off else f" over {months} months"
