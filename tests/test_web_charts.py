@@ -251,7 +251,7 @@ def test_the_script_that_draws_compiles_nothing_and_is_kept_by_its_digest(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(script, "_kept", [b"drawn"])
+    monkeypatch.setattr(script, "_built_script", lambda: b"drawn")
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: made.append("again"))
     box = next(one for one in Seen(client.get(f"{HOME}/money").text).all("div")
                if "data-chart" in one)  # fmt: skip

@@ -118,11 +118,9 @@ def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framewo
     """
     if isinstance(source, Mapping):
         return load_document(ParsedFile(dict(source), "framework"))
-    if source in NAMES:
-        return load_named(str(source))
     looks_like_name = isinstance(source, str) and not re.search(r"[/\\.]", source)
-    if looks_like_name and not os.path.exists(source):  # noqa: PTH110  # never raises
-        # neither a name nor a file: its error suggests the name that was meant
+    # neither a name nor a file gets the error that suggests the name that was meant
+    if source in NAMES or (looks_like_name and not os.path.exists(source)):  # noqa: PTH110  # never raises
         return load_named(str(source))
     text = read_text(Path(source), FRAMEWORK_LIMIT, FrameworkError)
     return load_document(parse(text, str(source), FrameworkError))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from calendar import monthrange
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from string import Formatter
 from typing import Any, NamedTuple
@@ -94,10 +94,9 @@ def share(value: float) -> str:
     return f"{value * 100:.0f}%"
 
 
-def points(value: float, *, sign: bool = False) -> str:
-    """A difference of shares in whole percentage points; ``sign`` adds its sign."""
-    whole = round(100 * value)
-    return f"{whole:+d}" if sign and whole else str(whole)
+def points(value: float) -> str:
+    """A difference of shares in whole percentage points."""
+    return str(round(100 * value))
 
 
 def quality(value: float) -> str:
@@ -171,6 +170,11 @@ def listing(items: Sequence[str], last: str = "and") -> str:
     if len(items) <= 1:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def unique(items: Iterable[str]) -> list[str]:
+    """Texts in the order in which they first come, each once."""
+    return list(dict.fromkeys(items))
 
 
 def cut(text: str, most: int) -> str:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from functools import partial, wraps
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 from urllib.parse import quote
 
 import anyio
@@ -54,30 +54,38 @@ _READS = types.ToolAnnotations(
 _WRITES = _READS.model_copy(update={"read_only_hint": False})
 _WRITES_MORE = _WRITES.model_copy(update={"idempotent_hint": False})
 
-TOOLS: dict[str, tuple[str, types.ToolAnnotations]] = {
-    "list_cases": ("List the cases", _READS),
-    "read_case": ("Read a case", _READS),
-    "new_case": ("Start a case", _WRITES_MORE),
-    "answer": ("Write answers", _WRITES),
-    "decide": ("Judge a case", _READS),
-    "next_question": ("What to ask next", _READS),
-    "challenges": ("What doesn't fit together", _READS),
-    "options": ("Compare the ways", _READS),
-    "invest": ("Compute the investment", _READS),
-    "plan": ("Plan the work", _READS),
-    "precedents": ("What happened to others", _READS),
-    "explain": ("Explain a verdict", _READS),
-    "measure": ("Measure traces", _WRITES),
-    "quote_ceiling": ("Price the ceiling lab", _READS),
+
+class ToolLabel(NamedTuple):
+    """How a tool is listed."""
+
+    title: str
+    annotations: types.ToolAnnotations  #: Whether it writes, for whoever allows a call.
+
+
+TOOLS = {
+    "list_cases": ToolLabel("List the cases", _READS),
+    "read_case": ToolLabel("Read a case", _READS),
+    "new_case": ToolLabel("Start a case", _WRITES_MORE),
+    "answer": ToolLabel("Write answers", _WRITES),
+    "decide": ToolLabel("Judge a case", _READS),
+    "next_question": ToolLabel("What to ask next", _READS),
+    "challenges": ToolLabel("What doesn't fit together", _READS),
+    "options": ToolLabel("Compare the ways", _READS),
+    "invest": ToolLabel("Compute the investment", _READS),
+    "plan": ToolLabel("Plan the work", _READS),
+    "precedents": ToolLabel("What happened to others", _READS),
+    "explain": ToolLabel("Explain a verdict", _READS),
+    "measure": ToolLabel("Measure traces", _WRITES),
+    "quote_ceiling": ToolLabel("Price the ceiling lab", _READS),
 }
-"""The functions of a desk that are tools, in the order of the list: the title, and whether it
-writes."""
+"""The functions of a desk that are tools, in the order of the list."""
 
 FRAMEWORK = "tuneworthy://framework/"
 CASE = "tuneworthy://case/"
 # cases that are listed as resources; any other is read by its address too
 _MOST_LISTED = 1000
 _AT_ONCE_TOOLS = 4  # tools that compute at a time; others wait
+_LONGEST_NAME = 80  # characters of a wrong name that a refusal repeats
 
 
 class AssistantServer(MCPServer[None]):
@@ -107,39 +115,42 @@ class AssistantServer(MCPServer[None]):
     ) -> types.CallToolResult | types.InputRequiredResult:
         """The result of a tool. An error is one line for the assistant to read."""
         try:
-            return await super().call_tool(
-                name, self._check_arguments(name, arguments), context
-            )
+            checked = self._check_arguments(name, arguments)
+            return await super().call_tool(name, checked, context)
         except InputError as caught:
             line = self._refusal(caught)
-        except ToolError as caught:
-            if isinstance(caught.__cause__, InputError):
-                line = self._refusal(caught.__cause__)
+        except ToolError as caught:  # the library's, around whatever a tool raised
+            cause = caught.__cause__
+            if isinstance(cause, InputError):
+                line = self._refusal(cause)
+            elif os.environ.get("TUNEWORTHY_TRACEBACK"):
+                raise
             else:  # an assistant gets a line and never a traceback
-                if os.environ.get("TUNEWORTHY_TRACEBACK"):
-                    raise
-                kind = type(caught.__cause__).__name__
+                kind = type(cause).__name__
                 line = f"an internal error ({kind}; TUNEWORTHY_TRACEBACK=1 shows where)"
         content = types.TextContent(text=one_line(line))
         return types.CallToolResult(content=[content], is_error=True)
 
     async def list_resources(self) -> list[types.Resource]:
         """List every framework of the catalogue, and the cases."""
-        resources = []
-        for name in NAMES:
-            title = load_named(name).title
-            uri = FRAMEWORK + name
-            resources.append(
-                types.Resource(
-                    uri=uri, name=name, title=title, mime_type="application/yaml"
-                )
+        frameworks = [
+            types.Resource(
+                uri=FRAMEWORK + name,
+                name=name,
+                title=load_named(name).title,
+                mime_type="application/yaml",
             )
-        for name in self.desk.workspace.directory.names()[:_MOST_LISTED]:
-            uri = CASE + quote(name, safe="")
-            resources.append(
-                types.Resource(uri=uri, name=cleaned(name), mime_type="text/markdown")
+            for name in NAMES
+        ]
+        cases = [
+            types.Resource(
+                uri=CASE + quote(name, safe=""),
+                name=cleaned(name),
+                mime_type="text/markdown",
             )
-        return resources
+            for name in self.desk.workspace.directory.names()[:_MOST_LISTED]
+        ]
+        return [*frameworks, *cases]
 
     async def run_stdio_async(self) -> None:
         """Serve until the other side closes the stream.
@@ -160,20 +171,22 @@ class AssistantServer(MCPServer[None]):
         """
         if name not in self.by_name:
             fix = did_you_mean(name, tuple(self.by_name))
-            raise InputError(f'there is no tool "{name[:80]}"', fix=fix)
+            raise InputError(f'there is no tool "{name[:_LONGEST_NAME]}"', fix=fix)
         tool = self.by_name[name]
-        asked = {key: value for key, value in arguments.items() if value is not None}
         known = tuple(tool.parameters["properties"])
-        for key in asked:
+        # an assistant may send a null for what it leaves out
+        stated = {key: value for key, value in arguments.items() if value is not None}
+        for key in stated:
             if key not in known:
                 fix = did_you_mean(key, known)
-                raise InputError(f'takes no "{key[:80]}"', where=name, fix=fix)
-        asked = tool.fn_metadata.pre_parse_json(asked)
+                what = f'takes no "{key[:_LONGEST_NAME]}"'
+                raise InputError(what, where=name, fix=fix)
+        parsed = tool.fn_metadata.pre_parse_json(stated)
         try:
-            build(tool.fn_metadata.arg_model, ParsedFile(asked, name), InputError)
+            build(tool.fn_metadata.arg_model, ParsedFile(parsed, name), InputError)
         except InputError as caught:  # the place in a file means nothing here
             raise InputError(caught.what, where=name, fix=caught.fix) from None
-        return asked
+        return parsed
 
     def _refusal(self, caught: InputError) -> str:
         return f"{self.desk.workspace.directory.plain_error(caught)} {QUOTED}"
@@ -184,22 +197,22 @@ def _make_tool(desk: Desk, name: str, limiter: anyio.CapacityLimiter) -> Tool:
 
     An assistant keeps the list of tools in its context. Schemas would make it four times as long.
     """
-    title, annotations = TOOLS[name]
     run: Callable[..., types.CallToolResult] = getattr(desk, name)
-    says = " ".join((run.__doc__ or "").split())
 
-    @wraps(run)
-    async def run_in_thread(**asked: Any) -> types.CallToolResult:
-        work = partial(run, **asked)
+    @wraps(run)  # the library reads the arguments off its signature
+    async def run_in_thread(**arguments: Any) -> types.CallToolResult:
+        # a call that is cancelled isn't waited for, and its result is dropped
         return await anyio.to_thread.run_sync(
-            work, abandon_on_cancel=True, limiter=limiter
+            partial(run, **arguments), abandon_on_cancel=True, limiter=limiter
         )
 
+    label = TOOLS[name]
+    docstring = run.__doc__ or ""
     tool = Tool.from_function(
         run_in_thread,
-        title=title,
-        description=says,
-        annotations=annotations,
+        title=label.title,
+        description=" ".join(docstring.split()),
+        annotations=label.annotations,
         structured_output=False,
     )
     tool.parameters["additionalProperties"] = False
@@ -211,7 +224,7 @@ def _make_tool(desk: Desk, name: str, limiter: anyio.CapacityLimiter) -> Tool:
 
 def _add_resources(server: AssistantServer) -> None:
     """Offer frameworks and reports of cases as resources."""
-    directory = server.desk.workspace.directory
+    workspace = server.desk.workspace
 
     @server.resource(
         f"{FRAMEWORK}{{name}}",
@@ -233,11 +246,11 @@ def _add_resources(server: AssistantServer) -> None:
     def case(name: str) -> str:
         """A case judged as of today, in the Markdown of the command line."""
         try:
-            return marked(
-                markdown(server.desk.workspace.evaluated(name).dossier, short=True)
-            )
+            dossier = workspace.evaluated(name).dossier
+            return marked(markdown(dossier, short=True))
         except InputError as caught:
-            raise ResourceNotFoundError(directory.plain_error(caught)) from None
+            line = workspace.directory.plain_error(caught)
+            raise ResourceNotFoundError(line) from None
 
 
 # Conversations: prompts that begin one.
@@ -296,7 +309,7 @@ def _open_conversation(name: str, **said_by_person: str) -> str:
 PATH = "/mcp"
 LARGEST_BODY = 2 * 1024 * 1024  #: Bytes of a request.
 TOKEN = "TUNEWORTHY_TOKEN"  # noqa: S105  # the name of a variable, and no secret
-_SHORTEST = 16
+_SHORTEST = 16  #: Characters of a token: a shorter one could be guessed.
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -310,10 +323,9 @@ def find_token() -> tuple[str, bool]:
     if not token:
         return secrets.token_urlsafe(32), True
     if len(token) < _SHORTEST:
+        what = f"is shorter than {_SHORTEST} characters"
         fix = "use 32 random characters, or leave it out"
-        raise InputError(
-            f"is shorter than {_SHORTEST} characters", where=TOKEN, fix=fix
-        )
+        raise InputError(what, where=TOKEN, fix=fix)
     return token, False
 
 
@@ -322,11 +334,13 @@ def security(host: str, allowed: Sequence[str] = ()) -> TransportSecuritySetting
 
     A request for another name comes from a page that resolved its own name to this address.
     """
-    names = dict.fromkeys((*_LOCAL, in_link(host), *allowed))
+    names = [*_LOCAL]
+    names += [name for name in (in_link(host), *allowed) if name not in names]
+    with_port = [f"{name}:*" for name in names]
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
-        allowed_hosts=[*names, *(f"{name}:*" for name in names)],
-        allowed_origins=[f"http://{name}:*" for name in names],
+        allowed_hosts=[*names, *with_port],
+        allowed_origins=[f"http://{name}" for name in with_port],
     )
 
 
@@ -345,25 +359,33 @@ def make_app(
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         """Answer only requests that show the token; the others get a refusal."""
-        goes_on: ASGIApp = app
-        if scope["type"] == "http":
-            if not shows_token(scope, token):
-                headers = {"WWW-Authenticate": "Bearer"}
-                goes_on = PlainTextResponse("a token is needed", 401, headers)
-            elif scope["method"] in ("GET", "HEAD") and scope["path"] == PATH:
-                # each request stands by itself, so a stream would only hold a connection
-                goes_on = PlainTextResponse("send a POST", 405, {"Allow": "POST"})
-        await goes_on(scope, receive, send)
+        refusal = _refusal(scope, token)
+        answer: ASGIApp = app if refusal is None else refusal
+        await answer(scope, receive, send)
 
     return guarded
+
+
+def _refusal(scope: Scope, token: str) -> PlainTextResponse | None:
+    """The refusal of a request; None where it may go on, and for what is no request."""
+    if scope["type"] != "http":
+        return None
+    if not shows_token(scope, token):
+        headers = {"WWW-Authenticate": "Bearer"}
+        return PlainTextResponse("a token is needed", 401, headers)
+    if scope["method"] in ("GET", "HEAD") and scope["path"] == PATH:
+        # each request stands by itself, so a stream would only hold a connection
+        return PlainTextResponse("send a POST", 405, {"Allow": "POST"})
+    return None
 
 
 def shows_token(scope: Scope, token: str) -> bool:
     """Whether a request shows the token, once."""
     values = [value for name, value in scope["headers"] if name == b"authorization"]
-    return len(values) == 1 and hmac.compare_digest(
-        values[0], f"Bearer {token}".encode()
-    )
+    if len(values) != 1:  # of two, others may have read another one
+        return False
+    (value,) = values
+    return hmac.compare_digest(value, f"Bearer {token}".encode())
 
 
 def serve_http(app: ASGIApp, listens: socket.socket, token: str) -> None:
@@ -379,7 +401,7 @@ def _wake_for_signals() -> None:
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGINT, signal.SIGTERM):
         handle = signal.getsignal(kind)
-        if callable(handle):
+        if callable(handle):  # the other values are the system's own ways
             loop.add_signal_handler(kind, handle, kind, None)
 
 
@@ -394,7 +416,8 @@ async def _read_lines() -> AsyncIterator[str]:
     os.close(nothing)
     # never closed: that would wait for the thread that reads
     stream = os.fdopen(private, "rb")
-    while line := await anyio.to_thread.run_sync(
-        stream.readline, abandon_on_cancel=True
-    ):
+    while True:
+        line = await anyio.to_thread.run_sync(stream.readline, abandon_on_cancel=True)
+        if not line:  # the other side closed it
+            return
         yield line.decode("utf-8", "replace")

@@ -25,6 +25,7 @@ from tuneworthy.interview.answers import EvaluatedCase, unconfirmed_answers
 from tuneworthy.interview.start import plain_title
 from tuneworthy.model.base import FileRecord, short_text, wrong
 from tuneworthy.model.dossier import Dossier, TuningAnswer
+from tuneworthy.model.lab import Quote
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report import render
 from tuneworthy.report.blocks import Document
@@ -37,7 +38,7 @@ from tuneworthy.words import counted, read_day, several, small_usd
 
 # What the tools may be asked.
 
-_MOST = 100
+_MOST = 100  #: Answers or files of one call.
 
 
 def _read_day(value: Any) -> date:
@@ -53,7 +54,9 @@ def _word_for_value(value: Any) -> Any:
     """Turn a boolean or a number into the word that a case file has for it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value) if isinstance(value, int | float) else value
+    if isinstance(value, int | float):
+        return str(value)
+    return value  # a wrong type is refused with the name of its key
 
 
 Key = Annotated[str, Field(min_length=1, max_length=200)]
@@ -122,14 +125,17 @@ def cleaned(data: Any) -> Any:
     Line breaks stay.
     """
     if isinstance(data, str):
-        return "\n".join(
-            one_line(line, limit=len(line) * 10 + 1) for line in data.split("\n")
-        )
+        return "\n".join(_cleaned_line(line) for line in data.split("\n"))
     if isinstance(data, Mapping):
         return {cleaned(str(key)): cleaned(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [cleaned(value) for value in data]
     return data
+
+
+def _cleaned_line(line: str) -> str:
+    # nothing is cut: the longest escape of a character has ten characters
+    return one_line(line, limit=len(line) * 10 + 1)
 
 
 def marked(text: str) -> str:
@@ -155,8 +161,9 @@ def judged(
 
 
 def opening(document: Document) -> str:
-    """The first blocks of a report; the result's data has the rest."""
-    return "\n\n".join(render(document).rstrip("\n").split("\n\n")[:2])
+    """The first two blocks of a report; the result's data has the rest."""
+    blocks = render(document).rstrip("\n").split("\n\n")
+    return "\n\n".join(blocks[:2])
 
 
 def brief(dossier: Dossier) -> str:
@@ -166,11 +173,14 @@ def brief(dossier: Dossier) -> str:
 
 def questions_text(dossier: Dossier) -> str:
     """The open questions, the best one to ask first."""
-    lines = [
-        f"{safe(question.ask)} ({question.factor}; {worth_text(question)}{question.minutes} min)"
-        for question in dossier.next_questions
-    ] or ["No open answer can change the verdict."]
-    return "\n".join([title_line(dossier), *lines])
+    lines = [title_line(dossier)]
+    for question in dossier.next_questions:
+        minutes = f"{question.minutes} min"
+        beside = f"{question.factor}; {worth_text(question)}{minutes}"
+        lines.append(f"{safe(question.ask)} ({beside})")
+    if not dossier.next_questions:
+        lines.append("No open answer can change the verdict.")
+    return "\n".join(lines)
 
 
 def _verdict_before(dossier: Dossier) -> dict[str, str]:
@@ -223,36 +233,40 @@ class Desk:
         an owner, open contradictions, due reviews; says what a budget in USD would fund. Writes
         nothing.
         """
-        asked = {
-            "find": find,
-            "answer": answer,
-            "owner": owner,
-            "contradictions": contradictions,
-        }
-        order = {
-            "due": due,
-            "sort": sort,
-            "reverse": reverse,
-            "budget": budget,
-            "after": after,
-        }
-        query = query_of({**asked, **order})
+        query = query_of(
+            {
+                "find": find,
+                "answer": answer,
+                "owner": owner,
+                "contradictions": contradictions,
+                "due": due,
+                "sort": sort,
+                "reverse": reverse,
+                "budget": budget,
+                "after": after,
+            }
+        )
         portfolio = self.workspace.listed(query, within_s=_LIST_S)
         rows = portfolio.cases[:_PAGE]
-        more = len(portfolio.cases) > _PAGE
+        has_more = len(portfolio.cases) > _PAGE
         lines = [
             f"{safe(row.name)}: {safe(row.problem or row.says or 'pending')}"
             for row in rows
         ]
-        if more:
+        if has_more:
             lines.append("There are more: ask again with after.")
         if portfolio.funding:
             lines.append(safe(portfolio.funding.says))
-        cases = [row.model_dump(mode="json", exclude_defaults=True) for row in rows]
         sums = portfolio.model_dump(
             mode="json", include={"totals", "funding"}, exclude_none=True
         )
-        data = {"cases": cases, "more": more, **sums}
+        data = {
+            "cases": [
+                row.model_dump(mode="json", exclude_defaults=True) for row in rows
+            ],
+            "more": has_more,
+            **sums,
+        }
         return result("\n".join(lines) or "No case is here.", data)
 
     def read_case(self, case: CaseName) -> CallToolResult:
@@ -260,18 +274,16 @@ class Desk:
         an assistant wrote and no person has confirmed. Writes nothing.
         """
         read = read_with_digest(self.workspace.directory.path(case))
-        stated = read.case.model_dump(mode="json", exclude_defaults=True)
         data: dict[str, Any] = {
             "case_name": case,
             "file_digest": read.digest,
-            "told": stated,
+            "told": read.case.model_dump(mode="json", exclude_defaults=True),
         }
-        waiting = unconfirmed_answers(
-            read.case, self.workspace.evaluated(case).framework
-        )
-        if waiting:
+        framework = self.workspace.evaluated(case).framework
+        unconfirmed = unconfirmed_answers(read.case, framework)
+        if unconfirmed:
             data["not_confirmed"] = [
-                {"key": answer.key, "quote": answer.quote} for answer in waiting
+                {"key": answer.key, "quote": answer.quote} for answer in unconfirmed
             ]
         return result(read.text, data)
 
@@ -296,11 +308,12 @@ class Desk:
         case.schema.json. Nothing that is there is replaced. Ask the person first.
         """
         with self.writing:
-            place = self.workspace.start(case, title or plain_title(case))
-            made = self.workspace.evaluated(case)
-            files = sorted(path.name for path in place.iterdir())
-        text = f"Wrote a new case, {safe(case)}: {', '.join(map(safe, files))}."
-        return judged(made, text, _HEAD, files=files)
+            folder = self.workspace.start(case, title or plain_title(case))
+            new_case = self.workspace.evaluated(case)
+            files = sorted(path.name for path in folder.iterdir())
+        names = ", ".join(safe(name) for name in files)
+        text = f"Wrote a new case, {safe(case)}: {names}."
+        return judged(new_case, text, _HEAD, files=files)
 
     def answer(
         self,
@@ -333,19 +346,22 @@ class Desk:
         values = {item.key: item.value for item in answers}
         quotes = {item.key: item.quote for item in answers}
         if len(values) < len(answers):
-            raise InputError(
-                "answers a key twice", where="answer", fix="give each key once"
-            )
+            fix = "give each key once"
+            raise InputError("answers a key twice", where="answer", fix=fix)
         with self.writing:
             before = self.workspace.evaluated(case).dossier
             workspace = self.workspace.written_by(ASSISTANT)
             now = workspace.set_answers(case, values, file_digest, quotes)
         pairs = ", ".join(f"{safe(key)}={safe(value)}" for key, value in values.items())
-        same = before.verdict.headline == now.dossier.verdict.headline
-        moved = "" if same else f"The answer was: {safe(before.verdict.headline)}\n"
-        text = f"Wrote into case.yaml: {pairs}.\n{moved}{brief(now.dossier)}"
+        lines = [f"Wrote into case.yaml: {pairs}."]
+        was = before.verdict.headline
+        if was != now.dossier.verdict.headline:
+            lines.append(f"The answer was: {safe(was)}")
+        lines.append(brief(now.dossier))
         wrote = [item.model_dump(mode="json") for item in answers]
-        return judged(now, text, _BRIEF, wrote=wrote, before=_verdict_before(before))
+        return judged(
+            now, "\n".join(lines), _BRIEF, wrote=wrote, before=_verdict_before(before)
+        )
 
     def decide(
         self,
@@ -385,11 +401,8 @@ class Desk:
         nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        return judged(
-            now,
-            render(about(now.dossier, verdict.fit(now.dossier))),
-            (*_HEAD, "challenges"),
-        )
+        document = about(now.dossier, verdict.fit(now.dossier))
+        return judged(now, render(document), (*_HEAD, "challenges"))
 
     def options(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
@@ -420,9 +433,8 @@ class Desk:
         supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        return judged(
-            now, opening(plans.document(now.dossier)), (*_HEAD, "plan", "approaches")
-        )
+        text = opening(plans.document(now.dossier))
+        return judged(now, text, (*_HEAD, "plan", "approaches"))
 
     def precedents(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
@@ -431,9 +443,8 @@ class Desk:
         nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        return judged(
-            now, opening(precedents.precedents(now.dossier)), (*_HEAD, "precedents")
-        )
+        text = opening(precedents.precedents(now.dossier))
+        return judged(now, text, (*_HEAD, "precedents"))
 
     def explain(
         self,
@@ -471,22 +482,21 @@ class Desk:
         Nothing else there is written, and nothing leaves this machine.
         """
         path = self.workspace.directory.path(case)
-        chosen = files_inside(path, files)
+        inside = files_inside(path, files)
+        # a second reader would only make both slow
         if not self.measuring.acquire(blocking=False):
             fix = "wait for its answer"
             raise InputError("is reading traces already", where="measure", fix=fix)
         try:
-            run = measure_case(path, chosen, chosen=self.workspace.chosen)
+            run = measure_case(path, inside, chosen=self.workspace.chosen)
         finally:
             self.measuring.release()
         now = self.workspace.evaluated(case)
+        traces = sum(reading.traces for reading in run.measured.readings)
         where = "nothing new: as the last time"
         if run.added:
             where = "kept in .tuneworthy/evidence.jsonl"
-        traces = counted(
-            sum(reading.traces for reading in run.measured.readings), "trace"
-        )
-        text = f"Measured {traces}; {where}.\n{brief(now.dossier)}"
+        text = f"Measured {counted(traces, 'trace')}; {where}.\n{brief(now.dossier)}"
         before = _verdict_before(run.before or now.dossier)
         return judged(now, text, (*_HEAD, "evidence"), added=run.added, before=before)
 
@@ -509,6 +519,7 @@ class Desk:
         Sends nothing and writes nothing; only a person can start that run, in a terminal or on the
         page.
         """
+        # imported here, because no other tool needs the labs
         from tuneworthy.lab.ceiling import with_search
         from tuneworthy.lab.prepare import prepare, quoted
 
@@ -520,23 +531,28 @@ class Desk:
         )
         ready = with_search(lab)
         quote = quoted(ready)
-        planned = ready.plan
-        most = "nothing"
-        if quote.usd_most > 0:
-            most = f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
-        arms = several(len(planned.arms), "arm").capitalize()
-        lines = [f"{arms}, {counted(quote.calls, 'call')}: {most}."]
-        if quote.unpriced:
-            lines.append(
-                f"Models without a price: {', '.join(map(safe, quote.unpriced))}."
-            )
-        lines.append(
-            "Nothing was sent. A person starts the lab: tuneworthy ceiling CASE --budget USD"
-        )
+        plan = ready.plan
         data = {
-            "arms": [arm.id for arm in planned.arms],
-            "select": len(planned.select),
-            "report": len(planned.report),
+            "arms": [arm.id for arm in plan.arms],
+            "select": len(plan.select),
+            "report": len(plan.report),
             **quote.model_dump(),
         }
-        return result("\n".join(lines), data)
+        return result(_quote_text(quote, len(plan.arms)), data)
+
+
+def _quote_text(quote: Quote, arms: int) -> str:
+    """The price of a lab in a few lines, and how a person starts it."""
+    price = "nothing"
+    if quote.usd_most > 0:
+        most = small_usd(quote.usd_most)
+        price = f"about {small_usd(quote.usd_likely)}, {most} at most"
+    many_arms = several(arms, "arm").capitalize()
+    lines = [f"{many_arms}, {counted(quote.calls, 'call')}: {price}."]
+    if quote.unpriced:
+        models = ", ".join(safe(model) for model in quote.unpriced)
+        lines.append(f"Models without a price: {models}.")
+    lines.append(
+        "Nothing was sent. A person starts the lab: tuneworthy ceiling CASE --budget USD"
+    )
+    return "\n".join(lines)

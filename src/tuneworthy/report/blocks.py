@@ -233,17 +233,17 @@ Parts: TypeAlias = Block | str | Iterable["Parts"] | None
 
 
 def flat(*parts: Parts) -> tuple[Block, ...]:
-    """The parts as one row of blocks; a text becomes a paragraph, and None is left out."""
-    made: list[Block] = []
+    """The parts as one row of blocks; a text becomes a paragraph, and what is empty is left out."""
+    blocks: list[Block] = []
     for each in parts:
         if isinstance(each, str):
             if each:
-                made.append(Prose(each))
+                blocks.append(Prose(each))
         elif isinstance(each, Iterable):
-            made += flat(*each)
+            blocks += flat(*each)
         elif each is not None:
-            made.append(each)
-    return tuple(made)
+            blocks.append(each)
+    return tuple(blocks)
 
 
 def section(id: str, title: str, *parts: Parts, detail: bool = False) -> Section:
@@ -274,10 +274,11 @@ _MARKS: dict[str, Kind] = {"#": "number", "?": "state", "@": "date"}
 
 def head(*titles: str) -> tuple[Column, ...]:
     """The head of a table: ``#Weeks`` holds numbers, ``?Holds`` states, ``@To`` days."""
-    kinds = ((title, _MARKS.get(title[:1])) for title in titles)
-    return tuple(
-        Column(title[1:], kind) if kind else Column(title) for title, kind in kinds
-    )
+    columns = []
+    for title in titles:
+        kind = _MARKS.get(title[:1])
+        columns.append(Column(title[1:], kind) if kind else Column(title))
+    return tuple(columns)
 
 
 def table(
@@ -298,20 +299,23 @@ def records(
     caption: str, titles: str, cells: str, every: Iterable[Any], *, quiet: bool = False
 ) -> Table:
     """A table with a row for each record: ``{title} | {n:count}``, as ``words.fill`` fills it."""
-    rows = (
-        tuple(fill(cell, record) for cell in cells.split(" | ")) for record in every
-    )
+    templates = cells.split(" | ")
+    rows = [[fill(cell, record) for cell in templates] for record in every]
     return table(caption, titles, rows, quiet=quiet)
 
 
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
     """The pictures of sections by their ids, also those inside folds and parts."""
+    pictures = {}
+    for section in sections:
+        for picture in _pictures_among(section.blocks):
+            pictures[picture.id] = picture
+    return pictures
 
-    def inside(blocks: Iterable[Block]) -> Iterator[Picture]:
-        for block in blocks:
-            if isinstance(block, Picture):
-                yield block
-            elif isinstance(block, Fold | Part):
-                yield from inside(block.blocks)
 
-    return {picture.id: picture for s in sections for picture in inside(s.blocks)}
+def _pictures_among(blocks: Iterable[Block]) -> Iterator[Picture]:
+    for block in blocks:
+        if isinstance(block, Picture):
+            yield block
+        elif isinstance(block, Fold | Part):
+            yield from _pictures_among(block.blocks)

@@ -151,10 +151,13 @@ class Drawing:
             rows = len(self.titles)
         else:  # the axis takes the place of a row
             rows = len(self.titles) + 1
-        lines = 1  # every row is as high as the one with the longest label
-        for title in self.titles:
-            lines = max(lines, len(_wrap_label(title, width).split("\n")))
+        # every row is as high as the one with the longest label
+        lines = max((len(lines) for lines in self._label_lines(width)), default=1)
         return rows * (_BETWEEN_ROWS + _LINE_HEIGHT * lines) + _AXIS_HEIGHT
+
+    def _label_lines(self, width: int) -> list[list[str]]:
+        """The lines of each title, as they are drawn."""
+        return [_wrap_label(title, width).split("\n") for title in self.titles]
 
     def spec(self, width: int, base: str = "") -> Spec:
         """The picture as Vega-Lite, with the text for each address that its marks link to.
@@ -241,9 +244,8 @@ class Drawing:
     def _left_padding(self, width: int) -> int:
         """Pixels at the left: more beside longer labels, for a font that is wider than ours."""
         longest = 0
-        for title in self.titles:
-            for line in _wrap_label(title, width).split("\n"):
-                longest = max(longest, len(line))
+        for lines in self._label_lines(width):
+            longest = max(longest, *(len(line) for line in lines))
         return 8 + 2 * longest
 
     def _destinations(self, base: str) -> dict[str, Destination]:
@@ -273,7 +275,10 @@ class Drawing:
         ]
 
     def _layer(self, layer: Spec, shared: Spec, to: Mapping[str, str]) -> Spec | None:
-        """A layer with the shared channels; None for one without a mark."""
+        """A layer with the shared channels; None for one without a mark.
+
+        ``to`` has the address that the marks of a layer link to, by its ``of``.
+        """
         if "level" in layer:
             return self._level_line(layer, shared)
         where = layer.get("where")
@@ -568,17 +573,14 @@ def fan(
         return None
     simulated = _simulated_lines(drawn)
     stated = _stated_lines(money, len(drawn.curve))
-    lowest = [month.p10 for month in drawn.curve]
-    highest = [month.p90 for month in drawn.curve]
-    for line in simulated.values():
-        lowest.append(min(line))
-        highest.append(max(line))
+    amounts = [amount for month in drawn.curve for amount in (month.p10, month.p90)]
+    fitting = [*simulated.values()]  # the lines that the axis is made for
     if not money.contradicted:
-        for line in stated.values():
-            lowest.append(min(line))
-            highest.append(max(line))
-    low = min(lowest)
-    high = max(highest)
+        fitting += stated.values()
+    for line in fitting:
+        amounts += line
+    low = min(amounts)
+    high = max(amounts)
     spare = (high - low or 1.0) * _CLIPPED  # flat lines need some height, too
     lines = _lines_between({**simulated, **stated}, low - spare, high + spare)
     rows: list[dict[str, Any]] = [
@@ -690,19 +692,23 @@ def _named_ends(
     A line that leaves the picture at its top is named there. ``gap`` is in USD; ``certain`` means
     that tuning works in all simulated runs or in none.
     """
-    ends = {name: line[-1] for name, line in lines.items() if line}
-    last_month = max((end.month for end in ends.values()), default=0)
+    ends = [
+        _LineEnd(line[-1].usd, line[-1].month, name)
+        for name, line in lines.items()
+        if line
+    ]
+    last_month = max((end.month for end in ends), default=0)
     labels = []
     free_from = -math.inf  # USD on the axis, from where no label is placed yet
-    for name, end in sorted(ends.items(), key=_height_of_end):
-        words = _LINE_WORDS[name]
-        if certain and name == "possible":
+    for end in sorted(ends):
+        words = _LINE_WORDS[end.name]
+        if certain and end.name == "possible":
             words = "simulated"  # there is no other line of runs to tell it from
         row = {
             "end": end.month,
             "at": end.usd,
             "label": words,
-            "line": name,
+            "line": end.name,
             "side": "top",
         }
         if end.month == last_month:
@@ -713,10 +719,12 @@ def _named_ends(
     return labels
 
 
-def _height_of_end(named_end: tuple[str, _MonthEnd]) -> tuple[float, int, str]:
-    """Sort ends from the lowest up; the month and the name only settle the order of equal ones."""
-    name, end = named_end
-    return end.usd, end.month, name
+class _LineEnd(NamedTuple):
+    """The end of a line of money. Ends sort from the lowest up."""
+
+    usd: float
+    month: int
+    name: str
 
 
 def _middle(value: Number) -> float | None:
@@ -725,9 +733,7 @@ def _middle(value: Number) -> float | None:
         return None
     if not isinstance(value, Range):
         return value
-    if value.high == "open":
-        return None
-    return (value.low + float(value.high)) / 2
+    return None if value.high == "open" else _middle_of(value)
 
 
 def tornado(
@@ -743,11 +749,8 @@ def tornado(
     leads_by_title = {}
     for title, swing in zip(titles, swings, strict=True):
         leads_by_title[title] = leads[swing.input]
-        ends = {
-            "worse": min(swing.low_usd, swing.high_usd),
-            "better": max(swing.low_usd, swing.high_usd),
-        }
-        for end, value in ends.items():
+        worse, better = sorted((swing.low_usd, swing.high_usd))
+        for end, value in (("worse", worse), ("better", better)):
             row = {
                 "title": title,
                 "end": end,
@@ -843,15 +846,14 @@ def spending(plan: Plan) -> Drawing | None:
     axis_end = _middle_of(whole)
     rows: list[dict[str, Any]] = []
     spent = Range.between(0.0, 0.0)
+    before = 0.0
     part = "now"
     for phase, amount in zip(phases, amounts, strict=True):
-        before = _middle_of(spent)
-        spent = spent + amount
+        spent += amount
         after = _middle_of(spent)
-        row: dict[str, Any] = {"title": phase.title}
+        row = {"title": phase.title, "from": before, "to": after, "part": part}
         if phase.part in plan.parts:  # only those have a place in the report
             row["behind"] = f"#phase-{phase.id}"
-        row |= {"from": before, "to": after, "part": part}
         if phase is decision or phase is phases[-1]:
             row["decides"] = after
             row["says"] = _spent_text(spent, priced=priced)
@@ -859,6 +861,7 @@ def spending(plan: Plan) -> Drawing | None:
         if phase is decision:
             part = "later"
         rows.append(row)
+        before = after
     return by_title("spending", rows)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
@@ -28,19 +29,19 @@ _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 def report(dossier: Dossier, *, short: bool = False) -> Document:
     """The decision memo with its grounds behind it; ``short`` for the memo alone."""
     parts = () if short else sections(dossier)
-    there = {section.id for section in parts}
-    facts = memo.facts(dossier)
-    linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
+    section_ids = {section.id for section in parts}
+    # a short report hasn't the section that a fact links to
+    facts = [
+        fact if fact.link in section_ids else replace(fact, link="")
+        for fact in memo.facts(dossier)
+    ]
     return Document(
         name=dossier.case.name,
         headline=f"Fine-tune it? {headline(dossier)}",
         byline=(WHAT_TUNING_IS, memo.byline(dossier)),
-        facts=Facts(tuple(linked), "key"),
+        facts=Facts(tuple(facts), "key"),
         warning=memo.warning(dossier),
-        opening=(
-            *memo.ways(dossier),
-            memo.sign(dossier),
-        ),
+        opening=(*memo.ways(dossier), memo.sign(dossier)),
         sections=parts,
         record=record.lines(dossier),
     )
@@ -53,14 +54,14 @@ def folded_memo(
 
     The required answer and the changes come first.
     """
-    above = [required] if required else []
+    above = []
     closed = list(memo.folds(dossier))
+    if required:
+        above.append(required)
     if changes is not None:
         above.append(changes.says)
         closed.append(Fold("What changed", changes.blocks))
-    whole = report(dossier, short=True)
-    opening = (*memo.ways(dossier), memo.sign(dossier))
-    return replace(whole, above=above, opening=opening, closed=closed)
+    return replace(report(dossier, short=True), above=above, closed=closed)
 
 
 def sections(dossier: Dossier) -> tuple[Section, ...]:
@@ -114,20 +115,25 @@ def markdown(
 
 def html(dossier: Dossier, *, short: bool = False) -> str:
     """The report as HTML, equal for equal dossiers; an InputError without its libraries."""
-    return str(_page("render", dossier, short=short))
+    with _needing_extra():
+        from tuneworthy.report import html as page
+
+        return page.render(report(dossier, short=short))
 
 
 def pdf(dossier: Dossier, *, short: bool = False) -> bytes:
     """The report as PDF; raises as ``html`` does, and where there is no browser."""
-    return bytes(_page("pdf", dossier, short=short))
-
-
-def _page(maker: str, dossier: Dossier, *, short: bool) -> Any:
-    """Make a page; a missing library of the extra becomes one line that names the extra."""
-    try:
+    with _needing_extra():
         from tuneworthy.report import html as page
 
-        return getattr(page, maker)(report(dossier, short=short))
+        return page.pdf(report(dossier, short=short))
+
+
+@contextmanager
+def _needing_extra() -> Iterator[None]:
+    """Turn a missing library of the extra into one line that names the extra."""
+    try:
+        yield
     except ModuleNotFoundError as caught:
         if caught.name not in _EXTRA:
             raise

@@ -33,9 +33,13 @@ def render(document: Document) -> str:
     """A document as one HTML file."""
     css = page_style(document)
     script = template("page.js")
-    made = _environment().get_template("page.html")
-    own = {"style": Markup(css), "script": Markup(script)}  # noqa: S704  # our own files
-    return made.render(page=document, **own, policy=policy(css, script))
+    page = _environment().get_template("page.html")
+    return page.render(
+        page=document,
+        style=Markup(css),  # noqa: S704  # our own file
+        script=Markup(script),  # noqa: S704  # our own file
+        policy=policy(css, script),
+    )
 
 
 def page_style(document: Document) -> str:
@@ -52,40 +56,46 @@ _LONGEST_HEAD = 90  # characters
 
 def policy(css: str, script: str = "") -> str:
     """The content security policy: load and send nothing, except our style and script by digest."""
-    style, run = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (css, script)
-    )
-    runs = f"script-src 'sha256-{run}'; " if script else ""
+    script_src = ""
+    if script:
+        script_src = f"script-src 'sha256-{_sha256_base64(script)}'; "
     return (
-        f"default-src 'none'; style-src 'sha256-{style}'; {runs}img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src 'sha256-{_sha256_base64(css)}'; {script_src}"
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+def _sha256_base64(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def escape_invisible(value: object) -> object:
     """Replace characters that hide text or reverse it with visible escapes."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
-    return "".join(
-        c
-        if c.isprintable() or c in _HARMLESS
-        else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in value
-    )
+    shown = []
+    for character in value:
+        if character.isprintable() or character in _HARMLESS:
+            shown.append(character)
+        else:  # half of a surrogate pair has no bytes of its own
+            escaped = character.encode("unicode_escape", "surrogatepass")
+            shown.append(escaped.decode("ascii"))
+    return "".join(shown)
 
 
 def picture(block: Picture, label: str) -> Markup:
     """Both widths of a drawing, each with its label; the style shows the one that fits."""
-    attributes = f'role="{block.drawing.role}" aria-label="{Markup.escape(label)}"'
+    wide = _labelled_svg(block.drawing, WIDE, "wide", label)
+    return wide + _labelled_svg(block.drawing, NARROW, "narrow", label)
+
+
+def _labelled_svg(drawing: Drawing, width: int, style_class: str, label: str) -> Markup:
+    """A drawing with its label and the class that the style knows its width by."""
+    attributes = f'role="{drawing.role}" aria-label="{Markup.escape(label)}"'
+    start = f'<svg class="{style_class}" {attributes} '
+    text = drawing.svg(width).replace("<svg ", start, 1)
     # the drawing is our own renderer's, cleaned; the label is escaped
-    return Markup("").join(
-        Markup(text.replace("<svg ", f'<svg class="{name}" {attributes} ', 1))  # noqa: S704  # see above
-        for name, text in (
-            ("wide", block.drawing.svg(WIDE)),
-            ("narrow", block.drawing.svg(NARROW)),
-        )
-    )
+    return Markup(text)  # noqa: S704  # see above
 
 
 @cache
@@ -95,7 +105,7 @@ def _environment() -> Environment:
 
 def environment(templates: Mapping[str, str]) -> Environment:
     """Templates that escape everything, show hidden characters, and know the report's blocks."""
-    made = Environment(
+    jinja = Environment(
         loader=DictLoader({"blocks.html": template("blocks.html"), **templates}),
         autoescape=True,
         undefined=StrictUndefined,
@@ -103,18 +113,22 @@ def environment(templates: Mapping[str, str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # a file shows all at once; a page may fold where numbers are from
-    made.filters |= {"said": name_fields, "field_name": field_name}
-    made.globals |= {"picture": picture, "severities": SEVERITIES, "touch": False}
-    return made
+    jinja.filters |= {"said": name_fields, "field_name": field_name}
+    # without touch a file shows all at once; a page may fold where numbers are from
+    jinja.globals |= {"picture": picture, "severities": SEVERITIES, "touch": False}
+    return jinja
 
 
 def style(head: str = "") -> str:
     """The style of blocks, with the running head of each printed page but the first."""
-    escaped = "".join(
-        c if c.isalnum() or c in _PLAIN else f"\\{ord(c):x} " for c in head
-    )
+    escaped = "".join(_escape_for_style(character) for character in head)
     return template("style.css").replace(_HEAD, escaped)
+
+
+def _escape_for_style(character: str) -> str:
+    if character.isalnum() or character in _PLAIN:
+        return character
+    return f"\\{ord(character):x} "  # the blank ends the number
 
 
 _HEAD = "RUNNING-HEAD"  #: Its place in the style.
@@ -156,9 +170,13 @@ _FLAGS = """
 def browser() -> str | None:
     """A browser that prints: the one named in CHROMIUM, one on the path, or Playwright's."""
     folder = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or _CACHE).expanduser()
-    names = (os.environ.get("CHROMIUM", ""), *_BROWSERS.split(), _MAC)
-    candidates = (*names, *map(str, folder.glob("chromium*/*/chrome")))
-    return next(filter(None, map(shutil.which, candidates)), None)
+    playwrights = [str(path) for path in folder.glob("chromium*/*/chrome")]
+    named = os.environ.get("CHROMIUM", "")
+    for name in (named, *_BROWSERS.split(), _MAC, *playwrights):
+        path = shutil.which(name)  # None for one that can't be run
+        if path is not None:
+            return path
+    return None
 
 
 def pdf(document: Document) -> bytes:
@@ -167,34 +185,44 @@ def pdf(document: Document) -> bytes:
     fix = "or print the page that --format html writes: it has the same style"
     if path is None:
         what = "no Chromium, Chrome or Edge is found"
-        raise InputError(
-            what, where="--format pdf", fix=f"install one, name one in CHROMIUM, {fix}"
-        )
+        fix = f"install one, name one in CHROMIUM, {fix}"
+        raise InputError(what, where="--format pdf", fix=fix)
     with TemporaryDirectory(prefix="tuneworthy-", ignore_cleanup_errors=True) as folder:
         page = Path(folder, "report.html")
-        made = Path(folder, "report.pdf")
+        printed = Path(folder, "report.pdf")
         page.write_text(render(document), "utf-8")
-        command = [
-            path,
-            *_FLAGS.split(),
-            f"--user-data-dir={folder}/profile",
-            f"--print-to-pdf={made}",
-        ]
-        if getattr(os, "geteuid", lambda: 1)() == 0:
-            command.append("--no-sandbox")  # without which it doesn't start for root
-        own = {"PATH": os.environ.get("PATH", ""), "HOME": folder, "TMPDIR": folder}
-        with suppress(OSError, subprocess.SubprocessError):
+        with suppress(OSError, subprocess.SubprocessError):  # its fault is said below
             subprocess.run(  # noqa: S603  # the user's own browser, and no text of a case
-                [*command, page.as_uri()],
+                [*_printing_command(path, folder, printed), page.as_uri()],
                 check=True,
                 capture_output=True,
                 timeout=_PRINTING_S,
-                env=own,
+                # no more of the user's environment than a browser needs
+                env={
+                    "PATH": os.environ.get("PATH", ""),
+                    "HOME": folder,
+                    "TMPDIR": folder,
+                },
             )
-            if (printed := made.read_bytes()).startswith(b"%PDF"):
-                return printed
+            content = printed.read_bytes()
+            if content.startswith(b"%PDF"):
+                return content
     what = "the browser didn't print the report"
     raise InputError(what, where=path, fix=f"name another in CHROMIUM, {fix}")
+
+
+def _printing_command(path: str, folder: str, printed: Path) -> list[str]:
+    """The command that prints a page, whose address has to follow; all it writes is in ``folder``."""
+    command = [
+        path,
+        *_FLAGS.split(),
+        f"--user-data-dir={folder}/profile",
+        f"--print-to-pdf={printed}",
+    ]
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if is_root:
+        command.append("--no-sandbox")  # without which it doesn't start for root
+    return command
 
 
 _SNIPPET = template("charts.js")
@@ -204,10 +232,9 @@ _BUILD = (
     "import sys, vl_convert;"
     "sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1], sys.argv[2]).encode())"
 )
-_LONGEST_S = 120.0
+_LONGEST_S = 120.0  # to build the script
 
-_lock = Lock()
-_kept: list[bytes] = []
+_building = Lock()
 
 
 @cache
@@ -217,20 +244,21 @@ def script_digest() -> str:
     It is known before the script is built, so pages can put it into the script's address: a browser
     that has an older script loads the new one.
     """
-    made_of = "\0".join((metadata.version("vl-convert-python"), vl_version(), _SNIPPET))
-    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    sources = (metadata.version("vl-convert-python"), vl_version(), _SNIPPET)
+    return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
 
 
 def chart_script() -> bytes:
-    """The script in UTF-8, built once in some seconds; a SubprocessError if that fails.
+    """The script in UTF-8, built once in some seconds; a SubprocessError if that fails."""
+    with _building:  # a second request waits for the first one's script
+        return _built_script()
 
-    A separate process builds it, as the renderer would block every thread of this one.
-    """
-    with _lock:
-        if not _kept:
-            command = [sys.executable, "-P", "-c", _BUILD, _SNIPPET, vl_version()]
-            made = subprocess.run(  # noqa: S603  # our own line, and no text of a user's
-                command, check=True, capture_output=True, timeout=_LONGEST_S
-            )
-            _kept.append(made.stdout)
-        return _kept[0]
+
+@cache
+def _built_script() -> bytes:
+    """Build the script in another process: the renderer would block every thread of this one."""
+    command = [sys.executable, "-P", "-c", _BUILD, _SNIPPET, vl_version()]
+    built = subprocess.run(  # noqa: S603  # our own line, and no text of a user's
+        command, check=True, capture_output=True, timeout=_LONGEST_S
+    )
+    return built.stdout

@@ -11,11 +11,12 @@ from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import field_path
 from tuneworthy.words import plain
 
+# a path of the case file, such as economics.monthly.api_savings_usd
 _PATH = (
     r"(?:attempts|ceiling|data|decision|economics|factors|failures|models|safety|signals|targets"
     r"|today|tuning)(?:\.[a-z_\d]+)+"
 )
-_BESIDE = re.compile(rf" \({_PATH}(?:(?:,| and) {_PATH})*\)")
+_IN_BRACKETS = re.compile(rf" \({_PATH}(?:(?:,| and) {_PATH})*\)")
 # in a command, a path is followed by its value, and stays as it has to be typed
 _BARE = re.compile(rf"\b(?>{_PATH})\b(?!=)")
 
@@ -38,21 +39,27 @@ def field_name(path: str) -> str:
     entry = case_fields().get(field_path(path))
     if entry:
         return entry.title
-    return plain(path.removesuffix(".value").rpartition(".")[2])
+    _, _, name = path.removesuffix(".value").rpartition(".")
+    return plain(name)
 
 
 def name_fields(text: str) -> str:
-    """Replace paths of fields in a sentence by titles, for a page where nobody edits the file."""
+    """Replace paths of fields in a sentence by titles, for a page where nobody edits the file.
 
-    def beside(match: re.Match[str]) -> str:
-        if all(map(_is_field, re.findall(_PATH, match[0]))):
-            return ""
-        return match[0]
+    Paths in brackets only repeat what the sentence says, and are left out.
+    """
+    return _BARE.sub(_title_of_path, _IN_BRACKETS.sub(_leave_out_paths, text))
 
-    def bare(match: re.Match[str]) -> str:
-        return field_name(match[0]) if _is_field(match[0]) else match[0]
 
-    return _BARE.sub(bare, _BESIDE.sub(beside, text))
+def _leave_out_paths(brackets: re.Match[str]) -> str:
+    paths = re.findall(_PATH, brackets[0])
+    if all(_is_field(path) for path in paths):
+        return ""
+    return brackets[0]
+
+
+def _title_of_path(path: re.Match[str]) -> str:
+    return field_name(path[0]) if _is_field(path[0]) else path[0]
 
 
 def fields_in(text: str) -> list[str]:

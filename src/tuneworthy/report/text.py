@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count, zip_longest
+from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 import wcwidth
@@ -13,9 +13,11 @@ from tuneworthy.errors import one_line
 from tuneworthy.report import blocks as b
 from tuneworthy.report.width import columns, most_lines, shows_details
 
-_NARROWEST = 8  #: The least a column gives way to.
+_NARROWEST = 8  #: The least a column of a table shrinks to.
 
 _LONGEST_WORD = 16  #: Columns of a word that a table doesn't break.
+
+_BETWEEN = 2  #: Blanks between two columns of a table.
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
 
@@ -39,13 +41,9 @@ class Paint(NamedTuple):
             return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
         return text
 
-    def lines(
-        self, style: Style, text: str, first: str = "", rest: str | None = None
-    ) -> list[str]:
+    def lines(self, style: Style, text: str, first: str = "") -> list[str]:
         """Wrap a user's text, and paint its lines in a style."""
-        return [
-            self(style, line) for line in wrapped(safe(text), first=first, rest=rest)
-        ]
+        return [self(style, line) for line in wrapped(safe(text), first=first)]
 
 
 def safe(text: str) -> str:
@@ -59,26 +57,33 @@ def wrapped(
     """One or more lines of at most ``columns()``; words longer than a line are broken.
 
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
+    ``hyphens`` allows breaks after them.
     """
-    # a broken address can't be followed
-    address = text.startswith(("http://", "https://"))
-    # and a broken command can't be copied
-    hyphens &= not address and "`tuneworthy " not in text
+    if rest is None:
+        rest = " " * wcwidth.width(first)
+    # a broken address can't be followed, and a broken command can't be copied
+    is_address = text.startswith(("http://", "https://"))
+    has_command = "`tuneworthy " in text
     lines = wcwidth.wrap(
         text,
         columns() - 1,
         initial_indent=first,
-        subsequent_indent=" " * wcwidth.width(first) if rest is None else rest,
-        break_long_words=not address,
-        break_on_hyphens=hyphens,
+        subsequent_indent=rest,
+        break_long_words=not is_address,
+        break_on_hyphens=hyphens and not is_address and not has_command,
     )
     return [line.rstrip() for line in lines] or [first.rstrip()]
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     """Rows in aligned columns, every cell wrapped to its column. Empty for no rows."""
-    widths = _widths(rows, indent) if rows else []
-    return [line for cells in rows for line in _line(cells, widths, indent)]
+    if not rows:
+        return []
+    widths = _widths(rows, indent)
+    lines: list[str] = []
+    for cells in rows:
+        lines += _row_lines(cells, widths, indent)
+    return lines
 
 
 def _room(indent: str) -> int:
@@ -90,39 +95,56 @@ def _widths(rows: Sequence[Sequence[str]], indent: str) -> list[int]:
 
     A column shrinks to its longest word, and further only when all columns have.
     """
-    room = _room(indent) - 2 * (len(rows[0]) - 1)
-    widths = [max(map(wcwidth.width, cells)) for cells in zip(*rows, strict=True)]
-    for least in (_words(rows), [_NARROWEST] * len(widths)):
+    widths = [max(wcwidth.width(cell) for cell in column) for column in _columns(rows)]
+    room = _room(indent) - _BETWEEN * (len(widths) - 1)
+    for least in (_longest_words(rows), [_NARROWEST] * len(widths)):
         while sum(widths) > room:
-            wide = [(width, n) for n, width in enumerate(widths) if width > least[n]]
-            if not wide:
+            can_shrink = [n for n, width in enumerate(widths) if width > least[n]]
+            if not can_shrink:
                 break
-            _, widest = max(wide)
+            # of columns of one width the last, so that the name of a row keeps its own
+            widest = max(can_shrink, key=lambda n: (widths[n], n))
             widths[widest] -= 1
     return widths
 
 
-def _words(rows: Sequence[Sequence[str]]) -> list[int]:
+def _columns(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """The cells of each column of a table."""
+    return list(zip(*rows, strict=True))
+
+
+def _longest_words(rows: Sequence[Sequence[str]]) -> list[int]:
     """The width of the longest word in each column, up to the length at which words are broken."""
-    words = (" ".join(cells).split() for cells in zip(*rows, strict=True))
-    return [
-        min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD)
-        for column in words
+    longest = []
+    for column in _columns(rows):
+        words = " ".join(column).split()
+        width = max((wcwidth.width(word) for word in words), default=0)
+        longest.append(min(width, _LONGEST_WORD))
+    return longest
+
+
+def _row_lines(
+    cells: Sequence[str], widths: Sequence[int], indent: str
+) -> Iterator[str]:
+    """The lines of a row: each cell wrapped to its column, all from the top."""
+    wrapped_cells = [
+        _cell_lines(cell, max(width, 1))
+        for cell, width in zip(cells, widths, strict=True)
     ]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[str]:
-    pairs = zip(cells, widths, strict=True)
-    lines = (_cell_lines(cell, max(width, 1)) for cell, width in pairs)
-    for parts in zip_longest(*lines, fillvalue=""):
-        yield (indent + "  ".join(map(wcwidth.ljust, parts, widths))).rstrip()
+    for parts in zip_longest(*wrapped_cells, fillvalue=""):
+        padded = [
+            wcwidth.ljust(part, width)
+            for part, width in zip(parts, widths, strict=True)
+        ]
+        yield (indent + (" " * _BETWEEN).join(padded)).rstrip()
 
 
 def _cell_lines(cell: str, width: int) -> list[str]:
-    """The lines of a cell in its column. A short cell isn't wrapped, as a list has thousands."""
-    plain = cell.isascii() and cell.isprintable() and cell == cell.strip()
-    fits = plain and len(cell) <= width
-    return [cell] if fits else wcwidth.wrap(cell, width) or [""]
+    """The lines of a cell in its column."""
+    is_plain = cell.isascii() and cell.isprintable() and cell == cell.strip()
+    if is_plain and len(cell) <= width:
+        return [cell]  # wrapping it takes time, and a list has thousands
+    return wcwidth.wrap(cell, width) or [""]
 
 
 def render(
@@ -133,33 +155,37 @@ def render(
     Without ``everything``, a command shows at most one screen of it.
     """
     paint = Paint(colour)
-    everything |= shows_details()
-    head = _title(document, paint) + _lead(document, paint)
-    parts = [
-        head + [line for text in document.byline for line in paint.lines("dim", text)]
-    ]
-    if document.facts is not None:
-        parts.append(_block(document.facts, paint, "  ", everything))
-    if document.warning:
-        lines = [
-            line
-            for text in document.warning
-            for line in wrapped(safe(text), first="  ")
-        ]
-        parts.append([paint("strong", "Before you rely on it"), *lines])
+    everything = everything or shows_details()
+    head = list(_head_parts(document, paint, everything))
     sections = [_section(section, paint, everything) for section in document.sections]
-    texts = (
-        wrapped(safe(text), rest="      ", hyphens=False) for text in document.after
-    )
-    after = [line for lines in texts for line in lines]
+    after: list[str] = []
+    for text in document.after:
+        after += wrapped(safe(text), rest="      ", hyphens=False)
     most = most_lines()
-    if most and _height([*parts, *sections, after]) > most:
-        sections = _cut_to_fit(document, [*parts, after], sections, most, paint)
+    if most and _height([*head, *sections, after]) > most:
+        sections = _cut_to_fit(document, [*head, after], sections, most, paint)
         if REST not in after:
-            after = [*after, REST]
-    parts = [*parts, *sections, after]
-    text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+            after.append(REST)
+    parts = ["\n".join(lines) for lines in (*head, *sections, after) if lines]
+    text = "\n\n".join(parts) + "\n"
     return text.replace("’", "'")  # which every terminal can show
+
+
+def _head_parts(
+    document: b.Document, paint: Paint, everything: bool
+) -> Iterator[list[str]]:
+    """The lines of each part before the sections: title and byline, facts, warning."""
+    first = _title(document, paint) + _lead(document, paint)
+    for text in document.byline:
+        first += paint.lines("dim", text)
+    yield first
+    if document.facts is not None:
+        yield _block(document.facts, paint, "  ", everything)
+    if document.warning:
+        warning = [paint("strong", "Before you rely on it")]
+        for text in document.warning:
+            warning += wrapped(safe(text), first="  ")
+        yield warning
 
 
 REST = "The rest: add --all"  #: The last line of a screen that doesn't show everything.
@@ -188,15 +214,19 @@ def _cut_to_fit(
     most: int,
     paint: Paint,
 ) -> list[list[str]]:
-    """The sections that fit, in their order, and as much of the next ones as fits."""
+    """The sections that fit, in their order, and as much of the next ones as fits.
+
+    ``around`` are the parts before and after them, the lines after them last.
+    """
     *_, after = around
-    # the last line says how the rest is shown
-    room = most - _height(around) - (1 if after else 2)
+    # the line that says how the rest is shown; alone, it has a blank line before it
+    rest_line = 1 if after else 2
+    room = most - _height(around) - rest_line
     shown = []
     for section, lines in zip(document.sections, sections, strict=True):
         if not lines:
             continue
-        if len(lines) + 1 <= room:
+        if len(lines) + 1 <= room:  # with the blank line before it
             fitting = lines
         else:
             fitting = _cut_section(section, paint, room - 1)
@@ -207,29 +237,34 @@ def _cut_to_fit(
 
 
 def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
-    """The first blocks of a section that fit; the last one may be cut."""
+    """The first blocks of a section that fit into ``room`` lines; the last one may be cut."""
     title = paint.lines("strong", section.title) if section.title else []
     lines: list[str] = []
     for block in section.blocks:
-        if getattr(block, "detail", False):
+        if _is_detail(block):
             continue
         blank = [""] if lines else []  # before every block but the first
         left = room - len(title) - len(lines) - len(blank)
         # every item takes a line or more, so a block with too many isn't even laid out
-        may_fit = _count_items(block) <= left
-        whole = _block(block, paint, "  ", False) if may_fit else []
-        if may_fit and not whole:
-            continue
-        if may_fit and len(whole) <= left:
-            lines += [*blank, *whole]
-            continue
+        if _count_items(block) <= left:
+            whole = _block(block, paint, "  ", False)
+            if not whole:  # all of it is a detail
+                continue
+            if len(whole) <= left:
+                lines += [*blank, *whole]
+                continue
         beginning = _cut_block(block, paint, left)
         if beginning:
             lines += [*blank, *beginning]
         break
-    if len(title) + len(lines) >= _LEAST_LINES or not title:
-        return title + lines
-    return []
+    if title and len(title) + len(lines) < _LEAST_LINES:
+        return []  # a title with hardly anything below it says nothing
+    return title + lines
+
+
+def _is_detail(block: b.Block) -> bool:
+    """Whether a terminal shows a block only on demand; most kinds of blocks never are such."""
+    return bool(getattr(block, "detail", False))
 
 
 def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
@@ -238,14 +273,13 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
         block = block.table
     if isinstance(block, b.Part):
         inner = b.Section("", block.title, block.blocks)
-        return [
-            f"  {line}" if line else "" for line in _cut_section(inner, paint, room)
-        ]
+        lines = _cut_section(inner, paint, room)
+        return [f"  {line}" if line else "" for line in lines]
     every = _count_items(block)
-    most = min(every - 1, room)
+    most = min(every - 1, room)  # every item takes a line or more
     for kept in range(most, 0, -1):
         lines = _block(_first_items(block, kept), paint, "  ", False)
-        if len(lines) < room:
+        if len(lines) < room:  # one line is for the number left out
             return [*lines, f"  … {every - kept} more"]
     return []
 
@@ -262,9 +296,8 @@ def _count_items(block: b.Block) -> int:
 def _first_items(block: b.Block, kept: int) -> b.Block:
     """A block with only its first items."""
     if isinstance(block, b.Table):
-        if block.chosen is not None and block.chosen < kept:
-            chosen = block.chosen
-        else:
+        chosen = block.chosen
+        if chosen is not None and chosen >= kept:  # its row is cut off
             chosen = None
         return replace(block, rows=block.rows[:kept], chosen=chosen)
     if isinstance(block, b.Facts):
@@ -279,26 +312,30 @@ def _title(document: b.Document, paint: Paint) -> list[str]:
     """The title in its look, or only the word that it begins with."""
     word = document.word
     lines = wrapped(safe(document.title), rest="  ", hyphens=False)
-    if not word or not lines[0].startswith(word):
+    first, *others = lines
+    if not word or not first.startswith(word):
         return [paint(document.look, line) for line in lines]
-    first = paint(document.look, word) + paint("strong", lines[0].removeprefix(word))
-    return [first, *(paint("strong", line) for line in lines[1:])]
+    after_word = first.removeprefix(word)
+    return [
+        paint(document.look, word) + paint("strong", after_word),
+        *(paint("strong", line) for line in others),
+    ]
 
 
 def _lead(document: b.Document, paint: Paint) -> list[str]:
     """The lines of the next step, with the badge at the right end, or below where it doesn't fit."""
+    lines = []
     if document.lead:
         lines = wrapped(safe(document.lead), rest="     ", hyphens=False)
-    else:
-        lines = []
     badge = safe(document.badge)
     if not badge:
         return lines
-    free = _room("") - wcwidth.width(badge)
-    if lines and wcwidth.width(lines[-1]) + 2 <= free:
-        lines[-1] = wcwidth.ljust(lines[-1], free) + paint("warn", badge)
+    before_badge = _room("") - wcwidth.width(badge)
+    painted = paint("warn", badge)
+    if lines and wcwidth.width(lines[-1]) + _BETWEEN <= before_badge:
+        lines[-1] = wcwidth.ljust(lines[-1], before_badge) + painted
         return lines
-    return [*lines, " " * free + paint("warn", badge)]
+    return [*lines, " " * before_badge + painted]
 
 
 def _blocks(
@@ -307,11 +344,12 @@ def _blocks(
     """Write blocks as lines, with an empty line between them."""
     lines: list[str] = []
     for block in parts:
-        if everything or not getattr(block, "detail", False):
-            shown = _block(block, paint, indent, everything)
-        else:
-            shown = []
-        lines += ["", *shown] if lines and shown else shown
+        if _is_detail(block) and not everything:
+            continue
+        shown = _block(block, paint, indent, everything)
+        if lines and shown:
+            lines.append("")
+        lines += shown
     return lines
 
 
@@ -352,26 +390,23 @@ def _picture(
 
 
 def _bullets(block: b.Bullets, paint: Paint, indent: str) -> list[str]:
-    """Items after their marks. A line without one is indented, and ``!`` at its start is a warning."""
-    if not block.mark:
-        lines = [
-            line
-            for item in block.items
-            for line in wrapped(safe(item), first=indent, rest="    ")
-        ]
-        begins = f"{indent}! "
-        warns = f"{indent}{paint('warn', '!')} "
-        return [
-            warns + line.removeprefix(begins) if line.startswith(begins) else line
-            for line in lines
-        ]
-    marks = (f"{n}. " if block.ordered else f"{block.mark} " for n in count(1))
-    pairs = zip(block.items, marks, strict=False)
-    return [
-        line
-        for item, mark in pairs
-        for line in wrapped(safe(item), first=indent + mark)
-    ]
+    """Items after their marks; items of a list without marks are indented."""
+    lines: list[str] = []
+    for number, item in enumerate(block.items, start=1):
+        if not block.mark:
+            lines += _unmarked(item, paint, indent)
+            continue
+        mark = f"{number}. " if block.ordered else f"{block.mark} "
+        lines += wrapped(safe(item), first=indent + mark)
+    return lines
+
+
+def _unmarked(item: str, paint: Paint, indent: str) -> list[str]:
+    """An item without a mark; ``!`` at its start is a warning."""
+    first, *others = wrapped(safe(item), first=indent, rest="    ")
+    if first.startswith(f"{indent}! "):
+        first = f"{indent}{paint('warn', '!')} {first.removeprefix(f'{indent}! ')}"
+    return [first, *others]
 
 
 def _facts(block: b.Facts, indent: str) -> list[str]:
@@ -381,17 +416,19 @@ def _facts(block: b.Facts, indent: str) -> list[str]:
         for fact in block.rows
     ]
     room = _room(indent)
-    label = min(
-        max((wcwidth.width(label) for label, _ in rows), default=0), room * 2 // 5
-    )
-    return [
-        line for row in rows for line in _line(row, (label, room - label - 2), indent)
-    ]
+    longest = max((wcwidth.width(label) for label, _ in rows), default=0)
+    label_width = min(longest, room * 2 // 5)  # the values need most of the room
+    widths = (label_width, room - label_width - _BETWEEN)
+    lines: list[str] = []
+    for row in rows:
+        lines += _row_lines(row, widths, indent)
+    return lines
 
 
 def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:
+    """Numbered challenges, each with what settles it."""
     lines: list[str] = []
-    for number, claim in enumerate(block.items, 1):
+    for number, claim in enumerate(block.items, start=1):
         first = f"{indent}[{number}] "
         lines += wrapped(safe(claim.says), first=first)
         lines += paint.lines("dim", f"To settle: {claim.settle}", " " * len(first))
@@ -405,29 +442,39 @@ def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
     if not rows:
         return []
     every = [titles, *rows]
-    if sum(_words(every)) + 2 * (len(titles) - 1) <= _room(indent):
+    least_width = sum(_longest_words(every)) + _BETWEEN * (len(titles) - 1)
+    if least_width <= _room(indent):
         widths = _widths(every, indent)
-        head = [paint("dim", line) for line in _line(titles, widths, indent)]
-        whole = [list(_line(row, widths, indent)) for row in rows]
+        lines = [paint("dim", line) for line in _row_lines(titles, widths, indent)]
+        lines_of_rows = [list(_row_lines(row, widths, indent)) for row in rows]
     else:  # the terminal is too narrow: a row is a list of its cells
-        head = []
-        whole = [_narrow_row(titles, row, indent) for row in rows]
-    if block.chosen is not None:
-        whole[block.chosen] = _mark_chosen(whole[block.chosen], indent, paint)
-    return [*head, *(line for lines in whole for line in lines)]
+        lines = []
+        lines_of_rows = [_narrow_row(titles, row, indent) for row in rows]
+    for place, row_lines in enumerate(lines_of_rows):
+        if place == block.chosen:
+            lines += _mark_chosen(row_lines, indent, paint)
+        else:
+            lines += row_lines
+    return lines
 
 
 def _narrow_row(titles: Sequence[str], row: Sequence[str], indent: str) -> list[str]:
-    name, *rest = row
-    named = zip(titles[1:], rest, strict=True)
-    beside = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
-    return [*wrapped(name, first=indent), *wrapped(beside, first=indent + "  ")]
+    """The name of a row, and below it each other cell after its title; empty ones are left out."""
+    name, *cells = row
+    _, *cell_titles = titles
+    named = [
+        f"{title}: {cell}"
+        for title, cell in zip(cell_titles, cells, strict=True)
+        if cell
+    ]
+    below = wrapped("; ".join(named), first=indent + "  ")
+    return [*wrapped(name, first=indent), *below]
 
 
 def _mark_chosen(lines: Sequence[str], indent: str, paint: Paint) -> list[str]:
     """Mark the row of the advised way in its indent."""
     first, *others = lines
-    mark = indent[:-2] + "> " if len(indent) >= 2 else "> "
+    mark = indent[:-2] + "> "  # as wide as the indent, if that has room
     return [paint("strong", mark + first.removeprefix(indent)), *others]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
 WIDEST = 100  #: Columns a text is laid out for, at most.
-USUAL = 80  #: The same for a file, a pipe, and a terminal that doesn't say.
+USUAL = 80  #: Columns for a file, a pipe, and a terminal that doesn't say.
 NARROWEST = 40  #: At least.
 
 _COLUMNS: ContextVar[int] = ContextVar("columns", default=USUAL)
@@ -21,7 +22,10 @@ def columns() -> int:
 
 def lay_out_for(terminal: int) -> None:
     """Set the columns of a terminal for all later texts; 0 for an unknown number."""
-    _COLUMNS.set(max(NARROWEST, min(WIDEST, terminal)) if terminal > 0 else USUAL)
+    if terminal <= 0:
+        _COLUMNS.set(USUAL)
+    else:
+        _COLUMNS.set(max(NARROWEST, min(WIDEST, terminal)))
 
 
 SCREEN = 24  #: Lines of a first screen, at the widest; a narrower one has as many more.
@@ -34,8 +38,10 @@ _EXTENT: ContextVar[Extent] = ContextVar("extent", default="whole")
 
 def most_lines() -> int:
     """The most lines that a text may have; 0 for any number."""
-    is_screen = _EXTENT.get() == "screen"
-    return -(-SCREEN * WIDEST // max(columns(), USUAL)) if is_screen else 0
+    if _EXTENT.get() != "screen":
+        return 0
+    # a narrower screen wraps the same text into more lines
+    return math.ceil(SCREEN * WIDEST / max(columns(), USUAL))
 
 
 def shows_details() -> bool:

@@ -91,27 +91,32 @@ class LineTerminal:
     def ask(self, ask: Ask) -> Entry:
         """Ask a question, and read lines until one is an answer or a command."""
         self.say(question_page(ask))
-        while (line := self._line()) is not None:
+        while True:
+            line = self._line()
+            if line is None:
+                return Entry("quit")
             entry = read_entry(line)
             if entry is not None:
                 return entry
-            if ask.value:
+            if ask.value:  # an empty line keeps the present answer
                 return Entry("keep")
             self.say(f"{MARGIN}Answer it, or d if you don't know.\n")
-        return Entry("quit")
 
     def choose(self, page: Sheet, ways: Ways) -> str:
         """Show a page, and return the key of the chosen way; ``q`` at the end of the input."""
         self.say(page)
         keys = [key for key, _ in ways]
-        by_name = {what.casefold(): key for key, what in ways}
-        while (line := self._line()) is not None:
-            key = key_of(line)
-            key = by_name.get(key, key)
+        keys_by_name = {what.casefold(): key for key, what in ways}
+        while True:
+            line = self._line()
+            if line is None:
+                return "q"
+            word = key_of(line)
+            key = keys_by_name.get(word, word)
             if key in keys:
                 return key
-            self.say(f"{MARGIN}Type {', '.join(keys[:-1])} or {keys[-1]}.\n")
-        return "q"
+            *first, last = keys
+            self.say(f"{MARGIN}Type {', '.join(first)} or {last}.\n")
 
     def name(self, suggested: str) -> str | None:
         """Ask for the name of a new case; None where the user wants none."""
@@ -125,12 +130,12 @@ class LineTerminal:
 
     def _line(self) -> str | None:
         """A line of the input, typed after all output so far; None at the end of the input."""
-        sys.stdout.flush()
+        sys.stdout.flush()  # the question has to be readable before an answer counts
         drop_typed_ahead()
         self.say(f"{MARGIN}> ")
         sys.stdout.flush()
         line = read_line(_LONGEST)
-        if not sys.stdin.isatty():
+        if not sys.stdin.isatty():  # no terminal has ended the line of the prompt
             self.say("\n")
         return line
 
@@ -155,7 +160,7 @@ def read_line(longest: int) -> str | None:
     _await_input()
     line = sys.stdin.readline(longest)
     rest = line
-    while rest and not rest.endswith("\n"):
+    while rest and not rest.endswith("\n"):  # drop the rest of a line that was cut
         rest = sys.stdin.readline(longest)
     return line or None
 
@@ -166,6 +171,7 @@ def _await_input() -> None:
     Python notices a Ctrl-C just before ``read`` blocks only after the next line. The file that
     Python writes to at a signal ends this wait, whenever the signal comes.
     """
+    # only the main thread may set that file
     if not sys.stdin.isatty() or current_thread() is not main_thread():
         return
     signalled, writer = os.pipe()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tuneworthy.errors import CaseError, ConflictError, one_line
 from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
@@ -19,11 +18,18 @@ from tuneworthy.interview.start import plain_title, start_case
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import AnswerResult, Ask, Conflict, Part
+from tuneworthy.model.interview import (
+    AnswerChange,
+    AnswerResult,
+    Ask,
+    Conflict,
+    Part,
+)
 from tuneworthy.pipeline import decide, framework_of
 from tuneworthy.terminal.lines import Entry, LineTerminal
 
 _PARTS: dict[str, Part] = {"e": "evaluate", "o": "options", "m": "investment"}
+"""The parts of the interview by the key that a user types."""
 
 
 @dataclass
@@ -64,35 +70,46 @@ class InterviewSession:
     def apply_script(self, script: answers.Script) -> None:
         """Write all answers of a file, or none, and show their effect."""
         before = self.now.dossier
+        changes = self._write_script(script)
+        self._read()
+        moved = pages.moved_text(before, self.now.dossier, self.now.framework)
+        self.terminal.say(pages.changes_page(changes, moved))
+        for name in script.kept:
+            self._keep_both_sides(name)
+        self.terminal.say(pages.closing_page(self.now.dossier, self.source))
+
+    def _write_script(self, script: answers.Script) -> Sequence[AnswerChange]:
+        """Write the answers of a file if all of them are right, and return what they changed.
+
+        A CaseError names the line of the file.
+        """
 
         def judge(case: Case, framework: Framework) -> Dossier:
             dossier = decide(case, framework, as_of=self.as_of)
-            came_up = {challenge.id for challenge in dossier.challenges}
+            raised = {challenge.id for challenge in dossier.challenges}
             for name in script.kept:
-                if name not in came_up:
+                if name not in raised:
                     fix = "leave it out, or give the answers that lead to it"
                     raise CaseError(f"{name} never came up", where=name, fix=fix)
             return dossier
 
         by = partial(framework_of, chosen=self.chosen)
         try:
-            changes = answers.write_typed(
-                self.source, script.answers, by, judge
-            ).changes
+            written = answers.write_typed(self.source, script.answers, by, judge)
         except CaseError as caught:
             where = script.places.get(caught.where, caught.where)
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
-        self._read()
-        moved = pages.moved_text(before, self.now.dossier, self.now.framework)
-        self.terminal.say(pages.changes_page(changes, moved))
-        for name in script.kept:
-            for challenge in self.now.dossier.challenges:
-                if challenge.id == name:
-                    side = challenge.between[0]  # the note goes to either side
-                    question = ".".join(side.split(".")[:2])
-                    self._apply(answers.accept_conflict, question, name)
-                    break
-        self.terminal.say(pages.closing_page(self.now.dossier, self.source))
+        return written.changes
+
+    def _keep_both_sides(self, name: str) -> None:
+        """Note in the case file that both sides of a contradiction stay."""
+        for challenge in self.now.dossier.challenges:
+            if challenge.id == name:
+                either_side, *_ = challenge.between  # the note may stand beside any
+                # a question is named by the first two parts of the path of its answer
+                question = ".".join(either_side.split(".")[:2])
+                self._apply(answers.accept_conflict, question, name)
+                return
 
     def next(self, name: str = "") -> Ask | None:
         """The next question of the part, or the one with an id."""
@@ -144,7 +161,7 @@ class InterviewSession:
                 if entry.act == "unknown":
                     self.passed.add(ask.id)
                 return "next"
-            else:
+            else:  # what was written meanwhile may have changed the question
                 ask = self.next(ask.id) or ask
 
     def _entry(self, ask: Ask) -> Entry | None:
@@ -156,8 +173,8 @@ class InterviewSession:
         doubt = answers.growth_doubt(ask, entry.text)
         if entry.act != "answer" or doubt is None:
             return entry
-        ways = pages.doubt_choices(doubt)
-        key = self.terminal.choose(pages.doubt_page(doubt, ways), ways)
+        choices = pages.doubt_choices(doubt)
+        key = self.terminal.choose(pages.doubt_page(doubt, choices), choices)
         if key == "q":
             return Entry("quit")
         if key == "b":
@@ -192,9 +209,13 @@ class InterviewSession:
             again = "The file was changed by somebody else meanwhile; nothing is lost. Once more:"
             self.terminal.say(f"{pages.MARGIN}{again}\n")
             return None
-        text = read_text(case_path(self.source), CASE_LIMIT, CaseError)
-        wrote: Any = {"case": step.case, "dossier": step.dossier, "digest": step.digest}
-        self.now = replace(self.now, text=text, **wrote)
+        self.now = replace(
+            self.now,
+            text=read_text(case_path(self.source), CASE_LIMIT, CaseError),
+            case=step.case,
+            dossier=step.dossier,
+            digest=step.digest,
+        )
         return step
 
     def _is_settled(self, ask: Ask, conflict: Conflict) -> bool:
@@ -203,20 +224,25 @@ class InterviewSession:
         if all(item.id != challenge for item in self.now.dossier.challenges):
             return True  # an answer that was changed meanwhile has settled it
         others = self.now.asks(conflict.others)
-        ways = pages.conflict_choices(conflict, ask, others)
+        choices = pages.conflict_choices(conflict, ask, others)
+        page = pages.conflict_page(conflict, choices, others)
+        key = self.terminal.choose(page, choices)
         # 1 changes this answer, the next numbers one of the others, and the last keeps them all
-        picked = self.terminal.choose(pages.conflict_page(conflict, ways, others), ways)
-        if picked in ("1", "b"):
+        keep_both = str(len(choices) - len(pages.LEAVE))
+        if key in ("1", "b"):
             return False
-        if picked == str(len(ways) - len(pages.LEAVE)):
+        if key == keep_both:
             if self._apply(answers.accept_conflict, ask.id, challenge) is None:
                 return False
             done = "Noted in the case file" if conflict.recordable else "Kept"
             self._note(f"{done}; the report will show it.")
-        elif picked in ("d", "q"):
-            self.over = picked == "q"
+            return True
+        if key in ("d", "q"):
+            self.over = key == "q"
             self._note(pages.OPEN_CONFLICT)
-        elif self._question(others[int(picked) - 2]) == "back":
+            return True
+        other = others[int(key) - 2]  # the first other one has the key 2
+        if self._question(other) == "back":
             return self._is_settled(ask, conflict)
         return True
 
@@ -224,6 +250,7 @@ class InterviewSession:
         self.terminal.say(pages.note(text))
 
     def _read(self) -> None:
+        """Read and judge the case as its file is now."""
         read = read_with_digest(self.source)
         framework = framework_of(read.case, self.chosen)
         dossier = decide(read.case, framework, as_of=self.as_of)
@@ -265,14 +292,16 @@ def _take_script(
     as_of: date | None,
 ) -> None:
     """Answer from a file. A new case is written with its answers, or not at all."""
-    is_there = _is_there(source)
-    case = read_with_digest(source).case if is_there else Case(name="new")
-    written = answers.read_script(script, framework_of(case, chosen))
-    if is_there:
+    if _is_there(source):
+        case = read_with_digest(source).case
+        written = answers.read_script(script, framework_of(case, chosen))
         InterviewSession(source, terminal, chosen, as_of).apply_script(written)
         return
-    with all_or_none(Path(source)) as made:
-        made.extend(start_case(source, written.name or plain_title(source), chosen))
+    framework = framework_of(Case(name="new"), chosen)
+    written = answers.read_script(script, framework)
+    with all_or_none(Path(source)) as new_files:
+        title = written.name or plain_title(source)
+        new_files.extend(start_case(source, title, chosen))
         InterviewSession(source, terminal, chosen, as_of).apply_script(written)
 
 

@@ -33,6 +33,7 @@ from datetime import date
 from functools import partial
 from http import HTTPStatus
 from threading import Thread
+from typing import NamedTuple
 
 import click
 from anyio import to_thread
@@ -59,7 +60,7 @@ from tuneworthy.web.guard import (
 )
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 
-# What went wrong, in one line, with the right number; never where in our code.
+# What went wrong, in one line, with the right status; never where in our code.
 
 _TITLES = {
     400: "That request can’t be read",
@@ -87,28 +88,48 @@ def wrong(request: Request, caught: Exception) -> Response:
     return answer
 
 
-def _explained(request: Request, caught: Exception) -> tuple[int, str]:
+class _Explained(NamedTuple):
+    """An error as a visitor may see it."""
+
+    status: int
+    says: str
+
+
+def _explained(request: Request, caught: Exception) -> _Explained:
     """The status and the text of a page for an error."""
     match caught:
         case InputError():
-            statuses = {NoSuchCaseError: 404, ConflictError: 409}
-            status = next((statuses[k] for k in statuses if isinstance(caught, k)), 422)
-            return status, site_of(request).workspace.directory.plain_error(caught)
-        case HTTPException(status_code=404, detail="Not Found"):
-            return 404, "Nothing is at this address."
+            says = site_of(request).workspace.directory.plain_error(caught)
+            return _Explained(_status_of(caught), says)
+        case HTTPException(status_code=404, detail="Not Found"):  # the library's own
+            return _Explained(404, "Nothing is at this address.")
         case HTTPException():
-            return caught.status_code, str(caught.detail)
+            return _Explained(caught.status_code, str(caught.detail))
         case RequestValidationError():
-            first = caught.errors()[0]
-            where = ".".join(map(str, first["loc"][1:]))[:80]
-            return 422, f"{where}: {first['msg'][:200]}"
-    return 500, "The terminal that runs the server says more."
+            return _Explained(422, _first_fault(caught))
+    return _Explained(500, "The terminal that runs the server says more.")
+
+
+def _status_of(caught: InputError) -> int:
+    if isinstance(caught, NoSuchCaseError):
+        return 404
+    if isinstance(caught, ConflictError):
+        return 409
+    return 422
+
+
+def _first_fault(caught: RequestValidationError) -> str:
+    """The first field of a form or an address that is wrong, and why; cut, as a user sent it."""
+    first, *_ = caught.errors()
+    path = first["loc"][1:]  # behind the part of the request, such as "query"
+    where = ".".join(str(part) for part in path)
+    return f"{where[:80]}: {first['msg'][:200]}"
 
 
 # The page: one application made from a workspace of cases.
 
 _PAGES = (cases.router, signing.router, interview.router, lab.router, label.router)
-_THREADS = 8
+_THREADS = 8  #: Requests that are worked on at a time.
 
 
 def make_app(site: Site) -> FastAPI:
@@ -148,9 +169,10 @@ def static(request: Request, name: str) -> Response:
     file = assets().get(name)
     if file is None:
         return PlainTextResponse("there is no such file\n", 404)
-    kind = "text/javascript" if name.endswith(".js") else "text/css"
-    caching = FOREVER if request.url.query == file[1] else "no-cache"
-    return Response(file[0], media_type=kind, headers={"Cache-Control": caching})
+    media = "text/javascript" if name.endswith(".js") else "text/css"
+    # an address with the digest of this content never has another one
+    caching = FOREVER if request.url.query == file.digest else "no-cache"
+    return Response(file.data, media_type=media, headers={"Cache-Control": caching})
 
 
 # What a server that runs writes on the terminal: a fault may repeat what a stranger wrote.
@@ -179,6 +201,7 @@ def keep_plain() -> None:
 
 
 def _ended(args: threading.ExceptHookArgs) -> None:
+    """Log the fault that ended a thread; one that ends without a fault is as it should be."""
     if args.exc_value is not None:
         logging.getLogger("tuneworthy.web").error(
             "A thread ended", exc_info=args.exc_value
@@ -205,12 +228,13 @@ def run(
     as_of: date | None,
 ) -> None:
     """Serve until it is stopped, with ``lab_budget`` USD for labs and ``upload_limit`` MiB a file."""
-    board = open_workspace(folder, chosen, as_of)
-    site = replace(make_site(board, host, lab_budget), upload_mib=upload_limit)
+    workspace = open_workspace(folder, chosen, as_of)
+    site = replace(make_site(workspace, host, lab_budget), upload_mib=upload_limit)
     with listening(host, port) as sock:
         keep_plain()
         prepare(site)
-        address = f"http://{in_link(host)}:{sock.getsockname()[1]}/"
+        _, actual_port, *_ = sock.getsockname()  # port 0 asks for any free one
+        address = f"http://{in_link(host)}:{actual_port}/"
         for line in start_lines(address, site):
             click.echo(line)
         Thread(target=site.workspace.watch, name="watch", daemon=True).start()
@@ -236,16 +260,20 @@ def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
     if is_loopback(host):
         return Site(workspace, token=token, labs=labs)
     names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-    return Site(workspace, LOOPBACK | names, host in EVERYWHERE, token, labs=labs)
+    return Site(
+        workspace,
+        hosts=LOOPBACK | names,
+        any_address=host in EVERYWHERE,
+        token=token,
+        labs=labs,
+    )
 
 
 def start_lines(address: str, site: Site) -> list[str]:
     """The lines that the terminal shows at the start."""
-    budget = site.labs.budget_usd or 0.0
-    if budget:
-        spend = f"may cost {budget:g} USD in all"
-    else:
-        spend = "that cost money run in a terminal alone"
+    spend = "that cost money run in a terminal alone"
+    if site.labs.budget_usd:
+        spend = f"may cost {site.labs.budget_usd:g} USD in all"
     lines = [
         f"Serving {site.workspace.directory.folder} at {address}?token={site.token}",
         "Ctrl-C ends it. Anyone with this link can read and change every case here.",

@@ -7,11 +7,11 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
@@ -21,13 +21,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from tuneworthy.cases.portfolio import CaseQuery, total_facts
 from tuneworthy.cases.workspace import (
     MOST_CASES,
+    Workspace,
     answers_since,
     since_dossier,
     writers_since,
 )
 from tuneworthy.errors import ConflictError, InputError, one_line
+from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.questions import levers as lever_asks
-from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import blocks as b
 from tuneworthy.report.blocks import Picture, Section, pictures_in
@@ -40,6 +41,7 @@ from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.deltas import deltas
 from tuneworthy.report.sections.difference import beside, difference
+from tuneworthy.report.sections.evidence import measurements
 from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.overview import look_at
@@ -80,14 +82,15 @@ class Listed(CaseQuery):
 def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
     """Show a row for each case; more on demand."""
     portfolio = site_of(request).workspace.listed(asked, most=asked.shown)
-    part = wants_part(request) and asked.after
+    wants_more_rows = wants_part(request) and asked.after
+    _, *sums = total_facts(portfolio)  # the first is the number of cases, in the title
     return page(
         request,
-        "rows.html" if part else "list.html",
+        "rows.html" if wants_more_rows else "list.html",
         found=portfolio,
         asked=asked,
         at=partial(_list_address, asked),
-        sums=b.facts([*total_facts(portfolio)][1:]),
+        sums=b.facts(sums),
         people=portfolio.owners or portfolio.totals.due or asked.order == "review",
     )
 
@@ -106,38 +109,76 @@ class Sides(BaseModel):
 def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
     """Show two cases side by side, or a case and a what-if of it."""
     workspace = site_of(request).workspace
+    first, second, *_ = (*asked.of, asked.a, asked.b)
     wrong = ""
-    a, b_ = [*asked.of, asked.a, asked.b][:2]
-    dossiers = list[Dossier]()
-    titles = list[str]()
+    sections: list[Section] = []
     try:
-        for name, supposed in ((a, asked.a_if), (b_, asked.b_if)):
-            if name:
-                pairs = (pair.partition("=")[::2] for pair in supposed.split())
-                dossiers.append(workspace.what_if(name, dict(pairs)).dossier)
-                title = dossiers[-1].case.name
-                if supposed:
-                    title += f" with {supposed}"
-                titles.append(title)
+        sides = [
+            _side(workspace, name, supposed)
+            for name, supposed in ((first, asked.a_if), (second, asked.b_if))
+            if name
+        ]
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
-    sections: list[Section] = []
-    if len(dossiers) == 2:
-        first, second = dossiers
-        sections += beside(first, second, titles)
-    fields = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
-    more = [*filter(None, asked.of[2:])]
-    if more:
-        fields["left"] = f"Only the first two are compared; left out: {listing(more)}."
     else:
-        fields["left"] = ""
-    values = {
-        "told": fields,
-        "names": workspace.names(),
-        "wrong": wrong,
-        "sections": sections,
+        sections += _compared_sections(sides)
+    fields = {
+        "a": first,
+        "b": second,
+        "a_if": asked.a_if,
+        "b_if": asked.b_if,
+        "left": _left_out_text(asked),
     }
-    return page(request, "compare.html", 422 if wrong else 200, **values)
+    return page(
+        request,
+        "compare.html",
+        422 if wrong else 200,
+        told=fields,
+        names=workspace.names(),
+        wrong=wrong,
+        sections=sections,
+    )
+
+
+def _left_out_text(asked: Sides) -> str:
+    """Say which of more than two ticked cases aren't compared; empty for none."""
+    more = [name for name in asked.of[2:] if name]
+    if not more:
+        return ""
+    return f"Only the first two are compared; left out: {listing(more)}."
+
+
+def _compared_sections(sides: Sequence[_Side]) -> Iterator[Section]:
+    """The sections of a comparison; none while only one case is chosen."""
+    if len(sides) == 2:
+        first, second = sides
+        titles = [first.title, second.title]
+        yield from beside(first.dossier, second.dossier, titles)
+
+
+class _Side(NamedTuple):
+    """One of two cases that are compared, with some answers supposed."""
+
+    title: str
+    dossier: Dossier
+
+
+def _side(workspace: Workspace, name: str, supposed: str) -> _Side:
+    """Judge a case with supposed answers, as ``few_shot=yes low_volume=no``."""
+    dossier = workspace.what_if(name, _pairs(supposed)).dossier
+    title = dossier.case.name
+    if supposed:
+        title += f" with {supposed}"
+    return _Side(title, dossier)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """The values of a text as ``few_shot=yes low_volume=no``, by their keys."""
+    pairs = {}
+    for pair in text.split():
+        key, _, value = pair.partition("=")
+        pairs[key] = value
+    return pairs
 
 
 def _list_address(asked: Listed, **changes: Any) -> str:
@@ -160,16 +201,20 @@ def make(
 ) -> Response:
     """Make a case folder, and go to its interview; an existing folder is never changed."""
     workspace = site_of(request).workspace
-    words = re.findall(r"\w+", title.lower())
+    name = folder.strip()
+    if not name:
+        words = re.findall(r"\w+", title.lower())
+        name = "-".join(words)[:_LONGEST_FOLDER].strip("-_")  # a cut may end in one
     try:
-        place = workspace.start(
-            folder.strip() or "-".join(words)[:60].strip("-_"), title
-        )
+        place = workspace.start(name, title)
     except InputError as caught:
         typed = {"folder": folder, "title": title}
         wrong = workspace.directory.plain_error(caught)
         return page(request, "new.html", 422, given=typed, wrong=wrong)
     return RedirectResponse(f"{address(place.name)}/interview", 303)
+
+
+_LONGEST_FOLDER = 60  #: Characters of a folder's name that is made from a title.
 
 
 @router.get("/login")
@@ -194,14 +239,15 @@ def enter(request: Request, token: Typed) -> Response:
 def overview(of: OfCase) -> Response:
     """Show the answer, its grounds, the money, the challenges, and the next step."""
     decided = of.evaluated.case.decision
-    named: dict[str, object] = {
-        "an owner": decided.owner,
-        "an approver": decided.approver,
-    }
-    named["a day of review"] = decided.review_on
-    lacks = listing([what for what, there in named.items() if not there])
+    lacks = []
+    if not decided.owner:
+        lacks.append("an owner")
+    if not decided.approver:
+        lacks.append("an approver")
+    if not decided.review_on:
+        lacks.append("a day of review")
     shown = look_at(of.evaluated, of.name)
-    return of.page("overview.html", shown=shown, decided=decided, lacks=lacks)
+    return of.page("overview.html", shown=shown, decided=decided, lacks=listing(lacks))
 
 
 # Answers that toggle, and what moves with them.
@@ -219,28 +265,37 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
 
     ``undo`` is the version before the last save, and ``made`` the version after it.
     """
-    asked = of.stated
-    states = {
-        key: of.request.query_params.get(key, state) for key, state in asked.items()
-    }
-    mine = {key: state for key, state in states.items() if state != asked[key]}
-    if made != of.evaluated.digest:
+    supposed = {}
+    for key, state in of.stated.items():
+        in_address = of.request.query_params.get(key, state)
+        if in_address != state:
+            supposed[key] = in_address
+    if (
+        made != of.evaluated.digest
+    ):  # somebody saved since, which an undo would take back
         undo = ""
-    return of.page("answers.html", **_supposed(of, mine, undo))
+    return of.page("answers.html", **_supposed(of, supposed, undo))
 
 
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
     """The values of the answers tab: the case judged as if these answers were written."""
     supposed = of.workspace.what_if(of.name, mine, as_written=True).dossier
-    named = record.titles(of.evaluated.framework)
-    lines = [f"{named[key]}: {state}" for key, state in mine.items()]
-    values = {
-        "mine": lines,
+    titles = record.titles(of.evaluated.framework)
+    return {
+        **_MOVING,
+        "mine": [f"{titles[key]}: {state}" for key, state in mine.items()],
         "undo": undo,
         "supposed": supposed,
         "states": {**of.stated, **mine},
+        "changes": deltas(of.dossier, supposed),
     }
-    return {**_MOVING, **values, "changes": deltas(of.dossier, supposed)}
+
+
+class ChangedAnswers(NamedTuple):
+    """Answers by the paths of their questions."""
+
+    seen: dict[str, str]  #: As the page showed them.
+    mine: dict[str, str]  #: Those that the user changed.
 
 
 class AnswerForm(BaseModel, extra="allow"):
@@ -249,41 +304,41 @@ class AnswerForm(BaseModel, extra="allow"):
     digest: str = ""
     seen: str = ""  #: Each question with its answer as it was shown, as ``factors.brand_voice=no``.
 
-    def changed_answers(
-        self, asked: Mapping[str, str]
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """The shown answers, and those that changed, for questions that are asked."""
-        posted = {
-            k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
-        }
-        pairs = (pair.partition("=")[::2] for pair in self.seen.split())
-        seen = {key: value for key, value in pairs if key in asked}
-        return seen, {
-            key: posted[key] for key in seen if posted.get(key, seen[key]) != seen[key]
-        }
+    def changed_answers(self, stated: Mapping[str, str]) -> ChangedAnswers:
+        """The shown answers, and those that changed, for the questions of ``stated``."""
+        posted = self.model_extra or {}
+        seen = {key: was for key, was in _pairs(self.seen).items() if key in stated}
+        mine = {}
+        for key, was in seen.items():
+            answer = posted.get(key, was)
+            if isinstance(answer, str) and answer != was:  # no file in its place
+                mine[key] = answer
+        return ChangedAnswers(seen, mine)
 
 
 @router.post("/cases/{name}/answers/if")
 def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """Show how the answers of the form would change the verdict; nothing is written."""
-    _, mine = form.changed_answers(of.stated)
-    at = "/answers" + behind(mine)
+    mine = form.changed_answers(of.stated).mine
+    path = "/answers" + behind(mine)
     if not of.part:
-        return of.to(at)
+        return of.to(path)
     part = of.page("moved.html", **_supposed(of, mine), swap=True, saved=False)
-    part.headers["HX-Replace-Url"] = of.base + at
+    part.headers["HX-Replace-Url"] = of.base + path
     return part
 
 
 @router.post("/cases/{name}/answers")
 def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """Write the changes of the form, if the case file hasn't changed since."""
-    seen, mine = form.changed_answers(of.stated)
+    changed = form.changed_answers(of.stated)
+    mine = changed.mine
     try:
         if mine:
             of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
     except ConflictError:
-        return _conflict(AskedCase(of.request, of.name), seen, mine, form.digest)
+        now = AskedCase(of.request, of.name)  # ``of`` has looked before the change
+        return _conflict(now, changed, form.digest)
     if not of.part:
         saved = {"undo": form.digest, "made": of.evaluated.digest} if mine else {}
         return of.to("/answers" + behind(saved))
@@ -293,18 +348,27 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     return part
 
 
-def _conflict(
-    of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str
-) -> Response:
-    """The page that shows two people's answers to the same questions."""
+def _conflict(of: AskedCase, changed: ChangedAnswers, digest: str) -> Response:
+    """The page that shows two people's answers to the same questions.
+
+    ``digest`` is that of the file that the user saw.
+    """
     now = of.stated
     titles = record.titles(of.evaluated.framework)
-    others = (key for key, was in seen.items() if key in titles and now[key] != was)
-    theirs = [(titles[key], seen[key], now[key]) for key in others]
-    template = "conflict.html" if of.part else "answers.html"
-    more = _supposed(of, {})
-    more |= {"who": writers_since(of.evaluated.case, digest)}
-    response = of.page(template, 409, **more, given=mine, theirs=theirs, titles=titles)
+    theirs = [
+        (titles[key], was, now[key])
+        for key, was in changed.seen.items()
+        if key in titles and now[key] != was
+    ]
+    response = of.page(
+        "conflict.html" if of.part else "answers.html",
+        409,
+        **_supposed(of, {}),
+        who=writers_since(of.evaluated.case, digest),
+        given=changed.mine,
+        theirs=theirs,
+        titles=titles,
+    )
     return for_notice(response) if of.part else response
 
 
@@ -321,10 +385,10 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
         what = "other fields"
         with suppress(InputError):  # the version may not be kept
             what = listing(answers_since(now, digest)) or what
-        why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
-        raise ConflictError(
-            why, fix="look at it, and answer again what you want otherwise"
-        ) from None
+        who = writers_since(now.case, digest)
+        why = f"{who} changed it since ({what}), and that would go"
+        fix = "look at it, and answer again what you want otherwise"
+        raise ConflictError(why, fix=fix) from None
     return of.to("/answers")
 
 
@@ -347,25 +411,39 @@ class NoteForm(BaseModel, extra="allow"):
 def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
     """Write a note beside an answer, with its author and time; the author's name is remembered."""
     by = one_line(form.by.strip())
-    notes = form.model_extra or {}
-    if form.key and form.key not in of.stated:
-        raise HTTPException(404, "there is no such question")
-    was = of.note(form.key) if form.key else ""
-    text = " ".join(str(notes.get(f"note.{form.key}", was)).split()) if form.key else ""
-    if text != was:
-        if text and by:
-            unsigned = re.sub(rf" \({re.escape(by)}, [^()]*\)$", "", text)
-            text = f"{unsigned} ({by}, {day(of.dossier.as_of)})"
-        mine = {f"{form.key}.note": text}
-        of.evaluated = of.workspace.written_by(by).set_answers(
-            of.name, mine, form.digest
-        )
-    at = "/answers"
+    path = "/answers"
     if form.key:
-        at += f"#q-{form.key}"
-    response = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
-    response.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
+        if form.key not in of.stated:
+            raise HTTPException(404, "there is no such question")
+        _write_note(of, form, by)
+        path += f"#q-{form.key}"
+    if of.part:
+        response: Response = of.page("noted.html", key=form.key, swap=True)
+    else:
+        response = of.to(path)
+    response.set_cookie(
+        AUTHOR, quote(by), max_age=_YEAR_S, httponly=True, samesite="strict"
+    )
     return response
+
+
+_YEAR_S = 31_536_000
+
+
+def _write_note(of: AskedCase, form: NoteForm, by: str) -> None:
+    """Write the note of a form that was changed; one with an author is signed and dated."""
+    was = of.note(form.key)
+    posted = (form.model_extra or {}).get(f"note.{form.key}", was)
+    text = " ".join(str(posted).split())
+    if text == was:
+        return
+    if text and by:
+        # a note that the same author changes isn't signed twice
+        unsigned = re.sub(rf" \({re.escape(by)}, [^()]*\)$", "", text)
+        text = f"{unsigned} ({by}, {day(of.dossier.as_of)})"
+    workspace = of.workspace.written_by(by)
+    changes = {f"{form.key}.note": text}
+    of.evaluated = workspace.set_answers(of.name, changes, form.digest)
 
 
 # What the palette finds inside a case: questions, runs and numbers.
@@ -376,16 +454,16 @@ def find_inside(
     of: OfCase, words: Annotated[str, Query(max_length=100)] = ""
 ) -> JSONResponse:
     """Questions, runs and numbers with these words in their name: address, text and kind of each."""
-    named_words = words.casefold().split()
+    wanted = words.casefold().split()
     places = [
         [address, text, kind]
         for address, text, kind in _places(of)
-        if all(word in text.casefold() for word in named_words)
+        if all(word in text.casefold() for word in wanted)
     ]
     return JSONResponse(places[:_MOST_FOUND])
 
 
-_MOST_FOUND = 12
+_MOST_FOUND = 12  #: Lines below the palette.
 
 
 def _places(of: AskedCase) -> Iterator[tuple[str, str, str]]:
@@ -409,9 +487,9 @@ _PARTS: dict[str, tuple[Callable[[Dossier], Section], ...]] = {
 
 
 def part_of_report(of: OfCase) -> HTMLResponse:
-    """Show the sections of a tab."""
-    parts = _PARTS[of.request.url.path.rpartition("/")[2]]
-    return of.page(sections=[section(of.dossier) for section in parts])
+    """Show the sections of the tab that the address names at its end."""
+    _, _, tab = of.request.url.path.rpartition("/")
+    return of.page(sections=[section(of.dossier) for section in _PARTS[tab]])
 
 
 for _tab in _PARTS:
@@ -468,10 +546,11 @@ _MAKER = ThreadPoolExecutor(1, "charts")
 async def script(request: Request) -> Response:
     """Serve the script that draws charts. It is built once, in some seconds, and kept."""
     digest = script_digest()
-    headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
-    if request.url.query == digest:
-        headers["Cache-Control"] = FOREVER
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    etag = f'"{digest}"'
+    # an address with the digest never has another script
+    caching = FOREVER if request.url.query == digest else "no-cache"
+    headers = {"ETag": etag, "Cache-Control": caching}
+    if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     text = await asyncio.get_running_loop().run_in_executor(_MAKER, chart_script)
     return Response(text, media_type="text/javascript", headers=headers)
@@ -492,31 +571,31 @@ def chart_answer(
     """One of some pictures by its id, in the format of its ending, for a desk or a telephone."""
     name, _, form = chart.rpartition(".")
     picture = drawn.get(name)
-    narrow = width == "narrow"
-    headers = {"Cache-Control": "private, no-cache"}
-    if picture is not None and form == "svg":
-        body = still(picture.drawing, narrow=narrow)
-        media = "image/svg+xml"
-        headers["Content-Security-Policy"] = policy(STYLE)
-    elif picture is not None and form == "json":
-        base = of.request.url.path.rpartition("/charts/")[0]
-        body = json.dumps(
-            picture.drawing.spec(NARROW if narrow else WIDE, base), allow_nan=False
-        )
-        media = "application/json"
-    else:
+    if picture is None or form not in ("svg", "json"):
         raise HTTPException(
             404, "there is no such chart; what it showed may have changed"
         )
-    headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    if of.request.headers.get("if-none-match") == headers["ETag"]:
+    is_narrow = width == "narrow"
+    headers = {"Cache-Control": "private, no-cache"}
+    if form == "svg":
+        body = still(picture.drawing, narrow=is_narrow)
+        media = "image/svg+xml"
+        headers["Content-Security-Policy"] = policy(STYLE)
+    else:
+        base, _, _ = of.request.url.path.rpartition("/charts/")
+        spec = picture.drawing.spec(NARROW if is_narrow else WIDE, base)
+        body = json.dumps(spec, allow_nan=False)
+        media = "application/json"
+    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    headers["ETag"] = etag
+    if of.request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media, headers=headers)
 
 
 # The money of a case: what it comes to, and what it would come to with other amounts.
 
-_LONGEST = 4_000
+_LONGEST = 4_000  #: Characters of the amounts in an address.
 _MEANWHILE = (
     "Somebody else changed this case meanwhile, so nothing is written yet. Below, your numbers "
     "are shown next to what the file says now."
@@ -526,9 +605,8 @@ _MEANWHILE = (
 @router.get("/cases/{name}/money")
 def investment(of: OfCase) -> HTMLResponse:
     """Show the money of a case; amounts in the address replace the case's own."""
-    return _with_amounts(
-        of, {key: text.strip() for key, text in of.request.query_params.items()}
-    )
+    texts = {key: text.strip() for key, text in of.request.query_params.items()}
+    return _with_amounts(of, texts)
 
 
 @router.post("/cases/{name}/money")
@@ -557,35 +635,28 @@ def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
 def _with_amounts(
     of: AskedCase, texts: Mapping[str, str], status: int = 200, notice: str = ""
 ) -> HTMLResponse:
-    """The page on money with other amounts supposed; nothing is written."""
-    now = supposed = of.evaluated
-    asks = {ask.id: ask for ask in lever_asks(now.case, now.framework)}
-    levers = [
-        money.lever(asks[name], texts.get(name))
-        for name in money.LEVERS
-        if name in asks
-    ]
-    amounts = {
-        lever.id: lever.text or "unknown"
-        for lever in levers
-        if lever.text != lever.stated
-    }
+    """The page on money with other amounts supposed; nothing is written.
+
+    ``texts`` are the amounts as they were typed, by the ids of their levers.
+    """
+    now = of.evaluated
+    levers = _levers(now, texts)
+    changed = [lever for lever in levers if lever.text != lever.stated]
+    amounts = {lever.id: lever.text or "unknown" for lever in changed}
     code = urlsafe_b64encode(urlencode(amounts).encode()).decode()
     values: dict[str, Any] = {
         "notice": notice,
         "given": code,
         "wrong": "",
         "compared": None,
+        "measured": _measured_amounts(now.dossier),
+        "in_short": _money_in_short(now.dossier),
+        "groups": money.grouped(levers),
     }
-    evidence = () if isinstance(now.dossier.evidence, Unknown) else now.dossier.evidence
-    values["measured"] = {
-        item.factor: interval_text(item.value, item.low, item.high, item.unit)
-        for item in evidence
-        if not item.ignored
-    }
+    supposed = now
     try:
         supposed = of.workspace.what_if(of.name, amounts)
-    except InputError as caught:
+    except InputError as caught:  # a text that is no amount
         values["wrong"] = of.plain(caught)
         status = 422
     else:
@@ -593,35 +664,51 @@ def _with_amounts(
             values["charts"] = f"{of.base}/money/if/{code}/charts"
             values["compared"] = money.compared(now.dossier, supposed.dossier)
             values["changes"] = deltas(now.dossier, supposed.dossier)
-    values |= {
-        "in_short": _money_in_short(now.dossier),
-        "groups": money.grouped(levers),
-        "sections": (money.investment(supposed.dossier),),
-    }
+    values["sections"] = (money.investment(supposed.dossier),)
     if not of.part:
         return of.page("money.html", status, **values)
     part = of.page("worked.html", status, **values, swap=True)
-    typed = {lever.id: lever.text for lever in levers if lever.id in amounts}
+    typed = {lever.id: lever.text for lever in changed}
     part.headers["HX-Replace-Url"] = f"{of.base}/money{behind(typed)}"
     return part
 
 
+def _levers(case: EvaluatedCase, texts: Mapping[str, str]) -> list[money.Lever]:
+    """The levers of the amounts that a case is asked for, moved to what was typed."""
+    asks = {ask.id: ask for ask in lever_asks(case.case, case.framework)}
+    return [
+        money.lever(asks[name], texts.get(name))
+        for name in money.LEVERS
+        if name in asks
+    ]
+
+
+def _measured_amounts(dossier: Dossier) -> dict[str, str]:
+    """The measured amounts with their intervals, by the field that each replaces."""
+    return {
+        item.factor: interval_text(item.value, item.low, item.high, item.unit)
+        for item in measurements(dossier)
+        if not item.ignored
+    }
+
+
 def _money_in_short(dossier: Dossier) -> b.Facts:
-    """What the amounts come to, as the first page of the case says it."""
+    """The amounts in short, as the first page of the case says them."""
     ask = memo.cost(dossier)
     back = payback.pays_back(dossier)
     late = payback.never_repaid(dossier)
     rows = [
         b.Fact("Ask now", ask.value.rstrip(",")),
         b.Fact(back.label, back.value, late),
+        *payback.rival_facts(dossier),
     ]
-    return b.facts([*rows, *payback.rival_facts(dossier)])
+    return b.facts(rows)
 
 
 def _amounts_from_code(code: str) -> dict[str, str]:
     """Decode the amounts in a part of an address."""
     try:
         decoded = urlsafe_b64decode(code[:_LONGEST]).decode()
-    except ValueError:
+    except ValueError:  # not one of our addresses
         raise HTTPException(404, "there is no such what-if") from None
     return {key: text for key, text in parse_qsl(decoded) if key in money.LEVERS}

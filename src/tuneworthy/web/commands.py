@@ -35,11 +35,10 @@ PAGES = {
 }  #: By the first word of a step's command.
 
 _COMMAND = re.compile(r"tuneworthy (\w+)(?: \S+ ([a-z_0-9.]+)=)?")
+"""The command's verb, and the key that ``tuneworthy answer CASE key=value`` answers."""
 _CASE_OF_COMMAND = re.compile(r"\b(tuneworthy(?: [\w-]+)+) CASE\b")
-_ONLY_AS_A_STEP = (
-    "answer",
-    "show",
-)  #: Their pages are those of a step, not of every text.
+_ONLY_AS_A_STEP = ("answer", "show")
+"""Commands whose page is that of a step, and not of every text that has the command."""
 
 
 def find_page(command: str) -> Page | None:
@@ -59,13 +58,14 @@ def said_on_page(context: Context, text: str) -> Markup:
     The command stays beside the link, as a report or a colleague may mention it.
     """
     page = find_page(text)
-    if name := context.get("name"):
+    name = context.get("name")
+    if name:  # so that the command can be copied
         folder = argument(name)
         # only inside a command, because people write of cases, too
         text = _CASE_OF_COMMAND.sub(lambda match: f"{match[1]} {folder}", text)
     safe = escape(escape_invisible(name_fields(text)))
     base = context.get("base")
-    if base is None or page is None:
+    if base is None or page is None:  # the list of cases has no pages of a case
         return safe
     link = Markup(' <a class="does" href="{base}/{page.at}">{page.says}</a>')
     return safe + link.format(base=base, page=page)

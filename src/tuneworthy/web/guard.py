@@ -96,7 +96,10 @@ HEADERS = {
 }  #: The headers of an answer that sets none itself.
 
 _LENGTH = re.compile(r"[0-9]{1,12}")
-_HOST = re.compile(r"\[([0-9a-f:.]+)\](?::[0-9]{1,5})?|([^:\[\]]*)(?::[0-9]{1,5})?")
+_HOST = re.compile(
+    r"\[(?P<address>[0-9a-f:.]+)\](?::[0-9]{1,5})?"  # of IPv6, with a port
+    r"|(?P<name>[^:\[\]]*)(?::[0-9]{1,5})?"
+)
 _OWN_SITE = frozenset({"same-origin", "none"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -117,73 +120,75 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            goes_on = self._refused(scope, Headers(scope=scope)) or self._work_on
+            refusal = self._refused(scope, Headers(scope=scope))
+            answer: ASGIApp = self._work_on if refusal is None else refusal
             with suppress(ClientDisconnect):  # then there is nobody to tell
-                await goes_on(scope, receive, _dressed(send))
+                await answer(scope, receive, _dressed(send))
 
     async def _work_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on. Few without the token run at once, so that no reader waits for them."""
         if self.site.token is None or shows_token(scope, self.site):
             await self._limited(scope, receive, send)
-        elif self._strangers >= _STRANGERS_AT_ONCE:
+            return
+        if self._strangers >= _STRANGERS_AT_ONCE:
             busy = _refusal(503, "many ask without the token; try again in a moment")
             await busy(scope, receive, send)
-        else:
+            return
 
-            async def waited() -> Message:
-                """Give the place free while a body arrives, so that a slow one blocks nobody."""
-                self._strangers -= 1
-                try:
-                    return await receive()
-                finally:
-                    self._strangers += 1
-
-            self._strangers += 1
+        async def receive_aside() -> Message:
+            """Give the place free while a body arrives, so that a slow one blocks nobody."""
+            self._strangers -= 1
             try:
-                await self._limited(scope, waited, send)
+                return await receive()
             finally:
-                self._strangers -= 1
+                self._strangers += 1
+
+        self._strangers += 1
+        try:
+            await self._limited(scope, receive_aside, send)
+        finally:
+            self._strangers -= 1
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
-        """The refusal of a request; None where it may go on."""
+        """The refusal of a request; None where it may go on.
+
+        What comes from elsewhere is refused first, so that it learns nothing, not even a limit.
+        """
         path = scope["path"]
         reads = scope["method"] in _SAFE
-        host = headers.get("host", "").lower()
-        length = headers.get("content-length", "0")
-        if not self._ours(host):
+        if not self._ours(headers.get("host", "").lower()):
             return _refusal(421, "this server does not answer to that name")
-        elsewhere = not _OWN_SITE.issuperset(headers.getlist("sec-fetch-site"))
-        origins = set(map(str.lower, headers.getlist("origin")))
-        if not reads and (
-            elsewhere or not origins <= {f"http://{host}", f"https://{host}"}
-        ):
-            return _refusal(403, "a change has to come from a page of this server")
-        opens = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
-        if elsewhere and opens != ("navigate", "document"):
-            says = "a page of another site may link here, and load nothing from here"
-            return _refusal(403, says)
+        from_elsewhere = _refused_from_elsewhere(headers, reads=reads)
+        if from_elsewhere is not None:
+            return from_elsewhere
+        length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > self._limit(path):
             return self._too_large(path)
         if self._is_signed_in(path, headers):
             return None
-        if reads:
-            if not self.site.is_token(_token_in_link(scope)):
-                return RedirectResponse("/login", 303)
+        if not reads:
+            refused = _refusal(401, "give the token that the terminal showed")
+            refused.headers["WWW-Authenticate"] = "Bearer"
+            return refused
+        if self.site.is_token(_token_in_link(scope)):
+            # on to the address without the token, which a history or a screen would show;
+            # with one slash, as two would begin the address of another server
             return let_in(RedirectResponse("/" + path.lstrip("/"), 303), self.site)
-        refused = _refusal(401, "give the token that the terminal showed")
-        refused.headers["WWW-Authenticate"] = "Bearer"
-        return refused
+        return RedirectResponse("/login", 303)
 
     def _ours(self, host: str) -> bool:
         """Whether a Host header names this server; otherwise another site's name may point here."""
         match = _HOST.fullmatch(host.strip())
-        name = "" if match is None else match[1] or match[2] or ""
+        if match is None:
+            return False
+        name = match["address"] or match["name"] or ""
         if name in self.site.hosts:
             return True
-        with suppress(ValueError):
+        try:
             ipaddress.ip_address(name)
-            return self.site.any_address
-        return False
+        except ValueError:  # another name
+            return False
+        return self.site.any_address
 
     def _is_signed_in(self, path: str, headers: Headers) -> bool:
         if self.site.token is None or path == "/login" or path.startswith("/static/"):
@@ -192,10 +197,10 @@ class Guard:
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and cut its body off at its limit, even if it states no length."""
-        left = self._limit(scope["path"])
-        started = False
+        left = self._limit(scope["path"])  # bytes
+        has_answered = False
 
-        async def counted() -> Message:
+        async def receive_within_limit() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
@@ -203,18 +208,18 @@ class Guard:
                 raise TooLargeError
             return message
 
-        async def watched(message: Message) -> None:
+        async def send_if_whole(message: Message) -> None:
             """Refuse a request whose body was cut off, whatever the route answered."""
-            nonlocal started
-            if left < 0 and not started:
+            nonlocal has_answered
+            if left < 0 and not has_answered:
                 raise TooLargeError
-            started = True
+            has_answered = True
             await send(message)
 
         try:
-            await self.app(scope, counted, watched)
+            await self.app(scope, receive_within_limit, send_if_whole)
         except TooLargeError:
-            if started:
+            if has_answered:  # it is too late for another answer
                 raise
             await self._too_large(scope["path"])(scope, receive, send)
 
@@ -228,6 +233,22 @@ class Guard:
         if _FILES.fullmatch(path):
             says += "; serve with a larger --upload-limit, or copy the file into the case folder"
         return _refusal(413, says)
+
+
+def _refused_from_elsewhere(headers: Headers, *, reads: bool) -> Response | None:
+    """The refusal of what a page of another site sends or loads; None for our own pages and links."""
+    host = headers.get("host", "").lower()
+    own_origins = {f"http://{host}", f"https://{host}"}
+    origins = {origin.lower() for origin in headers.getlist("origin")}
+    is_elsewhere = not _OWN_SITE.issuperset(headers.getlist("sec-fetch-site"))
+    if not reads and (is_elsewhere or not origins <= own_origins):
+        return _refusal(403, "a change has to come from a page of this server")
+    mode = headers.get("sec-fetch-mode")
+    opens_page = mode == "navigate" and headers.get("sec-fetch-dest") == "document"
+    if is_elsewhere and not opens_page:
+        says = "a page of another site may link here, and load nothing from here"
+        return _refusal(403, says)
+    return None
 
 
 def shows_token(scope: Scope, site: Site) -> bool:
@@ -252,16 +273,16 @@ def _refusal(status: int, says: str) -> Response:
 
 
 def _dressed(send: Send) -> Send:
-    """Add our headers to every answer."""
+    """Add our headers to every answer that hasn't its own."""
 
-    async def dressed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return dressed
+    return send_with_headers
 
 
 # A change has to carry what only a page of this server, or a program with the token, can know.
@@ -279,8 +300,9 @@ async def checked(request: Request) -> None:
         return
     if same(headers.get("x-csrf", ""), site.csrf):
         return
-    carried = (await request.form()).get("csrf")
-    if not isinstance(carried, str) or not same(carried, site.csrf):
+    form = await request.form()
+    in_form = form.get("csrf")  # text, or a file that somebody sent in its place
+    if not isinstance(in_form, str) or not same(in_form, site.csrf):
         raise HTTPException(
             403, "this form is from before the server was started; load it again"
         )

@@ -6,6 +6,7 @@ asked, and which of them the user didn't know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query
@@ -14,16 +15,18 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.interview import pages as words
-from tuneworthy.interview.answers import conflict_of, growth_doubt
+from tuneworthy.interview.answers import EvaluatedCase, conflict_of, growth_doubt
 from tuneworthy.interview.questions import offers
 from tuneworthy.model.base import UNKNOWN_WORDS
-from tuneworthy.model.interview import PARTS, Ask, Part
+from tuneworthy.model.interview import PARTS, Ask, Conflict, Part
 from tuneworthy.web.overview import first_step
 from tuneworthy.web.render import AskedCase, OfCase, query
 
 router = APIRouter()
 
-_LONGEST_WAY = 12_000
+_LONGEST_WAY = 12_000  #: Characters: an address with more is refused on its way.
+_MOST_CLASHES = 20  #: Conflicts of one answer that an address may name.
+_MOST_OTHERS = 3  #: Other answers of a conflict that have a button.
 _MEANWHILE = (
     "Somebody else changed this case meanwhile, so your answer isn’t written yet. Below is what "
     "the file says now; answer again, or go on."
@@ -48,7 +51,8 @@ class AskedHow(BaseModel, frozen=True):
     @property
     def passed(self) -> set[str]:
         """Ids of questions that the user didn't know."""
-        return {step[1:] for step in self.asked if step.startswith("-")}
+        unknown = [step for step in self.asked if step.startswith("-")]
+        return {step.removeprefix("-") for step in unknown}
 
     def after(self, ask_id: str, *, known: bool) -> AskedHow:
         """The progress with one step more; a repeated step counts once."""
@@ -56,10 +60,11 @@ class AskedHow(BaseModel, frozen=True):
         return self.with_steps([*steps, ask_id if known else f"-{ask_id}"])
 
     def with_steps(self, steps: list[str]) -> AskedHow:
-        """The same progress with other steps; the oldest are dropped where there are too many."""
-        while len(" ".join(steps)) > _LONGEST_WAY:
-            steps = steps[1:]
-        return AskedHow(way=" ".join(steps), part=self.part)
+        """This progress with other steps; the oldest are dropped where there are too many."""
+        way = " ".join(steps)
+        while len(way) > _LONGEST_WAY:
+            _, _, way = way.partition(" ")
+        return AskedHow(way=way, part=self.part)
 
     def address(self, base: str, **more: str) -> str:
         """The address of the next question, for the case at ``base``."""
@@ -71,18 +76,16 @@ class AskedHow(BaseModel, frozen=True):
 
     def back(self, base: str) -> str:
         """The address of the question before; empty at the first one."""
-        if not self.asked or not self.asked[-1]:
+        if not self.asked:
             return ""
-        before = self.asked[:-1]
-        # the sign marks a question that was passed
-        last = self.asked[-1].removeprefix("-")
-        return self.with_steps(before).address(base, ask=last)
+        *before, last = self.asked
+        # the hyphen only says that the user didn't know it
+        return self.with_steps(before).address(base, ask=last.removeprefix("-"))
 
     def again(self, base: str) -> str:
         """The address at which the questions that the user didn't know are asked again."""
-        return self.with_steps(
-            [step for step in self.asked if not step.startswith("-")]
-        ).address(base)
+        known = [step for step in self.asked if not step.startswith("-")]
+        return self.with_steps(known).address(base)
 
 
 class Wanted(AskedHow):
@@ -107,8 +110,11 @@ class QuestionAnswer(AskedHow):
 
     @property
     def answer_text(self) -> str:
-        """The answer as a person would type it."""
-        ticked = dict.fromkeys(filter(None, (self.first, *self.also)))
+        """The answer as a person would type it: a button before ticks, ticks before a text."""
+        ticked: list[str] = []
+        for choice in (self.first, *self.also):
+            if choice and choice not in ticked:  # the first choice may be ticked, too
+                ticked.append(choice)
         return self.said or ", ".join(ticked) or self.typed or self.none
 
 
@@ -130,24 +136,26 @@ def interview(of: OfCase, way: Annotated[Wanted, Query()]) -> HTMLResponse:
 @router.post("/cases/{name}/interview")
 def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to its conflict or to the next question."""
+    text = reply.answer_text
     clash = ""
-    values = dict[str, Any]()
+    values: dict[str, Any] = {}
     try:
-        # ``of`` looks once, and that is after the writing
+        # not ``of.evaluated``: it is read once, and has to be the case after the writing
         before = of.workspace.evaluated(of.name)
-        doubt = growth_doubt(before.ask(reply.ask), reply.answer_text)
+        doubt = growth_doubt(before.ask(reply.ask), text)
         if doubt is not None:
             return _interview_page(
                 of, reply, reply.ask, status=422, doubt=doubt, typed=reply.typed
             )
-        step = of.workspace.answer(of.name, reply.ask, reply.answer_text, reply.digest)
+        step = of.workspace.answer(of.name, reply.ask, text, reply.digest)
     except ConflictError:
-        # otherwise the form was sent twice
-        if not of.workspace.says_already(of.name, reply.ask, reply.answer_text):
-            again = {"notice": _MEANWHILE, "typed": reply.answer_text}
+        # a form that was sent twice has its answer in the file already, and goes on
+        if not of.workspace.says_already(of.name, reply.ask, text):
+            again = {"notice": _MEANWHILE, "typed": text}
             return _interview_page(of, reply, reply.ask, status=409, **again)
     except InputError as caught:
-        wrong = words.refused(caught) if caught.where == reply.ask else ""
+        is_about_answer = caught.where == reply.ask
+        wrong = words.refused(caught) if is_about_answer else ""
         again = {"wrong": wrong or of.plain(caught), "typed": reply.typed}
         return _interview_page(of, reply, reply.ask, status=422, **again)
     else:
@@ -157,7 +165,7 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
             values["moved"] = words.moved_text(
                 step.before, step.dossier, of.evaluated.framework
             )
-    known = reply.answer_text.strip().casefold() not in UNKNOWN_WORDS
+    known = text.strip().casefold() not in UNKNOWN_WORDS
     return _onward(of, reply.after(reply.ask, known=known), reply.ask, clash, **values)
 
 
@@ -172,25 +180,27 @@ def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
         return _interview_page(
             of, choice, choice.ask, choice.clash, status=409, notice=_MEANWHILE
         )
-    left = ",".join(
-        name for name in choice.clash.split(",") if name != choice.challenge
-    )
-    return _onward(of, choice, choice.ask, left, saved=True)
+    clashes = choice.clash.split(",")
+    left = [name for name in clashes if name != choice.challenge]
+    return _onward(of, choice, choice.ask, ",".join(left), saved=True)
 
 
 def _onward(
     of: AskedCase, way: AskedHow, ask_id: str, clash: str, **values: Any
 ) -> Response:
-    """Redirect to the page after an answer. Its address names everything it shows."""
-    ask = ask_id
+    """Redirect to the page after an answer: its conflict, or the next question.
+
+    The page's address names everything it shows.
+    """
+    shown_id = ask_id
     if not clash:
         following = _ask(of, way, "")
-        ask = "" if following is None else following.id
-    at = way.address(of.base, ask=ask, clash=clash)
+        shown_id = "" if following is None else following.id
+    address = way.address(of.base, ask=shown_id, clash=clash)
     if not of.part:
-        return RedirectResponse(at, 303)
-    part = _interview_page(of, way, ask, clash, **values)
-    part.headers["HX-Push-Url"] = at
+        return RedirectResponse(address, 303)
+    part = _interview_page(of, way, shown_id, clash, **values)
+    part.headers["HX-Push-Url"] = address
     return part
 
 
@@ -203,11 +213,15 @@ def _interview_page(
     status: int = 200,
     **values: Any,
 ) -> HTMLResponse:
-    """The page of the interview with one question."""
+    """The page of the interview with one question; ``values`` are what happened to its answer."""
     ask = _ask(of, way, ask_id)
     now = of.evaluated
+    open_parts = offers(now.case, now.framework, passed=way.passed)
     shown = {
-        **dict.fromkeys(("moved", "notice", "wrong", "typed"), ""),
+        "moved": "",
+        "notice": "",
+        "wrong": "",
+        "typed": "",
         "saved": False,
         "doubt": None,
         **values,
@@ -216,10 +230,7 @@ def _interview_page(
         "words": words,
         "clash": None if ask is None else _clash(of, way, ask, clash),
         "parts": PARTS,
-        "open": {
-            offer.part: offer
-            for offer in offers(now.case, now.framework, passed=way.passed)
-        },
+        "open": {offer.part: offer for offer in open_parts},
         "rest": words.rest(of.dossier, now.framework),
         "first": first_step(of.dossier, of.name),
         "swap": of.part,
@@ -235,16 +246,28 @@ def _ask(of: AskedCase, way: AskedHow, ask_id: str) -> Ask | None:
 def _clash(
     of: AskedCase, way: AskedHow, ask: Ask, wanted: str
 ) -> dict[str, Any] | None:
-    """The first unsettled conflict of an answer; None without one."""
-    now = of.evaluated
-    ids = filter(None, wanted.split(",")[:20])
-    conflicts = (conflict_of(now.case, ask.id, now.dossier, name) for name in ids)
-    conflict = next(filter(None, conflicts), None)
+    """The first unsettled conflict of an answer; None without one.
+
+    ``wanted`` has the ids of its conflicts, with commas between them.
+    """
+    conflict = _first_conflict(of.evaluated, ask, wanted.split(",")[:_MOST_CLASHES])
     if conflict is None:
         return None
-    others = now.asks(conflict.others)
+    others = of.evaluated.asks(conflict.others)
     sides = [
         (f"Change {side.title}", way.address(of.base, ask=side.id))
-        for side in (ask, *others[:3])
+        for side in (ask, *others[:_MOST_OTHERS])
     ]
     return {"conflict": conflict, "others": others, "all": wanted, "change": sides}
+
+
+def _first_conflict(
+    now: EvaluatedCase, ask: Ask, names: Sequence[str]
+) -> Conflict | None:
+    """The first of some conflicts that the case still has; an empty name is none."""
+    for name in names:
+        if name:
+            conflict = conflict_of(now.case, ask.id, now.dossier, name)
+            if conflict is not None:
+                return conflict
+    return None

@@ -9,8 +9,10 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
@@ -55,8 +57,17 @@ _WORDS: dict[str, Any] = {
     "progress_blocks": lab_quote.progress_blocks,
 }
 """What a page says of a run, by its name in the templates."""
-_DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
-"""The markup of each run's state, with its number: made once for all who follow the run."""
+
+
+class _DrawnState(NamedTuple):
+    """The markup of a run's state."""
+
+    number: int  #: Of the state: each change of the run has a new one.
+    markup: str
+
+
+_DRAWN: WeakKeyDictionary[LabRun, _DrawnState] = WeakKeyDictionary()
+"""The last state that was drawn of each run: drawn once for all who follow the run."""
 
 
 class LabQuery(LabTerms, extra="ignore", defer_build=False):
@@ -92,9 +103,10 @@ class Confirmed(LabQuery):
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """Show the running or last lab, and the form to start one, with the settings of that one."""
-    # so that the money already paid counts
+    # with the same settings, what is paid already isn't paid again
     if of.last_lab is not None and not asked.model_fields_set:
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
+    # asking again is paid twice, so it is ticked anew each time
     return _lab_page(of, asked.model_copy(update={"ask_again": False}))
 
 
@@ -110,16 +122,16 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
 @router.post("/cases/{name}/lab")
 def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
     """Start a lab at its shown price; ask again if the price has grown."""
-    if not _runs(of):  # otherwise this is a second click, and the run is there
-        try:
-            confirmed.start(of)
-        except QuoteExceededError as caught:
-            return _lab_page(
-                of, confirmed, 409, **_offer(of, confirmed), grown=caught.what
-            )
-        except InputError:
-            if not _runs(of):
-                raise
+    if _is_running(of):  # this is a second click
+        return of.to("/lab")
+    try:
+        confirmed.start(of)
+    except QuoteExceededError as caught:
+        values = _offer(of, confirmed)
+        return _lab_page(of, confirmed, 409, **values, grown=caught.what)
+    except InputError:
+        if not _is_running(of):  # else another click was faster
+            raise
     return of.to("/lab")
 
 
@@ -141,16 +153,23 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
     running = of.last_lab
     if running is None or running.id != run:
         return Response(status_code=204)
-
-    def part() -> str:
-        now = running.progress
-        if (drawn := _DRAWN.get(running)) is None or drawn[0] != now.number:
-            response = page(of.request, "stand.html", base=of.base, now=now, **_WORDS)
-            drawn = _DRAWN[running] = now.number, bytes(response.body).decode()
-        return drawn[1]
-
-    stream = followed(running, part, of.request.headers.get("last-event-id", ""))
+    stream = followed(
+        running,
+        partial(_draw_state, of, running),
+        of.request.headers.get("last-event-id", ""),
+    )
     return StreamingResponse(stream, media_type="text/event-stream")
+
+
+def _draw_state(of: AskedCase, running: LabRun) -> str:
+    """The markup of a run's present state."""
+    now = running.progress
+    drawn = _DRAWN.get(running)
+    if drawn is None or drawn.number != now.number:
+        response = page(of.request, "stand.html", base=of.base, now=now, **_WORDS)
+        drawn = _DrawnState(now.number, bytes(response.body).decode())
+        _DRAWN[running] = drawn
+    return drawn.markup
 
 
 # Files that are sent: streamed to the disk, read, and named in the case.
@@ -182,19 +201,11 @@ def _added(
     recognised = ""
     try:
         with of.inbox() as folder:
-            sent = [
-                folder / str(n) / clean_name(f.filename or "")
-                for n, f in enumerate(files)
-            ]
-            for place, file in zip(sent, files, strict=True):
-                with writing(place):
-                    place.parent.mkdir()
-                    with place.open("xb") as to:
-                        shutil.copyfileobj(file.file, to)
+            paths = _save_uploads(files, folder)
             if not kind:
-                kind = recognise_files(sent)
+                kind = recognise_files(paths)
                 recognised = KIND_WORDS[kind]
-            names, read, changed = of.workspace.add_files(of.name, kind, sent)
+            names, read, changed = of.workspace.add_files(of.name, kind, paths)
     except InputError as caught:
         wrong = of.plain(caught)
         return of.page("files.html", 422, kind=kind, wrong=wrong, recognised=recognised)
@@ -204,9 +215,23 @@ def _added(
     )
 
 
-def _runs(of: AskedCase) -> bool:
-    running = of.last_lab
-    return running is not None and not running.progress.over
+def _save_uploads(files: Sequence[UploadFile], folder: Path) -> list[Path]:
+    """Copy uploaded files to the disk, each into a folder of its own, as two may have one name."""
+    paths = []
+    for number, file in enumerate(files):
+        path = folder / str(number) / clean_name(file.filename or "")
+        with writing(path):
+            path.parent.mkdir()
+            with path.open("xb") as target:
+                shutil.copyfileobj(file.file, target)
+        paths.append(path)
+    return paths
+
+
+def _is_running(of: AskedCase) -> bool:
+    """Whether a lab of the case runs now."""
+    run = of.last_lab
+    return run is not None and not run.progress.over
 
 
 def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
@@ -215,9 +240,9 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
         lab = of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
     except InputError as caught:
         return {"refused": of.plain(caught)}
-    more = (*lab.more, ("Sent to", listing(lab.places) or "nobody"))
+    sent_to = ("Sent to", listing(lab.places) or "nobody")
     blocks = lab_quote.quote_blocks(
-        lab.arms, lab.select, lab.report, lab.quote, more=more
+        lab.arms, lab.select, lab.report, lab.quote, more=(*lab.more, sent_to)
     )
     return {"offered": lab, "blocks_offered": blocks}
 
@@ -251,10 +276,9 @@ def runs(of: OfCase) -> HTMLResponse:
 def run(of: OfCase, run: str) -> HTMLResponse:
     """Show the result of a run."""
     kept = kept_run(of.evaluated.case, run)
+    sections = kept.sections(of.dossier)
     charts = f"{of.base}/runs/{run}/charts"
-    return of.page(
-        "run.html", kept=kept, sections=kept.sections(of.dossier), charts=charts
-    )
+    return of.page("run.html", kept=kept, sections=sections, charts=charts)
 
 
 @router.get("/cases/{name}/runs/{run}/charts/{chart}")
@@ -264,7 +288,7 @@ def run_chart(of: OfCase, run: str, chart: str, width: Width = "wide") -> Respon
     return chart_answer(of, pictures_in(sections), chart, width)
 
 
-_A_PAGE = 100
+_A_PAGE = 100  #: Cases.
 
 
 @router.get("/cases/{name}/runs/{run}/cases")
@@ -283,14 +307,24 @@ def cases(
     if not arms:  # an older run kept the held-out cases alone
         part = "report"
         arms, rows = graded_cases(of.evaluated.case, kept, arm, show, part)
-    values: dict[str, Any] = {
-        "opened": next((row for row in rows if row.id == case), None)
-    }
     asked = {"arm": arm, "show": show, "part": part}
-    to = start + _A_PAGE
-    values["more"] = urlencode({**asked, "start": to}) if to < len(rows) else ""
-    values |= {"rows": rows[start:to], "n": len(rows), "asked": asked}
-    return of.page("grid.html", kept=kept, arms=arms, **values)
+    end = start + _A_PAGE
+    more = urlencode({**asked, "start": end}) if end < len(rows) else ""
+    opened = None
+    for row in rows:
+        if row.id == case:
+            opened = row
+            break
+    return of.page(
+        "grid.html",
+        kept=kept,
+        arms=arms,
+        opened=opened,
+        more=more,
+        rows=rows[start:end],
+        n=len(rows),
+        asked=asked,
+    )
 
 
 # The models that labs call: those of the case, with their prices, and where keys come from.
@@ -317,9 +351,9 @@ def choose(
     usd_out: Typed = "",
 ) -> Response:
     """Add a model to the case, or change the price of one. Without a price, the list price counts."""
-    model: dict[str, Any] = {"id": id.strip()} | (
-        {"kind": "tuned"} if kind == "tuned" else {}
-    )
+    model: dict[str, Any] = {"id": id.strip()}
+    if kind == "tuned":
+        model["kind"] = kind
     if usd_in.strip() or usd_out.strip():
         model["usd_per_mtok"] = {"input": usd_in.strip(), "output": usd_out.strip()}
     try:
@@ -330,61 +364,72 @@ def choose(
     return of.to("/models")
 
 
-# What sends nothing: the gates that training examples pass, and a signed decision held to today.
+# Looks, which send nothing: the gates that examples pass, and a signed decision compared with today.
+
+
+def _look_at_data(of: AskedCase) -> Document:
+    return data_document(pass_gates(of.path))
+
+
+def _look_at_decision(of: AskedCase) -> Document:
+    return watch_document(watch(of.path, as_of=of.workspace.as_of))
+
 
 _LOOKS: dict[LookKind, Callable[[AskedCase], Document]] = {
-    "data": lambda of: data_document(pass_gates(of.path)),
-    "watch": lambda of: watch_document(watch(of.path, as_of=of.workspace.as_of)),
+    "data": _look_at_data,
+    "watch": _look_at_decision,
 }
 
 
 @router.post("/cases/{name}/lab/{what}")
 async def look(of: OfCase, what: LookKind) -> Response:
     """Look at data or at a decision, and keep the result as a run; show it here if that fails."""
+    return await in_reading(_keep_and_show, of, what)
 
-    def done() -> Response:
-        """Take the look, keep it and show its page."""
-        try:
-            kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
-        except InputError as caught:
-            return _lab_page(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
-        if is_kept:
-            return of.to(f"/runs/{kept.id}")
-        return of.page(
-            "run.html", kept=kept, sections=kept.sections(of.dossier), unkept=True
-        )
 
-    return await in_reading(done)
+def _keep_and_show(of: AskedCase, what: LookKind) -> Response:
+    """Take a look, keep it, and show its page."""
+    try:
+        kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
+    except InputError as caught:
+        return _lab_page(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
+    if is_kept:
+        return of.to(f"/runs/{kept.id}")
+    sections = kept.sections(of.dossier)
+    return of.page("run.html", kept=kept, sections=sections, unkept=True)
 
 
 # A run followed by somebody who looks: server-sent events, each a whole picture.
 
-_LOOK_S = 0.25
+_LOOK_S = 0.25  # between two looks at the run
 # a sign of life that often, so that a connection that is gone is noticed
 _QUIET_S = 10.0
-_AGAIN_MS = 1000
+_AGAIN_MS = 1000  # after which a browser connects again
 
 
 async def followed(
-    running: LabRun, part: Callable[[], str], last: str
+    running: LabRun, draw: Callable[[], str], last: str
 ) -> AsyncIterator[str]:
-    """Yield an event ``stand`` with a part each time the run has changed, then ``over``."""
-    seen = last
-    spoke = time.monotonic()
+    """Yield an event ``stand`` with a part each time the run has changed, then ``over``.
+
+    ``last`` is the mark of the event that the browser got last; empty for none.
+    """
+    shown = last
+    sent_at = time.monotonic()
     yield f"retry: {_AGAIN_MS}\n\n"
     while True:
         now = running.progress
         mark = f"{running.id}-{now.number}"
-        if mark != seen:
-            yield event("stand", part(), mark)
-            seen = mark
-            spoke = time.monotonic()
+        if mark != shown:
+            yield event("stand", draw(), mark)
+            shown = mark
+            sent_at = time.monotonic()
         if now.over:
             yield event("over", now.state, mark)
             return
-        if time.monotonic() - spoke > _QUIET_S:
+        if time.monotonic() - sent_at > _QUIET_S:
             yield ": still here\n\n"
-            spoke = time.monotonic()
+            sent_at = time.monotonic()
         await asyncio.sleep(_LOOK_S)
 
 

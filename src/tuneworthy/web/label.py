@@ -56,7 +56,13 @@ class LabelQuery(Outputs):
     def task(self) -> LabelTask:
         """The task in the form that ``labelling`` takes."""
         return LabelTask(
-            **{name: getattr(self, name) for name in LabelQuery.model_fields}
+            seed=self.seed,
+            max_tokens=self.max_tokens,
+            kind=self.kind,
+            labeller=self.labeller,
+            rubric=self.rubric,
+            scale=self.scale,
+            arms=self.arms,
         )
 
     def address(self, **more: str) -> str:
@@ -86,12 +92,13 @@ class LabelAnswer(LabelQuery, extra="allow"):
     @property
     def typed(self) -> dict[str, str]:
         """The text typed into each field of an answer; empty for an answer that is a single text."""
-        posted = {
-            k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
-        }
-        return {
-            k.removeprefix(_FIELD): v for k, v in posted.items() if k.startswith(_FIELD)
-        }
+        typed = {}
+        for name, text in (self.model_extra or {}).items():
+            if name.startswith(_FIELD) and isinstance(
+                text, str
+            ):  # no file in its place
+                typed[name.removeprefix(_FIELD)] = text
+        return typed
 
     @property
     def answer(self) -> str:
@@ -124,9 +131,9 @@ def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
 @router.get("/cases/{name}/label/agreement")
 def agreement(of: OfCase) -> HTMLResponse:
     """Show how far labellers agree, and the items on which they differ, by name."""
-    return of.page(
-        "agreement.html", agreed=words.agreement_parts(*agreement_and_rubrics(of.path))
-    )
+    results, rubrics = agreement_and_rubrics(of.path)
+    agreed = words.agreement_parts(results, rubrics)
+    return of.page("agreement.html", agreed=agreed)
 
 
 @router.post("/cases/{name}/label/rubric")
@@ -147,18 +154,17 @@ def following(of: OfCase, asked: Annotated[Next, Query()]) -> HTMLResponse:
 def save_label(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep a label, and go on; nothing is kept if the question has changed."""
     queue = of.site.queues.open(of.path, answer.task)
+    beside = answer.better.replace("\r\n", "\n")  # as a browser sends line ends
+    if answer.said == "reject":
+        beside = answer.why
     try:
-        if answer.said == "reject":
-            better = answer.why
-        else:
-            better = answer.better.replace("\r\n", "\n")
-        queue.label(answer.item, answer.answer, better)
+        queue.label(answer.item, answer.answer, beside)
         if queue.items[answer.item].task == "failure":  # also one that is settled
             record_now_and_then(queue.case, queue.done, len(queue.items))
     except ConflictError as caught:
         return _question(of, answer, queue, queue.open_after(), 409, caught.what)
     except InputError as caught:
-        if not answer.typed:
+        if not answer.typed:  # then no field of the form is to blame
             raise
         return _question(
             of, answer, queue, answer.item, 422, of.plain(caught), answer.typed
@@ -176,16 +182,19 @@ def _question(
     typed: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """The page of a question, with the typed fields if there was a fault in them."""
-    if wanted and wanted not in queue.items:
-        notice = notice or "that question has changed since, or is settled"
     item = queue.items.get(wanted)
-    begun = "" if item is None else queue.value_of(wanted) or item.case.logged or ""
-    is_whole = isinstance(asked, Next) and asked.whole
-    fields = [] if is_whole else split_answer(begun)
-    shown = [
-        field._replace(text=(typed or {}).get(field.name, field.text))
-        for field in fields
-    ]
+    if wanted and item is None and not notice:
+        notice = "that question has changed since, or is settled"
+    begun = ""  # the answer to begin with: a label, or else what the log has
+    if item is not None:
+        begun = queue.value_of(wanted) or item.case.logged or ""
+    fields = []
+    if not (isinstance(asked, Next) and asked.whole):
+        fields = split_answer(begun)
+    if typed is not None:
+        fields = [
+            field._replace(text=typed.get(field.name, field.text)) for field in fields
+        ]
     return of.page(
         "question.html",
         status,
@@ -195,5 +204,5 @@ def _question(
         notice=notice,
         words=words,
         begun=begun,
-        fields=shown,
+        fields=fields,
     )

@@ -6,7 +6,7 @@ the next step. The words are those of the report's sections.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.commands import PAGES, Page
 from tuneworthy.words import capital, cut
 
+# what a first page has room for
 _MOST_OBJECTIONS = 3
 _MOST_QUESTIONS = 2  #: Buttons beside an objection.
 _MOST_PHASES = 5
@@ -61,6 +62,8 @@ class AnswerCell(NamedTuple):
 
 
 class AnswerGroup(NamedTuple):
+    """Answers of the checklist of one kind."""
+
     title: str
     cells: list[AnswerCell]
 
@@ -125,15 +128,18 @@ class CaseOverview:
     @property
     def drawn(self) -> set[str]:
         """The states of what is drawn beside the ways, which a legend explains."""
-        cells = (cell for row in self.against.rows for cell in row)
-        glyphs = (cell.glyph for cell in cells if isinstance(cell, b.Cell))
-        return {glyph.state for glyph in glyphs if glyph is not None}
+        states: set[str] = set()
+        for row in self.against.rows:
+            for cell in row:
+                if isinstance(cell, b.Cell) and cell.glyph is not None:
+                    states.add(cell.glyph.state)
+        return states
 
 
 def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     """The overview of a case; ``name`` is its folder, for commands."""
     dossier = case.dossier
-    challenges = _heaviest_first(dossier)
+    challenges = verdict.by_severity(dossier)
     return CaseOverview(
         first=first_step(dossier, name),
         ask=_ask(dossier),
@@ -158,18 +164,20 @@ def first_step(dossier: Dossier, name: str) -> FirstStep | None:
     advice = dossier.recommendation
     if isinstance(advice, Unknown):
         return None
-    command = advice.steps[0].command.replace("CASE", argument(name))
-    verb = command.partition(" ")[2].partition(" ")[0]
+    step, *_ = advice.steps
+    command = step.command.replace("CASE", argument(name))
+    _, _, after_program = command.partition(" ")
+    verb, _, _ = after_program.partition(" ")
     return FirstStep(memo.to_do(dossier).value, PAGES.get(verb), command)
 
 
 def _findings(case: EvaluatedCase) -> list[Finding]:
     """The newest finding of each kind of lab, the newest on top; a pilot also without its run."""
     newest: dict[str, Finding] = {}
-    for run in kept_runs(case.case, _MOST_RUNS_READ):
-        newest.setdefault(
-            run.kind, Finding(run.id, run.says, run.at.astimezone().date())
-        )
+    for run in kept_runs(case.case, _MOST_RUNS_READ):  # the newest first
+        if run.kind not in newest:
+            on = run.at.astimezone().date()
+            newest[run.kind] = Finding(run.id, run.says, on)
     card = case.dossier.pilot
     if card is not None and "pilot" not in newest:
         newest["pilot"] = Finding("", f"Pilot: {card_text(card)}", card.on)
@@ -184,37 +192,38 @@ def _ask(dossier: Dossier) -> b.Fact:
 
 def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
     """The answers of the checklist in three groups, each with the answer to suppose."""
-    factors = dossier.factors
-    indicators = {
-        key: each for key, each in factors.items() if each.kind == "indicator"
-    }
-    against = {
-        key: each for key, each in factors.items() if each.kind == "anti_indicator"
-    }
+    factors = dossier.factors.items()
+    indicators = {n: factor for n, factor in factors if factor.kind == "indicator"}
+    against = {n: factor for n, factor in factors if factor.kind == "anti_indicator"}
     turning = set(dossier.verdict.basis.turning)
-    grade = dossier.ceiling.grade
-    tried = f"Tried before (ceiling {grade})" if grade else "Tried before"
+    tried = "Tried before"
+    if dossier.ceiling.grade:
+        tried += f" (ceiling {dossier.ceiling.grade})"
     return [
-        AnswerGroup("For tuning", _cells("factors", indicators.items(), turning)),
-        AnswerGroup("Against it", _cells("factors", against.items(), turning)),
-        AnswerGroup(tried, _cells("ceiling", dossier.ceiling.checks.items(), turning)),
+        AnswerGroup("For tuning", _cells("factors", indicators, turning)),
+        AnswerGroup("Against it", _cells("factors", against, turning)),
+        AnswerGroup(tried, _cells("ceiling", dossier.ceiling.checks, turning)),
     ]
 
 
 def _cells(
     room: str,
-    answers: Iterable[tuple[str, FactorResult | CheckResult]],
+    answers: Mapping[str, FactorResult] | Mapping[str, CheckResult],
     turning: set[str],
 ) -> list[AnswerCell]:
     """The cells of one room's answers."""
     cells = []
-    for key, answer in answers:
+    for name, answer in answers.items():
         other: State = "no" if answer.state == "yes" else "yes"
-        path = f"{room}.{key}"
-        title = capital(answer.title)
-        cells.append(
-            AnswerCell(path, title, answer.state, answer.source, key in turning, other)
+        cell = AnswerCell(
+            key=f"{room}.{name}",
+            title=capital(answer.title),
+            state=answer.state,
+            source=answer.source,
+            turns=name in turning,
+            other=other,
         )
+        cells.append(cell)
     return cells
 
 
@@ -245,11 +254,6 @@ def _buttons(case: EvaluatedCase, paths: Iterable[str]) -> list[AskedQuestion]:
     ]
 
 
-def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
-    ranks = list(b.SEVERITIES)
-    return sorted(dossier.challenges, key=lambda each: ranks.index(each.severity))
-
-
 def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
     """A challenge as the overview shows it, with the questions to ask again."""
     label, _ = b.SEVERITIES[challenge.severity]
@@ -264,10 +268,11 @@ def _phases(dossier: Dossier) -> Iterator[NextPhase]:
     if isinstance(planned, Unknown):
         return
     decision = find_decision(planned)
-    asked = planned.phases[: planned.phases.index(decision) + 1]
-    for phase in asked[:_MOST_PHASES]:
+    for phase in planned.phases[:_MOST_PHASES]:
         hours = hours_text(phase.hours.low, phase.hours.high)
         yield NextPhase(phase.id, phase.title, hours, phase.end)
+        if phase is decision:
+            return
 
 
 def _decision(dossier: Dossier) -> str:

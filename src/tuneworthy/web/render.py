@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 from fastapi import Depends, Form, Request
@@ -90,7 +90,7 @@ def wants_part(request: Request) -> bool:
 def page(
     request: Request, template: str, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """Fill a template. ``csrf``, ``version`` and ``asset`` are added."""
+    """Fill a template. ``csrf`` and ``version`` are added."""
     filled = _environment().get_template(template)
     text = filled.render(csrf=site_of(request).csrf, version=__version__, **values)
     return HTMLResponse(text, status)
@@ -106,14 +106,19 @@ def for_notice(part: Response) -> Response:
 @cache
 def _environment() -> Environment:
     """The templates with the functions and words that they use."""
-    env = environment(
-        {name: text.decode() for name, text in _files("templates", ".html").items()}
-    )
+    templates = _files("templates", ".html")
+    env = environment({name: text.decode() for name, text in templates.items()})
     env.filters["said"] = said_on_page
-    env.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    env.globals |= {"common": common, "signing": signing, "counted": counted}
-    env.globals |= {"usd": small_usd, "usd_range": usd_range}
     env.globals |= {
+        "asset": asset,
+        "touch": True,
+        "picture": framed,
+        "tabs": TABS,
+        "common": common,
+        "signing": signing,
+        "counted": counted,
+        "usd": small_usd,
+        "usd_range": usd_range,
         "answers": ANSWER_WORDS,
         "rising": RISING,
         "stake": STAKE,
@@ -123,18 +128,27 @@ def _environment() -> Environment:
 
 
 def _files(folder: str, *endings: str) -> dict[str, bytes]:
-    inside = _HERE.joinpath(folder).iterdir()
+    """The files of a folder of this package that have one of some endings, by name."""
     return {
-        file.name: file.read_bytes() for file in inside if file.name.endswith(endings)
+        file.name: file.read_bytes()
+        for file in _HERE.joinpath(folder).iterdir()
+        if file.name.endswith(endings)
     }
 
 
+class Asset(NamedTuple):
+    """A file that a page may load."""
+
+    data: bytes
+    digest: str  #: Short, of the data; the file's address has it.
+
+
 @cache
-def assets() -> dict[str, tuple[bytes, str]]:
-    """Every file that a page may load, by name: its bytes and their short digest."""
+def assets() -> dict[str, Asset]:
+    """Every file that a page may load, by name."""
     contents = {**_files("static", ".js", ".css"), "blocks.css": style().encode()}
     return {
-        name: (data, hashlib.sha256(data).hexdigest()[:16])
+        name: Asset(data, hashlib.sha256(data).hexdigest()[:16])
         for name, data in contents.items()
     }
 
@@ -153,7 +167,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 def asset(name: str) -> str:
     """The address of a file. It changes with the content, so that browsers may keep the file."""
-    return f"/static/{name}?{assets()[name][1]}"
+    return f"/static/{name}?{assets()[name].digest}"
 
 
 # A case on the page. Each of its pages is an address of its own, and works as a plain link.
@@ -252,25 +266,26 @@ class AskedCase:
     @contextmanager
     def inbox(self) -> Iterator[Path]:
         """A folder for uploaded files, which is removed afterwards in any case."""
-        for left in self.path.glob(f"{INBOX}*"):  # by a server that was killed
-            with suppress(OSError):
-                if (
-                    not left.is_symlink()
-                    and left.stat().st_mtime < time.time() - _FORGOTTEN_S
-                ):
-                    shutil.rmtree(left, ignore_errors=True)
+        self._remove_old_inboxes()
         with writing(self.path):
             inbox = TemporaryDirectory(prefix=INBOX, dir=self.path)
         with inbox as folder:
             yield Path(folder)
 
+    def _remove_old_inboxes(self) -> None:
+        """Remove the folders for uploads that a killed server has left behind."""
+        oldest = time.time() - _FORGOTTEN_S
+        for folder in self.path.glob(f"{INBOX}*"):
+            with suppress(OSError):  # another request may have removed it
+                # through a link, files elsewhere would be removed
+                if not folder.is_symlink() and folder.stat().st_mtime < oldest:
+                    shutil.rmtree(folder, ignore_errors=True)
+
     def plain(self, caught: Exception) -> str:
         """An error in one line, with paths relative to the served folder."""
-        return re.sub(
-            rf"{re.escape(INBOX)}\w+/\d+/",
-            "",
-            self.workspace.directory.plain_error(caught),
-        )
+        line = self.workspace.directory.plain_error(caught)
+        # a user knows a sent file by its name, and not by its place in the inbox
+        return re.sub(rf"{re.escape(INBOX)}\w+/\d+/", "", line)
 
     def to(self, path: str) -> Response:
         return RedirectResponse(self.base + path, 303)
@@ -282,13 +297,15 @@ class AskedCase:
 
         ``case.html``, which the others extend, shows ``sections`` of the report.
         """
+        # "", "cases", the name, and the tab, which the first page lacks
+        _, _, _, tab, *_ = [*self.request.url.path.split("/"), ""]
         shared = {
             "of": self,
             "name": self.name,
             "base": self.base,
             "evaluated": self.evaluated,
             "dossier": self.dossier,
-            "tab": [*self.request.url.path.split("/"), ""][3],
+            "tab": tab,
             "swap": False,
             "sections": (),
         }
@@ -297,8 +314,8 @@ class AskedCase:
 
 OfCase = Annotated[AskedCase, Depends()]
 
-INBOX = ".tuneworthy-upload-"  #: How folders for what is sent are called.
-_FORGOTTEN_S = 86_400.0
+INBOX = ".tuneworthy-upload-"  #: The beginning of the names of folders for uploads.
+_FORGOTTEN_S = 86_400.0  #: No upload takes a day: an older folder was left behind.
 _READING = ThreadPoolExecutor(2, "reading")
 T = TypeVar("T")
 
@@ -313,28 +330,36 @@ async def in_reading(work: Callable[..., T], *args: Any) -> T:
 ExportForm = Literal["text", "markdown", "html", "json", "record", "pdf"]
 
 
-FORMS: dict[ExportForm, tuple[str, str]] = {
-    "html": (".html", "text/html"),
-    "text": (".txt", "text/plain"),
-    "markdown": (".md", "text/markdown"),
-    "record": ("-record.md", "text/markdown"),
-    "json": (".json", "application/json"),
-    "pdf": (".pdf", "application/pdf"),
-}  #: How a file is named at its end, and its kind.
+class _FileForm(NamedTuple):
+    """How a report is sent as a file."""
+
+    ending: str  #: Of the file's name.
+    media: str
+
+
+FORMS: dict[ExportForm, _FileForm] = {
+    "html": _FileForm(".html", "text/html"),
+    "text": _FileForm(".txt", "text/plain"),
+    "markdown": _FileForm(".md", "text/markdown"),
+    "record": _FileForm("-record.md", "text/markdown"),
+    "json": _FileForm(".json", "application/json"),
+    "pdf": _FileForm(".pdf", "application/pdf"),
+}
 
 
 def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
     """The report of a case as a download, or, not ``attached``, as a page to read."""
-    ending, media = FORMS[form]
+    file_form = FORMS[form]
     memo = True if form == "pdf" else None
     text = render(of.dossier, form, case_path=str(of.path), memo=memo)
     if attached:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
-        says = f'attachment; filename="{plain}{ending}"'
-        headers = {"Content-Disposition": says}
+        # a header holds only plain letters
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
+        disposition = f'attachment; filename="{name}{file_form.ending}"'
+        headers = {"Content-Disposition": disposition}
     else:
         css = page_style(report(of.dossier))
         own = policy(css, template("page.js"))  # as the page carries it in itself
         more = "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
         headers = {"Content-Security-Policy": f"{own}; {more}"}
-    return Response(text, media_type=media, headers=headers)
+    return Response(text, media_type=file_form.media, headers=headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.sections.record import review_day
 from tuneworthy.report.sections.signing import contradictions, sheet
-from tuneworthy.web.render import OfCase, ReadDigest, Typed
+from tuneworthy.web.render import AskedCase, OfCase, ReadDigest, Typed
 
 router = APIRouter()
 
@@ -40,39 +40,43 @@ def sign(
     and nothing is written.
     """
     dossier = of.dossier
-    was = of.evaluated.case.decision.model_dump(mode="json")
+    name = by.strip()
     people = {
         "owner": owner.strip(),
         "approver": approver.strip(),
         "review_on": review_on.strip(),
     }
-    mine = {
-        f"decision.{key}": text
-        for key, text in people.items()
-        if text != (was[key] or "")
-    }
-    name = by.strip()
+    changes = _changed_people(of, people)
     if name:
         if dossier.verdict.answer == "open":
             raise InputError("no answer can be signed yet", where=of.name)
-        # evidence came in meanwhile, which is in no case file
         if answer != dossier.verdict.answer:
-            raise ConflictError(
-                "has another answer by now", where=of.name, fix="look, then sign"
-            )
-        if missing := _unseen(dossier, seen):
-            return _sheet(
-                of, 422, wrong=missing, typed={**people, "by": name}, seen=seen
-            )
-        mine |= signature(dossier, name, digest)
-    if mine:
-        of.workspace.set_answers(of.name, mine, digest)
+            # the digest doesn't show it: evidence came in, which is in no case file
+            what = "has another answer by now"
+            raise ConflictError(what, where=of.name, fix="look, then sign")
+        warning = _unseen(dossier, seen)
+        if warning:
+            typed = {**people, "by": name}
+            return _sheet(of, 422, wrong=warning, typed=typed, seen=seen)
+        changes |= signature(dossier, name, digest)
+    if changes:
+        of.workspace.set_answers(of.name, changes, digest)
     return of.to("")
+
+
+def _changed_people(of: AskedCase, people: dict[str, str]) -> dict[str, Any]:
+    """The fields of the decision that the form changes, by their path in the case file."""
+    was = of.evaluated.case.decision.model_dump(mode="json")
+    return {
+        f"decision.{field}": text
+        for field, text in people.items()
+        if text != (was[field] or "")
+    }
 
 
 def _unseen(dossier: Dossier, seen: list[str]) -> str:
     """The warning where a contradiction wasn't ticked; empty where all were."""
-    if {each.id for each in contradictions(dossier)} <= set(seen):
+    if all(each.id in seen for each in contradictions(dossier)):
         return ""
     return "Tick each open contradiction: who signs has to have seen it."
 
@@ -85,15 +89,17 @@ def _sheet(
     typed: dict[str, str] | None = None,
     seen: list[str] | None = None,
 ) -> Response:
-    """The sheet to sign, filled in as far as the case or the last attempt says."""
+    """The sheet to sign, filled in by the last attempt, ``typed``, or else by the case."""
     dossier = of.dossier
     decided = of.evaluated.case.decision
-    filled = typed or {
-        "owner": decided.owner or "",
-        "approver": decided.approver or "",
-        "review_on": str(decided.review_on or review_day(dossier)),
-        "by": "",
-    }
+    filled = typed
+    if filled is None:
+        filled = {
+            "owner": decided.owner or "",
+            "approver": decided.approver or "",
+            "review_on": str(decided.review_on or review_day(dossier)),
+            "by": "",
+        }
     return of.page(
         "sign.html",
         status,

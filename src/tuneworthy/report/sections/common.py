@@ -18,6 +18,7 @@ from tuneworthy.model.dossier import (
     FactorResult,
     FlipResult,
     Source,
+    Step,
     TargetResult,
     Turn,
     Verdict,
@@ -45,6 +46,7 @@ from tuneworthy.words import (
     plain,
     sentence,
     several,
+    unique,
     usd,
 )
 
@@ -94,6 +96,13 @@ def about(
         byline=[f"{byline(dossier)} {beside}".rstrip()],
         after=tuple(after),
     )
+
+
+def advised_steps(dossier: Dossier) -> tuple[Step, ...]:
+    """The steps of the recommendation; () without one."""
+    if isinstance(dossier.recommendation, Unknown):
+        return ()
+    return dossier.recommendation.steps
 
 
 def title_line(dossier: Dossier) -> str:
@@ -147,21 +156,17 @@ def grounds_text(dossier: Dossier) -> str:
         return f"Rests on {grounds(dossier.verdict.basis)}.{unchecked}"
     grades = _grades_of_figures(dossier)
     no_answer = "No question of the checklist is answered yet."
-    if dossier.verdict.basis.measured or "held_out" in grades or "measured" in grades:
+    if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
         return f"Rests on what was measured.{unchecked} {no_answer}"
-    if "stated" in grades or "computed" in grades:
+    if grades & {"stated", "computed"}:
         return f"Rests on stated figures. {no_answer}"
     return "Nothing is answered yet."
 
 
 def _grades_of_figures(dossier: Dossier) -> set[str]:
     """The grades of all known figures of the ways."""
-    grades: set[str] = set()
-    for way in dossier.ways:
-        for figure in way.figures.values():
-            if not isinstance(figure, Unknown):
-                grades.add(figure.grade)
-    return grades
+    figures = [figure for way in dossier.ways for figure in way.figures.values()]
+    return {figure.grade for figure in figures if not isinstance(figure, Unknown)}
 
 
 def is_settled(dossier: Dossier) -> bool:
@@ -287,8 +292,9 @@ def decision_text(dossier: Dossier) -> str:
         parts.append("not signed")
     else:
         answer = ANSWER_WORDS[decision.signed.answer]
-        signed_on = day(decision.signed.on)
-        parts.append(f"{answer}, signed by {decision.signed.by} on {signed_on}")
+        parts.append(
+            f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"
+        )
     if decision.owner:
         parts.append(f"owner {decision.owner}")
     if decision.approver:
@@ -644,11 +650,9 @@ def weeks(value: Number) -> str:
 
 def asks(*values: Number) -> str:
     """Join what would settle the unknown values, each once; empty when all are known."""
-    steps: list[str] = []
-    for value in values:
-        if isinstance(value, Unknown) and value.ask not in steps:
-            steps.append(value.ask)
-    return "; ".join(steps)
+    return "; ".join(
+        unique(value.ask for value in values if isinstance(value, Unknown))
+    )
 
 
 def captioned(

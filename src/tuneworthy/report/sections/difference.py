@@ -32,7 +32,7 @@ from tuneworthy.report.sections.common import (
 )
 from tuneworthy.report.sections.money import cost_text, pays_back_text, story
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import day, listing, plain, sentence, several
+from tuneworthy.words import day, listing, plain, sentence, several, unique
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
@@ -60,16 +60,8 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     figures = _changes(_figures(before), _figures(after))
     old_challenges = _challenges(before)
     new_challenges = _challenges(after)
-    appeared = {
-        name: says
-        for name, says in new_challenges.items()
-        if name not in old_challenges
-    }
-    settled = {
-        name: says
-        for name, says in old_challenges.items()
-        if name not in new_challenges
-    }
+    appeared = _only_in(new_challenges, old_challenges)
+    settled = _only_in(old_challenges, new_challenges)
     framework_changed = before.framework.digest != after.framework.digest
     listed = {change.id for change in (*answers, *figures)} | {*appeared, *settled}
     return Difference(
@@ -97,6 +89,11 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
 def _challenges(dossier: Dossier) -> dict[str, str]:
     """The sentences of all challenges, by their ids."""
     return {challenge.id: challenge.says for challenge in dossier.challenges}
+
+
+def _only_in(own: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """The entries whose ids the others don't have."""
+    return {name: says for name, says in own.items() if name not in others}
 
 
 def _gate_changes(before: Dossier, after: Dossier) -> Iterator[GateChange]:
@@ -356,11 +353,10 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
         yield b.part("No longer fits together", b.bullets(changes.appeared))
     if changes.settled:
         yield b.part("Settled", b.bullets(changes.settled))
-    others: list[str] = []
-    for name in changes.elsewhere:
-        title = named("sections").get(name, plain(name))
-        if title not in others:  # several parts of a dossier make one section
-            others.append(title)
+    # several parts of a dossier make one section
+    others = unique(
+        named("sections").get(name, plain(name)) for name in changes.elsewhere
+    )
     if others:
         yield sentence(f"also changed: {listing(others)}")
 
@@ -370,9 +366,11 @@ def _change_rows(changes: Iterable[Change]) -> list[tuple[str, str, str]]:
 
 
 def _gate_row(gate: GateChange) -> tuple[str, str, str]:
-    before = f"{gate.before}: {gate.why_before}"
-    after = f"{gate.after}: {gate.why_after}"
-    return GATES[gate.id], before, after
+    return (
+        GATES[gate.id],
+        f"{gate.before}: {gate.why_before}",
+        f"{gate.after}: {gate.why_after}",
+    )
 
 
 def _change_table(noun: str, rows: Sequence[tuple[str, str, str]]) -> b.Table | None:
@@ -410,16 +408,19 @@ def _what_moved_it(changes: Difference) -> str:
 
 def _is_same(changes: Difference) -> bool:
     """Whether both dossiers show the same, except for the day."""
-    return not (
-        changes.answers
-        or changes.gates
-        or changes.figures
-        or changes.appeared
-        or changes.settled
-        or changes.elsewhere
-        or changes.framework_changed
-        or changes.moved_by != "nothing"
-        or changes.answer_before != changes.answer_after
+    lists = (
+        changes.answers,
+        changes.gates,
+        changes.figures,
+        changes.appeared,
+        changes.settled,
+        changes.elsewhere,
+    )
+    return (
+        not any(lists)
+        and not changes.framework_changed
+        and changes.moved_by == "nothing"
+        and changes.answer_before == changes.answer_after
     )
 
 
@@ -458,16 +459,12 @@ def _own_challenges(
     first: Dossier, second: Dossier, names: Sequence[str]
 ) -> Iterator[b.Part]:
     """The challenges that only one of two cases has, under its name."""
-    first_name, second_name = names
     of_first = _challenges(first)
     of_second = _challenges(second)
-    for name, own, others in (
-        (first_name, of_first, of_second),
-        (second_name, of_second, of_first),
-    ):
-        only_here = [says for key, says in own.items() if key not in others]
-        if only_here:
-            yield b.part(f"Only {name}", b.bullets(only_here))
+    own = (_only_in(of_first, of_second), _only_in(of_second, of_first))
+    for name, challenges in zip(names, own, strict=True):
+        if challenges:
+            yield b.part(f"Only {name}", b.bullets(challenges.values()))
 
 
 def _facts(dossier: Dossier) -> Rows:

@@ -62,9 +62,9 @@ class EvalsetReport(NamedTuple):
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
     """The report on a new evaluation set; ``note`` comes before the next steps."""
     drawn = made.drawn
-    score = quality(made.report.expected)
     expected = (
-        f"How sure a score will be, if it is {score} ({_EXPECTED[made.expected_by]})"
+        f"How sure a score will be, if it is {quality(made.report.expected)} "
+        f"({_EXPECTED[made.expected_by]})"
     )
     sections = [
         b.section("", expected, b.bullets(_precision(made))),
@@ -217,8 +217,7 @@ def _precision(made: EvalsetReport) -> Iterator[str]:
             )
     needed = counted(made.needed, "case")
     if made.tells and made.target is not None:
-        target = quality(made.target)
-        takes = f"to tell it from the target of {target} takes a set of about {needed}"
+        takes = f"to tell it from the target of {quality(made.target)} takes a set of about {needed}"
     else:
         takes = f"the plan takes a set of about {needed}"
     yield f"{takes}: {_enough(made)}"
@@ -247,6 +246,7 @@ def _enough(made: EvalsetReport) -> str:
 
 
 def _next(made: EvalsetReport) -> Iterator[str]:
+    """The next steps: name the set in the case, then have its cases labelled."""
     folder = argument(made.folder)
     if made.entry is None:
         yield "Next: move it into the case folder and name it under data.evaluation"

@@ -415,6 +415,7 @@ def evidence_rows(
 
 
 def _evidence_row(result: EvidenceResult, dossier: Dossier) -> EvidenceRow:
+    """A measurement in words."""
     if isinstance(result.value, Unknown):
         value = f"unknown: {result.value.ask}"
     else:
@@ -492,12 +493,9 @@ def _bears(result: EvidenceResult, dossier: Dossier) -> str:
 
 def _source(name: str, dossier: Dossier) -> str:
     """The source of an answer; empty where nobody asks for it."""
-    if name in dossier.signals:
-        return dossier.signals[name].source
-    if name in dossier.factors:
-        return dossier.factors[name].source
-    if name in dossier.ceiling.checks:
-        return dossier.ceiling.checks[name].source
+    for answers in (dossier.signals, dossier.factors, dossier.ceiling.checks):
+        if name in answers:
+            return answers[name].source
     return ""
 
 

@@ -29,8 +29,7 @@ def _basis(dossier: Dossier) -> str:
     """Say how the shares are known: the team says so, stated them, or people labelled failures."""
     most_frequent, *_ = dossier.failures
     if isinstance(most_frequent.share, Unknown):
-        title = capital(most_frequent.title)
-        return f"{title} goes wrong most, the team says. Nobody counted it."
+        return f"{capital(most_frequent.title)} goes wrong most, the team says. Nobody counted it."
     total = counted(sum(failure.n for failure in dossier.failures), "failure")
     # all causes are known in the same way
     if most_frequent.grade == "stated":
@@ -133,6 +132,7 @@ def _drawn_lines(said: SaidCauses) -> Iterator[str]:
 
 
 def _next_steps(said: SaidCauses, sheet: str, folder: str) -> Iterator[str]:
+    """How to name the causes that are still open, and to settle those on which people differ."""
     case = argument(folder)
     if said.open and sheet:
         file = argument(sheet)

@@ -145,8 +145,7 @@ def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
 
 
 def _bands_text(bands: Bands) -> str:
-    strong = _bound_text(bands.strong)
-    return f"strong {strong}, moderate {_bound_text(bands.moderate)}, weak below"
+    return f"strong {_bound_text(bands.strong)}, moderate {_bound_text(bands.moderate)}, weak below"
 
 
 def _bound_text(bound: Bound) -> str:
@@ -578,7 +577,4 @@ def _price(served: Served) -> str:
     price = served.price
     if price is None:
         return "no price: state usd_per_mtok (0 is a price)"
-    source = _source(served, price)
-    return (
-        f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"
-    )
+    return f"{price.input:g} in, {price.output:g} out, USD per million tokens ({_source(served, price)})"

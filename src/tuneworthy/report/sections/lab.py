@@ -106,13 +106,11 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
 def _spent_sentences(spend: Spend, saved: int) -> Iterator[str]:
     """Say what was paid, then everything about the calls that a reader has to know."""
     calls = counted(spend.calls, "call")
-    paid = small_usd(spend.paid)
-    yield f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
+    yield f"{small_usd(spend.paid)} of {small_usd(spend.cap)} so far, for {calls}"
     if spend.failed:
         yield f"{count(spend.failed)} more failed"
     if spend.in_doubt:
-        at_most = small_usd(spend.held)
-        yield f"{count(spend.in_doubt)} in doubt may have cost {at_most} more"
+        yield f"{count(spend.in_doubt)} in doubt may have cost {small_usd(spend.held)} more"
     if spend.miscounted:
         answers = counted(spend.miscounted, "answer")
         yield f"{answers} came with an impossible count of tokens: each counts at its most"
@@ -161,8 +159,10 @@ def contrast_text(contrast: Contrast) -> str:
         return f"{text}, a clear difference (95%)"
     if isinstance(contrast.cases_needed, Unknown):
         return f"{text}, can't be distinguished: {contrast.cases_needed.ask}"
-    needed = count(contrast.cases_needed)
-    return f"{text}, can't be distinguished. About {needed} held-out cases are needed"
+    return (
+        f"{text}, can't be distinguished. About {count(contrast.cases_needed)} held-out cases "
+        "are needed"
+    )
 
 
 def rerun_text(result: CeilingResult | RetrievalResult, command: str) -> str:

@@ -57,6 +57,7 @@ from tuneworthy.words import (
     several,
     share,
     small_usd,
+    unique,
 )
 
 _AGAIN = "then run it again: nothing is paid twice"
@@ -233,8 +234,7 @@ def ceiling_sections(
 
 def _proposals_section(proposing: Proposing, result: CeilingResult) -> b.Section:
     shown = counted(proposing.shown, "case")
-    parents = listing(proposing.parents)
-    title = f"Searched with {proposing.model}, from {parents} on {shown} of its own"
+    title = f"Searched with {proposing.model}, from {listing(proposing.parents)} on {shown} of its own"
     return b.section("lab-proposals", title, b.facts(_proposed(proposing, result)))
 
 
@@ -279,7 +279,7 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
 
 
 def _arm_notes(row: ArmResult) -> Iterator[str]:
-    """What a reader has to know beside an arm's name."""
+    """The notes beside an arm's name, without which its figures would mislead."""
     if row.dropped_after is not None:
         yield f"left behind after {count(row.dropped_after)}"
     if isinstance(row.quality, Unknown) and "(it takes no " in row.quality.ask:
@@ -338,8 +338,7 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     target = None if isinstance(result.target, Unknown) else result.target
     says = "{says} On the cases for selecting."
     if len(result.arms) > charts.MOST_ROWS:
-        drawn = few(charts.MOST_ROWS)
-        says += f" The first {drawn} of {few(len(result.arms))} arms."
+        says += f" The first {few(charts.MOST_ROWS)} of {few(len(result.arms))} arms."
     picture = captioned(
         charts.board(result.arms, target),
         table,
@@ -360,10 +359,7 @@ def _tried_rows(result: CeilingResult) -> Rows:
     differ = "differs" if result.prompts == 1 else "differ"
     prompts = f"{several(result.prompts, 'prompt')} that {differ}"
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
-    efforts: list[str] = []  # of thinking, in the order of the board
-    for row in result.arms:
-        if row.arm.effort and row.arm.effort not in efforts:
-            efforts.append(row.arm.effort)
+    efforts = unique(row.arm.effort for row in result.arms if row.arm.effort)
     if efforts:
         tried += f", at efforts {listing(efforts)}"
     yield "Tried", tried
@@ -436,10 +432,7 @@ def _oddities(result: CeilingResult) -> Rows:
     """
     aloud = sum(row.aloud for row in result.arms)  # answers
     if aloud:
-        models: list[str] = []
-        for row in result.arms:
-            if row.aloud and row.arm.model not in models:
-                models.append(row.arm.model)
+        models = unique(row.arm.model for row in result.arms if row.aloud)
         cut_from = several(aloud, "answer")
         yield "Thinking", f"in the open, by {listing(models)}: cut from {cut_from}"
     yield from answered_by_others(result.arms)
@@ -482,22 +475,20 @@ def _best(result: CeilingResult) -> str:
 
 def lacks_answers(result: CeilingResult) -> bool:
     """Whether a prompt arm isn't judged because too few of its calls have an answer."""
-    return any(
-        row.arm.kind == "prompt"
-        and isinstance(row.quality, Unknown)
-        and row.failed + row.in_doubt
-        for row in result.arms
-    )
+    return any(row.failed + row.in_doubt for row in _unjudged_prompts(result))
 
 
 def _same_words(result: CeilingResult) -> bool:
     """Whether a prompt arm isn't judged because it gave one answer to every case."""
-    return any(
-        row.arm.kind == "prompt"
-        and isinstance(row.quality, Unknown)
-        and _was_asked(row)
+    return any(_was_asked(row) for row in _unjudged_prompts(result))
+
+
+def _unjudged_prompts(result: CeilingResult) -> list[ArmResult]:
+    return [
+        row
         for row in result.arms
-    )
+        if row.arm.kind == "prompt" and isinstance(row.quality, Unknown)
+    ]
 
 
 def _why_stopped(result: CeilingResult) -> str:
@@ -555,7 +546,7 @@ def _curve_text(result: CeilingResult) -> str:
     reached_after: dict[float, int] = {}  # arms that it took to get to each best value
     for point in result.curve:
         reached_after.setdefault(point.best, point.arms)
-    rises = sorted(reached_after)
+    rises = sorted(reached_after)  # the best so far never falls
     text = ", ".join(
         f"{quality(value)} after {count(reached_after[value])}"
         for value in rises[-_LAST_RISES:]
@@ -707,8 +698,10 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     if not isinstance(result.headroom, Unknown):
         yield "Foretold", headroom_text(result.headroom)
     if result.gained is not None:
-        says = difference_text(result.gained)
-        yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
+        yield (
+            "Gained",
+            f"{difference_text(result.gained)} on held-out cases, against {result.gained.second}",
+        )
     if result.rubric is not None:
         yield "Rubric", rubric_text(result.rubric)
     yield from _draw_rows(proposing, result.search.rounds)

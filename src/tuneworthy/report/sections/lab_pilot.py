@@ -90,6 +90,7 @@ def _quality_limit(result: PilotResult) -> float | None:
 
 
 def _pilot_arms(result: PilotResult) -> b.Table:
+    """The ways of a pilot on the held-out cases."""
     rows = []
     for arm in result.arms:
         # the race left some behind, but all of them met the held-out cases
@@ -107,8 +108,8 @@ def _card_headline(card: PilotCard) -> str:
         for state in ("met", "missed", "unknown")
         if targets[state]
     ]
-    whole = few(len(card.rows))
-    return f"{ANSWERS[card.answer]}: of {whole} targets, {listing(counts)}"
+    answer = ANSWERS[card.answer]
+    return f"{answer}: of {few(len(card.rows))} targets, {listing(counts)}"
 
 
 def card_section(card: PilotCard, *before: str) -> b.Section:
@@ -217,7 +218,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
 
 
 def _tuned_rows(result: PilotResult) -> Rows:
-    """What was tuned, how, and in how many runs; also how many of them came with the folder."""
+    """The tuned model, its recipe, its runs, and how many of them came with the folder."""
     plan = result.plan
     recipe = plan.recipe
     how = counted(recipe.epochs, "epoch")
@@ -263,21 +264,23 @@ def _pilot_quote(
 ) -> Rows:
     """The rows of a pilot's quote."""
     yield "Base", f"{listing(plan.bases) or plan.base}, {plan.way} way"
-    reused = f"{count(training.reused)} already trained"
-    yield "Runs", f"{counted(training.jobs, 'run')} to train, {reused}"
+    jobs = counted(training.jobs, "run")
+    yield "Runs", f"{jobs} to train, {count(training.reused)} already trained"
     secrets = f"{count(plan.canaries)} planted secrets in the largest"
     more = f"{count(plan.replay)} general ones and {secrets}"
     yield "Sizes", f"{_sizes(plan)}; {more}"
-    if isinstance(training.seconds, Unknown):
-        yield "Time to train", training.seconds.ask
+    seconds = training.seconds
+    if isinstance(seconds, Unknown):
+        yield "Time to train", seconds.ask
     else:
-        took = duration(training.seconds)
-        yield "Time to train", f"about {took}, from a few measured steps"
+        yield "Time to train", f"about {duration(seconds)}, from a few measured steps"
     if not isinstance(training.memory_mib, Unknown):
         yield "Memory", f"about {training.memory_mib:,.0f} MiB"
-    cases = counted(plan.cases, "held-out case")
-    asked = counted(calls.calls, "call")
-    yield "Calls", f"{asked} at most, on {cases} and the cases for selecting"
+    yield (
+        "Calls",
+        f"{counted(calls.calls, 'call')} at most, on {counted(plan.cases, 'held-out case')} "
+        "and the cases for selecting",
+    )
     if not isinstance(training.seconds_a_call, Unknown):
         took = duration(training.seconds_a_call * calls.calls)
         yield "Time to ask", f"about {took}, from a few calls of the base"

@@ -74,10 +74,12 @@ def quote_blocks(
     more: Iterable[tuple[str, str]],
 ) -> tuple[b.Block, ...]:
     """The plan and its price: cases, calls, price, further rows, and the arms."""
-    kept = counted(quote.reused, "answer")
     rows = [
         ("Cases", f"{count(select)} selection cases, {count(report)} held-out cases"),
-        ("Calls", f"at most {count(quote.calls)}, {kept} kept from before"),
+        (
+            "Calls",
+            f"at most {count(quote.calls)}, {counted(quote.reused, 'answer')} kept from before",
+        ),
         ("Price", _price_text(quote)),
         *more,
     ]
@@ -95,12 +97,12 @@ def _price_text(quote: Quote) -> str:
     """The price, likely and at most; or the arms whose price nobody knows."""
     price = "nothing"
     if quote.usd_most > 0:
-        most = small_usd(quote.usd_most)
-        price = f"about {small_usd(quote.usd_likely)}, {most} at most"
+        price = (
+            f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
+        )
     if not quote.unpriced:
         return price
-    unpriced = listing(quote.unpriced)
-    text = f"not known for {unpriced}, so nothing is sent: {STATE_PRICE}"
+    text = f"not known for {listing(quote.unpriced)}, so nothing is sent: {STATE_PRICE}"
     if quote.usd_most > 0:
         text += f". Everything else: {price}"
     return text
@@ -188,12 +190,14 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
 
 
 def _progress_rows(stand: Stand, passed_s: float) -> Rows:
-    """What a running lab waits for, has done, has spent, and how long it still takes."""
+    """The state of a running lab: calls, the leading arm, money, and the time it still takes."""
     if stand.waiting:
         yield "Waiting", stand.waiting
     done = share(stand.done / stand.of) if stand.of else "nothing to ask"
-    calls = counted(stand.of, "call")
-    yield "Answered", f"{count(stand.done)} of at most {calls} ({done})"
+    yield (
+        "Answered",
+        f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})",
+    )
     ahead = f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"
     yield "Ahead", ahead
     yield "In the race", counted(stand.running, "arm")

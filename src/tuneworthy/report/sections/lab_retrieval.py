@@ -81,10 +81,14 @@ def _retrieval_rows(result: RetrievalResult) -> Rows:
     best = result.best
     yield "Best way", best.way
     first = f"a known passage among the first {counted(result.k, 'piece')}"
-    recall = share_text(best.recall)
-    yield f"Recall at {result.k}", f"{recall}: {first}, {count(best.words)} words"
-    passages = f"It finds {quality(best.passages)} of all known passages"
-    yield "MRR", f"{share_text(best.mrr)}. {passages}"
+    yield (
+        f"Recall at {result.k}",
+        f"{share_text(best.recall)}: {first}, {count(best.words)} words",
+    )
+    yield (
+        "MRR",
+        f"{share_text(best.mrr)}. It finds {quality(best.passages)} of all known passages",
+    )
     for contrast in result.contrasts:
         yield "Against", _against_text(contrast)
     yield (

@@ -277,8 +277,10 @@ def _verified(result: VerifyResult) -> Rows:
     yield "Tuned", f"{tuned}: {plan.tuned}"
     untuned = f"{share_text(result.untuned, none)}{costs.get(plan.untuned, '')}"
     yield "Untuned", f"{untuned}: {plan.untuned}"
-    difference = difference_text(result.contrast)
-    yield "Difference", f"{difference}, margin {share(plan.margin)}"
+    yield (
+        "Difference",
+        f"{difference_text(result.contrast)}, margin {share(plan.margin)}",
+    )
     general = (
         f"{difference_text(result.general)} on {count(plan.general)} general tasks"
     )

@@ -24,6 +24,7 @@ from tuneworthy.words import (
     sentence,
     share,
     small_usd,
+    unique,
 )
 
 _LONGEST_NAME = 40  #: Characters of a model's or a prompt's name in the heading.
@@ -228,11 +229,7 @@ def coverage_line(readings: Sequence[FileReading]) -> str:
 
 def formats_of(readings: Sequence[FileReading]) -> list[str]:
     """The formats that traces were read from, each once."""
-    formats: list[str] = []
-    for reading in readings:
-        if reading.traces and reading.format not in formats:
-            formats.append(reading.format)
-    return formats
+    return unique(reading.format for reading in readings if reading.traces)
 
 
 def coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
@@ -304,7 +301,7 @@ def unread_line(report: MeasureReport) -> str:
     """The names of unused fields, each once; empty where all fields were used."""
     names: list[str] = []
     for fields in report.unread.values():
-        names += [name for name in fields if name not in names]
+        names += fields
     if names:
-        return f"Not read: {listing(names)}."
+        return f"Not read: {listing(unique(names))}."
     return ""

@@ -105,7 +105,7 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     sections.append(b.section("quick", "More of it", b.facts(rest), detail=True))
     tables = (coverage_table(report.measured.readings), prompt_table(report))
     sections.append(b.section("files", "By file and prompt", tables, detail=True))
-    sections += _measurements(report)
+    sections += (_measurements(report), _not_measured(report))
     return b.Document("", headline, sections, after=_after(report))
 
 
@@ -122,8 +122,8 @@ def _after(report: MeasureReport) -> list[str]:
     return after
 
 
-def _measurements(report: MeasureReport) -> Iterator[b.Section]:
-    """Two sections of details: the measurements, and what each missing measurement needs."""
+def _measurements(report: MeasureReport) -> b.Section:
+    """The measurements of this run, in detail."""
     measured_now = {m.id for m in report.measured.evidence if m.is_known}
     results = [
         result for result in measurements(report.dossier) if result.id in measured_now
@@ -132,15 +132,20 @@ def _measurements(report: MeasureReport) -> Iterator[b.Section]:
     title = "Measured, with 95% intervals"
     cells = "{title} | {value} | {bears}"
     table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
-    yield b.section("measured", title, table, detail=True)
-    lacking: dict[str, list[str]] = {}  # names of measurements by what they lack
+    return b.section("measured", title, table, detail=True)
+
+
+def _not_measured(report: MeasureReport) -> b.Section:
+    """The needs of the missing measurements; those with the same need share a line."""
+    names_by_need: dict[str, list[str]] = {}
     for evidence in report.measured.evidence:
         if isinstance(evidence.value, Unknown):
-            names = lacking.setdefault(evidence.value.ask, [])
+            names = names_by_need.setdefault(evidence.value.ask, [])
             names.append(measured_name(evidence.id))
-    items = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in lacking.items())
+    needs = [f"{', '.join(names)}: {need}" for need, names in names_by_need.items()]
     title = "Not measured, and what would be needed"
-    yield b.section("open", title, items if lacking else None, detail=True)
+    items = b.bullets(needs) if needs else None
+    return b.section("open", title, items, detail=True)
 
 
 def opening(report: MeasureReport) -> str:
@@ -275,8 +280,9 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
-        have = count(usable.number)
-        candidates = f"Here are {have} candidates that nobody has reviewed"
+        candidates = (
+            f"Here are {count(usable.number)} candidates that nobody has reviewed"
+        )
         yield f"The approach of the primary goal needs {count(need)}. {candidates} (data.training)"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
@@ -573,9 +579,11 @@ def _bill_lacks(report: MeasureReport) -> str:
     per_request = report.measurement("usd_per_request")
     if per_request.details and not per_request.is_known:
         return report.ask("usd_per_request", _LOG)
-    for name in ("input_tokens", "output_tokens"):
-        if _tokens(report, name) is None:
-            return f"{report.ask(name, _LOG)}, or log the `usd` of every call"
+    read = _tokens(report, "input_tokens")
+    written = _tokens(report, "output_tokens")
+    if read is None or written is None:
+        lacking = "input_tokens" if read is None else "output_tokens"
+        return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
     models = report.models
     if len(models) > 1:
         many = few(len(models))
@@ -590,7 +598,7 @@ def _bill_lacks(report: MeasureReport) -> str:
             return text
         return f"{text}. Name it with its provider, as {_likely_maker(name)}:{name}"
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
-    return f"a call takes {_tokens_text(report)}, {whose}"
+    return f"a call takes {_tokens_text(read, written)}, {whose}"
 
 
 def _likely_maker(model: str) -> str:
@@ -601,12 +609,8 @@ def _likely_maker(model: str) -> str:
     return "openai"
 
 
-def _tokens_text(report: MeasureReport) -> str:
+def _tokens_text(read: Evidence, written: Evidence) -> str:
     """The mean tokens of a call, read and written; ``about`` where some are estimated."""
-    read = _tokens(report, "input_tokens")
-    written = _tokens(report, "output_tokens")
-    assert read is not None  # the caller made sure of both
-    assert written is not None
     text = f"{count(read.number)} tokens in and {count(written.number)} out"
     if read.details.get("reported") and written.details.get("reported"):
         return text
@@ -863,6 +867,7 @@ class ComparedReport(NamedTuple):
 
     @property
     def outcome(self) -> ComparedOutcome:
+        """The outcome by the interval of the difference, and the reason."""
         contrast = self.contrast
         if isinstance(contrast.difference, Unknown):
             return ComparedOutcome("too_few_cases", "clusters")

@@ -28,6 +28,7 @@ from tuneworthy.plan.section import find_decision, hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import (
+    advised_steps,
     count_text,
     dollars,
     duration,
@@ -60,6 +61,7 @@ from tuneworthy.words import (
     plain,
     sentence,
     several,
+    unique,
     weekday,
 )
 
@@ -88,7 +90,7 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
 
 
 def _certainty(dossier: Dossier) -> b.Fact:
-    """What the answer rests on; beside it, what could still change it and what contradicts it."""
+    """The grounds of the answer; beside them, what could still change it and what contradicts it."""
     parts = []
     if not nothing_answered(dossier):
         parts.append(unchecked_text(dossier))
@@ -194,7 +196,8 @@ def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
     """The name of the way that is tried first; ``that`` for one without a name."""
     titles = {way.id: way.title for way in dossier.ways}
     names = {
-        f"{_TRIED}{step.option}": titles.get(step.way, "") for step in _steps(dossier)
+        f"{_TRIED}{step.option}": titles.get(step.way, "")
+        for step in advised_steps(dossier)
     }
     for phase in phases:
         if phase.id.startswith(_TRIED):
@@ -202,40 +205,45 @@ def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
     return "that"
 
 
-def _steps(dossier: Dossier) -> tuple[Step, ...]:
-    """The steps of the recommendation; () without one."""
-    advice = dossier.recommendation
-    return () if isinstance(advice, Unknown) else advice.steps
-
-
 # What to do.
 
 
 def to_do(dossier: Dossier) -> b.Fact:
     """The first piece of work with its last day, and the work after it up to the decision."""
-    label = "What to do now"
     plan = dossier.plan
     advice = dossier.recommendation
     if isinstance(plan, Unknown) or isinstance(advice, Unknown):
         ask = advice.ask if isinstance(advice, Unknown) else advice.says
-        return b.Fact(label, sentence(ask), "", "plan")
+        return _to_do_fact(sentence(ask))
     step, *_ = advice.steps
-    work = _work(plan)
-    first, *_ = work
+    first, *_ = _work(plan)
     until = _until(first, None, dossier)
     if first.id == "watch":
         what = "quality, speed, bill and traffic"
         says = f"Keep what runs today. Measure its {what} once more {until}."
         # the headline says the reason of the verdict already
         is_said = step.because == dossier.verdict.because
-        return b.Fact(label, says, "" if is_said else sentence(step.because), "plan")
+        return _to_do_fact(says, "" if is_said else sentence(step.because))
     if first.id == "settle":
         says = f"Settle this contradiction {until}."
-        return b.Fact(label, says, say_heaviest(dossier), "plan")
+        return _to_do_fact(says, say_heaviest(dossier))
+    return _work_in_turn(dossier, plan, step)
+
+
+def _to_do_fact(says: str, beside: str = "") -> b.Fact:
+    return b.Fact("What to do now", says, beside, "plan")
+
+
+def _work_in_turn(dossier: Dossier, plan: Plan, step: Step) -> b.Fact:
+    """The work up to that of the first step, then the rest, and the work that goes on beside."""
+    first, *others = _work(plan)
     asked = _split(plan)
-    certain = [phase for phase in work if phase in asked.certain]
-    meanwhile = [phase for phase in work[1:] if phase.id.startswith(_MEANWHILE)]
-    in_turn = [phase for phase in certain if phase not in meanwhile]
+    meanwhile = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
+    in_turn = [
+        phase
+        for phase in (first, *others)
+        if phase in asked.certain and phase not in meanwhile
+    ]
     main = _main_phase(in_turn, step)
     after_main = in_turn.index(main) + 1
     now = in_turn[:after_main]
@@ -246,11 +254,11 @@ def to_do(dossier: Dossier) -> b.Fact:
         before = after[-1] if after else main
         later = _dated(asked.only_then, before, dossier)
         then.append(f"Only if {what} isn’t enough, {later}.")
-    for phase in meanwhile:
-        words = _phase_words(phase)
-        then.append(f"Meanwhile, {words}, until {weekday(phase.end)}.")
-    says = f"{capital(_dated(now, None, dossier))}."
-    return b.Fact(label, says, _joined(then), "plan")
+    then += [
+        f"Meanwhile, {_phase_words(phase)}, until {weekday(phase.end)}."
+        for phase in meanwhile
+    ]
+    return _to_do_fact(f"{capital(_dated(now, None, dossier))}.", _joined(then))
 
 
 def _then_text(phases: Sequence[Phase], before: Phase, dossier: Dossier) -> str:
@@ -565,17 +573,16 @@ def _still_fails(turns: Sequence[Turn], dossier: Dossier) -> str:
 
 def _clauses(turns: Sequence[Turn], dossier: Dossier) -> list[str]:
     """Each condition once. Answers that turn the verdict alike are joined, the longest list last."""
-    figures: list[str] = []
+    figures: list[str] = []  # a figure may have several paths in the file
     answers: dict[str, list[Turn]] = {}  # by what the answer turns out to be
     for turn in turns:
         if _question(turn, dossier):
             answers.setdefault(turn.to, []).append(turn)
-            continue
-        clause = _figure_clause(turn, dossier)
-        if clause not in figures:  # a figure may have several paths in the file
-            figures.append(clause)
+        else:
+            figures.append(_figure_clause(turn, dossier))
     fewest_first = sorted(answers.values(), key=len)
-    return [*figures, *(_answer_clause(similar, dossier) for similar in fewest_first)]
+    joined = [_answer_clause(similar, dossier) for similar in fewest_first]
+    return [*unique(figures), *joined]
 
 
 def _question(turn: Turn, dossier: Dossier) -> str:
@@ -609,8 +616,8 @@ def _group_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
         groups.setdefault(_group(turn, dossier), []).append(turn.what)
     clauses = []
     for group, titles in groups.items():
-        named = listing(titles, "or")
-        clauses.append(f"{_GROUP_WORDS[group]} ({named}) {_TURNED[group, first.to]}")
+        becomes = (_CHECK_IS if group == "check" else _REASON_IS)[first.to]
+        clauses.append(f"{_GROUP_WORDS[group]} ({listing(titles, 'or')}) {becomes}")
     return ", or if ".join(clauses)
 
 
@@ -626,17 +633,9 @@ _GROUP_WORDS = {
     "anti_indicator": "a reason against tuning",
 }
 
-_TURNED = {
-    ("check", "yes"): "was done after all",
-    ("check", "no"): "wasn’t done",
-    ("check", "unknown"): "is known to nobody",
-    ("indicator", "yes"): "holds after all",
-    ("indicator", "no"): "doesn’t hold",
-    ("indicator", "unknown"): "is known to nobody",
-    ("anti_indicator", "yes"): "holds after all",
-    ("anti_indicator", "no"): "doesn’t hold",
-    ("anti_indicator", "unknown"): "is known to nobody",
-}
+_UNKNOWN = "is known to nobody"
+_CHECK_IS = {"yes": "was done after all", "no": "wasn’t done", "unknown": _UNKNOWN}
+_REASON_IS = {"yes": "holds after all", "no": "doesn’t hold", "unknown": _UNKNOWN}
 
 
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
@@ -710,7 +709,7 @@ def _unchanged(dossier: Dossier) -> str:
 
 def _first_option(dossier: Dossier) -> str:
     """The option of the first step; empty without a recommendation."""
-    for step in _steps(dossier):
+    for step in advised_steps(dossier):
         return step.option
     return ""
 
@@ -866,7 +865,7 @@ def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
     known_or_tuned = {
         way.id for way in dossier.ways if way.state != "untried" or way.kind == "tuning"
     }
-    for step in _steps(dossier):
+    for step in advised_steps(dossier):
         if step.way and step.way not in known_or_tuned:
             because = f"{step.because[:1].lower()}{step.because[1:]}"
             yield f"{capital(step.title)}: {because}"

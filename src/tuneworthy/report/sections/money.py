@@ -186,17 +186,12 @@ def returns(framework: Framework) -> b.Section | None:
     for what, says in costs.returns.also.items():
         countable, _, meaning = says.partition(": ")  # as in "no: fewer complaints"
         rows.append((what, countable, meaning))
-    parts: list[b.Parts] = [
-        b.table(
-            "Benefits of tuning",
-            "Benefit | Can be counted | What it is",
-            rows,
-            quiet=True,
-        )
-    ]
+    titles = "Benefit | Can be counted | What it is"
+    table = b.table("Benefits of tuning", titles, rows, quiet=True)
+    more = ""
     if costs.ongoing_also:
-        parts.append(sentence(f"and to keep it running, {costs.ongoing_also}"))
-    return b.section("returns", "What it may bring, by kind", parts)
+        more = sentence(f"and to keep it running, {costs.ongoing_also}")
+    return b.section("returns", "What it may bring, by kind", table, more)
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
@@ -452,7 +447,7 @@ def _computed_facts(money: InvestmentResult, computed: Computed) -> Iterator[b.F
 
 
 def _missing_of_computed(money: InvestmentResult, computed: Computed) -> str:
-    """What would make the computed saving known; empty where it is."""
+    """The steps that would make the computed saving known; empty where it is."""
     amounts: list[Duration] = [
         computed.savings_usd_per_month,
         computed.pays_from_requests_per_month,
@@ -559,7 +554,7 @@ def _swings(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Parts]:
 
 
 def _worths(money: InvestmentResult) -> Iterator[b.Parts]:
-    """What it is worth to find something out, folded."""
+    """The worth of finding something out before deciding, folded."""
     rows = [row for row in money.worth if row.usd > 0]
     if rows:
         title = "What finding out is worth before you decide"
@@ -581,10 +576,8 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
         repaid += " if it works"
     if drawn.p_never < OFTEN:
         return repaid
-    never = share(drawn.p_never)
-    return (
-        f"{repaid}. {capital(f'{never} of the simulated runs aren’t repaid {within}')}"
-    )
+    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"
+    return f"{repaid}. {capital(late)}"
 
 
 def _input_links(
@@ -661,7 +654,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _worth_facts(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
-    """What tuning is worth in the simulated runs; where they differ, in how many it pays back."""
+    """The worth of tuning in the simulated runs; where they differ, in how many it pays back."""
     months = drawn.horizon_months
     worth = drawn.npv_usd
     over = "" if money.one_off else f" over {months} months"

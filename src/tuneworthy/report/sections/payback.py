@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tuneworthy.answers.facts import ends
 from tuneworthy.model.base import Range, Unknown
@@ -19,44 +19,36 @@ from tuneworthy.words import capital, count, listing, sentence, share, usd
 
 def pays_back(dossier: Dossier) -> b.Fact:
     """How likely it is, and when it has repaid itself; beside it, what that is made of."""
-    payback = _pays_back(dossier)
-    return b.Fact("Does tuning pay back?", payback.answer, payback.amounts, "money")
-
-
-class _Payback(NamedTuple):
-    """Whether tuning pays back."""
-
-    answer: str
-    amounts: str  #: What the answer is made of, in sentences.
-
-
-def _pays_back(dossier: Dossier) -> _Payback:
-    """Whether it pays back: a short answer, and the amounts behind it."""
     money = dossier.investment
     if isinstance(money, Unknown):
-        return _Payback("Not known.", sentence(f"to find out: {money.ask}"))
+        return _fact("Not known.", sentence(f"to find out: {money.ask}"))
     point = money.break_even_months.point
     if isinstance(point, Unknown):
         ask = sentence(f"to find out: {point.ask}")
-        return _Payback("Not known.", f"{ask}{_refusal(dossier)}")
+        return _fact("Not known.", f"{ask}{_refusal(dossier)}")
     drawn = money.simulation
     if isinstance(drawn, Unknown):
-        return _Payback(_pays_as_stated(money), _amounts(dossier, money))
+        return _fact(_pays_as_stated(money), _amounts(dossier, money))
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
         answer = f"No, even if it works: {_never(money, drawn)}."
         amounts = f"{_amounts(dossier, money, never=True)} {_at_best(money, drawn)}"
-        return _Payback(answer, amounts.rstrip())
+        return _fact(answer, amounts.rstrip())
     if dossier.verdict.rule == "met":
         answer = "No, there is no gap to pay for: every target is met without it."
-        upfront = dollars(money.upfront_usd)
-        return _Payback(answer, f"Fine-tuning would take {upfront} up front.")
+        return _fact(
+            answer, f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
+        )
     odds = ""
     if _fault(dossier) == "late" and drawn.p_works < 1:
         # the answer says only that it is late
         odds = f"That it works is {_lower(_odds(dossier, drawn))}."
     parts = (odds, _closeness(money), _amounts(dossier, money), _say_rival(money))
     amounts = " ".join(part for part in parts if part)
-    return _Payback(_repaid(dossier, money, drawn), amounts)
+    return _fact(_repaid(dossier, money, drawn), amounts)
+
+
+def _fact(answer: str, amounts: str) -> b.Fact:
+    return b.Fact("Does tuning pay back?", answer, amounts, "money")
 
 
 def _fault(dossier: Dossier) -> Literal["never", "late", ""]:

@@ -23,6 +23,7 @@ from tuneworthy.report import charts
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     about,
+    advised_steps,
     captioned,
     dollars,
     headline,
@@ -137,9 +138,7 @@ def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
 
 def _advised_tuning(dossier: Dossier) -> WayResult | None:
     """The first kind of tuning, or tuned model, among the steps of the recommendation."""
-    if isinstance(dossier.recommendation, Unknown):
-        return None
-    advised = [step.way for step in dossier.recommendation.steps]
+    advised = [step.way for step in advised_steps(dossier)]
     for way in dossier.ways:
         if way.id in advised and way.kind in ("tuning", "tuned"):
             return way

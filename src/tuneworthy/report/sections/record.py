@@ -738,16 +738,16 @@ def _field(
 
 def titles(framework: Framework) -> dict[str, str]:
     """The title of every question, by the path of its answer in a case file."""
-    rooms = (
-        ("ceiling", framework.ceiling),
-        ("factors", framework.factors),
-        ("signals", framework.signals),
-    )
-    titles_by_path = {}
-    for room, criteria in rooms:
-        for key, criterion in criteria.items():
-            titles_by_path[f"{room}.{key}"] = criterion.title
-    return titles_by_path
+    rooms: dict[str, Mapping[str, Criterion]] = {
+        "ceiling": framework.ceiling,
+        "factors": framework.factors,
+        "signals": framework.signals,
+    }
+    return {
+        f"{room}.{key}": criterion.title
+        for room, criteria in rooms.items()
+        for key, criterion in criteria.items()
+    }
 
 
 def next_question(dossier: Dossier) -> dict[str, str] | None:

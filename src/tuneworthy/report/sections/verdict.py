@@ -172,13 +172,13 @@ def _questions(dossier: Dossier, most: int | None) -> b.Part:
 
 def fit(dossier: Dossier) -> b.Section:
     """The section of challenges, the most severe first."""
-    claims = _by_severity(dossier)
+    claims = by_severity(dossier)
     if not claims:
         return b.section("fit", FIT, "Nothing was found.")
     return b.section("fit", FIT, sentence(tally(claims)), b.Claims(tuple(claims)))
 
 
-def _by_severity(dossier: Dossier) -> list[ChallengeResult]:
+def by_severity(dossier: Dossier) -> list[ChallengeResult]:
     """The challenges, the most severe first."""
     ranks = list(b.SEVERITIES)
     return sorted(dossier.challenges, key=lambda claim: ranks.index(claim.severity))
@@ -267,7 +267,7 @@ _FIRST_TURNS = 2  #: Facts that turn the answer, in the sentence about them.
 
 def _clashes(dossier: Dossier, where: str, most: int) -> Iterator[str]:
     """The most severe challenges, and where to settle them."""
-    claims = _by_severity(dossier)
+    claims = by_severity(dossier)
     if not claims:
         return
     for claim in claims[:most]:

@@ -13,12 +13,11 @@ from tuneworthy.errors import argument
 from tuneworthy.facts.load import end_text
 from tuneworthy.facts.records import KnownFacts
 from tuneworthy.model.base import Number, Range, Unknown
-from tuneworthy.model.dossier import Dossier, Step
+from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, TargetId
 from tuneworthy.model.ways import (
     AnyFigure,
-    ChanceWord,
     Figure,
     FigureGrade,
     FigureId,
@@ -30,6 +29,7 @@ from tuneworthy.report.sections.common import (
     NOT_KNOWN,
     a_month,
     about,
+    advised_steps,
     captioned,
     ranged,
 )
@@ -93,16 +93,11 @@ _MAY_HELP = ("likely", "possible", "unknown")
 def advised_ways(dossier: Dossier) -> list[WayResult]:
     """Untried ways of the recommendation, then the others that may help."""
     untried = {way.id: way for way in dossier.ways if way.state == "untried"}
-    advised = [untried[step.way] for step in _steps(dossier) if step.way in untried]
+    advised = [
+        untried[step.way] for step in advised_steps(dossier) if step.way in untried
+    ]
     others = [way for way in to_try(dossier.ways) if way not in advised]
     return [*advised, *others]
-
-
-def _steps(dossier: Dossier) -> tuple[Step, ...]:
-    """The steps of the recommendation; () without one."""
-    if isinstance(dossier.recommendation, Unknown):
-        return ()
-    return dossier.recommendation.steps
 
 
 def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
@@ -123,21 +118,14 @@ def figure_text(figure: AnyFigure, write: Callable[[float], str], unit: str) -> 
     return f"{text} ({write(low)}–{write(high)})"
 
 
-_CHANCES: dict[ChanceWord, str] = {
-    "likely": "likely",
-    "possible": "possible",
-    "unlikely": "unlikely",
-    "unknown": "may help",
-}
-
-
 def _cells(way: WayResult) -> list[str]:
     """The figures of a way; for an untried one, the chance for each missed target."""
-    cells = []
+    cells: list[str] = []
     for column in _FIGURES:
         figure = way.figures[column.figure]
-        if isinstance(figure, Unknown) and column.target in way.chances:
-            cells.append(_CHANCES[way.chances[column.target]])
+        chance = way.chances.get(column.target)
+        if isinstance(figure, Unknown) and chance is not None:
+            cells.append("may help" if chance == "unknown" else chance)
         else:
             cells.append(figure_text(figure, column.write, column.unit))
     private = way.figures["private"]
@@ -254,7 +242,7 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
 
     It shows only the best kind of tuning.
     """
-    advised = [step.way for step in _steps(dossier)]
+    advised = [step.way for step in advised_steps(dossier)]
     tuning = _best_tuning(dossier.ways)
     # two rows stay free for ways to try
     shown = known_ways(dossier.ways)[: MOST_ROWS - 2]
@@ -302,8 +290,10 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
         write_source = _from_in_short
     rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
     rows += [[_title_in_short(way), *_cells(way), write_source(way)] for way in shown]
-    titles = _first_titles(dossier, wide=wide)
+    bill = "bill" if dossier.one_off else "per month"
+    titles = ["", "#quality", "#p95", f"#{bill}", "private", "from"]
     if wide:
+        titles = ["way", "#quality", "#speed (p95)", f"#{bill}", "private", "from"]
         kept = _telling_columns(rows)
         titles = [titles[place] for place in kept]
         drawn = _drawn_cells(dossier, shown, rows)
@@ -314,14 +304,6 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
         if way.id == decisive:
             chosen = place
     return b.table("Ways against the targets", titles, rows, quiet=True, chosen=chosen)
-
-
-def _first_titles(dossier: Dossier, *, wide: bool) -> list[str]:
-    """The heads of the columns; a terminal has room for short ones."""
-    bill = "bill" if dossier.one_off else "per month"
-    if wide:
-        return ["way", "#quality", "#speed (p95)", f"#{bill}", "private", "from"]
-    return ["", "#quality", "#p95", f"#{bill}", "private", "from"]
 
 
 def _drawn_cells(
@@ -481,7 +463,7 @@ def _from_in_short(way: WayResult) -> str:
 
 def _decisive(dossier: Dossier) -> str:
     """The way of the first step; empty for none."""
-    for step in _steps(dossier):
+    for step in advised_steps(dossier):
         return step.way
     return ""
 
@@ -507,8 +489,8 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     if rest:
         other_ways = capital(several(len(rest), "other way"))
         title = f"{other_ways}, and why they aren’t advised here"
-        table = _because_table("Other ways", rest)
-        parts.append(b.fold(title, table) if folded else b.part(title, table))
+        around = b.fold if folded else b.part
+        parts.append(around(title, _because_table("Other ways", rest)))
     return b.section("ways", _TITLE, parts)
 
 
