@@ -184,7 +184,7 @@ class _Lazy(click.Group):
         if name in GONE:
             raise GoneError(name)
         is_option = name.startswith("-")  # click refuses it itself
-        if name and name not in _COMMANDS and not is_option:
+        if args and name not in _COMMANDS and not is_option:
             from difflib import get_close_matches
 
             fix = ""
