@@ -221,7 +221,9 @@ def test_a_memo_says_a_chance_with_its_number_before_it_says_if_it_works(
     )
     before, works, _ = row.partition("f it works, it is repaid")
     if works:
-        late = re.search(r"Too late(?: by today’s bill)?: i$", before)
+        late = re.search(
+            r"Too late(?: by today’s bill(?: and the stated growth)?)?: i$", before
+        )
         assert "% chance" in before or late
         assert "Not known" not in row
 
