@@ -122,9 +122,8 @@ def exported(line: Any) -> Iterator[Record]:
     for resource in line.resourceSpans[:_MOST]:
         for scope in resource.scopeSpans[:_MOST]:
             for span_ in scope.spans:
-                attributes: dict[str, Any] = {}
-                for pair in span_.attributes:
-                    attributes[pair.key] = _attribute_value(pair.value)
+                pairs = span_.attributes
+                attributes = {pair.key: _attribute_value(pair.value) for pair in pairs}
                 fields = dict(zip(_READ, _read(span_), strict=True))
                 yield {"attributes": attributes, **fields}
 
