@@ -478,29 +478,35 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
     are centered because their common part would make the steps short.
     """
     n = len(vectors)
-    classes = int(codes.max()) + 1
+    classes = int(codes.max()) + 1  # codes are numbered from 0
     single = np.float32
     center = vectors.mean(axis=0)
     rows = np.hstack([vectors - center, np.full((n, 1), _INTERCEPT)])
     columns = np.ascontiguousarray(rows.T)
-    places = np.arange(n)
     ridge = single(1 / (10 * n))  # keeps weights finite where classes are apart
     # one over the largest curvature that the loss can have
     length = 1 / (0.5 * np.linalg.norm(columns @ rows / n, 2) + ridge)
     weights = np.zeros((rows.shape[1], classes), dtype=single)
     ahead = weights  # where the gradient is taken: a little farther in the direction of the last step
     for step in range(_STEPS):
-        # the softmax of the scores less 1 for the right class is the gradient of the loss by them
-        off = rows @ ahead
-        off = np.exp(off - off.max(axis=1, keepdims=True))
-        off /= off.sum(axis=1, keepdims=True)
-        off[places, codes] -= 1
+        by_scores = _gradient_by_scores(rows @ ahead, codes)
+        gradient = columns @ by_scores / n + ridge * ahead
         before = weights
-        weights = ahead - length * (columns @ off / n + ridge * ahead)
+        weights = ahead - length * gradient
+        # Nesterov's momentum, which grows from 0 towards 1
         ahead = weights + single(step / (step + 3)) * (weights - before)
     # the intercept for vectors that aren't centered
     intercept = _INTERCEPT * weights[-1:] - center @ weights[:-1]
     return np.vstack([weights[:-1], intercept])
+
+
+def _gradient_by_scores(scores: Vectors, codes: Ints) -> Vectors:
+    """Return the gradient of the loss by the scores: their softmax, less 1 for the right class."""
+    # the largest score is taken away, so that no exponential overflows
+    chances: Vectors = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    chances[np.arange(len(codes)), codes] -= 1
+    return chances
 
 
 def question(case: EvalCase) -> str:

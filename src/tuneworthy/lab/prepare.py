@@ -289,13 +289,13 @@ def prepare(
     kit = _kit(case, materials, cases, allow_code=allow_code)
     day = as_of or date.today()  # the local day, as everywhere
     cases = joined(cases)
-    name = ""
+    scorer = ""  # none, where people judge the answers
     if judge is not None:
         grader = judge_setup(case, judge, seed=seed, max_tokens=max_tokens, as_of=day)
         scores = Scores(Marker((), kit), grader)
-        name = grader.name
+        scorer = grader.name
     elif scored:
-        cases, scores, name = _scored_by_rules(case, cases, kit)
+        cases, scores, scorer = _scored_by_rules(case, cases, kit)
     else:
         scores = Scores(Marker((), kit))
     setting = Setting(
@@ -304,6 +304,7 @@ def prepare(
         pool=Pool(_examples(case, cases, seed)),
         schema=_schema_text(materials),
         grammar=_grammar_of(kit.labels),
+        # without a limit, the probes begin with the fewest
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
         deciders=frozenset(model.id for model in case.models if model.api != "chat"),
@@ -312,10 +313,7 @@ def prepare(
     _refuse_constraints(case, prompts, setting)
     arms = _planned_arms(case, prompts, cases, setting, judged=judge is not None)
     plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
-    if not plan.select or not plan.report:
-        what = "has too few cases to part into some that choose and some that report"
-        fix = f"make more: tuneworthy evalset {argument(source)}"
-        raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
+    _refuse_empty_part(case, plan, source)
     if not max_tokens:
         plan = _with_earlier_probes(case, plan.probing())
     return PreparedLab(
@@ -323,12 +321,21 @@ def prepare(
         framework_of(case, chosen),
         plan,
         scores,
-        name,
+        scorer,
         day,
         trusted=_trusted_models(case, judge, trust_prices=trust_prices),
         files=files,
         confirmed=confirmed,
     )
+
+
+def _refuse_empty_part(case: Case, plan: LabPlan, source: str | Path) -> None:
+    """Raise CaseError where a plan has no case to choose by, or none to report on."""
+    if plan.select and plan.report:
+        return
+    what = "has too few cases to part into some that choose and some that report"
+    fix = f"make more: tuneworthy evalset {argument(source)}"
+    raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
 
 
 def _planned_arms(

@@ -828,7 +828,8 @@ def outcome(
 ) -> CeilingResult:
     """Return the result of the lab, after both parts were run.
 
-    ``before`` is the best prompt from before a search; ``proposed`` are fields about the search.
+    ``before`` is the best prompt from before a search. ``proposed`` are fields of the result about
+    the search, none where there was none.
     """
     plan = lab.plan
     rows = [arm_row(lab, arm, plan.select) for arm in plan.arms]
@@ -836,12 +837,10 @@ def outcome(
     rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
     answer = answer_ceiling(lab, chosen, target)
     stop = _stop_of(lab, chosen, answer)
-    about: dict[str, Any] = _NOT_PROPOSED | proposed
-    search = about.pop("search", None)
-    if search is None:
-        search = search_of(about["proposing"], about["plateau"], stop, framework)
+    about_search = _fields_of_search(proposed, stop, framework)
     best = _describe_best(lab, chosen, before) if chosen else _BestArm()
-    labelled = list(chosen)  # the arms whose held-out outputs people label
+    # people label the held-out outputs of these arms
+    labelled = list(chosen)
     if before is not None and before not in labelled:
         labelled.append(before)
     return CeilingResult(
@@ -875,10 +874,24 @@ def outcome(
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
-        search=search,
-        grade=search.grade,
-        **about,
+        **about_search,
     )
+
+
+def _fields_of_search(
+    proposed: Mapping[str, Any], stop: Stop, framework: Framework
+) -> dict[str, Any]:
+    """Return the fields of a result about the search for prompts, from those that it ``proposed``.
+
+    A lab without a search says so; how the ceiling is known follows from the search.
+    """
+    about: dict[str, Any] = {**_NOT_PROPOSED, **proposed}
+    if about.get("search") is None:
+        about["search"] = search_of(
+            about["proposing"], about["plateau"], stop, framework
+        )
+    about["grade"] = about["search"].grade
+    return about
 
 
 def _stop_of(lab: Lab, chosen: Arms, answer: CeilingAnswer) -> Stop:

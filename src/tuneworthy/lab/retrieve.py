@@ -492,12 +492,7 @@ def prepare(
     one with passages. All other settings are those of ``prepare.prepare``.
     """
     case = load_case(source)
-    beside(case, "--documents", documents)  # refuses a path that leads out of the case
-    named = case
-    if documents:
-        holding = Holding.model_construct(path=documents)
-        data = case.data.model_copy(update={"documents": holding})
-        named = case.model_copy(update={"data": data})
+    named = _with_documents(case, documents)
     files = files_now(named, "evaluation", "documents")
     cases = evalset_of(case, source)
     where = "--documents" if documents else "data.documents"
@@ -505,13 +500,10 @@ def prepare(
     questions, left_out = _questions(joined(cases), corpus.documents)
     select, report = parted([question.case for question in questions], seed=seed)
     if not select or not report:
-        what = "has too few questions with a known passage to part them"
-        fix = "give cases contexts: the passages with the answer, as they stand in the documents"
-        raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
+        raise _too_few_questions(case)
     pieces = {name: cut(corpus.documents, name, words) for name in CHUNKINGS}
     ways = SearchedWays(questions, pieces, k)
     compared = _compare_ways(ways, select, report)
-    best = compared.best.way
     result = RetrievalResult(
         ways=compared.rows,
         best=compared.best,
@@ -533,7 +525,9 @@ def prepare(
     if answers:
         ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
         answering = _lab_of_one_arm(ready, arm)
-        passages = {case.id: ways.pieces_of[best][case.id] for case in report}
+        # only the best way's passages are worth the price of answers
+        pieces_by_case = ways.pieces_of[compared.best.way]
+        passages = {case.id: pieces_by_case[case.id] for case in report}
         asked = tuple(_ask_three_ways(answering.plan, passages))
     return PreparedRetrieval(
         case=case,
@@ -552,6 +546,25 @@ class _ComparedWays(NamedTuple):
     rows: tuple[Retrieved, ...]  #: On the cases for selecting, the best first.
     best: Retrieved  #: On the held-out cases.
     contrasts: tuple[Contrast, ...]  #: Of the best with others, on the held-out cases.
+
+
+def _with_documents(case: Case, documents: str | None) -> Case:
+    """Return a case that names the documents at a path below its folder; the case itself for None.
+
+    Raises an InputError for a path that leads out of the folder.
+    """
+    beside(case, "--documents", documents)
+    if not documents:
+        return case
+    holding = Holding.model_construct(path=documents)
+    data = case.data.model_copy(update={"documents": holding})
+    return case.model_copy(update={"data": data})
+
+
+def _too_few_questions(case: Case) -> CaseError:
+    what = "has too few questions with a known passage to part them"
+    fix = "give cases contexts: the passages with the answer, as they stand in the documents"
+    return CaseError(what, where=case.where("data", "evaluation"), fix=fix)
 
 
 def _compare_ways(ways: SearchedWays, select: Cases, report: Cases) -> _ComparedWays:

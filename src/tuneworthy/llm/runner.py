@@ -311,6 +311,15 @@ Waiting = Callable[[str], None]
 NOTICE_S = 60.0  #: Seconds without an answer after which it is said what is waited for.
 
 
+class _Attempt(NamedTuple):
+    """How one try to send a call ended."""
+
+    settled: Settled
+    answered: bool = False  #: Whether the endpoint gave an answer that was paid.
+    #: Seconds to wait before the next try; None where there is to be none.
+    wait_s: float | None = None
+
+
 class Runner:
     """Sends jobs under a cap that includes the money of earlier processes for the run.
 
@@ -531,32 +540,48 @@ class Runner:
         for tries in range(MOST_TRIES):
             await gate.enter()
             answered = False
-            wait_s = 0.0
             try:
                 if not await self._reserve_money(key, request.model, most):
-                    return settled
-                try:
-                    settled = await self._answer(key, request, price, most)
-                except (Busy, NotSent) as caught:
-                    self._busy = f"{request.model}: {caught}"
-                    settled = await self._write_together(
-                        partial(self._ledger.fail, key, str(caught))
-                    )
-                    if not self._again(caught, gate):
-                        return settled
-                    wait_s = self._wait_s(caught, max(tries, gate.closings))
-                else:
-                    answered = settled.status == "settled"
-                    self._heard = time.monotonic()
-                    self._busy = ""
-                    return settled
-                finally:
-                    self._let_go(key)
+                    return settled  # as the try before ended
+                attempt = await self._send_once(key, request, price, most, gate, tries)
+                settled = attempt.settled
+                answered = attempt.answered
             finally:
                 gate.leave(answered=answered)
-            # only a busy call that may be sent again comes here
-            await gate.refused(wait_s, last=tries + 1 == MOST_TRIES)
+            if attempt.wait_s is None:
+                return settled
+            await gate.refused(attempt.wait_s, last=tries + 1 == MOST_TRIES)
         return settled
+
+    async def _send_once(
+        self,
+        key: str,
+        request: Request,
+        price: Price,
+        most: float,
+        gate: Gate,
+        tries: int,
+    ) -> _Attempt:
+        """Send a call whose money is reserved, after ``tries`` that failed, and free what is left.
+
+        A busy endpoint and a call that wasn't sent are written into the ledger as a failure.
+        """
+        try:
+            settled = await self._answer(key, request, price, most)
+            self._heard = time.monotonic()
+            self._busy = ""
+            return _Attempt(settled, answered=settled.status == "settled")
+        except (Busy, NotSent) as caught:
+            self._busy = f"{request.model}: {caught}"
+            settled = await self._write_together(
+                partial(self._ledger.fail, key, str(caught))
+            )
+            wait_s = None
+            if self._again(caught, gate):
+                wait_s = self._wait_s(caught, max(tries, gate.closings))
+            return _Attempt(settled, wait_s=wait_s)
+        finally:
+            self._let_go(key)
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
         """Whether to send the call again. If an endpoint answers nobody, the run ends."""

@@ -254,12 +254,21 @@ def end_with(parent: int, *, adopting: bool) -> None:
         adopt_orphans()
     pid = os.fork()
     if pid == 0:
-        return
+        return  # the child, which does the work
+    # who reads the child's output would else wait for the end of this process, too
     close_streams()
-    while os.getppid() == parent and os.waitpid(pid, os.WNOHANG) == (0, 0):
+    # a process whose parent has ended gets another parent
+    while os.getppid() == parent and _is_running(pid):
         time.sleep(0.2)
+    # first those that left this group for a session of their own, then the group with this process
     end_descendants(os.getpid())
     os.killpg(0, signal.SIGKILL)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a child of this process hasn't ended; to be asked no more once it has."""
+    changed_pid, _ = os.waitpid(pid, os.WNOHANG)
+    return changed_pid == 0  # no child has changed its state
 
 
 def close_streams() -> None:

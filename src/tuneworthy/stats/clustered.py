@@ -587,13 +587,16 @@ def explained_share(
     once the other is taken out.
     """
     kept = np.isfinite(time) & np.isfinite(cause) & np.isfinite(other)
+    # named as in the formula of a regression: y on x and z
     y = time[kept]
     x = cause[kept]
     z = other[kept]
+    # nothing is explained of no time, or by a cause that is never there
     if not len(y) or y.sum() <= 0 or x.mean() <= 0:
         return None
     _, level = np.unique(group[kept], return_inverse=True)
     member, k = members(clusters[kept])
+    # a level and two slopes leave k - 3 degrees of freedom
     if k < 4 or _own_variation(x, z, level) < LEAST_VARIATION * x.mean():
         return None
     fit = _fit_times(y, x, z, level)
@@ -744,14 +747,27 @@ def _distances(
     own_earlier = squares.sum() - own_later
     pairs_later = is_later @ sizes**2
     pairs_earlier = (sizes**2).sum() - pairs_later
-    # the square of a sum is the sum of the products of all pairs
-    inner_later = np.einsum("ij,ij->i", later, later)
-    inner_earlier = np.einsum("ij,ij->i", earlier, earlier)
-    within_later = (inner_later - own_later) / (n_later**2 - pairs_later)
-    within_earlier = (inner_earlier - own_earlier) / (n_earlier**2 - pairs_earlier)
+    within_later = _mean_product_within(later, n_later, own_later, pairs_later)
+    within_earlier = _mean_product_within(
+        earlier, n_earlier, own_earlier, pairs_earlier
+    )
     across = np.einsum("ij,ij->i", later, earlier) / (n_later * n_earlier)
     distances: Floats = within_later + within_earlier - 2 * across
     return distances
+
+
+def _mean_product_within(
+    sums: Floats, sizes: Floats, own_products: Floats, own_pairs: Floats
+) -> Floats:
+    """The mean product of two vectors on one side that are from different clusters, for each split.
+
+    ``sums`` and ``sizes`` are those of the side; ``own_products`` and ``own_pairs`` belong to
+    vectors of one cluster, and aren't counted.
+    """
+    # the square of a sum is the sum of the products of all pairs
+    products = np.einsum("ij,ij->i", sums, sums)
+    mean: Floats = (products - own_products) / (sizes**2 - own_pairs)
+    return mean
 
 
 def _without_each(
@@ -762,23 +778,34 @@ def _without_each(
     Computed as in ``_distances``. Leaving out a cluster changes only the terms of its own side.
     """
     distances = np.zeros(len(sizes))
-    for mine in (side, ~side):  # the side that loses a cluster
-        own = sums[mine].sum(axis=0)
-        other = sums[~mine].sum(axis=0)
-        # by lost cluster: the number of vectors that remain
-        n_own = sizes[mine].sum() - sizes[mine]
-        n_other = sizes[~mine].sum()
-        # |own - lost|², less the squares of the clusters that remain
-        products = own @ own - 2 * sums[mine] @ own + squares[mine]
-        products -= squares[mine].sum() - squares[mine]
-        pairs = n_own**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
-        # a side of two clusters has no pair without one of them
-        within_own = products / np.maximum(pairs, 1e-12)
-        other_pairs = n_other**2 - (sizes[~mine] ** 2).sum()
-        within_other = (other @ other - squares[~mine].sum()) / other_pairs
-        across = (own @ other - sums[mine] @ other) / (n_own * n_other)
-        distances[mine] = within_own + within_other - 2 * across
+    for loses in (side, ~side):  # the side that loses a cluster
+        stays = ~loses
+        within = _within_without_each(sums[loses], sizes[loses], squares[loses])
+        total = sums[loses].sum(axis=0)
+        other = sums[stays].sum(axis=0)
+        n_left = sizes[loses].sum() - sizes[loses]  # by lost cluster
+        n_other = sizes[stays].sum()
+        other_pairs = n_other**2 - (sizes[stays] ** 2).sum()
+        within_other = (other @ other - squares[stays].sum()) / other_pairs
+        across = (total @ other - sums[loses] @ other) / (n_left * n_other)
+        distances[loses] = within + within_other - 2 * across
     return distances
+
+
+def _within_without_each(sums: Floats, sizes: Floats, squares: Floats) -> Floats:
+    """The mean product within one side, with each of its clusters left out in turn.
+
+    As everywhere here, products of vectors from one cluster aren't counted.
+    """
+    total = sums.sum(axis=0)
+    n_left = sizes.sum() - sizes
+    # |total - lost|², less the squares of the clusters that are left
+    products = total @ total - 2 * sums @ total + squares
+    products -= squares.sum() - squares
+    pairs = n_left**2 - ((sizes**2).sum() - sizes**2)
+    # a side of two clusters has no pair without one of them, and 0 isn't divided by 0
+    within: Floats = products / np.maximum(pairs, 1e-12)
+    return within
 
 
 _ROUNDS = 30  # of moving the centers, at most

@@ -481,9 +481,7 @@ def _estimate_predicted(
     # a labelled case has as its error the part of its label that the grader doesn't explain, any
     # other case its score
     unexplained = label - weight * (score - other_mean)
-    # added labels, which count as conversations; a grader without a score for them is at the mean
-    added_scores = scores.min() + added_places * np.ptp(scores)
-    added_scores = np.where(np.isnan(added_places), other_mean, added_scores)
+    added_scores = _scores_of_added(added_places, scores, other_mean)
     added = added_labels - weight * (added_scores - other_mean)
     n = len(unexplained) + len(added)
     centre = float(np.concatenate([unexplained, added]).mean())
@@ -491,17 +489,28 @@ def _estimate_predicted(
     error[has_label] = (unexplained - centre) / n
     error[~has_label] = weight * (other_scores - other_mean) / max(1, len(other_scores))
     member, k = members(groups)
+    # each added label counts as a conversation
     parts = np.concatenate([sum_by(member, error, k), (added - centre) / n])
     # as in the jackknife, but only conversations with a label count as drawn
     spread = math.sqrt(dot(parts, parts) * conversations / (conversations - 1))
     below, above = leaning(spread, t95(conversations - 1), parts)
-    # a mean of labels lies within their scale
+    # a mean of labels lies within their scale, whose ends are among the added labels
     least = float(added_labels.min())
     most = float(added_labels.max())
     value = min(most, max(least, value))
+    # the interval lies around the mean with the added labels, and always holds the value
     low = min(value, max(least, centre + below))
     high = max(value, min(most, centre + above))
     return Estimate(value, low, high, len(scores), conversations)
+
+
+def _scores_of_added(places: Floats, scores: Floats, mean: float) -> Floats:
+    """The grader's scores for added labels, by their places from its lowest score, 0, to its highest, 1.
+
+    Where a place is NaN, the grader has no score, and the mean stands for it.
+    """
+    by_place = scores.min() + places * np.ptp(scores)
+    return np.where(np.isnan(places), mean, by_place)
 
 
 def _weight_of_grader(label: Floats, score: Floats, other_scores: Floats) -> float:

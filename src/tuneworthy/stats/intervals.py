@@ -171,8 +171,7 @@ def beta_quantile(chance: float, a: float, b: float) -> float:
 def beta_share(x: float, a: float, b: float) -> float:
     """The share of a beta distribution below ``x``: the incomplete beta function.
 
-    The continued fraction of the NIST handbook (Olver et al. 2010, 8.17.22), evaluated after Lentz
-    (1976).
+    By the continued fraction of the NIST handbook (Olver et al. 2010, 8.17.22).
     """
     if x <= 0:
         return 0.0
@@ -181,13 +180,19 @@ def beta_share(x: float, a: float, b: float) -> float:
     # the fraction converges fast below this point, and above it for the mirrored distribution
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_share(1 - x, b, a)
-    front = (
+    # the factor before the fraction, as a logarithm: gamma functions overflow
+    log_factor = (
         math.lgamma(a + b)
         - math.lgamma(a)
         - math.lgamma(b)
         + a * math.log(x)
         + b * math.log1p(-x)
     )
+    return math.exp(log_factor) * _beta_fraction(x, a, b) / a
+
+
+def _beta_fraction(x: float, a: float, b: float) -> float:
+    """The continued fraction of the incomplete beta function, evaluated after Lentz (1976)."""
     # Lentz keeps two ratios of neighbouring convergents, named C and D as in the source
     c = 1.0
     d = 1 / _not_zero(1 - (a + b) * x / (a + 1))
@@ -201,7 +206,7 @@ def beta_share(x: float, a: float, b: float) -> float:
             fraction *= d * c
         if abs(d * c - 1) < 1e-14:  # the last step changed nothing any more
             break
-    return math.exp(front) * fraction / a
+    return fraction
 
 
 def _not_zero(number: float) -> float:

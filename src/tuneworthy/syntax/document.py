@@ -278,7 +278,9 @@ def _explain(finding: Any, document: ParsedFile) -> _Fault:
     if kind == "unknown_key":
         return _explain_unknown_key(path, context, document)
     if kind == "missing":
-        path = (*path, finding["loc"][-1])
+        # what is missing isn't in the data, so its own key is added
+        *_, missing_key = finding["loc"]
+        path = (*path, missing_key)
     what, fix = _words(kind, finding, context)
     if kind == "no_mapping" and not path:
         what = "is not a mapping of keys and values"
@@ -294,6 +296,7 @@ def _explain_unknown_key(path: Path, context: Any, document: ParsedFile) -> _Fau
     if context["empty"] and "Did you mean" not in fix:
         # in braces, the part of a text behind a comma is a key without a value
         fix = "A text with a comma in it goes in quotes"
+    # a file of a later version may say which one it is
     if not path and key.strip("$") in ("schema", "schema_version", "version"):
         fix = "Tuneworthy reads one version of it: leave the key out, or update Tuneworthy"
     what = f'"{short_text(key)}" is not a key of {_label(path) or "this file"}'
@@ -323,12 +326,17 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
         return f"is {short_text(value)}", f"use {context['le']:g} or less"
     if kind.startswith("date_"):
         return f"{picture}, which is not a day", "write it as 2026-11-24"
-    fixes = {
-        "state": "use yes, no or unknown",
-        "literal_error": f"use {context.get('expected', 'one of the listed words')}",
-    }
+    return picture, _other_fix(kind, finding, context)
+
+
+def _other_fix(kind: str, finding: Any, context: Any) -> str:
+    """The fix for a value that isn't one of some words, or that breaks a rule of pydantic's."""
+    if kind == "state":
+        return "use yes, no or unknown"
+    if kind == "literal_error":
+        return f"use {context.get('expected', 'one of the listed words')}"
     message = str(finding["msg"])  # pydantic's own words, which are a sentence
-    return picture, fixes.get(kind, message[:1].lower() + message[1:])
+    return message[:1].lower() + message[1:]
 
 
 def _intended_number(value: Any) -> str:

@@ -45,6 +45,7 @@ def edit(
     replaces the existing one. Raises an ``error`` if a path leads through a plain value or past the
     end of a list, or the text of ``name`` can't be changed without changing something else.
     """
+    # the data and the text are changed side by side, and have to be the same at the end
     data = parse(text, name, error).data
     changed = text
     for keys, value in answers.items():
@@ -70,7 +71,10 @@ class _Change(NamedTuple):
 def _put_data(
     data: Any, keys: Keys, value: Value, name: str, error: Error
 ) -> list[_Change]:
-    """Put a value into plain data, and return the places in the text that change."""
+    """Put a value into plain data, and return the places in the text that change.
+
+    None change where the value is there already.
+    """
     collection = _above(data, keys, name, error)
     old = _below(collection, keys[-1])
     if isinstance(old, dict) and isinstance(value, Mapping) and set(old) <= set(value):
@@ -152,15 +156,17 @@ def _put_text(text: str, keys: Keys, value: Value) -> str:
     node: Any = yaml.compose(text, Loader=PARSER)
     if node is None:  # an empty file, or one of comments, which stay behind it
         return f" {_flow(keys, value)}{text}"
+    # follow the path as far as it exists; ``rest`` is what has to be written below
     after_key: int | None = None
     rest = keys
     while rest:
-        child = _child(node, rest[0])
+        step, *below = rest
+        child = _child(node, step)
         if child is None:
             break
         node = child.node
         after_key = child.after_key
-        rest = rest[1:]
+        rest = tuple(below)
     if not rest:
         return _replace(text, node, after_key, _flow((), value))
     if isinstance(node, yaml.ScalarNode):  # an empty value, which holds no path yet
@@ -295,6 +301,7 @@ def _line_end(text: str) -> str:
 def _scalar(value: str) -> str:
     """A value without quotes if it reads back unchanged, in blocks and in braces; else quoted."""
     value = str(value)
+    # by a text around the value, what it has to read as
     expected: dict[str, Any] = {
         f"{{k: {value}, l: m}}": {"k": value, "l": "m"},
         f"[{value}, m]": [value, "m"],

@@ -105,6 +105,7 @@ class Tokenizer:
             following[place] = following[second]
             if following[place] < end:
                 preceding[following[place]] = place
+            # the merged piece makes new pairs with both of its neighbors
             for first in (preceding[place], place):
                 if first >= 0 and following[first] < end:
                     self._push(waiting, first, pieces[first], pieces[following[first]])

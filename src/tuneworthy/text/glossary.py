@@ -25,6 +25,7 @@ class Glossary:
     """Searches for terms, for wrong words for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
+        # a blank term would match everywhere
         real = [term for term in terms if term.term.strip()]
         self._entries = tuple(_without_blank_words(term) for term in real)
         patterns: dict[str, Pattern] = {}
@@ -189,7 +190,7 @@ class Phrases:
             generic = tuple(phrase for phrase in generic if phrase not in own)
             real = [phrase for phrase in voice.avoid if phrase.strip()]
             avoided = tuple(real[:MOST_AVOIDED])
-        #: All that is looked for, each once.
+        #: All that is looked for, in this order; a phrase of both lists is there once.
         self.phrases = tuple(dict.fromkeys((*generic, *avoided)))
         self._searcher = _searcher(generic, avoided)
 

@@ -82,9 +82,12 @@ def _amount(number: str, wording: str) -> int:
     amount = _NUMBERS.get(number.casefold())
     if amount is None:
         amount = int(number)
+    # *under 50* excludes the number, *50 or less* doesn't, whatever else the wording says
     is_below = _PATTERNS["shorter"].search(wording) is not None
     includes_number = re.search(r"or (?:less|fewer)", wording) is not None
-    return amount - 1 if is_below and not includes_number else amount
+    if is_below and not includes_number:
+        return amount - 1
+    return amount
 
 
 def _rules() -> Iterator[Rule]:
@@ -263,10 +266,11 @@ def follows(
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
     if instruction.kind == "call_or_text":
-        pairs = zip(texts, calls, strict=True)
-        return [not (text and text.strip()) if count else None for text, count in pairs]
+        return _follows_call_or_text(texts, calls)
     check = CHECKS[instruction.kind](instruction)
-    may_hold = _may_hold_words(instruction, texts) or [True] * len(texts)
+    may_hold = _may_hold_words(instruction, texts)
+    if may_hold is None:
+        may_hold = [True] * len(texts)
     # a text without the words breaks only an instruction to say them
     follows_without = instruction.kind != "always_says"
     verdicts: list[bool | None] = []
@@ -277,6 +281,15 @@ def follows(
             verdicts.append(check(text))
         else:
             verdicts.append(follows_without)
+    return verdicts
+
+
+def _follows_call_or_text(texts: Texts, calls: Sequence[int]) -> list[bool | None]:
+    """Whether each output with a call has no text beside it; None for one without a call."""
+    verdicts: list[bool | None] = []
+    for text, count in zip(texts, calls, strict=True):
+        has_text = bool(text and text.strip())
+        verdicts.append(not has_text if count else None)
     return verdicts
 
 

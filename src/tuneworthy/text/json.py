@@ -54,6 +54,7 @@ def read_json(text: str) -> JsonInText:
 
     One that is too deep or isn't valid Unicode can't be read either.
     """
+    # The quick look: most texts are words.
     if text.lstrip()[:1] not in _BEGINS:
         return JsonInText(UNREAD, fenced=False)
     value = _decode_text(text)
@@ -148,7 +149,6 @@ _BY_NAME = frozenset(
 """Keywords that hold schemas by name."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MOST_SAME = 100  #: Parts of one name; a schema that is one has a single part of each.
-# measured: what an unevaluated… keyword looks at is gone through about this often
 _AGAIN = 4
 """How often, as measured, what an unevaluated… keyword looks at is gone through."""
 
@@ -197,7 +197,7 @@ class _Size:
             return self._counts[identity]
         # 0 until it is known, for a schema that leads back to itself
         self._counts[identity] = 0
-        total = 1
+        total = 1  # the schema itself
         for key in _ALL_APPLY:
             total += sum(map(self.count, _schemas(key, part.get(key))))
         for key in _ONE_APPLIES:

@@ -114,6 +114,7 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
     if not pattern.word:
         return CompiledPattern(raw, flags, longest=longest)
+    # ``at_edges`` finds with it where a match begins, as the engine tells only where it ends
     backward = re.compile(raw + rb"\Z", flags)
     has_edge_before = _has_edge(text[0])
     has_edge_behind = _has_edge(text[-1])
@@ -327,10 +328,12 @@ class Joined:
 
     def opening(self, most: int) -> NDArray[np.uint8]:
         """The first bytes of each text, 64 at most, a row for each, padded with zeros."""
-        # A view with a row for each byte, of that byte and those behind it; it copies nothing.
+        # A view with a row for each byte, of that byte and those behind it; it copies nothing. The
+        # zeros behind all texts let the last rows have all their bytes, too.
         every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
         openings: NDArray[np.uint8] = every[self.ends - self.lengths]
         short = np.flatnonzero(self.lengths < most)
+        # times 0 where the text has ended, and the next one begins
         openings[short] *= np.arange(most) < self.lengths[short, None]
         return openings
 
@@ -372,7 +375,6 @@ def joined(texts: Texts) -> Joined:
     return Joined(texts)
 
 
-# hyperscan counts in 32 bits; a longer batch goes in several passes
 _PASS_BYTES = 1 << 28
 """Bytes of one pass, as hyperscan counts in 32 bits; a longer batch goes in several."""
 
@@ -398,6 +400,7 @@ class Searcher:
         self, patterns: Mapping[str, Pattern], *, shipped: bool = False
     ) -> None:
         self._names = tuple(patterns)
+        # a user's pattern is tested by ``re`` first, which says what is wrong with it
         prepare = _needle if shipped else make
         needles = [prepare(name, pattern) for name, pattern in patterns.items()]
         self._needles = tuple(needles)

@@ -118,12 +118,12 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     start = head.lstrip()[:1]
     if start == b"[":
         return "lists" if _are_lists(head) else "document"
-    if start == b"{":
-        is_too_long = len(head) > limits.document_bytes and b"\n" not in head
-        # A line that is too long is passed over; others may follow.
-        return "lines" if is_too_long or _is_lines(head) else "document"
-    if _is_lines(head):  # after a first line that is no object, as a broken one
+    is_too_long = len(head) > limits.document_bytes and b"\n" not in head
+    # A line that is too long is passed over; others may follow.
+    if (start == b"{" and is_too_long) or _is_lines(head):
         return "lines"
+    if start == b"{":
+        return "document"
     sign = looks_like_table(head)
     if sign is None:
         raise not_recognised(where)
@@ -161,11 +161,11 @@ def _wide(head: bytes) -> str | None:
 
 def _is_lines(head: bytes) -> bool:
     """Whether each line is a JSON value: a whole line is an object, and it isn't the only line."""
-    places = [place for place, _ in objects(head, most=1)]
-    _, _, other_lines = head.lstrip().partition(b"\n")
-    if places == [0]:
-        return bool(other_lines.strip())
-    return bool(places)
+    for place, _ in objects(head, most=1):
+        _, _, other_lines = head.lstrip().partition(b"\n")
+        # A later line follows others by itself; the first one may be all of a document.
+        return place > 0 or bool(other_lines.strip())
+    return False
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
@@ -199,7 +199,11 @@ Groups = Iterator[tuple[list[Place], Any]]
 def _unread(
     record: Mapping[str, Any], read: set[tuple[str, ...]], *above: str
 ) -> Iterator[str]:
-    """Dotted names of unused fields; for an unused object, only its own name."""
+    """Dotted names of the fields of a record that no path in ``read`` leads to or through.
+
+    An object that holds no used field is named alone, without its own fields. ``above`` is the path
+    of the record itself.
+    """
     for key, value in record.items():
         path = (*above, key)
         is_read_or_holds_read = any(used[: len(path)] == path for used in read)
@@ -304,7 +308,10 @@ class Content:
         return self._document(Ahead(Pieces(iter([data]))))
 
     def _lists(self, stream: Ahead) -> Iterator[Batch]:
-        """Traces in lines that are lists: the turns of a conversation, or records."""
+        """Traces in lines that are lists: the turns of a conversation, or records.
+
+        A list of turns becomes one record, and other lists are joined into one.
+        """
         items: list[msgspec.Raw] = []
         for line in self._whole(stream).splitlines():
             if not line.strip():
@@ -330,6 +337,7 @@ class Content:
             looked_at.append(block)
             records = objects(bytes(block.data), most=_TRIED - len(samples))
             samples += [_keys(line) for _, line in records]
+            # A mapping says the format already, and a maker's one is known by few records.
             if self.mapping or len(samples) >= _TRIED or recognise_most(samples):
                 break
         has_long_line = any(block.too_long for block in looked_at)
@@ -398,16 +406,15 @@ class Content:
             InputError: If no format fits.
         """
         kind = recognise_most(samples)
-        # Our own field names say little: a collector's record may have them around the real one.
-        may_be_shipped = kind is None or kind is plain()
-        if self.mapping is None and may_be_shipped and not table:
-            kind = self._inside_shipped(samples) or kind
         if self.mapping is not None:
             if kind is not None and kind.joins and not self._leads_to_answers(samples):
                 # The mapping describes the log and not the files beside it.
                 self._unseen.clear()
                 return kind
             kind = self._mapped(self.mapping, kind, samples)
+        elif not table and (kind is None or kind is plain()):
+            # Our own field names say little: a collector's record may have them around the real one.
+            kind = self._inside_shipped(samples) or kind
         kind = self._guessed_or(kind, samples, table)
         if kind is None:
             raise not_recognised(self.where, ", ".join(name_fields(samples)))
@@ -422,13 +429,13 @@ class Content:
     ) -> FieldMap | None:
         """A known format completed by a guess, or a guess instead of it; None without either.
 
-        Our own field names may belong to another tool if a record has no answer. An id with a score
-        may be a part of a log.
+        A maker's format is certain. Our own ones aren't: our field names may belong to another tool,
+        in any table and in records without an answer, and an id with a score may be a part of a log.
         """
         are_scores = kind is own_scores()
         is_ours = kind is plain()
-        is_doubtful = is_ours and (table or not _answered(samples))
-        if kind is not None and not are_scores and not is_doubtful:
+        is_doubtful = are_scores or (is_ours and (table or not _answered(samples)))
+        if kind is not None and not is_doubtful:
             if is_ours and self.mapping is None:
                 return with_rest(kind, samples)
             return kind
@@ -444,6 +451,7 @@ class Content:
         """Ignore values in a folder's name for fields that the records have themselves."""
         own_keys: set[Any] = set()
         for field, pick in kind.picks.items():
+            # Only the fields of ``OF_FOLDERS`` may come from a folder's name.
             if field not in OF_FOLDERS:
                 own_keys.update(first for first, *_ in pick.paths)
         for key in own_keys & self._folders.keys():
@@ -469,9 +477,13 @@ class Content:
         read = {tuple(map(str, path)) for path in paths}
         read |= {(".".join(path),) for path in read}  # a key may hold dots itself
         unread: list[str] = []
+        noted: set[str] = set()
         for sample in samples:
-            unread += _unread({**self._folders, **sample}, read)
-        self.unread = tuple(dict.fromkeys(unread))  # each once, in their order
+            for field in _unread({**self._folders, **sample}, read):
+                if field not in noted:
+                    noted.add(field)
+                    unread.append(field)
+        self.unread = tuple(unread)
 
     def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
         """The format of records that a log collector wrapped in records of its own."""
@@ -668,18 +680,21 @@ class Content:
     def _laid(
         self, places: list[Place], records: Any, kind: FieldMap
     ) -> tuple[list[Place], Any]:
-        """Records with their places, after the map's own rearrangement."""
-        # In the usual case there is nothing to open, and nothing or little to rearrange.
+        """Records with their places, opened and after the map's own rearrangement."""
+        # Rows of a table are plain already. Else one record of another type needs opening.
         types = set() if type(records) is TableRows else {*map(type, records)}
+        is_span = kind.prepare == "span"
         if not kind.each and not kind.prepare and types <= {dict, kind.line}:
             return places, records
-        if kind.each or kind.prepare != "span" or types != {dict}:
+        # Spans that were decoded and hold no records go on as they are: most logs are these.
+        if kind.each or not is_span or types != {dict}:
             places, records = self._opened(places, records, kind)
         if not kind.prepare:
             return places, records
-        spans = laid_spans(records) if records and kind.prepare == "span" else None
-        if spans is not None:
-            return places, spans
+        if is_span and records:
+            spans = laid_spans(records)
+            if spans is not None:
+                return places, spans
         laid: list[Any] = []
         laid_places: list[Place] = []
         for place, record in zip(places, records, strict=True):
@@ -744,7 +759,10 @@ class Content:
         yield from packed(batches, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
-        """Read a JSON document: an array, or an object that wraps records."""
+        """Read a JSON document: an array, an object that wraps records, or one that is a record.
+
+        An object of a known format isn't looked into here, as its map says where its records are.
+        """
         most = self.limits.document_bytes
         is_array = stream.peek(_HEAD).lstrip()[:1] == b"["
         if is_array and len(stream.peek(most + 1)) > most:
@@ -757,8 +775,8 @@ class Content:
             sample = _keys(data)
             items = self._wrapped(top) if recognise(sample) is None else None
         except BrokenJson as broken:
-            is_whole = data[-_HEAD:].rstrip()[-1:] in {b"]", b"}"}
-            is_cut = broken.why == skipped.NOT_JSON and not is_whole
+            ends_like_json = data[-_HEAD:].rstrip()[-1:] in {b"]", b"}"}
+            is_cut = broken.why == skipped.NOT_JSON and not ends_like_json
             what = "is cut off" if is_cut else broken.why
             fix = "export it again, whole"
             raise InputError(what, where=self.where, fix=fix) from None
@@ -802,22 +820,27 @@ class Content:
         """
         if self.mapping is not None:
             firsts = {
-                path[0] for pick in self.mapping.picks.values() for path in pick.paths
+                first
+                for pick in self.mapping.picks.values()
+                for first, *_ in pick.paths
             }
             if self.mapping.each or not firsts.isdisjoint(top):
                 return None
         lists = [key for key, raw in top.items() if _LISTED.match(raw)]
         if len(lists) > 1:
-            usual = [key for key in _WRAPPED if key in lists]
-            likeliest, *_ = usual or lists
-            what = f"holds several lists: {one_line(', '.join(lists), limit=100)}"
-            fix = (
-                f"say by a mapping (--map) which are the records, as each: {likeliest}"
-            )
-            raise InputError(what, where=self.where, fix=fix)
+            raise self._several_lists(lists)
         if lists:
-            return decode(top[lists[0]], list[msgspec.Raw])
+            (only_list,) = lists
+            return decode(top[only_list], list[msgspec.Raw])
         return [*top.values()] if _are_similar(top) else None
+
+    def _several_lists(self, lists: Sequence[str]) -> InputError:
+        """The error for an envelope with several lists, with the likeliest one in its fix."""
+        usual = [key for key in _WRAPPED if key in lists]
+        likeliest, *_ = usual or lists
+        what = f"holds several lists: {one_line(', '.join(lists), limit=100)}"
+        fix = f"say by a mapping (--map) which are the records, as each: {likeliest}"
+        return InputError(what, where=self.where, fix=fix)
 
     def _inside(
         self, items: Iterable[Bytes], top: Mapping[str, Any], called: str
@@ -870,7 +893,7 @@ class Content:
         if decimal_commas:
             with_points(samples)
         kind = self._table_kind(samples, name)
-        groups = chain(first, groups)
+        groups = chain(first, groups)  # the rows that were looked at are read again
         if self.guessed is None and self.mapping is None and kind is not plain():
             # cells of a maker's data frame were written as Python literals
             groups = ((places, with_literals(rows)) for places, rows in groups)
@@ -935,8 +958,14 @@ def _decode_block(
 
 def _are_similar(top: Raws) -> bool:
     """Whether the values of an object are records by their id: three or more with keys in common."""
-    first = [frozenset(_keys(raw)) for raw in islice(top.values(), _TRIED)]
-    return len(first) > 2 and len(frozenset.intersection(*first)) > 1
+    keys_of_first = [frozenset(_keys(raw)) for raw in islice(top.values(), _TRIED)]
+    if len(keys_of_first) < _FEWEST_SIMILAR:
+        return False
+    # One key in common, such as an id, may be chance.
+    return len(frozenset.intersection(*keys_of_first)) > 1
+
+
+_FEWEST_SIMILAR = 3  #: Values of an object that are enough to call them records.
 
 
 def _columns_of_numbers(
@@ -949,9 +978,9 @@ def _columns_of_numbers(
             columns |= {".".join(map(str, path)) for path in pick.paths}
     patterns = [column for column in columns if "*" in column]
     for sample in samples[:1]:  # all rows of a table have the same columns
-        for name_ in sample:
-            if any(fnmatchcase(name_, pattern) for pattern in patterns):
-                columns.add(name_)
+        for column in sample:
+            if any(fnmatchcase(column, pattern) for pattern in patterns):
+                columns.add(column)
     return columns
 
 
@@ -973,20 +1002,25 @@ def _known_fields(rows: list[dict[str, Any]]) -> int:
 def with_around(
     fields: dict[str, list[Any]], around: Mapping[str, list[Any]]
 ) -> dict[str, list[Any]]:
-    """Our fields, completed by the values around a call where it has none itself."""
+    """Our fields, completed by the values ``around`` a call where it has none itself.
+
+    Values whose name ends with ``AROUND`` are failures, which count for calls without an answer only.
+    """
     if not around:
         return fields
     rows = max(map(len, around.values()))
     none = [None] * rows
     outputs = fields.get("output") or none
     written = fields.get("output_tokens") or none
-    for title, values in around.items():
-        field = title.removesuffix(AROUND)
+    for around_name, values in around.items():
+        field = around_name.removesuffix(AROUND)
         usable = values
-        if title != field:
+        if around_name != field:
             # A call with an answer didn't fail, whatever is said around it.
             answers = zip(values, outputs, written, strict=True)
-            usable = [None if text or n else value for value, text, n in answers]
+            usable = [
+                None if text or tokens else value for value, text, tokens in answers
+            ]
         pairs = zip(fields.get(field) or none, usable, strict=True)
         fields[field] = [outer if own is None else own for own, outer in pairs]
     return fields

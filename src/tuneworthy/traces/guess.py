@@ -178,11 +178,13 @@ def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
                 keys.setdefault("".join(_words(key)), key)
     pair: dict[str, str] = {}
     for ours, usual_names in _PAIRS.items():
-        for name in usual_names:
-            if name in keys:
-                if keys[name] not in pair.values():  # one field isn't two
-                    pair[ours] = keys[name]
-                break
+        known = [name for name in usual_names if name in keys]
+        if not known:
+            continue
+        likeliest, *_ = known
+        if keys[likeliest] not in pair.values():  # one field isn't two
+            pair[ours] = keys[likeliest]
+    # without a question and an answer, there is nothing to learn
     return pair if {"prompt", "completion"} <= pair.keys() else {}
 
 

@@ -219,7 +219,9 @@ def _columns_of(records: list[Any] | TableRows) -> Mapping[str, list[Any]]:
     if not records or not isinstance(records[0], msgspec.Struct):
         return {}
     keys = records[0].__struct_encode_fields__
-    columns = map(list, zip(*map(astuple, records), strict=True))
+    rows = map(astuple, records)
+    # ``zip`` of all rows gives the columns, much faster than a loop over keys
+    columns = map(list, zip(*rows, strict=True))
     return dict(zip(keys, columns, strict=True))
 
 
@@ -253,6 +255,7 @@ class When:
 
     def holds(self, chunk: RecordChunk) -> list[bool]:
         """Whether the condition holds, for each record."""
+        # Where no record has the path, nothing is there in any.
         column = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in column]
@@ -576,6 +579,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
     other_keys = _MAKERS if makers else ("id",)
     _check_keys(document, name, (*FIELDS, _EACH, *other_keys))
+    # a field with the word none is read from nowhere, whatever a guess finds
     without = frozenset(k for k, v in data.items() if v == "none" and k in FIELDS)
     data = {key: value for key, value in data.items() if key not in without}
     picks: dict[str, Pick] = {}

@@ -236,8 +236,9 @@ def batch_of(
     unknown: set[int] = set()  #: Rows whose text is in an unknown envelope.
     made = _read_answers(fields, none, unknown)
     spoken = [*_each(fields.get("messages", none), talk)]
-    # Only messages in a field of their own may be a whole conversation, and not a question.
-    splits = [each is not None for each in spoken]
+    # Only messages in a field of their own may be a whole conversation, so this comes before
+    # ``_questions``, which adds the conversations that were a question.
+    splits = [conversation is not None for conversation in spoken]
     if "input" in fields:
         made |= _questions(fields["input"], made, spoken, unknown)
     kinds = _kinds(made, spoken, splits, unknown)
@@ -250,6 +251,7 @@ def batch_of(
     if "split" in kinds:
         made, places = _split(made, kinds, context, places)
     elif None in kinds:
+        # ``compress`` leaves out the rows whose kind is None.
         made = {column: [*compress(v, kinds)] for column, v in made.items()}
         places = [*compress(places, kinds)]
     if not places:
@@ -375,7 +377,8 @@ def _ends(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
 def _failures(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
     """Errors, also of records with only a code, a level or a state for a failed call.
 
-    A server's text in place of an answer isn't an answer, but the error.
+    A server's text in place of an answer isn't an answer, but the error. A failed call takes nothing
+    that an answer takes, so those columns are emptied in its row.
     """
     errors = [*made.get("error", none)]
     outputs = [*made.get("output", none)]
@@ -384,6 +387,7 @@ def _failures(fields: Mapping[str, Column], made: Columns, none: Column) -> Colu
         if failure is not None:
             errors[row] = outputs[row] or failure
             outputs[row] = None
+    # A call that stopped in a way that gives no answer has that as its error.
     for row, finish in enumerate(made.get("finish", ())):
         if finish and not errors[row] and is_no_answer(finish):
             errors[row] = finish
@@ -447,20 +451,26 @@ def _without_zeros(made: Columns) -> Columns:
     written = made.get("output_tokens", ())
     usd = made.get("usd", ())
     if 0 in read:
-        changed["input_tokens"] = [each or None for each in read]
+        changed["input_tokens"] = [tokens or None for tokens in read]
     if 0 in written:
         outputs = made.get("output", [None] * len(written))
-        pairs = zip(written, outputs, strict=True)
-        changed["output_tokens"] = [None if n == 0 and text else n for n, text in pairs]
+        changed["output_tokens"] = _without_zeros_where(written, outputs)
     if 0 in usd:
         none = [None] * len(usd)
+        pairs = zip(read or none, written or none, strict=True)
         # a call without tokens may really cost nothing
-        rows = zip(usd, read or none, written or none, strict=True)
-        changed["usd"] = [None if p == 0 and (i or o) else p for p, i, o in rows]
+        has_tokens = [bool(inward or outward) for inward, outward in pairs]
+        changed["usd"] = _without_zeros_where(usd, has_tokens)
     if "time_to_first_token_s" in made and "latency_s" in made:
         pairs = zip(made["time_to_first_token_s"], made["latency_s"], strict=True)
         changed["time_to_first_token_s"] = [_first_token_s(f, w) for f, w in pairs]
     return changed
+
+
+def _without_zeros_where(amounts: Column, isnt_free: Column) -> Column:
+    """Amounts, with None for a 0 in the rows where ``isnt_free`` is true or a text."""
+    pairs = zip(amounts, isnt_free, strict=True)
+    return [None if amount == 0 and wrong else amount for amount, wrong in pairs]
 
 
 def _first_token_s(first_s: float | None, whole_s: float | None) -> float | None:
@@ -488,7 +498,10 @@ def _prompts(fields: Mapping[str, Column], none: Column) -> Columns:
 
 
 def _ratings(feedback: Column, made: Columns, none: Column) -> Columns:
-    """Scores and labels, also where only the feedback has them."""
+    """Scores and labels, also where only the feedback has them.
+
+    Feedback is a score itself, or an object with a score and a label.
+    """
     scores = [*made.get("score", none)]
     labels = [*made.get("label", none)]
     for row, value in enumerate(feedback):
@@ -554,6 +567,7 @@ def _kinds(
 
     ``splits`` says which conversations may be split.
     """
+    # The usual case: every record has an output. A log without outputs is looked at row by row.
     if not unknown and None not in made.get("output", (None,)):
         return ["trace"] * len(spoken)
     answered = [False] * len(spoken)
@@ -629,34 +643,41 @@ def _answers(record: Row, context: ReadContext, place: Place) -> Iterator[Row]:
     """
     spoken: Talk = record["messages"]
     turns = spoken.turns
-    places_of_answers = spoken.answers
+    last = spoken.answers[-1]
     of_several: Row = {}
-    if len(places_of_answers) > 1:
-        if any(record.get(column) is not None for column in AMOUNTS):
-            context.tally.skip(skipped.OF_THE_WHOLE, place)
-        of_several = dict.fromkeys(AMOUNTS)
-        # The rows of one conversation belong together by its name.
-        name_ = record.get("conversation") or f"{context.file}:{place}"
-        of_several["conversation"] = name_
-    before_the_last: Row = dict.fromkeys(_OF_THE_LAST)
+    if len(spoken.answers) > 1:
+        of_several = _values_of_several(record, context, place)
     question = record.get("input")
     previous = 0
-    for nth, i in enumerate(places_of_answers):
-        answer_turn = turns[i]
-        calls = answer_turn.calls
-        text = answer_turn.content
+    for nth, i in enumerate(spoken.answers):
+        calls = turns[i].calls
+        text = turns[i].content
         question = _newest_question(turns[previous:i], question)
         previous = i
         row = {**record, **of_several}
         if of_several:
             row["turn"] = nth
-        if i != places_of_answers[-1]:
-            row |= before_the_last
+        if i != last:
+            row |= dict.fromkeys(_OF_THE_LAST)  # each None
+        # An empty text beside a call isn't an answer.
         row["output"] = None if calls and not text else text
         row["tool_calls"] = calls or None
         row["input"] = question
         row["messages"] = spoken.first(i)
         yield row
+
+
+def _values_of_several(record: Row, context: ReadContext, place: Place) -> Row:
+    """The values that each of several answers has in place of its conversation's own.
+
+    Amounts are None, and counted as skipped where the conversation has any. A conversation without
+    a name gets one, by which its rows belong together.
+    """
+    if any(record.get(column) is not None for column in AMOUNTS):
+        context.tally.skip(skipped.OF_THE_WHOLE, place)
+    values: Row = dict.fromkeys(AMOUNTS)  # each None
+    values["conversation"] = record.get("conversation") or f"{context.file}:{place}"
+    return values
 
 
 def _newest_question(turns: Sequence[SpokenTurn], before: Any) -> Any:
@@ -679,18 +700,26 @@ def _drop_impossible(
             rows = {row for row, value in enumerate(values) if value and value < 0}
             made[column] = _without(values, rows)
             below_zero |= rows
+    _count_places(skipped.BELOW_ZERO, below_zero, tally, places)
     times = made.get("timestamp", ())
-    late: set[int] = set()
     if max(filter(None, times), default=0) > tally.until_s:
         late = {row for row, time in enumerate(times) if time and time > tally.until_s}
         made["timestamp"] = _without(times, late)
-    for why, wrong in ((skipped.BELOW_ZERO, below_zero), (skipped.TO_COME, late)):
-        # The rows of a conversation have one place, which is counted once.
-        counted: set[Place] = set()
-        for row in sorted(wrong):
-            if places[row] not in counted:
-                counted.add(places[row])
-                tally.skip(why, places[row])
+        _count_places(skipped.TO_COME, late, tally, places)
+
+
+def _count_places(
+    why: str, rows: set[int], tally: SkippedRecords, places: Sequence[Place]
+) -> None:
+    """Count the places of some rows under a reason, in the order of the file.
+
+    The rows of a conversation have one place, which is counted once.
+    """
+    counted: set[Place] = set()
+    for row in sorted(rows):
+        if places[row] not in counted:
+            counted.add(places[row])
+            tally.skip(why, places[row])
 
 
 def _without(values: Column, rows: set[int]) -> Column:

@@ -166,14 +166,14 @@ class Ahead:
 
     def read(self, size: int, /) -> bytes:
         """Read at most ``size`` bytes, first those that were looked at."""
-        if self._held:
-            data = self._held[self._at : self._at + size]
-            self._at += size
-            if self._at >= len(self._held):
-                self._held = b""
-                self._at = 0
-            return data
-        return b"" if self._ended else self._under.read(size)
+        if not self._held:
+            return b"" if self._ended else self._under.read(size)
+        data = self._held[self._at : self._at + size]
+        self._at += size
+        if self._at >= len(self._held):
+            self._held = b""
+            self._at = 0
+        return data
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill a part of a buffer, and return the number of bytes; 0 at the end."""
@@ -298,7 +298,6 @@ def _count_lines(data: bytearray, begin: int, end: int) -> int:
     return lines
 
 
-# buffers, and how many are looked at before there is a new one
 _KEPT = 64  #: Buffers that are kept for reuse,
 _TRIED = 3  #: and how many of them are looked at before there is a new one.
 
@@ -359,9 +358,10 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
         # One more than the place of the first break: 0 without any.
         after_first = data.find(b"\n", 0, end) + 1
         held = view[:0]
+        # The first line is too long: all of it is thrown away.
         if dropping or after_first - 1 > longest:
             if not after_first:
-                continue
+                continue  # it goes on in the next piece
             yield Block(view[:0], line, 1, ended=True, too_long=True)
             line += 1
             begin = after_first

@@ -236,6 +236,7 @@ def _decode_column(
     # One bad value fails them all, and a long one is counted before it is decoded.
     if longest <= MIB:
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            # a missing value stays as it is
             return [each and quick(each) for each in column]
     return [_decode_cell(quick, each) for each in column]
 
@@ -272,8 +273,10 @@ def array_rows(
     Raises:
         InputError: If it is no array of objects, or if one of them is longer than a line may be.
     """
-    what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
-    what = f"{what}, and no list of shorter records"
+    most_mib = limits.document_bytes // MIB
+    what = (
+        f"is one JSON value of more than {most_mib} MiB, and no list of shorter records"
+    )
     no_list = InputError(what, where=where, fix="write one record a line")
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         path = where

@@ -399,10 +399,12 @@ def _spoken_turn(turn: _PlainTurn) -> SpokenTurn | None:
     """A message whose content is a text or one part of text; None for any other."""
     content = turn.parts if turn.content is None else turn.content
     if type(content) is list and len(content) == 1:
-        part = content[0]
+        (part,) = content
         if part.type in _PLAIN_PARTS:
             content = part.content if part.text is None else part.text
-    return SpokenTurn(role_of(turn.role), content) if type(content) is str else None
+    if type(content) is not str:
+        return None
+    return SpokenTurn(role_of(turn.role), content)
 
 
 def _in_list(value: list[Any], depth: int) -> list[Any] | None:
@@ -414,9 +416,10 @@ def _in_list(value: list[Any], depth: int) -> list[Any] | None:
         return None
     if type(value[0]) is msgspec.Raw and _decode_ends(value):
         return value
-    if len(value) == 1 and not _is_message(value[0]):
-        return messages_in(value[0], depth + 1)
-    return value if _is_message(value[0]) and _is_message(value[-1]) else None
+    if _is_message(value[0]):
+        return value if _is_message(value[-1]) else None
+    # a list of one may be a wrapping around the messages
+    return messages_in(value[0], depth + 1) if len(value) == 1 else None
 
 
 def _decode_ends(value: list[Any]) -> bool:
@@ -426,6 +429,7 @@ def _decode_ends(value: list[Any]) -> bool:
     if last is not None and len(value) > 1:
         first = _OPENINGS.remember(bytes(value[0]), _plain_turn)
     if first is None or last is None:
+        # both are read before one is put back, as they are the same item in a list of one
         last = unpacked(value[-1])
         value[0] = unpacked(value[0])
         value[-1] = last
@@ -466,9 +470,6 @@ def _inside(value: Mapping[str, Any], key: str) -> Any:
 
 
 _DEEPEST = 6  #: Objects around a message, of which makers write four at most.
-
-
-_DEEPEST = 6
 _ONE_OF_MANY = ("choices", "candidates", "generations")
 """Keys of several answers to one request."""
 _AROUND = (*_ONE_OF_MANY, "messages", "contents", "output", "message", "content")
@@ -736,11 +737,13 @@ def _passage(passage: Any) -> str | None:
 
 def reference(value: Any) -> str | None:
     """The right answer; the first one of a list of accepted answers."""
-    # A list may also be a conversation, whose last message is the right answer.
     if isinstance(value, list | tuple) and not messages_in(value):
         value = value[0] if value else None
     spoken = talk(value) if isinstance(value, dict | list) else None
-    return text(value) if spoken is None else spoken.turn(len(spoken) - 1).content
+    if spoken is None:
+        return text(value)
+    # of a conversation, the last message is the right answer
+    return spoken.turn(len(spoken) - 1).content
 
 
 def failure_text(value: Any) -> str | None:
@@ -749,7 +752,9 @@ def failure_text(value: Any) -> str | None:
     if isinstance(value, dict):
         value = value.get("message") or dumped(value)
     words = text(value) if value else None
-    return None if words is None or words.strip().casefold() in _NOTHING else words
+    if words is None or words.strip().casefold() in _NOTHING:
+        return None
+    return words
 
 
 _NOTHING = frozenset({"", "false", "none", "null", "nan", "ok", "0", "-", "n/a"})

@@ -178,9 +178,10 @@ class CallTree:
         window = _Window(self._parts)
         self._parts = []
         if not whole:
-            window = self._without_late(window)
+            window = self._without_late(window)  # puts what waits into the parts
         self._waiting = sum(len(part.places) for part in self._parts)
         self._waiting_bytes = sum(part.size for part in self._parts)
+        # Without a path to ids no record has one.
         ids = [name(id_) for id_ in window.first(self._kind.id) or [None] * len(window)]
         if len(set(ids)) < len(ids):
             window, ids = self._merged(window, ids)
@@ -189,11 +190,13 @@ class CallTree:
     def _without_late(self, window: _Window) -> _Window:
         """A window without the traces that may continue behind it, which wait for the next one.
 
-        If too much would have to wait, nothing does: else the records in memory become no fewer.
+        Those are the traces with a record in the last part of the window. If too much would have to
+        wait, nothing does: else the records in memory become no fewer.
         """
         traces = window.first(self._kind.trace)
         if traces is None:
             return window
+        # At least one record: of 0 the slice would be the whole list.
         last = traces[-max(1, len(traces) // _LATE) :]
         late = {name(trace) for trace in last} - {None}
         waits = [name(trace) in late for trace in traces]
@@ -232,7 +235,10 @@ class CallTree:
         return _Window([*self._cut(places, records, 0)]), ids_left
 
     def _folded(self, window: _Window, ids: list[str | None]) -> Iterator[TreeRows]:
-        """Fold a window of spans into one row for each innermost call of a model."""
+        """Fold a window of spans into one row for each innermost call of a model.
+
+        The rows are given by the parts of the window, whose columns are read already.
+        """
         calls = hold(self._kind.only, window)
         numbers = [n for n, is_call in enumerate(calls) if is_call]
         around = self._around_calls(window, ids, numbers)
@@ -262,6 +268,7 @@ class CallTree:
         parents = window.first(self._kind.parent) or [None] * len(window)
         above = [place_of_id.get(name(parent) or "") for parent in parents]
         around = [_ancestors(n, above) for n in numbers]
+        # A twin is around the call from outside all that the records link, so it comes last.
         outer = self._twins(window, numbers)
         for n, ancestors in zip(numbers, around, strict=True):
             twin = outer.get(n)
@@ -343,6 +350,7 @@ class CallTree:
         """The fields that each kept call takes from the spans around it."""
         fields: dict[str, list[Any]] = {}
         if any(around):
+            # What two calls share can't be the prompt or the tokens of one of them.
             around_only_call = [_with_single_call(rows, inside) for rows in around]
             for field in _FROM_AROUND:
                 fields[field] = self._nearest(field, chunk, around)

@@ -120,7 +120,7 @@ def drawn(
         [floats(table) for table in scores], np.asarray(clusters), rng
     )
     tried, noise = _curves_to_try(measured, max(sizes) * 2**AHEAD, rng)
-    # each curve is drawn through a likely score of the largest size
+    # each curve is drawn through a likely score of the largest size: that determines its end
     shape = np.column_stack([tried.score(size) for size in sizes])
     error = np.sqrt(measured.spread[-1, -1] + measured.apart)
     end = np.maximum(measured.mean[-1] + noise * error, 0.0) / shape[:, -1]
@@ -128,8 +128,10 @@ def drawn(
     # the end was drawn around the largest size's score: weigh it as its prior does
     fit += noise**2 / 2 + np.log(error / shape[:, -1])
     fit -= np.log(np.maximum(end * (1 - end), _LEAST)) / 2
+    # scores are shares
     impossible = (end <= 0) | (end > 1) | (tried.start * end > 1)
     fit[impossible] = -np.inf
+    # the best fit is taken away, so that no exponential overflows
     weight = np.exp(fit - fit.max())
     taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
     scaled = replace(tried, start=tried.start * end, end=end)
@@ -197,37 +199,59 @@ def _measure_sizes(
     and no more is known.
     """
     member, count = members(clusters)
-    means = []
-    offs = []
-    joined = []
+    sizes = [_measure_size(table, member, count) for table in scores]
+    off = np.column_stack([size.off for size in sizes])
+    join = np.column_stack([size.off_added for size in sizes])
+    shared = join.T @ join
+    # the half that isn't the same at all sizes adds to the variances alone, on the diagonal
+    spread = off.T @ off + (shared + np.diag(np.diag(shared))) / 2
     of_seeds = []
-    of_answers = []
     for table in scores:
-        answers = (~np.isnan(table)).sum(axis=0)  # of each case, over the seeds
-        has_answer = answers > 0
-        mean = np.nansum(table, axis=0) / np.maximum(answers, 1)
-        right = sum_by(member, mean, count)  # of each conversation, in cases
-        known = sum_by(member, has_answer.astype(np.float64), count)
-        # the added conversation, half of it right, is as long as the others on average
-        average = known.sum() / np.count_nonzero(known)
-        total = known.sum() + average
-        share = (right.sum() + average / 2) / total
-        means.append(share)
-        offs.append((right - share * known) / total)
-        joined.append(np.sqrt(0.5) * average * np.array([1 - share, share]) / total)
-        variance_of_case = float((mean * (1 - mean))[has_answer].mean())
-        of_answers.append(variance_of_case / len(table) / has_answer.sum())
         if len(table) > 1:
             by_seed = np.nanmean(table, axis=1)
             of_seeds.append(by_seed.var(ddof=1) / len(table))
-    off = np.column_stack(offs)
-    join = np.column_stack(joined)
-    shared = join.T @ join
-    spread = off.T @ off + (shared + np.diag(np.diag(shared))) / 2
+    of_answers = [size.variance_of_answers for size in sizes]
     apart = np.full(_TRIED, np.mean(of_seeds or of_answers))
     degrees = sum(len(table) - 1 for table in scores) or _UNSEEN
+    # a variance of few seeds is uncertain itself, by the chi-squared distribution
     apart *= degrees / rng.chisquare(degrees, _TRIED)
-    return _MeasuredSizes(np.array(means), spread, apart + _LEAST**2)
+    mean = np.array([size.mean for size in sizes])
+    return _MeasuredSizes(mean, spread, apart + _LEAST**2)
+
+
+class _MeasuredSize(NamedTuple):
+    """The measured score of one size, with half an added conversation of each kind."""
+
+    mean: float
+    off: Floats  #: What each conversation adds to the error of the mean.
+    off_added: (
+        Floats  #: What the added conversations do: the right one, and the wrong one.
+    )
+    variance_of_answers: float  #: Of the mean, if each answer varies by itself.
+
+
+def _measure_size(table: Floats, member: Ints, count: int) -> _MeasuredSize:
+    """Measure the score of one size, in a row for each seed and a column for each case.
+
+    ``member`` is the conversation of each case, out of ``count``.
+    """
+    answers = (~np.isnan(table)).sum(axis=0)  # of each case, over the seeds
+    has_answer = answers > 0
+    # a case without an answer has 0 here, and isn't known below
+    mean = np.nansum(table, axis=0) / np.maximum(answers, 1)
+    right = sum_by(member, mean, count)  # of each conversation, in cases
+    known = sum_by(member, has_answer.astype(np.float64), count)
+    # the added conversation, half of it right, is as long as the others on average
+    average = known.sum() / np.count_nonzero(known)
+    total = known.sum() + average
+    share = (right.sum() + average / 2) / total
+    variance_of_case = float((mean * (1 - mean))[has_answer].mean())
+    return _MeasuredSize(
+        mean=share,
+        off=(right - share * known) / total,
+        off_added=np.sqrt(0.5) * average * np.array([1 - share, share]) / total,
+        variance_of_answers=variance_of_case / len(table) / has_answer.sum(),
+    )
 
 
 def learning_curve(

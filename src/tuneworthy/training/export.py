@@ -680,16 +680,19 @@ def export(
     to = target(name)
     day = as_of or today()
     examples = _examples_to_write(source, case, to, shape)
+    # listed before any is left out, so that the report names them all
     refusals = examples.refusals(to)
     if leave_out:
         examples = examples.without({refusal.source for refusal in refusals})
     chosen, billions = _base(base, name, examples.piloted, day, case.data.media)
     facts = _recipe(to, billions, examples.piloted, named=chosen.name)
+    # a service bills each epoch
     tokens = round(sum(tokens_of(each) for each in examples.train) * facts.epochs)
     price = _price(to, name, chosen, tokens, usd_per_mtok, day)
     files = _files(case.name, examples, to, chosen.name, facts)
     problems = tuple(_problems(examples, files, to, chosen))
     folder = (case.folder or Path()) / "export" / name if output is None else output
+    # refused lines can be left out, but not what is wrong with the files as a whole
     writes = not problems and (leave_out or not refusals)
     report = ExportReport(
         case=case.name,

@@ -141,6 +141,7 @@ def pass_gates(
     case = load_case(source)
     read = read_candidates(case)
     reviews = read_reviews(case)
+    # a framework that has no threshold for near copies gets the usual one
     rules = _GateRules(
         cases=named_evalset(case) or (),
         near=framework_of(case).threshold("near_copy") or ALIKE,

@@ -418,7 +418,9 @@ def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
     Only the places before such tokens reach the last layer. Over a whole vocabulary, that layer
     takes the most memory, and prompts don't need it.
     """
+    # the last axis of tokens holds these four numbers of each
     ids, positions, labels, pairs = tokens.unbind(-1)
+    # a place predicts the token after it, so labels begin one place later
     rows, places = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
     head = model.get_base_model().get_output_embeddings()
 

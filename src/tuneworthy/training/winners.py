@@ -71,19 +71,18 @@ def hand_over(
     It learns from the training set, as in a pilot, or else from the examples of the case. Raises
     CaseError for too few examples, OutputError if the folder exists.
     """
-    lab = prepare(source, scored=False)
+    lab = prepare(source, scored=False)  # it only learns: nothing is scored
     pool = lab.plan.setting.pool
     if read_training(lab.case) is not None:
         pool = Pool(tuple(each.case for each in solved_examples(lab)))
     learned = _head(lab, pool) if name == "head" else _nearest(lab, pool)
     quality, measured_way = _measured(lab, name)
+    # only a head has a score below which a model answers instead
     routed = _routed(lab) if name == "head" else None
     rest: dict[str, Any] = {}
     if routed is not None:
         rest = _rest(lab, pool, routed)
-        learned.settings.update(sure_from=routed.sure_from, rest=rest)
-        if rest.get("shown"):
-            learned.arrays["near"] = pool.vectors
+        _add_routing(learned, routed, rest, pool)
     folder = output
     if folder is None:
         folder = (lab.case.folder or Path()) / "export" / name
@@ -164,6 +163,17 @@ def _nearest(lab: PreparedLab, pool: Pool) -> _LearnedWay:
         "examples": _examples(pool),
     }
     return _LearnedWay(settings, {"vectors": pool.vectors})
+
+
+def _add_routing(
+    learned: _LearnedWay, routed: RoutedWay, rest: dict[str, Any], pool: Pool
+) -> None:
+    """Let the server of a head ask a model below a score, by the settings of ``_rest``."""
+    learned.settings["sure_from"] = routed.sure_from
+    learned.settings["rest"] = rest
+    if rest.get("shown"):
+        # the server finds the nearest examples by their vectors
+        learned.arrays["near"] = pool.vectors
 
 
 def _best_retrieving_arm(lab: PreparedLab) -> Arm | None:

@@ -101,6 +101,7 @@ _UNREAD = (
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
     """A type for decoding an object with a list under ``inside`` and some other keys, and no more."""
     fields: list[Any] = [(inside, list[kind])]
+    # A line may lack the other keys, so they have a default.
     fields += [(other, Any, None) for other in others]
     return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
 
@@ -112,7 +113,7 @@ _Resource = _level("scopeSpans", _Scope, ("resource", "schemaUrl"))
 Export = _level("resourceSpans", _Resource, ())
 """A line of OTLP in the usual form. Any other line is decoded into plain values."""
 EXPORT = msgspec.json.Decoder(Export)
-_MOST = 10_000  #: Resources, and scopes of each, as a path goes over them.
+_MOST = 10_000  #: Resources of a line, and scopes of a resource, that are read.
 _read = attrgetter(*_READ)
 
 
@@ -120,9 +121,10 @@ def exported(line: Any) -> Iterator[Record]:
     """The spans of a line of the type ``Export``, with their attributes by name."""
     for resource in line.resourceSpans[:_MOST]:
         for scope in resource.scopeSpans[:_MOST]:
-            for each in scope.spans:
-                attributes = {p.key: _attribute_value(p.value) for p in each.attributes}
-                fields = dict(zip(_READ, _read(each), strict=True))
+            for span_ in scope.spans:
+                pairs = span_.attributes
+                attributes = {pair.key: _attribute_value(pair.value) for pair in pairs}
+                fields = dict(zip(_READ, _read(span_), strict=True))
                 yield {"attributes": attributes, **fields}
 
 
@@ -136,22 +138,34 @@ def _attribute_value(value: _Value) -> Any:
 
 
 def laid_spans(records: list[Any]) -> list[Any] | None:
-    """Spans as ``span`` would rearrange them, most unchanged; None where each needs a closer look."""
-    attributes = [record.get("attributes") for record in records]
+    """Spans as ``span`` would rearrange them, most unchanged; None where each needs a closer look.
+
+    It is much faster than ``span``, as it looks at the keys of all the records at once.
+    """
     keys: set[str] = set().union(*records)
-    # Each has its attributes by name already, none of them under a dotted key of the record.
-    if {*map(type, attributes)} != {dict} or any("." in key for key in keys):
-        return None
-    if not _AS_LOGS.isdisjoint(keys):
-        return None
-    names: set[str] = set().union(*attributes)
-    # ``llm.0.role`` is an item of a list, which ``span`` puts together.
-    if not _ODD.isdisjoint(names) or any(".0." in name_ for name_ in names):
+    if not _have_plain_attributes(records, keys):
         return None
     # Without these, none has an event with attributes, and none failed.
     if keys.isdisjoint(("events", "status", "status_code", "status_message")):
         return records
-    return [_laid(r) if r.get("events") or _failed(r) else r for r in records]
+    spans: list[Any] = []
+    for record in records:
+        needs_laying = record.get("events") or _failed(record)
+        spans.append(_laid(record) if needs_laying else record)
+    return spans
+
+
+def _have_plain_attributes(records: list[Any], keys: set[str]) -> bool:
+    """Whether ``span`` would change no attribute of these records, which have these ``keys``."""
+    attributes = [record.get("attributes") for record in records]
+    if {*map(type, attributes)} != {dict}:
+        return False
+    # A dotted key of a record is an attribute beside the others.
+    if any("." in key for key in keys) or not _AS_LOGS.isdisjoint(keys):
+        return False
+    names: set[str] = set().union(*attributes)
+    # ``llm.0.role`` is an item of a list, which ``span`` puts together.
+    return _ODD.isdisjoint(names) and not any(".0." in name_ for name_ in names)
 
 
 _AS_LOGS = frozenset({"body", "eventName", "event_name", "customDimensions"})
@@ -229,7 +243,9 @@ def _from_body(event: Any, body: Record) -> Record:
         key = "answered" if event == "gen_ai.choice" else "heard"
         return {key: [turn]}
     # Without an event's name, the body may hold the attributes themselves.
-    return body if event is None or event in _WHOLE else {}
+    if event is None or event in _WHOLE:
+        return body
+    return {}
 
 
 _WHOLE = frozenset(
@@ -239,7 +255,11 @@ _WHOLE = frozenset(
 
 
 def _laid(record: Record) -> Record:
-    """A span with all its attributes flat in one mapping, wherever its exporter puts them."""
+    """A span with all its attributes flat in one mapping, wherever its exporter puts them.
+
+    Of two values of an attribute, the one that stands closer to the span itself counts, so events
+    come first and are replaced.
+    """
     attributes = _from_events(record["events"]) if record.get("events") else {}
     for key, value in record.items():
         if "." in key:
@@ -280,8 +300,10 @@ def _failed(record: Record) -> Any:
     """The message of a span that failed; None where it didn't."""
     status = as_mapping(record.get("status"))
     code = status.get("code", status.get("status_code", record.get("status_code")))
+    # OTLP writes the state as a number, 2 for an error; exporters write its name.
     if str(code).upper() not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
         return None
+    # The first text that says something; an empty one doesn't.
     return (
         status.get("message")
         or status.get("description")
@@ -310,14 +332,24 @@ def _from_events(events: Any) -> dict[str, Any]:
         if kind not in _ROLE_OF_EVENT:
             attributes |= pairs
             continue
-        body = unpacked(pairs.get("gen_ai.event.content")) or event.get("body") or pairs
-        message = as_mapping(as_mapping(body).get("message")) or as_mapping(body)
-        turn = {"role": _ROLE_OF_EVENT[kind], **message}
+        turn = _turn_of_event(event, pairs, _ROLE_OF_EVENT[kind])
         if kind == "gen_ai.choice":
             attributes["gen_ai.completion"] = [turn]
         else:
             attributes.setdefault("gen_ai.prompt", []).append(turn)
     return attributes
+
+
+def _turn_of_event(event: Record, pairs: Record, role: str) -> Record:
+    """The message of an event, in its content, its body or its attributes ``pairs``.
+
+    ``role`` is the role of the message where it names none itself.
+    """
+    body = unpacked(pairs.get("gen_ai.event.content")) or event.get("body") or pairs
+    whole = as_mapping(body)
+    # A choice has its message inside.
+    message = as_mapping(whole.get("message")) or whole
+    return {"role": role, **message}
 
 
 def _pairs(value: Any) -> dict[str, Any]:
@@ -400,7 +432,8 @@ def _inspect_arm(run: Record) -> str | None:
     words: list[str] = []
     for key, value in settings.items():
         if value is not None:
-            words.append(f"{key}={value if isinstance(value, str) else dumped(value)}")
+            written = value if isinstance(value, str) else dumped(value)
+            words.append(f"{key}={written}")
     return ", ".join(words)[:_LONGEST_ARM] or None
 
 
@@ -435,11 +468,14 @@ def _grade(sample: Record, context: ReadContext) -> Record:
     if len(scores) > 1:
         context.note("the first of several")
     if isinstance(value, dict) and value:
+        # A scorer may give several values by their names.
         key = _first_key(value)
         value = value[key]
         context.note(f"of its values the first, {key}")
-    word = value if isinstance(value, str) else None
-    return {"grade": _GRADES.get(word or "", value), "label": word}
+    if isinstance(value, str):
+        # A word that is no grade of Inspect's may still be a number.
+        return {"grade": _GRADES.get(value, value), "label": value}
+    return {"grade": value, "label": None}
 
 
 def _first_key(values: Mapping[str, Any]) -> str:
@@ -450,7 +486,10 @@ def _first_key(values: Mapping[str, Any]) -> str:
 
 
 def _amounts(sample: Record, several: bool, run: Record) -> Record:
-    """Tokens and seconds of the call; of the whole sample where it has ``several`` answers."""
+    """Tokens and seconds of the call; of the whole sample where it has ``several`` answers.
+
+    A sample counts tokens by model, and only those of the model that ``run`` tests are wanted.
+    """
     if several:
         by_model = as_mapping(sample.get("model_usage"))
         usage = as_mapping(by_model.get(str(run.get("model"))))
@@ -471,7 +510,7 @@ def _tokens_read(usage: Record) -> float | None:
         return None
     written = number(usage.get("output_tokens"))
     total = number(usage.get("total_tokens"))
-    # The total shows whether the cache is counted in ``read``.
+    # The total always counts the cache. Where ``read`` is more, the total leaves something out.
     if total is not None and written is not None and total >= written:
         return max(read, total - written)
     cached = [number(usage.get(key)) or 0 for key in _CACHE]
@@ -490,7 +529,10 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
     The variables name the case, so that files of one test set can be compared. Cases with equal
     variables are distinguished by their order.
     """
-    for row in _cells(record, context) if "outputs" in record else (record,):
+    rows: Iterable[Record] = (record,)
+    if "outputs" in record:  # a line of version 2's table
+        rows = _cells(record, context)
+    for row in rows:
         test = as_mapping(row.get("testCase"))
         laid = {
             **row,
@@ -498,6 +540,7 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
             "prompt_name": _prompt(row, context),
         }
         for check in mappings_in(test.get("assert")):
+            # These compare with the right answer; of several the first counts.
             if name(check.get("type")) in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
         yield {**laid, **_promptfoo_score(row, test)}
@@ -526,7 +569,12 @@ def _promptfoo_score(row: Record, test: Record) -> Record:
 
 
 def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
-    """The cells of one line of promptfoo's results, each as a row of version 3."""
+    """The cells of one line of promptfoo's results, each as a row of version 3.
+
+    A cell's own fields replace those of its line, except for the prompt and the response, which
+    version 2 writes as plain texts.
+    """
+    # Lines are counted from 0, as promptfoo counts tests.
     line_number = context.state.get("lines", -1) + 1
     context.state["lines"] = line_number
     top = as_mapping(line.get("^"))
@@ -556,6 +604,7 @@ def _prompt(row: Record, context: ReadContext) -> str | None:
     A prompt has one id with every provider, while its place counts providers, too.
     """
     prompt = as_mapping(row.get("prompt"))
+    # Versions name it differently, and without a name its text stands for it.
     written = prompt.get("label") or prompt.get("display") or prompt.get("raw")
     label = " ".join((text(written) or "").split())
     if label and len(label) <= _LONGEST_LABEL:
@@ -573,24 +622,32 @@ def _case(row: Record, test: Record, context: ReadContext) -> str:
 
     It is made of the test's variables, and of its place where it has none.
     """
-    index = row.get("testIdx")
     rows = context.state.get("rows", 0) + 1
     context.state["rows"] = rows
+    index = row.get("testIdx")
     variables = test.get("vars")
     if index is None:
         # Without its test's place, only a row's own variables tell tests apart.
         variables = variables or row.get("vars")
-        if not variables:
-            return f"test row {rows}" if test else f"row {rows}"
-        return _short_digest(variables)
+        if variables:
+            return _short_digest(variables)
+        return f"test row {rows}" if test else f"row {rows}"
     if not variables:
         return f"test {index}"
+    return _numbered_digest(variables, str(index), context)
+
+
+def _numbered_digest(variables: Any, index: str, context: ReadContext) -> str:
+    """A name for a test by its variables; tests with equal ones are numbered as they come.
+
+    ``index`` is the place of the test, by which its rows are known again.
+    """
     digest = _short_digest(variables)
     tests = context.state.setdefault(digest, [])
-    if str(index) not in tests:
-        tests.append(str(index))
-    place = tests.index(str(index))
-    return digest if place == 0 else f"{digest}#{place + 1}"
+    if index not in tests:
+        tests.append(index)
+    number_ = tests.index(index) + 1
+    return digest if number_ == 1 else f"{digest}#{number_}"
 
 
 def _short_digest(value: Any) -> str:
@@ -656,7 +713,7 @@ def _new_request(record: Record, message: Record, context: ReadContext) -> Any:
     """A request with the first line of its answer, still without that line's content."""
     session = _session_of(record)
     turns = context.state.setdefault("turns", {})
-    turns[session] = turns.get(session, -1) + 1
+    turns[session] = turns.get(session, -1) + 1  # counted from 0
     request = {
         **record,
         "message": {**message, "content": []},
@@ -664,6 +721,7 @@ def _new_request(record: Record, message: Record, context: ReadContext) -> Any:
         "heard": [],
         "asked_at": record.get("timestamp"),
     }
+    # A session that goes on from an older file has no question before its first answer.
     asked = context.state.get("asked", {}).get(session)
     if asked is not None:
         request["heard"] = [as_mapping(asked.get("message"))]
@@ -743,12 +801,13 @@ _TASK = re.compile(
 def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
     """A sample. The file's name holds its task, and the folder's name its model."""
     responses = unpacked(record.get("filtered_resps") or record.get("resps"))
-    task = _TASK.fullmatch(context.file)
+    match = _TASK.fullmatch(context.file)
+    task = match["task"] if match is not None else context.file
     yield {
         **record,
         "text": _first_text(responses),
         "judged": _metric(record),
-        "case": f"{task['task'] if task else context.file}:{record.get('doc_id')}",
+        "case": f"{task}:{record.get('doc_id')}",
         # the maker writes the slash of a model's name as two low lines
         "model": context.folder.replace("__", "/", 1),
     }
@@ -756,10 +815,13 @@ def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
 
 def _first_text(responses: Any) -> str | None:
     """The first of some responses, which may be in a list of its own; None where it is no text."""
-    first = responses[0] if isinstance(responses, list) and responses else responses
-    if isinstance(first, list) and len(first) == 1:
-        first = first[0]
-    return first if isinstance(first, str) else None
+    response = responses
+    if isinstance(response, list) and response:
+        response = response[0]
+    # Several values in a list of its own are likelihoods, and no text.
+    if isinstance(response, list) and len(response) == 1:
+        response = response[0]
+    return response if isinstance(response, str) else None
 
 
 def _metric(record: Record) -> Any:

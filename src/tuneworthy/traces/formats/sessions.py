@@ -108,7 +108,10 @@ def _as_turn(payload: Record) -> Record:
 
 
 def _codex_call(context: ReadContext) -> Iterator[Record]:
-    """End the open call of a session, and give it; nothing where none is open."""
+    """End the open call of a session, and give it; nothing where none is open.
+
+    What the model wrote is heard by the calls behind it.
+    """
     state = context.state
     said = state.pop("said", [])
     failed = state.pop("failed", None)
@@ -116,6 +119,7 @@ def _codex_call(context: ReadContext) -> Iterator[Record]:
     state.pop("counted", None)
     if not said and failed is None:
         return
+    # A count before what was said belongs to this call, so it stays until there is one.
     early_usage = state.pop("early", None)
     heard = [*state.get("heard", [])]
     yield {
@@ -166,6 +170,7 @@ def ollama(record: Record, _: ReadContext) -> Iterator[Record]:
     if not isinstance(reply, dict):
         yield record
         return
+    # The reply of a chat has a message, that of a completion only a text.
     message = reply.get("message", reply.get("response"))
     yield {**record, **reply, "message": message, "response": None}
 
@@ -194,7 +199,8 @@ def pydantic_ai(record: Record, context: ReadContext) -> Iterator[Record]:
             heard += _heard(message, parts)
             asked_at = _time_of(message, parts)
             continue
-        said = "\n".join(part["content"] for part in parts if _is_said(part))
+        texts = [part["content"] for part in parts if _is_said(part)]
+        said = "\n".join(texts)
         calls = [_tool_call(p) for p in parts if p.get("part_kind") == "tool-call"]
         yield {
             **message,
@@ -321,26 +327,30 @@ def promptfoo_table(record: Record, context: ReadContext) -> Iterator[Record]:
     """Give an answer for each cell in a provider's column; the other columns are the case."""
     row = context.state.get("lines", 0) + 1
     context.state["lines"] = row
-    columns: dict[str, re.Match[str]] = {}
-    question: list[str] = []
+    question = _question_of(record)
     for key, value in record.items():
         column = _COLUMN.fullmatch(key)
+        cell = _CELL.match(str(value or ""))
+        if column is None or cell is None:
+            continue
+        prompt = " ".join(column["prompt"].split())[:_LONGEST_NAME]
+        yield {
+            "case": f"{context.file}:{row}",
+            "model": column["provider"],
+            "prompt_name": prompt or None,
+            "input": question,
+            **_graded(cell["state"], cell["rest"].strip()),
+        }
+
+
+def _question_of(record: Record) -> str | None:
+    """The variables of a case, a line for each column that is no provider's; None without any."""
+    variables: list[str] = []
+    for key, value in record.items():
         text = name(value)
-        if column is not None:
-            columns[key] = column
-        elif text:
-            question.append(text)
-    for key, column in columns.items():
-        cell = _CELL.match(str(record[key] or ""))
-        if cell is not None:
-            yield {
-                "case": f"{context.file}:{row}",
-                "model": column["provider"],
-                "prompt_name": " ".join(column["prompt"].split())[:_LONGEST_NAME]
-                or None,
-                "input": "\n".join(question) or None,
-                **_graded(cell["state"], cell["rest"].strip()),
-            }
+        if text and _COLUMN.fullmatch(key) is None:
+            variables.append(text)
+    return "\n".join(variables) or None
 
 
 def _graded(state: str, text: str) -> Record:
