@@ -175,6 +175,16 @@ def test_the_board_says_when_a_baseline_is_ahead(
     assert ("Ahead" in note) is says
 
 
+def test_every_parameter_that_a_model_refused_is_named_whichever_arm_sent_it() -> None:
+    """The arm that came last hid what the others of its model were refused."""
+    thinks, cool, plain = ranked("prompt", "prompt", "prompt")
+    for arm, changed in ((thinks, ["no effort"]), (cool, ["no seed"]), (plain, [])):
+        arm["changed"] = changed
+        arm["arm"]["model"] = "m"
+    rows = dict(ceiling_rows(result_of(arms=[thinks, cool, plain])))
+    assert rows["Sent"] == "m: no effort, no seed"
+
+
 @pytest.mark.parametrize(("wrong", "says"), [(20, False), (26, True)])
 def test_a_score_by_parts_says_how_many_cases_are_wholly_right(
     wrong: int, says: bool

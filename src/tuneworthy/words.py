@@ -275,7 +275,8 @@ def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
         number_text = style.write(low)
         text = f"at least {number_text}"
     else:
-        number_text = text = _with_ends(value, low, high, style)
+        number_text = _with_ends(value, low, high, style)
+        text = number_text
     after = style.after
     if unit in _PLURALS and number_text == "1":
         after = after.removesuffix("s")

@@ -225,7 +225,7 @@ class _Gathered:
         """Many records are processed faster at once, but only a limited size fits in memory."""
         return len(self.records) >= TOGETHER or self._tally.size > self._closes_at
 
-    def take(self) -> tuple[list[Place], list[Any]]:
+    def hand_on(self) -> tuple[list[Place], list[Any]]:
         """Hand on the places and records, and begin again without any."""
         group = (self.places, self.records)
         self._begin()
@@ -358,7 +358,7 @@ class Content:
             if not records:
                 # What came before goes first, as records are in the order of the file.
                 if gathered.records:
-                    yield gathered.take()
+                    yield gathered.hand_on()
                 yield from self._grouped(self._each_line(block))
                 continue
             self.tally.records += len(records)
@@ -370,8 +370,8 @@ class Content:
             else:
                 gathered.places += [block.first] * len(records)
             if gathered.is_full():
-                yield gathered.take()
-        yield gathered.take()
+                yield gathered.hand_on()
+        yield gathered.hand_on()
 
     def _each_line(self, block: Block) -> Records:
         """Lines with their numbers, all counted; blank ones are skipped."""
@@ -674,8 +674,8 @@ class Content:
             gathered.places.append(place)
             gathered.records.append(record)
             if gathered.is_full():
-                yield gathered.take()
-        yield gathered.take()
+                yield gathered.hand_on()
+        yield gathered.hand_on()
 
     def _laid(
         self, places: list[Place], records: Any, kind: FieldMap

@@ -109,7 +109,10 @@ class Sides(BaseModel):
 def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
     """Show two cases side by side, or a case and a what-if of it."""
     workspace = site_of(request).workspace
-    first, second, *_ = (*asked.of, asked.a, asked.b)
+    # those ticked in the list come first, and named ones fill what is left
+    names = [*asked.of, asked.a, asked.b]
+    first = names[0]
+    second = names[1]
     wrong = ""
     sections: list[Section] = []
     try:

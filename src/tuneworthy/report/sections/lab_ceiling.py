@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tuneworthy.errors import argument
@@ -436,10 +436,14 @@ def _oddities(result: CeilingResult) -> Rows:
         cut_from = several(aloud, "answer")
         yield "Thinking", f"in the open, by {listing(models)}: cut from {cut_from}"
     yield from answered_by_others(result.arms)
-    # every arm of a model is sent the same
-    changed = {row.arm.model: row.changed for row in result.arms if row.changed}
-    if changed:
-        texts = [f"{model}: {', '.join(sent)}" for model, sent in changed.items()]
+    # two arms of one model may differ in the parameters they send, such as an effort
+    changed = defaultdict[str, list[str]](list)
+    for row in result.arms:
+        changed[row.arm.model] += row.changed
+    texts = [
+        f"{model}: {', '.join(unique(sent))}" for model, sent in changed.items() if sent
+    ]
+    if texts:
         yield "Sent", "; ".join(texts)
 
 

@@ -781,7 +781,7 @@ def _ceiling(report: MeasureReport) -> str:
     text = f"{many} of the {few(len(ceiling.checks))} checks {verb} answered by data"
     if stated:
         text += f", {few(stated)} stated"
-    seen = list(_seen(report))
+    seen = list(_log_figures(report))
     if seen:
         text += f" (seen: {'; '.join(seen)})"
     command = f"tuneworthy interview {argument(report.folder)}"
@@ -793,7 +793,7 @@ def _ceiling(report: MeasureReport) -> str:
     return sentence(text + reached[ceiling.reached])
 
 
-def _seen(report: MeasureReport) -> Iterator[str]:
+def _log_figures(report: MeasureReport) -> Iterator[str]:
     """The prompts and models that a log shows, and how many the check wants where it has fewer."""
     for name, check_count in _COUNTS.items():
         number = report.count(check_count.measure)

@@ -322,7 +322,8 @@ def _leaves(money: InvestmentResult, every: str) -> str:
 def _gain(money: InvestmentResult, brings: float | Range) -> str:
     """The stated gain by its lines: saved on calls, and for better answers."""
     low, high = ends(brings)
-    better_low = better_high = 0.0
+    better_low = 0.0
+    better_high = 0.0
     if not isinstance(money.gained_usd, Unknown):
         better_low, better_high = ends(money.gained_usd)
     lines = []
