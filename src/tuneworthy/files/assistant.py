@@ -84,9 +84,11 @@ def keep_assistant_answers(
     values: dict[str, dict[str, str]] = {key: {} for key in quotes}
     for path, value in changed.items():
         keys = [key for key in quotes if overlaps(path, key)]
-        # a value written along with another, as a metric with its target, is no answer of its own
-        nearest = max(keys or quotes, key=len)
-        values[nearest][path] = value
+        if not keys:
+            # a value written along with another, as a metric with its target, has no key of its own
+            keys = list(quotes)
+        most_exact = max(keys, key=len)
+        values[most_exact][path] = value
     now = datetime.now(UTC)
     answers: list[AuthoredAnswer] = []
     for key, own_values in values.items():
@@ -121,7 +123,10 @@ def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
         return ()
     now = stated_values(case)
     # a row that a person inserts moves an assistant's row and confirms nothing
-    in_lists = {(_shape(path), v) for path, v in now.items() if _shape(path) != path}
+    in_lists: set[tuple[str, str]] = set()
+    for path, value in now.items():
+        if _shape(path) != path:
+            in_lists.add((_shape(path), value))
     waiting: dict[str, AuthoredAnswer] = {}
     for path, answer in newest.items():
         value = answer.values[path]

@@ -115,28 +115,37 @@ def missing_entries(case: Case) -> dict[str, str]:
     Empty for a case without a folder.
     """
     entries = _entries(case)
-    return {name: v for name, v in entries if not _find_files(case, name, v)}
+    return {
+        name: pattern
+        for name, pattern in entries
+        if not _find_files(case, name, pattern)
+    }
 
 
 def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     """The files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
-    for name, value in _entries(case):
-        entry = name.removeprefix("data.").partition("[")[0]
+    for name, pattern in _entries(case):
+        # ``data.traces[2]`` belongs to the entry traces
+        entry, _, _ = name.removeprefix("data.").partition("[")
         if entry not in entries:
             continue
-        for root in _find_files(case, name, value):
+        for root in _find_files(case, name, pattern):
+            paths = [root]
             if root.is_dir():
                 # Only documents may be in folders of their own.
-                inside = (
-                    matching("**/*", root) if entry == "documents" else root.iterdir()
-                )
-                # What was named may be a link; one inside a folder may lead out.
-                paths = [p for p in islice(inside, MOST_PROMPTS) if not p.is_symlink()]
-            else:
-                paths = [root]
+                paths = _paths_inside(root, deep=entry == "documents")
             for path in paths:
                 if path.is_file():
                     yield entry, path
+
+
+def _paths_inside(folder: Path, *, deep: bool) -> list[Path]:
+    """The first 200 paths in a folder, with ``deep`` also in those below, without links.
+
+    A folder that was named may be a link itself, but a link inside it may lead out.
+    """
+    inside = matching("**/*", folder) if deep else folder.iterdir()
+    return [path for path in islice(inside, MOST_PROMPTS) if not path.is_symlink()]
 
 
 def training_texts(case: Case) -> Iterator[str]:
@@ -157,8 +166,9 @@ def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
     is_pattern = any(sign in pattern for sign in "*?[")
     if not is_pattern:
         path = beside(case, name, pattern)
-        exists = path is not None and os.path.exists(path)  # noqa: PTH110  # never raises
-        return [path] if path is not None and exists else []
+        if path is None or not os.path.exists(path):  # noqa: PTH110  # never raises
+            return []
+        return [path]
     try:
         paths = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
     except (OSError, ValueError):

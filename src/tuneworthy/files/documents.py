@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -53,9 +53,16 @@ def read_documents(
     if len(usable) > MOST_FILES:
         what = f"holds more than {MOST_FILES:,} documents"
         raise CaseError(what, where=root, fix=fix)
+    return _read_each(case, usable, root, where), len(files) - len(usable)
+
+
+def _read_each(
+    case: Case, paths: Iterable[Path], root: Path, where: str
+) -> tuple[TeamDocument, ...]:
+    """Read some documents below a folder; refuse more text than can be searched."""
     documents: list[TeamDocument] = []
     characters = 0
-    for path in usable:
+    for path in paths:
         # Refuses a link that leads out of the case folder.
         beside(case, where, str(path.relative_to(case.folder or path)))
         text = _READERS[path.suffix.casefold()](path)
@@ -66,7 +73,7 @@ def read_documents(
             raise CaseError(what, where=root, fix="name a part of them")
         name = path.name if path == root else path.relative_to(root).as_posix()
         documents.append(TeamDocument(name, text))
-    return tuple(documents), len(files) - len(usable)
+    return tuple(documents)
 
 
 def _files_below(root: Path) -> list[Path]:

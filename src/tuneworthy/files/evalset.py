@@ -74,8 +74,10 @@ def _ours(names: Iterable[str]) -> dict[str, str]:
     by_plain_name = {_plain_name(name): name for name in names}
     renamed: dict[str, str] = {}
     for ours, usual_names in _SAME.items():
+        if ours in by_plain_name:
+            continue
         # Messages say what is asked, and then another field is no second input.
-        if ours in by_plain_name or (ours == "input" and "messages" in by_plain_name):
+        if ours == "input" and "messages" in by_plain_name:
             continue
         for usual in usual_names.split():
             if usual in by_plain_name:
@@ -206,7 +208,9 @@ def parted(
     select: list[EvalCase] = []
     report: list[EvalCase] = []
     for case in cases:
-        split = stated.get(case.cluster) or split_of(case, seed=seed)
+        split = stated.get(case.cluster)
+        if split is None:
+            split = split_of(case, seed=seed)
         if split == "select":
             select.append(case)
         else:
@@ -238,9 +242,9 @@ def csv_text(cases: Iterable[EvalCase]) -> str:
         # An empty text stands as JSON, too: an empty cell means that there is none.
         if "reference" in row and (not isinstance(reference, str) or not reference):
             row["reference_json"] = row.pop("reference")
-        texts = [str(row.get(name, "")) for name in TEXTS]
-        jsons = [_json_on_a_line(row[n]) if n in row else "" for n in JSONS]
-        writer.writerow([guarded(cell) for cell in (*texts, *jsons)])
+        cells = [str(row.get(name, "")) for name in TEXTS]
+        cells += [_json_on_a_line(row[name]) if name in row else "" for name in JSONS]
+        writer.writerow([guarded(cell) for cell in cells])
     return out.getvalue()
 
 
@@ -274,8 +278,9 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
             fix = did_you_mean(names[0], (*TEXTS, *JSONS))
         what = f"has no input: its columns are {', '.join(names)[:120]}"
         raise CaseError(what, where=f"{path}:1", fix=fix)
-    numbered = enumerate(rows, start=1)
-    cases = ((ln, _case(names, row, n, f"{path}:{ln}")) for n, (ln, row) in numbered)
+    cases: list[tuple[int, EvalCase]] = []
+    for number, (line, row) in enumerate(rows, start=1):
+        cases.append((line, _case(names, row, number, f"{path}:{line}")))
     return _different(path, cases, "write a row for each case")
 
 
@@ -283,8 +288,8 @@ def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The names in the heading of a CSV, and its rows, each with the line that it ends on."""
     text = read_text(path, EVALSET_LIMIT)
     csv.field_size_limit(EVALSET_LIMIT)  # a cell may be as large as the file
-    first_line = text.partition("\n")[0]
-    sign = max(",;\t", key=first_line.count)
+    first_line, _, _ = text.partition("\n")
+    sign = max(",;\t", key=first_line.count)  # the heading shows what separates cells
     rows = _filled_rows(text, sign, path)
     first = next(rows, None)
     if first is None:
@@ -418,13 +423,17 @@ def read_examples(path: Path) -> tuple[EvalCase, ...]:
 
 def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:
     """Read one line as an example; None where its answer isn't text."""
-    example = data
-    if "reference" not in data:
-        example = _pair_in(data) or data
-    if "reference" not in example and isinstance(data.get("messages"), list):
+    pair = _pair_in(data)
+    if "reference" in data:
+        example = data
+    elif pair:
+        example = pair
+    elif isinstance(data.get("messages"), list):
         example = _turns(data["messages"], f"{path}:{line}")
         if not example:
             return None
+    else:  # what is missing is said when the case is built
+        example = data
     return _built(path, line, {"id": f"line {line}", **example})
 
 

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,9 @@ _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000  #: Samples of a voice folder.
 _MOST_STEPS = 8  #: Prompts before the last one of a chain.
 _MOST_TERMS = 10_000
-# bytes of all terms, or of avoid.txt; more would take minutes to prepare
-_MOST_WORDS = 20_000  #: Words and phrases of all terms, or of avoid.txt,
-_WORDS_BYTES = 400_000  #: and their bytes; more would take minutes to prepare.
+# words and phrases of all terms, or of avoid.txt; more would take minutes to prepare
+_MOST_WORDS = 20_000
+_WORDS_BYTES = 400_000  #: Of those words and phrases, for the same reason.
 _VOICE_BYTES = 8 * MIB  #: Of all samples of a voice.
 _WORD_BYTES = 200
 """Bytes of one word or phrase, as every letter takes room among the patterns."""
@@ -74,9 +73,9 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     document = _listed_terms(parse(read_text(path, MIB), str(path)), path)
     terms = build(_Terms, document).terms
     words: list[str] = []
-    for n, term in enumerate(terms):
+    for place, term in enumerate(terms):
         own_words = (term.term, *term.forbidden, *term.due_when)
-        _refuse_long(own_words, document.where(("terms", n)))
+        _refuse_long(own_words, document.where(("terms", place)))
         words += own_words
     _refuse_many(words, path)
     return terms
@@ -127,7 +126,9 @@ def _voice(case: Case) -> VoiceSamples | None:
     for path in _list_text_files(folder):
         # Refuses a link that leads out of the case folder.
         beside(case, "data.voice", str(path.relative_to(case.folder or folder)))
-        text = "" if path == avoid else read_text(path, MIB)
+        if path == avoid:  # it is read below, and is no sample
+            continue
+        text = read_text(path, MIB)
         if text.strip():
             samples.append(text)
             size += len(text)
@@ -154,15 +155,16 @@ def _read_phrases_to_avoid(path: Path) -> Strings:
 
 def _list_text_files(folder: Path) -> list[Path]:
     """The text files of a folder, by name."""
+    files: list[Path] = []
     try:
-        texts = (p for p in folder.iterdir() if p.suffix.casefold() in _TEXT_ENDINGS)
-        # One more shows that there are too many.
-        files = list(islice((p for p in texts if p.is_file()), _MOST_FILES + 1))
+        for path in folder.iterdir():
+            if path.suffix.casefold() in _TEXT_ENDINGS and path.is_file():
+                files.append(path)
+            if len(files) > _MOST_FILES:
+                what = f"holds more than {_MOST_FILES:,} samples"
+                raise CaseError(what, where=folder, fix="keep those that sound best")
     except OSError:
         raise CaseError("can't be read", where=folder, fix="check the path") from None
-    if len(files) > _MOST_FILES:
-        what = f"holds more than {_MOST_FILES:,} samples"
-        raise CaseError(what, where=folder, fix="keep those that sound best")
     return sorted(files)
 
 
@@ -217,11 +219,12 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     """Read the prompt variants that a case names, by file name; empty where it names no folder."""
     variants: dict[str, PromptVariant] = {}
     for variant, path in _variants(case):
-        if variants.setdefault(variant.name, variant) is not variant:
+        if variant.name in variants:
             what = f'prompt "{variant.name[:60]}" appears twice'
             raise CaseError(what, where=path, fix="rename one")
+        variants[variant.name] = variant
     for variant in variants.values():
-        chain_of(variant, variants)
+        chain_of(variant, variants)  # refuses a chain that is broken or has no end
     return tuple(variants.values())
 
 
@@ -259,8 +262,8 @@ def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> St
     """The prompts that come before this one in its chain, in their order; empty if there are none."""
     before: list[str] = []
     while variant.after is not None:
+        # A chain that is broken or leads in a circle.
         if variant.after not in prompts or len(before) == _MOST_STEPS:
-            # A chain that is broken or leads in a circle.
             end = "goes on without an end" if before else "isn't there"
             goes_on = f'goes on from "{variant.after[:60]}", which {end}'
             what = f'prompt "{variant.name[:60]}" {goes_on}'
@@ -279,13 +282,23 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
         what = "has front matter without an end"
         fix = "end it with a line of three hyphens"
         raise CaseError(what, where=f"{path}:1", fix=fix)
-    # a line more before it, so that errors name the line of the file
-    settings = parse(f"\n{front['lines']}" if front else "", str(path))
+    front_lines = ""
+    body = text
+    if front is not None:
+        # a line more before it, so that errors name the line of the file
+        front_lines = f"\n{front['lines']}"
+        body = text[front.end() :]
+    settings = parse(front_lines, str(path))
     stated = _stated_settings(settings, path)
-    body = text[front.end() :] if front else text
     _check(body, path, text.count("\n") - body.count("\n"))
     data = {"name": path.stem, **stated, **_split_by_heading(body, path)}
     variant = build(PromptVariant, ParsedFile(data, str(path), settings.lines))
+    _refuse_without_input(variant, path)
+    return variant
+
+
+def _refuse_without_input(variant: PromptVariant, path: Path) -> None:
+    """Refuse half of a chain, and a prompt that shows neither the input nor an earlier answer."""
     used = names(variant)
     if ("previous" in used) != (variant.after is not None):
         fix = "write after: NAME in its front matter, and {{ previous }} where its answer belongs"
@@ -293,7 +306,6 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
     if used.isdisjoint(("input", "previous")):
         fix = "put {{ input }} where the case's input belongs"
         raise CaseError("never shows the input", where=path, fix=fix)
-    return variant
 
 
 def _stated_settings(settings: ParsedFile, path: Path) -> dict[str, Any]:
@@ -332,11 +344,12 @@ def _split_by_heading(body: str, path: Path) -> dict[str, str]:
     heads = list(_PART.finditer(body))
     if not heads:
         return {"system": body.strip()}
-    before = body[: heads[0].start()].strip()
     parts: dict[str, str] = {}
-    ends = [*(head.start() for head in heads[1:]), len(body)]
-    for head, end in zip(heads, ends, strict=True):
+    end = len(body)
+    for head in reversed(heads):  # a part ends where the next one begins
         parts[head["name"].lower()] = body[head.end() : end].strip()
+        end = head.start()
+    before = body[:end].strip()
     if len(parts) < len(heads) or before:
         what = "has text that belongs to no part, or a part twice"
         fix = "write one part under # system and one under # user, and nothing before them"

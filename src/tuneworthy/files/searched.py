@@ -68,7 +68,8 @@ def _without_repeats(prompts: Sequence[FoundPrompt]) -> list[FoundPrompt]:
     """Prompts with different texts, each where it stands last: a tool adds its result at the end."""
     kept: list[FoundPrompt] = []
     for prompt in prompts:
-        kept = [k for k in kept if (k.system, k.user) != (prompt.system, prompt.user)]
+        texts = (prompt.system, prompt.user)
+        kept = [other for other in kept if (other.system, other.user) != texts]
         kept.append(prompt)
     return kept
 
@@ -118,15 +119,21 @@ def _demonstration(demo: Mapping[str, Any]) -> str:
 
 def _mlflow(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     """Read a prompt version, or the result of an optimization with the prompts that it found."""
-    results = data.get("optimized_prompts")
-    if results is None and "optimizer_name" in data:
+    if data.get("optimized_prompts") is not None:
+        by = "MLflow"
+        versions = data["optimized_prompts"]
+    elif "optimizer_name" in data:
+        by = "MLflow"
         # one prompt, or only its template
-        results = [data.get("prompt") or {"template": data.get("optimized_prompt")}]
-    by = "" if results is None else "MLflow"
-    for version in [data] if results is None else results:
+        versions = [data.get("prompt") or {"template": data.get("optimized_prompt")}]
+    elif "version" in data:
+        by = ""  # a version that a person may have written
+        versions = [data]
+    else:
+        return
+    for version in versions:
         template = version.get("template")
-        # Without a search, only a version of a prompt is one of MLflow's.
-        if isinstance(template, str | list) and (by or "version" in version):
+        if isinstance(template, str | list):
             system, user = _split_template(template)
             yield FoundPrompt(str(version.get("name", "")), system, user, by)
 
@@ -227,8 +234,10 @@ def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
         what = f"puts in {', '.join(names[:4])}, and a case has one input"
         fix = "write it as a .md with {{ input }} in their place"
         raise CaseError(what, where=path, fix=fix)
-    ours = dict.fromkeys(inputs, "{{ input }}")
-    ours |= dict.fromkeys(contexts, "{{ contexts }}")
+    ours = {}
+    for tools_name in names:
+        is_context = tools_name in contexts
+        ours[tools_name] = "{{ contexts }}" if is_context else "{{ input }}"
 
     def our_variable(match: re.Match[str]) -> str:
         return ours.get(match["name"], match[0])

@@ -180,13 +180,14 @@ class KeptFile(NamedTuple, Generic[R]):
         write_new(_place(case, self.file), f"{text}\n", force=force)
 
     def same_as(self, plan: R, before: R | None) -> bool:
-        """Whether a plan is the one of before, but for when it was written and where."""
+        """Whether a plan equals an earlier one, whenever and wherever each was written."""
         if before is None:
             return False
-        own = {*type(plan).model_fields}
-        names = {"written_on", "after_results", "brought"} & own
-        unlike = {name: getattr(plan, name) for name in names}
-        return before.model_copy(update=unlike) == plan
+        may_differ: dict[str, Any] = {}
+        for name in ("written_on", "after_results", "brought"):
+            if name in type(plan).model_fields:
+                may_differ[name] = getattr(plan, name)
+        return before.model_copy(update=may_differ) == plan
 
 
 def whole_lines(text: str) -> list[str]:
@@ -195,7 +196,9 @@ def whole_lines(text: str) -> list[str]:
     An editor may have left out the last line feed, and a crash may have cut off a line anywhere.
     """
     *lines, last = text.split("\n")
-    return [*lines, last] if _is_whole(last) else lines
+    if _is_whole(last):
+        return [*lines, last]
+    return lines
 
 
 def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:

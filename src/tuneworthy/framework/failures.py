@@ -127,9 +127,17 @@ def failures_of(
     """
     if not framework.causes:
         return None
-    read = None if _is_supposed(case) else ledger.get(FAILURE_CAUSES)
-    if read is not None and not isinstance(read.value, Unknown):
-        return _analyse_read_failures(read, case, framework)
+    if not _is_supposed(case):
+        read = ledger.get(FAILURE_CAUSES)
+        if read is not None and not isinstance(read.value, Unknown):
+            return _analyse_read_failures(read, case, framework)
+    return _analyse_stated_failures(case, framework)
+
+
+def _analyse_stated_failures(
+    case: Case, framework: Framework
+) -> FailureAnalysis | None:
+    """The analysis by the failures in the case file; None where it has neither counts nor a cause."""
     stated = case.failures
     if stated is None:
         return None
@@ -152,7 +160,7 @@ def failures_of(
 
 
 def _is_supposed(case: Case) -> bool:
-    """Whether somebody supposes other failures to see what follows; no measurement overrules that."""
+    """Whether this is a what-if about failures, which no measurement may overrule."""
     return any(overlaps(path, "failures") for path in case.origin.assumed)
 
 
@@ -186,14 +194,18 @@ def _analyse_read_failures(
 
 def _measured_quality(read: Evidence) -> Interval | None:
     """The quality of the arm whose failures were read; None where that isn't kept with them."""
-    value, low, high = (read.details.get(name) for name in QUALITY_DETAILS)
+    value_key, low_key, high_key = QUALITY_DETAILS
+    value = read.details.get(value_key)
+    low = read.details.get(low_key)
+    high = read.details.get(high_key)
     # a ledger that somebody wrote in may hold anything
     if not isinstance(value, float | int):
         return None
     if not isinstance(low, float | int) or not isinstance(high, float | int):
         return None
-    is_share = 0 <= low <= value <= high <= 1
-    return Interval(low, value, high) if is_share else None
+    if not 0 <= low <= value <= high <= 1:  # no interval of a share
+        return None
+    return Interval(low, value, high)
 
 
 def _stated_quality(case: Case) -> Interval | Unknown:
@@ -215,9 +227,9 @@ def _target(case: Case) -> float | Unknown:
     return case.targets.quality.at_least
 
 
-# The same as the dossier has it.
+# The analysis as the dossier keeps it.
 
-_NAMED = 3  # options named, a family once; all are in ``helped_by``
+_NAMED = 3  # options that a sentence names at most; all are in ``helped_by``
 _NOTHING_HELPS = Unknown(
     ask="mend the evaluation set: nothing that is tried on the system helps"
 )
@@ -237,6 +249,7 @@ def failure_results(
 
 
 def _is_seen(share: FailureShare) -> bool:
+    # the cause that leads without a count has an unknown share and no number
     return share.n > 0 or isinstance(share.share, Unknown)
 
 
@@ -247,6 +260,9 @@ def _result(
     rule = analysis.causes[share.cause]
     offered = {*framework.options, *framework.approaches}
     helped_by = tuple(option for option in rule.helped_by if option in offered)
+    quality_at_most: float | Unknown = _NOTHING_HELPS
+    if helped_by:
+        quality_at_most = _quality_if_mended(share, analysis)
     return FailureResult(
         cause=share.cause,
         title=rule.title,
@@ -256,9 +272,7 @@ def _result(
         high=share.high,
         grade=analysis.grade,
         helped_by=helped_by,
-        quality_at_most=_quality_if_mended(share, analysis)
-        if helped_by
-        else _NOTHING_HELPS,
+        quality_at_most=quality_at_most,
         says=_says(share.cause, helped_by, analysis, framework),
     )
 

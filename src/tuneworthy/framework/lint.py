@@ -72,9 +72,13 @@ def _kind(ends: Sequence[int], indicators: int, anti_indicators: int) -> _Kind:
     The first tree is the framework's; those of the bands begin with the highest band, and may be
     left out, which makes every band 0.
     """
-    step, *of_bands = ends
-    highest = len(BANDS) - 1
-    score, counted, difference = [highest - end for end in of_bands] or [0, 0, 0]
+    step, *band_steps = ends
+    score = 0
+    counted = 0
+    difference = 0
+    if band_steps:
+        highest = len(BANDS) - 1
+        score, counted, difference = (highest - end for end in band_steps)
     return _Kind(step, score, counted, difference, indicators, anti_indicators)
 
 
@@ -125,7 +129,7 @@ class _Table:
     @cached_property
     def kinds(self) -> Kinds:
         """How many combinations are of each kind."""
-        counted = self._ending(self.trees, {})
+        counted = self._ending([self.trees], {})
         return {kind: many for (kind,), many in counted}
 
     def pairs(self, name: str, *, bands: bool = True) -> Pairs:
@@ -140,10 +144,8 @@ class _Table:
         if key not in self.counted_pairs:
             # the trees as they stand, for a no; and with the factor's weight added, for a yes
             for_no = self.trees if bands else self.trees[:1]
-            for_yes = [
-                tuple(one_more(test, name, adds) for test in tree) for tree in for_no
-            ]
-            pairs = self._ending((*for_no, *for_yes), {name: "no"})
+            for_yes = tuple(_add_to_tree(tree, name, adds) for tree in for_no)
+            pairs = self._ending([for_no, for_yes], {name: "no"})
             self.counted_pairs[key] = dict(pairs)
         return self.counted_pairs[key]
 
@@ -159,22 +161,26 @@ class _Table:
         }
 
     def _ending(
-        self, trees: tuple[Tests, ...], states: Mapping[str, State]
+        self, forests: Sequence[tuple[Tests, ...]], states: Mapping[str, State]
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
-        """The kinds at which combinations end in several trees, each with how many end there.
+        """Yield the kind of combinations in each forest, and how many combinations have these kinds.
 
-        Trees of one kind stand together: the framework's tree, and its three trees of bands unless
-        they are left out. Checks count as done, because without them nothing else is asked.
+        A forest is the framework's tree, with or without the three trees of bands.
         """
+        trees = tuple(chain(*forests))
         rules = replace(self.rules, bounds=bounds_of(chain(*trees)))
-        checked: dict[str, State] = dict.fromkeys(rules.checks, "yes")
-        width = len(self.trees) if len(trees) > 2 else 1
-        for (ends, cell), many in ending(rules, trees, {**checked, **states}).items():
+        # checks count as done, because without them nothing else is asked
+        answers = dict(states)
+        for name in rules.checks:
+            answers[name] = "yes"
+        for (ends, cell), many in ending(rules, trees, answers).items():
             _, indicators, anti_indicators = cell
             kinds = []
-            for first in range(0, len(trees), width):
-                own = ends[first : first + width]
+            first = 0  # the place in ``ends`` of the forest's first tree
+            for forest in forests:
+                own = ends[first : first + len(forest)]
                 kinds.append(_kind(own, indicators, anti_indicators))
+                first += len(forest)
             yield tuple(kinds), many
 
     def kind_of_row(self, row: int) -> _Kind:
@@ -228,10 +234,12 @@ class _Table:
         """
         if rows is None:
             rows = [row for row, kind in enumerate(self.first) if kind in kinds]
+        if of is None:
+            of = self.combinations
         return _finding(name, **numbers).model_copy(
             update={
                 "count": sum(kinds.values()),
-                "of": of or self.combinations,
+                "of": of,
                 "cells": tuple(_cells(kinds, bands)),
                 "combinations": tuple(self.yes_in(row) for row in rows),
             }
@@ -239,6 +247,11 @@ class _Table:
 
 
 _Rule = Literal["score", "counted", "difference"]
+
+
+def _add_to_tree(tree: Tests, name: str, adds: Mapping[Measure, int]) -> Tests:
+    """The tree of the other answers, where one answer is yes and adds to the measures."""
+    return tuple(one_more(test, name, adds) for test in tree)
 
 
 def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
@@ -301,7 +314,7 @@ def _disagreements(table: _Table) -> Findings:
                 apart,
                 (rule, "difference"),
                 denominator=by.denominator,
-                own=rule == "score",
+                own=rule == "score",  # the framework's own denominator
             )
 
 
@@ -338,8 +351,8 @@ def _strengths(table: _Table) -> Findings:
     total = by_strength.total()
     if total == 0:
         return
-    ((usual, most),) = by_strength.most_common(1)
-    if most / total < _USUAL:
+    usual = max(by_strength, key=lambda strength: by_strength[strength])
+    if by_strength[usual] / total < _USUAL:
         return  # strength tells some of them apart
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
@@ -468,6 +481,7 @@ def _check_worked_example(table: _Table) -> Findings:
         return
     difference = example.indicators - example.anti_indicators
     score = difference / table.rules.denominator
+    factors = max(len(table.names), 1)  # a framework may have none
     upfront = example.upfront_hours * example.hourly_rate_usd
     net = example.api_savings_usd + example.quality_value_usd - example.ongoing_usd
     months = upfront / net if net > 0 else math.inf
@@ -478,7 +492,7 @@ def _check_worked_example(table: _Table) -> Findings:
         fits=same_score and same_months,
         score=example.score,
         computed_score=score,
-        score_by_count=difference / max(len(table.names), 1),
+        score_by_count=difference / factors,
         months=example.break_even_months,
         computed_months=_months(months),
         upfront_usd=upfront,
@@ -499,7 +513,7 @@ def _running(table: _Table) -> Findings:
     rate = example.hourly_rate_usd
     low = ongoing_usd(costs, rate, "low")
     high = ongoing_usd(costs, rate, "high")
-    if low <= example.ongoing_usd:
+    if low <= example.ongoing_usd:  # the example's costs are within the table's
         return
     upfront = example.upfront_hours * rate
     benefit = example.api_savings_usd + example.quality_value_usd

@@ -52,7 +52,7 @@ def _whole(document: ParsedFile) -> ParsedFile:
     data: Any = document.data
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
-        return ParsedFile(data, document.name, document.lines)
+        return document
     parent = _whole(_named_document(str(base), document.where(("extends",)))).data
     inherited = {key: value for key, value in parent.items() if key not in _OWN}
     return ParsedFile({**inherited, **data}, document.name, document.lines)

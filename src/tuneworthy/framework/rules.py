@@ -172,7 +172,7 @@ class Rules:
 def compile_rules(
     framework: Framework, denominator: str | float | None = None
 ) -> Rules:
-    """Compile a framework, if wanted with another denominator.
+    """Compile a framework; ``denominator`` takes the place of the framework's own.
 
     Raises a FrameworkError for weights that are too fine.
     """
@@ -181,15 +181,7 @@ def compile_rules(
     }
     # the least scale at which every weight is a whole number
     scale = math.lcm(*(weight.denominator for weight in exact.values()))
-    weights = {name: int(weight * scale) for name, weight in exact.items()}
-    if scale > _LARGEST or sum(weights.values()) > _LARGEST:
-        raise FrameworkError(
-            "weights need too many digits",
-            where=framework.name,
-            fix="round them to three decimals",
-        )
-    for name in framework.ceiling:
-        weights[name] = 0
+    weights = _scale_weights(exact, scale, framework)
     divisor = _denominator(framework, exact, denominator)
     steps = []
     for step in framework.tree:
@@ -212,6 +204,22 @@ def compile_rules(
         asked=frozenset(asked),
         bounds=bounds_of(tests),
     )
+
+
+def _scale_weights(
+    exact: Mapping[str, Fraction], scale: int, framework: Framework
+) -> dict[str, int]:
+    """The weights of factors and checks as whole numbers; a FrameworkError where these are too large."""
+    weights = {name: int(weight * scale) for name, weight in exact.items()}
+    if scale > _LARGEST or sum(weights.values()) > _LARGEST:
+        raise FrameworkError(
+            "weights need too many digits",
+            where=framework.name,
+            fix="round them to three decimals",
+        )
+    for name in framework.ceiling:
+        weights[name] = 0  # a check is no reason, and adds to no score
+    return weights
 
 
 #: The rules of a framework that many decisions share.
@@ -240,7 +248,8 @@ def _denominator(
     if chosen == "count":
         return Fraction(max(len(weights), 1))
     if chosen == "weight":
-        return sum(weights.values(), Fraction(0)) or Fraction(1)
+        total = sum(weights.values(), Fraction(0))
+        return total if total != 0 else Fraction(1)
     return _exact(float(chosen))
 
 
@@ -280,12 +289,15 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
             parts += _tests_of_ends(name, bound, Fraction(scale))
         else:  # a number of answers is whole already
             parts += _tests_of_ends(name, bound, Fraction(1))
-    parts += [_test_of_answer(*answer) for answer in condition.answers.items()]
+    for factor, state in condition.answers.items():
+        parts.append(_test_of_answer(factor, state))
     parts += [_test(part, scale, divisor) for part in condition.all]
     if condition.any:
         parts.append(_any([_test(part, scale, divisor) for part in condition.any]))
     parts += [Not(_test(part, scale, divisor)) for part in condition.none]
-    return parts[0] if len(parts) == 1 else Every(frozenset(parts))
+    if len(parts) == 1:  # so that equal tests are written the same way
+        return parts[0]
+    return Every(frozenset(parts))
 
 
 def _test_of_answer(name: str, state: State) -> Test:

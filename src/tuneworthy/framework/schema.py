@@ -65,17 +65,21 @@ def _docs_of_class(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, str]:
     ``lines`` are those of the whole module, because Python's parser drops comments.
     """
     docs = {}
-    for field, below in pairwise([*node.body, None]):
-        if not isinstance(field, ast.AnnAssign) or not isinstance(
-            field.target, ast.Name
-        ):
-            continue
-        match below:
-            case ast.Expr(value=ast.Constant(value=str(text))):
-                docs[field.target.id] = inspect.cleandoc(text)
+    # each statement with the one below it, where a field's text may stand; the last has none
+    for statement, below in pairwise([*node.body, None]):
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name)) as field:
+                pass
             case _:
-                docs[field.target.id] = _comment_on(field, lines)
-    return {name: text for name, text in docs.items() if text}
+                continue
+        match below:
+            case ast.Expr(value=ast.Constant(value=str(written_below))):
+                text = inspect.cleandoc(written_below)
+            case _:
+                text = _comment_on(field, lines)
+        if text:
+            docs[name] = text
+    return docs
 
 
 def _comment_on(field: ast.AnnAssign, lines: Sequence[str]) -> str:

@@ -34,12 +34,13 @@ from tuneworthy.framework.rules import (
 from tuneworthy.model.base import State, States
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
-_LOOP_UP_TO = (
-    4096  # states of a group, or pairs of states, that Python goes through one by one
-)
+# states of a group, or pairs of states, that Python goes through one by one
+_LOOP_UP_TO = 4096
 # cells of a table of counts and weights: 128 MiB of whole numbers
 _TABLE_UP_TO = 1 << 24
 _MOST = 1 << 22  # completions of a group whose weights are too many for a table
+_MOST_STATES = 32_768  # of the trees, each of which is then counted by itself
+_LOOP_IF_INEXACT = 1 << 20  # pairs, where only Python's whole numbers are large enough
 _EXACT = 62  # open answers whose completions a 64-bit whole number counts
 
 Cell = tuple[int, int, int]
@@ -215,8 +216,12 @@ def _count(rules: Rules, answers: SplitAnswers) -> Completions:
         steps[step][cell] = many
     still_open = []
     for (names, _), group in zip(_names_by_group(rules), answers.groups, strict=True):
-        unknown = [state == "unknown" for name, state in answers.named if name in names]
-        still_open.append(len(group.open) + unknown.count(True))
+        many = len(group.open)
+        # a group's open answers lack those that the tree asks for by name
+        for name, state in answers.named:
+            if name in names and state == "unknown":
+                many += 1
+        still_open.append(many)
     checks, indicators, anti_indicators = still_open
     outcomes = tuple(outcome for _, outcome in rules.steps)
     return Completions((checks, indicators, anti_indicators), tuple(steps), outcomes)
@@ -248,30 +253,32 @@ def _count_endings(
     # for each number of open checks that are yes, how many completions have it
     choices = [math.comb(len(checks.open), yes) for yes in range(len(checks.open) + 1)]
     endings: Counter[tuple[tuple[int, ...], Cell]] = Counter()
-    for (left, more, weights), alike in _answer_named(
-        rules, trees, answers.named
-    ).items():
-        more_checks, more_indicators, more_antis = more
-        indicator_weight, anti_weight = weights
-        pro = _add_known_yes(indicators, more_indicators, indicator_weight)
-        con = _add_known_yes(antis, more_antis, anti_weight)
-        memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
-        completions = [alike * many for many in choices]
-        lacking = checks.size - known_checks - more_checks  # for all checks to be yes
-        for *pair, count in _pairs(rules.bounds, pro, con):
+    after_named = _answer_named(rules, trees, answers.named)
+    for (trees_left, added_yes, added_weights), same_state in after_named.items():
+        named_checks, named_indicators, named_antis = added_yes
+        indicator_weight, anti_weight = added_weights
+        pro = _add_known_yes(indicators, named_indicators, indicator_weight)
+        con = _add_known_yes(antis, named_antis, anti_weight)
+        by_checks = [same_state * many for many in choices]
+        # later tallies of the same rules meet the same combinations
+        memory = _STEPS.setdefault(rules, {}).setdefault(trees_left, {})
+        # how many of the open checks have to be yes for all checks to be yes
+        checks_lacking = checks.size - known_checks - named_checks
+        for *pair, pair_completions in _pairs(rules.bounds, pro, con):
             pro_yes, _, con_yes, _, _ = pair
-            for yes, many in enumerate(completions):
-                combination = (yes == lacking, *pair)
+            for checks_yes, completions in enumerate(by_checks):
+                combination = (checks_yes == checks_lacking, *pair)
                 ends = memory.get(combination)
                 if ends is None:
-                    ends = tuple(ends_at(tests, combination) for tests in left)
+                    ends = tuple(ends_at(tests, combination) for tests in trees_left)
                     memory[combination] = ends
+                # a cell counts open answers alone
                 cell = (
-                    more_checks + yes,
+                    named_checks + checks_yes,
                     pro_yes - known_indicators,
                     con_yes - known_antis,
                 )
-                endings[ends, cell] += many * count
+                endings[ends, cell] += completions * pair_completions
     return endings
 
 
@@ -311,11 +318,14 @@ def ends_at(
 
 def _answer_named(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     """The trees that are left after every way to answer the questions that they ask by name."""
-    trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
+    no_yes: Cell = (0, 0, 0)
+    no_weight = (0, 0)
+    trees: Trees = Counter({(whole, no_yes, no_weight): 1})
     for name, state in named:
         trees = _put_answer_in(rules, trees, name, state)
-        if len(trees) > _LOOP_UP_TO * 8:
-            raise _too_many(sum(1 for _, each in named if each == "unknown"))
+        if len(trees) > _MOST_STATES:
+            still_open = [name for name, each in named if each == "unknown"]
+            raise _too_many(len(still_open))
     return trees
 
 
@@ -363,11 +373,11 @@ class _Added(NamedTuple):
 
 def _added_by_yes(rules: Rules, name: str) -> _Added:
     """The effect of one yes; a weight that the tree doesn't read counts as 0."""
-    (checks, _), (indicators, for_weighs), (_, against_weighs) = _names_by_group(rules)
-    if name in checks:
-        return _Added(checks=1)
+    _, (_, for_weighs), (_, against_weighs) = _names_by_group(rules)
     weight = rules.weights[name]
-    if name in indicators:
+    if name in rules.checks:
+        return _Added(checks=1)
+    if name in rules.indicators:
         return _Added(indicators=1, indicator_weight=weight if for_weighs else 0)
     return _Added(
         anti_indicators=1, anti_indicator_weight=weight if against_weighs else 0
@@ -409,8 +419,8 @@ def _pairs(
     """Pair the completions of two groups: one by one while they are few, else by bounds reached."""
     if len(left.open) + len(right.open) <= _EXACT:
         most = _LOOP_UP_TO
-    else:  # too many states for the classes, so these are gone through one by one
-        most = _TABLE_UP_TO // 16
+    else:  # the classes count in 64 bits, which these completions exceed
+        most = _LOOP_IF_INEXACT
     lefts = _states(left)
     rights = _states(right)
     if lefts is not None and rights is not None and len(lefts) * len(rights) <= most:
@@ -460,20 +470,25 @@ def _classes(
     # each class of differences is named by its lower bound, the first by a number below all bounds
     classes = [cuts[0] - 1 if cuts else 0, *cuts]
     pairs = product(lefts, zip(rights, counters, strict=True))
-    for (i, i_weights, i_counts), ((a, _, a_counts), count_up_to) in pairs:
+    for left_class, (right_class, count_up_to) in pairs:
+        left_yes_and_weight, left_weights, left_counts = left_class
+        right_yes_and_weight, _, right_counts = right_class
         # completions of both whose difference reaches the bound of each class; the first is all
-        reaching = [int(i_counts.sum()) * int(a_counts.sum())]
-        lightest = np.append(0, np.cumsum(a_counts))  # completions of the n lightest
+        reaching = [int(left_counts.sum()) * int(right_counts.sum())]
+        # completions of the n lightest on the right
+        lightest = np.append(0, np.cumsum(right_counts))
         for cut in cuts:
-            # i - a reaches the cut where a is at most i - cut
-            partners = lightest[count_up_to(i_weights - cut)]
-            reaching.append(int((partners * i_counts).sum()))
-        for place, difference in enumerate(classes):
-            many = reaching[place]
-            if place < len(cuts):
-                many -= reaching[place + 1]
-            if many:
-                yield *i, *a, difference, many
+            # left - right reaches the cut where right is at most left - cut
+            partners = lightest[count_up_to(left_weights - cut)]
+            reaching.append(int((partners * left_counts).sum()))
+        # what reaches a class but not the next one is in it; the last class has no next
+        reaching.append(0)
+        for difference, (here, next_one) in zip(
+            classes, pairwise(reaching), strict=True
+        ):
+            in_class = here - next_one
+            if in_class:
+                yield *left_yes_and_weight, *right_yes_and_weight, difference, in_class
 
 
 def _make_counter(np: Any, weights: Any) -> Callable[[Any], Any]:
@@ -481,8 +496,9 @@ def _make_counter(np: Any, weights: Any) -> Callable[[Any], Any]:
 
     Where the weights are dense, it looks this up in a table.
     """
-    below = int(weights[0]) - 1  # the place in the table of what no weight reaches
-    span = int(weights[-1] - weights[0])
+    lightest = int(weights[0])
+    below = lightest - 1  # the place in the table of what no weight reaches
+    span = int(weights[-1]) - lightest
     if span > 8 * len(weights):  # so sparse a table would cost more than a search
         return lambda others: np.searchsorted(weights, others, side="right")
     table = np.bincount(weights - below).cumsum()

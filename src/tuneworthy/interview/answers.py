@@ -168,8 +168,11 @@ def _amount(ask: Ask, text: str) -> Value:
     if len(numbers) == 1:
         (number,) = numbers
         return WholeValue(plain_number(number))
-    low, *between, high = numbers
-    likely = between[0] if between else round((low + high) / 2, 12)
+    if len(numbers) == 2:
+        low, high = numbers
+        likely = round((low + high) / 2, 12)  # without what dividing leaves behind
+    else:
+        low, likely, high = numbers
     return {
         "low": plain_number(low),
         "likely": plain_number(likely),
@@ -254,8 +257,7 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
     section = keys[0]
     name = keys[-1]
     if (section, name) == ("attempts", "ceiling"):
-        done = () if plain.casefold() == "none" else _choices(ask, plain)
-        return {(*keys, c.id): "yes" if c.id in done else "no" for c in ask.choices}
+        return _checks_of_attempt(keys, ask, plain)
     if (section, name) in (("data", "traces"), ("attempts", "models")):
         return {keys: _split_by_comma(plain)}
     if (section, name) == ("models", "usd_per_mtok"):
@@ -266,6 +268,17 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
     if ask.kind == "count":
         return _set_count(case, ask, str(value))
     return {keys: value}
+
+
+def _checks_of_attempt(keys: Keys, ask: Ask, text: str) -> Places:
+    """Answer every check of an attempt: yes to those that the text names, and no to the others."""
+    done: tuple[str, ...] = ()
+    if text.casefold() != "none":
+        done = _choices(ask, text)
+    places: Places = {}
+    for choice in ask.choices:
+        places[*keys, choice.id] = "yes" if choice.id in done else "no"
+    return places
 
 
 def _refuse_unprintable(ask: Ask, text: str) -> None:
@@ -279,7 +292,7 @@ def _refuse_unprintable(ask: Ask, text: str) -> None:
 
 
 def _taken_back(case: Case, ask: Ask) -> Places:
-    """The changes that make an answer unknown again."""
+    """The changes that make an answer unknown again; each kind of answer is written in its own way."""
     keys = keys_of(case, ask.id)
     section = keys[0]
     name = keys[-1]
@@ -296,8 +309,8 @@ def _taken_back(case: Case, ask: Ask) -> Places:
     if ask.kind == "count":
         return _set_count(case, ask, None)
     if name in ("goals", "traces", "tried", "models"):
-        return {keys: ()}  # lists
-    return {keys: None}
+        return {keys: ()}  # a list becomes empty
+    return {keys: None}  # the key goes from the file
 
 
 def _stated_fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
@@ -358,24 +371,25 @@ def _set_count(case: Case, ask: Ask, value: str | None) -> Places:
     Without a count nobody can say how many of them are usable, so that goes with it.
     """
     keys = keys_of(case, ask.id)
-    if keys[0] != "data":
+    room, entry, *part = keys
+    if room != "data":
         return {keys: None if value is None else WholeValue(value)}
     # data.examples is the count itself, and data.examples.usable a part of it
-    above = keys[:2]
-    name = "usable" if len(keys) == 3 else "count"
-    now = value_at(case, ".".join(map(str, above)))
+    name = "usable" if part else "count"
+    now = value_at(case, f"{room}.{entry}")
     fields: dict[str, Any] = {}
     if isinstance(now, Holding):
         fields = now.model_dump(mode="json", exclude_none=True)
     if name == "count" and value is None:
         fields.pop("usable", None)
     fields[name] = value
-    stated = {key: str(part) for key, part in fields.items() if part is not None}
-    if len(stated) > 1:
-        return {above: stated}
-    for part in stated.values():
-        return {above: WholeValue(part)}  # alone it is written without its key
-    return {above: None}
+    stated = {key: str(field) for key, field in fields.items() if field is not None}
+    if not stated:
+        return {(room, entry): None}
+    if len(stated) == 1:  # alone it is written without its key
+        (alone,) = stated.values()
+        return {(room, entry): WholeValue(alone)}
+    return {(room, entry): stated}
 
 
 @dataclass(frozen=True)
@@ -660,13 +674,16 @@ def _plain(value: Any, at: str) -> Value:
     """A value typed in brackets or braces, as it is written to the file; it may be one level deep."""
     if isinstance(value, list):
         value = tuple(value)
-    parts = value.values() if isinstance(value, dict) else value
-    # the parts of a plain text are its letters
+    parts = [value]
+    if isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, tuple):
+        parts = list(value)
     if not all(isinstance(part, str) for part in parts):
         fix = "write it into the file by hand"
         raise CaseError("holds more than plain values", where=at, fix=fix)
-    whole: Value = value
-    return whole
+    plain_value: Value = value
+    return plain_value
 
 
 def _flow(text: str) -> Any:
@@ -700,8 +717,10 @@ def _rows_of_list(room: str, text: str) -> list[dict[str, Any]]:
     """
     first = FIRST[room]
     typed = _flow(text)
+    if not isinstance(typed, list):
+        typed = _split_by_comma(text)
     rows = []
-    for row in typed if isinstance(typed, list) else _split_by_comma(text):
+    for row in typed:
         fields = row if isinstance(row, dict) else {first: row}
         if not isinstance(fields.get(first), str) or text.casefold() in UNKNOWN_WORDS:
             fix = f"write {room}=NAME, or {room}=[{{{first}: NAME}}]"
@@ -753,16 +772,18 @@ def write_typed(
         ConflictError: If the file isn't as ``read_digest`` says.
         CaseError: If an answer is invalid, or the framework can't judge the case with them.
     """
-    # ``rewrite`` calls ``change`` once and gives back the case alone, so the rest is left here
+    # ``rewrite`` calls ``change`` once and returns no more than the case, so the rest is left here
     judged: list[_JudgedAnswers] = []
 
     def change(text: str, path: Path) -> str:
+        """The text with the answers; what can't be judged or isn't the assistant's is refused."""
         typed = type_in(text, path, answers, by, by_id=by_id)
         dossier = judge(typed.case, typed.framework)
         before = case_from_text(text, path)
         if quotes is not None:
             _mark_assistant(typed, before, quotes, answers)
         stated = list[str]()
+        # ``changes`` are in the order of the answers
         for item, answer in zip(typed.changes, answers.values(), strict=True):
             stated += _stated_paths(before, item.path, answer)
         judged.append(_JudgedAnswers(dossier, typed.changes, stated))
@@ -775,7 +796,11 @@ def write_typed(
         with suppress(InputError):
             confirm_answers(written.case, result.stated)
     return AnswerResult(
-        written.case, result.dossier, result.dossier, written.digest, result.changes
+        case=written.case,
+        dossier=result.dossier,
+        before=result.dossier,  # a caller that judged the case before puts that here
+        digest=written.digest,
+        changes=result.changes,
     )
 
 
@@ -814,17 +839,26 @@ def _mark_assistant(
     quoted = {}  # the person's words by the path of the answer
     for item, name in zip(typed.changes, answers, strict=True):
         quoted[item.path] = quotes[name]
+    # an answer may also change values beside it, so those are checked, too
     for path in (*quoted, *changed):
         changes_files = path in changed and _names_files(path)
-        if not _is_for_people(path) and not changes_files:
-            continue
-        typed_keys = [key for key in quoted if overlaps(key, path)]
-        raise CaseError(
-            "is for a person to write, not for an assistant",
-            where=typed_keys[0] if typed_keys else path,
-            fix="a person writes it, on the page or with: tuneworthy answer",
-        )
+        if _is_for_people(path) or changes_files:
+            raise _is_for_a_person(path, quoted)
     keep_assistant_answers(typed.case, changed, quoted, text_digest(typed.text))
+
+
+def _is_for_a_person(path: str, typed_paths: Iterable[str]) -> CaseError:
+    """The error for a path that no assistant may write; it names the typed path where one led there."""
+    where = path
+    for typed_path in typed_paths:
+        if overlaps(typed_path, path):
+            where = typed_path
+            break
+    return CaseError(
+        "is for a person to write, not for an assistant",
+        where=where,
+        fix="a person writes it, on the page or with: tuneworthy answer",
+    )
 
 
 class UnconfirmedAnswer(NamedTuple):
@@ -892,14 +926,17 @@ def conflict_of(
     challenge = _find_challenge(dossier, challenge_id)
     if challenge is None or _is_kept(case, challenge_id):
         return None
-    sides = [path for path in challenge.between if not overlaps(path, ask_id)]
-    if len(sides) == len(challenge.between):
-        return None  # the challenge isn't about this answer
     others = list[str]()
-    for path in sides:
+    is_about_answer = False
+    for path in challenge.between:
+        if overlaps(path, ask_id):
+            is_about_answer = True
+            continue
         other = _ask_id(path)
         if other not in others:  # two paths may be parts of one answer
             others.append(other)
+    if not is_about_answer:
+        return None
     recordable = _note_place(case, ask_id, challenge) is not None
     return Conflict(challenge, tuple(others), recordable)
 
@@ -925,7 +962,8 @@ def _note_place(
     case: Case, ask_id: str, challenge: ChallengeResult
 ) -> _NotePlace | None:
     """The answer that gets the note: this one, else the first other one with a place for it."""
-    for path in (ask_id, *map(_ask_id, challenge.between)):
+    sides = [_ask_id(path) for path in challenge.between]
+    for path in (ask_id, *sides):
         room, _, name = path.partition(".")
         if room in ROOMS and name in getattr(case, room):
             return _NotePlace(room, name)
@@ -977,6 +1015,7 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     places = dict[str, str]()
     kept: tuple[str, ...] = ()
     case_name = ""
+    # ``name`` and ``kept`` are no answers, and every other key is one
     for key, value in document.data.items():
         where = document.where((key,))
         text = _as_typed(value, where)

@@ -29,6 +29,7 @@ from tuneworthy.model.case import (
     TokenPrice,
 )
 from tuneworthy.model.dossier import (
+    Assessment,
     CheckResult,
     Dossier,
     FactorResult,
@@ -93,10 +94,12 @@ def answer_path(
     asked = _questions_called(name, framework)
     if by_id:
         own = {path: ask for path, ask in asked.items() if path.endswith(f".{name}")}
-        asked = own or asked
+        if own:
+            asked = own
     if len(asked) > 1:
         raise AmbiguousNameError(name, asked)
-    for path in asked:  # the only one
+    if asked:
+        (path,) = asked
         return tuple(path.split("."))
     if name in ALSO_ASKED:
         return ("factors", name)
@@ -348,9 +351,9 @@ def _safety_field(
 def _framework_field(
     framework: Framework, criterion: Criterion, own: CaseField
 ) -> CaseField:
-    """The field of an answer to the framework, in the words of the framework.
+    """The field of a check, a factor or a signal, with the framework's words.
 
-    ``own`` has what the framework doesn't say: the kind of answer, and its choices.
+    ``own`` is the catalogue's field, for the kind of answer and its choices.
     """
     reasons = [criterion.why] if criterion.why else []
     means = getattr(criterion, "means", "")  # a signal has none
@@ -378,7 +381,7 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
         return None
     place, name = rest
     many = len(getattr(case, room))
-    number = _place(place, many, [room], ".".join([room, *rest]))
+    number = _place(place, many, above=[room], path=f"{room}.{place}.{name}")
     field = case_fields().get(f"{room}.{name}")
     first = FIRST[room]
     if field is None or not field.is_asked:
@@ -426,14 +429,16 @@ def next_ask(
     """
     asked_round = _ask_round(case, framework, part)
     order = _most_worth_first(asked_round.opened, worth)
-    waiting = [name for name in order if name not in passed]
+    waiting = [path for path in order if path not in passed]
     if ask_id:
         path = ask_of(case, framework, ask_id).id
     elif waiting:
-        path = waiting[0]
+        path, *_ = waiting
     else:
         return None
-    left = len({path, *waiting})  # an answered one that is asked again counts, too
+    left = len(waiting)
+    if path not in waiting:  # an answered one that is asked again counts, too
+        left += 1
     return replace(
         ask_of(case, framework, path),
         gain_bits=asked_round.opened.get(path),
@@ -512,7 +517,7 @@ def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
         return None
     results: dict[str, CheckResult | FactorResult] = {**checks, **dossier.factors}
     states: dict[str, State] = {name: each.state for name, each in results.items()}
-    for name in missing:
+    for name in missing:  # suppose that they are done
         states[name] = "yes"
     rules = rules_of(framework)
     open_questions = questions(states, framework, rules)
@@ -560,30 +565,52 @@ def _ask_round(case: Case, framework: Framework, part: Part | None) -> _AskRound
     fields = _wanted_fields(case, framework, part or "evaluate")
     # a log may have answered what the file leaves open
     opened = [path for path in fields if not is_stated(filled, path)]
-    if part in ("options", "investment"):
-        return _AskRound(dict.fromkeys(opened), len(fields))
-    asks_goals = "goals" in fields and bool(framework.goals)
-    weighed = weigh(filled, framework, ledger=ledger)
-    paths = {name: _path_of(name, framework) for name in weighed.states}
     order: dict[str, float | None] = {}
-    if asks_goals and "goals" in opened:
-        order["goals"] = None
-    for name, gain in worth_asking(weighed.states, framework).items():
-        order[paths[name]] = gain
-    every = set(paths.values())
-    if asks_goals:
-        every.add("goals")
+    if part in ("options", "investment"):
+        for path in opened:
+            order[path] = None  # no answer there removes doubt about the count
+        return _AskRound(order, len(fields))
+    assessment = weigh(filled, framework, ledger=ledger)
+    own_round = _framework_round(assessment, framework, fields, opened)
     if part is None:
-        return _AskRound(order, len(every))
-    # the part that evaluates has further fields and the signals
+        return own_round
+    # the part that evaluates also has the other fields and the signals
+    order.update(own_round.opened)
+    paths = {_path_of(name, framework) for name in assessment.states}
+    many = own_round.of + len(assessment.signals)
+    for path in fields:
+        if path != "goals" and path not in paths:
+            many += 1
     for path in opened:
         if path != "goals":
             order[path] = None
-    for name, sign in weighed.signals.items():
+    for name, sign in assessment.signals.items():
         if sign.state == "unknown":
             order[f"signals.{name}"] = None
-    every.update(path for path in fields if path != "goals")
-    return _AskRound(order, len(every) + len(weighed.signals))
+    return _AskRound(order, many)
+
+
+def _framework_round(
+    assessment: Assessment,
+    framework: Framework,
+    fields: Sequence[str],
+    opened: Sequence[str],
+) -> _AskRound:
+    """The framework's own round: the goals where they are asked, every check and every factor.
+
+    ``fields`` are the paths that the case wants asked, and ``opened`` those without an answer.
+    """
+    order: dict[str, float | None] = {}
+    many = len(assessment.states)
+    if "goals" in fields and framework.goals:
+        many += 1
+        if "goals" in opened:
+            order["goals"] = (
+                None  # the first question; its doubt in bits is never computed
+            )
+    for name, gain in worth_asking(assessment.states, framework).items():
+        order[_path_of(name, framework)] = gain
+    return _AskRound(order, many)
 
 
 def _wanted_fields(case: Case, framework: Framework, part: Part) -> list[str]:
@@ -649,8 +676,8 @@ def _listed_fields(
             # a list of choices that the framework leaves empty can't be answered
             if field.choices == {} or _choices(field, framework):
                 yield path.replace(".", f".{number}.", 1), field
-    (_, name_field), *_ = fields  # the name comes first
-    yield f"{room}.{many + 1}.{FIRST[room]}", name_field
+    name = FIRST[room]
+    yield f"{room}.{many + 1}.{name}", case_fields()[f"{room}.{name}"]
 
 
 def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
@@ -675,8 +702,9 @@ def _holds(case: Case, condition: str) -> bool:
     value = value_at(case, path)
     if values:
         stated = set(shown_value(value).split(", "))
-        holds = bool(stated & set(values.split(", ")))
+        holds = not stated.isdisjoint(values.split(", "))
     else:
         holds = value not in (None, (), {})
-    inverted = condition.startswith("not ")
-    return holds != inverted
+    if condition.startswith("not "):
+        return not holds
+    return holds
