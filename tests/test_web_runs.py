@@ -265,6 +265,9 @@ def test_a_kept_check_with_a_broken_table_is_no_run(folder: Path) -> None:
         told["result"]["sections"] = [["x", [{**table, "rows": rows}]]]
         path.write_text(json.dumps(told), "utf-8")
         assert client.get(at).status_code == status
+        listed = Seen(client.get(f"{AT}/runs").text).text
+        assert ("1 more in that folder can’t be shown" in listed) is (status == 422)
+        assert "None yet" not in listed
 
 
 def test_of_large_runs_a_list_shows_the_newest(

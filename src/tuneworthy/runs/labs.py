@@ -767,10 +767,7 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
     folder = _kept_path(case, "")
     if folder is None:
         return ()
-    ids = list[str]()
-    with suppress(OSError):  # there is no such folder, or we may not read it
-        ids += [path.stem for path in folder.iterdir() if _RUN.fullmatch(path.stem)]
-    ids.sort(reverse=True)  # an id begins with the run's time
+    ids = _run_ids(folder)
     runs = list[KeptRun]()
     left = _MOST_LISTED  # bytes
     for run_id in ids[:most]:
@@ -782,6 +779,23 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
             runs.append(kept_run(case, run_id))
     # a file may have been renamed, so the time inside counts
     return tuple(sorted(runs, key=lambda run: run.at, reverse=True))
+
+
+def count_unread_runs(case: Case, runs: Sequence[KeptRun]) -> int:
+    """The number of files of runs beside those that were read: of another version, or too many."""
+    folder = _kept_path(case, "")
+    if folder is None:
+        return 0
+    read = {run.id for run in runs}
+    return sum(1 for run_id in _run_ids(folder) if run_id not in read)
+
+
+def _run_ids(folder: Path) -> list[str]:
+    """The ids of the runs that have a file, the newest first; [] without a folder."""
+    ids = set[str]()
+    with suppress(OSError):  # there is no such folder, or we may not read it
+        ids = {path.stem for path in folder.iterdir() if _RUN.fullmatch(path.stem)}
+    return sorted(ids, reverse=True)  # an id begins with the run's time
 
 
 def kept_run(case: Case, run_id: str) -> KeptRun:

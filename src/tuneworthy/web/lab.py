@@ -39,6 +39,7 @@ from tuneworthy.runs.labs import (
     LookKind,
     QuoteExceededError,
     Shown,
+    count_unread_runs,
     graded_cases,
     keep_look,
     kept_run,
@@ -269,7 +270,9 @@ def _lab_page(
 @router.get("/cases/{name}/runs")
 def runs(of: OfCase) -> HTMLResponse:
     """Show every kept run, wherever it was started."""
-    return of.page("runs.html", runs=kept_runs(of.evaluated.case))
+    case = of.evaluated.case
+    kept = kept_runs(case)
+    return of.page("runs.html", runs=kept, unread=count_unread_runs(case, kept))
 
 
 @router.get("/cases/{name}/runs/{run}")
