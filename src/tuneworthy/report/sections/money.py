@@ -569,8 +569,10 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
     """The finding that the picture of the money shows, as its title."""
     back = money.break_even_months.p50
     within = f"in {drawn.horizon_months} months"
-    if drawn.p_works == 0 or back == "never" or isinstance(back, Unknown):
+    if drawn.p_works == 0 or back == "never":
         return f"Not repaid {within}, even if it works"
+    if isinstance(back, Unknown):
+        return f"Whether it is repaid {within} isn’t known"
     repaid = f"Repaid after {duration(back)}"
     if drawn.p_works < 1:
         repaid += " if it works"
