@@ -667,12 +667,16 @@ class Workspace:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
     def _judge_row(self, name: str, snapshot: CaseSnapshot) -> CaseRow:
-        """The row of a dossier for a list. Parts that no list shows aren't computed."""
+        """Judge a case for its row of the list, and keep the row for the next time.
+
+        Parts of the dossier that no list shows aren't computed.
+        """
         dossier = decide(
             snapshot.case, snapshot.framework, as_of=self._day(), draw=draw_for_list
         )
         row = case_row(name, dossier, snapshot.case.models)
-        if self._snapshot(name).key == snapshot.key:  # else it changed meanwhile
+        # a row of a case that changed meanwhile would be kept under the key of what it isn't of
+        if self._snapshot(name).key == snapshot.key:
             kept = KeptRow(snapshot.lasting_key, _counts(snapshot), row)
             self._rows[name] = kept
             self._kept.keep(self._place, kept)

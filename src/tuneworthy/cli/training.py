@@ -439,9 +439,10 @@ def _bases(options: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _resumed_recipes(plan: PilotPlan, usual: Sequence[Recipe]) -> list[Recipe]:
-    """The recipes of a plan's bases: the first's is kept, and what it changed holds for all.
+    """The recipes of all bases of a plan that goes on.
 
-    ``usual`` are the recipes by the sizes of the bases.
+    The plan keeps the recipe of its first base alone. What was changed in it, as by an option of the
+    command, was changed for every base. ``usual`` has the recipe of each base without such changes.
     """
     usual_of_first = usual[0].model_dump()
     changed = {

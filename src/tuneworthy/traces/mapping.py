@@ -514,9 +514,11 @@ def flat(value: Any) -> Iterator[Any]:
 def walk(value: Any, path: Path_) -> Any:
     """Follow a path into a value; None where it leads nowhere.
 
-    A step into every item of a list gives a list, of at most 10,000 values.
+    A step into every item of a list gives a list, of at most 10,000 values; [] where there is no
+    list. Such a step is None in the path.
     """
     for place, step in enumerate(path):
+        # makers write lists and objects as JSON in a text, or in bytes
         if type(value) is not dict and type(value) is not list:
             value = unpacked(value)
         if step is None:
