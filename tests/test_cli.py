@@ -912,6 +912,10 @@ def test_the_case_is_the_present_folder_where_none_is_named(
     flat_whole = flat(whole).replace(TASK, ".")
     assert flat(said(capsys, "show", "plan", *ON)) == flat_whole
     assert said(capsys, "show", "why", "few_shot", *ON) == one
+    # a third name would be dropped without a word
+    assert "nothing goes with extra" in said(
+        capsys, "show", "why", "few_shot", "extra", code=2
+    )
 
 
 def test_the_json_of_an_id_holds_what_its_text_says(

@@ -50,6 +50,8 @@ def asked(
         ("SELECT a, b FROM t", "SELECT DISTINCT a, b FROM t", False),
         ("SELECT a FROM t ORDER BY a", "SELECT a FROM t ORDER BY a DESC", False),
         ("SELECT sum(a) FROM t", "SELECT 8.0 AS anything", True),
+        ("SELECT 10000000000000000", "SELECT 1e16", True),
+        ("SELECT 9007199254740993", "SELECT 9007199254740995", False),
         ("SELECT 1/3.0", "SELECT 0.333333333333", True),
         ("SELECT '1'", "SELECT 1", False),
         ("SELECT NULL", "SELECT 'null'", False),

@@ -240,8 +240,8 @@ def test_a_growth_that_is_not_told_from_none_says_how_many_months_would() -> Non
     # by hand: t of 10 degrees is 2.2281, so (2.2281 + 0.8416) · 0.05 = 0.1535 must fit into 0.1;
     # the error falls with the power 1.5 of the length: 3 · 1.535^(2/3) = 3.99 months
     line = stats_forecast.Trend(
-        growth=0.1, error=0.05, degrees=10, level=0.0, level_error=0.0, together=0.0,
-        scatter=0.0, alike=0.0,
+        growth=0.1, error=0.05, degrees=10, level=0.0, level_error=0.0, covariance=0.0,
+        scatter=0.0, autocorrelation=0.0,
     )  # fmt: skip
     assert signal_traffic.months_needed(line, 3.0) == 4
     assert signal_traffic.months_needed(line._replace(growth=-0.1), 3.0) == 4

@@ -197,6 +197,10 @@ def show(
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
     # CASE is left out: the present folder
     if case in _SECTIONS and not os.path.lexists(case):
+        if name is not None:
+            raise click.UsageError(
+                f"nothing goes with {name}: name CASE before {case}."
+            )
         name = section
         section = case
         case = opt.nearest_case()

@@ -103,7 +103,8 @@ def _count(ask: Ask, text: str) -> str:
     plain = text.replace(",", "")
     if is_whole_number(plain) and not plain.startswith("-"):
         return WholeValue(plain.strip().lstrip("+"))
-    if not ask.id.startswith("ceiling."):
+    is_check = ask.id.startswith("ceiling.")
+    if not is_check:
         return _read_whole_number(ask, text)  # it may have a unit, as 20k
     if text.casefold() not in YES_WORDS | NO_WORDS:
         raise _not_an_answer(ask, text, "answer with a number, yes, no or unknown")

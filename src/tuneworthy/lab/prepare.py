@@ -90,8 +90,8 @@ from tuneworthy.report.sections.lab_quote import (
     duration,
     general_row,
     proposals_row,
-    quote_dict,
     quote_document,
+    quote_json,
 )
 from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Output, Scorer
@@ -659,7 +659,7 @@ def _quote_json(lab: PreparedLab, quote: Quote, arms: Arms, *, general: int) -> 
             "model": request.named,
             "shown": len(request.taught),
         }
-    return quote_dict(
+    return quote_json(
         arms,
         len(lab.plan.select),
         len(lab.plan.report),

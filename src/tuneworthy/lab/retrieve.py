@@ -58,7 +58,7 @@ from tuneworthy.model.lab import (
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import lab_dict
-from tuneworthy.report.sections.lab_quote import quote_dict, quote_document
+from tuneworthy.report.sections.lab_quote import quote_document, quote_json
 from tuneworthy.report.sections.lab_retrieval import retrieval_document
 from tuneworthy.text.embedding import embed
 from tuneworthy.words import counted
@@ -600,13 +600,14 @@ def _read_corpus(case: Case, cases: Cases, where: str) -> _Corpus:
 
 
 def _own_passages(cases: Iterable[EvalCase]) -> tuple[TeamDocument, ...]:
-    """Return the passages of the cases as documents, each text once, under its last id."""
+    """Return the passages of the cases as documents, each text once, under its first id by name."""
     ids = dict[str, str]()
     for case in cases:
         for passage in case.contexts:
             if passage.text.strip():
-                ids[passage.text] = passage.id
-    # sorted, so that the order of the cases decides nothing
+                known = ids.get(passage.text, passage.id)
+                ids[passage.text] = min(known, passage.id)
+    # the least id and sorted texts, so that the order of the cases decides nothing
     return tuple(TeamDocument(ids[text], text) for text in sorted(ids))
 
 
@@ -873,8 +874,8 @@ def render_quote(
     parts = result.select, result.report
     if form == "json":
         if prepared.lab is None:
-            return quote_dict(arms, *parts, quote)
-        return quote_dict(
+            return quote_json(arms, *parts, quote)
+        return quote_json(
             arms,
             *parts,
             quote,

@@ -499,6 +499,7 @@ def most_input_tokens(request: Request) -> int:
     extras += request.choices or ()
     sizes = [len(as_bytes(text)) for text in extras if text]
     messages = sum([message.size for message in request.messages])
+    # each message has a frame, and so has the answer, whose beginning is part of the prompt
     frames = TOKENS_A_MESSAGE * (len(request.messages) + 1)
     added = _TOKENS_OF_TOOLS if sizes or request.choices else 0
     return messages + sum(sizes) + added + frames

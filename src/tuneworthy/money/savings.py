@@ -127,7 +127,10 @@ def _at_a_premium(
     now: ServingOption, inputs: Inputs, premium: Interval
 ) -> TunedServing:
     """Today's price of a call times the premium; empty where calls have no price."""
-    if now.gpu or now.runs == "own" or (now.billed and now.bill_for is None):
+    by_the_hour = bool(now.gpu) or now.runs == "own"
+    # a bill for requests that nobody counted says nothing about one of them
+    unknown_price = now.billed and now.bill_for is None
+    if by_the_hour or unknown_price:
         return TunedServing()
     says = f"serving, a call at {figure(premium.value)} times today's price,"
     by_call = Product((SERVED_CALL, REQUESTS, PREMIUM), says=says)

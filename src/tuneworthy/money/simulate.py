@@ -189,17 +189,17 @@ def _details(
 ) -> DrawnDetails:
     """The parts of a simulation that only some readers need: curve, tornado and worth."""
     tornado = _tornado(flow)
-    curve = [
-        Month(
-            month=n, if_works=_percentiles(usd[working])[1], **_percentiles_by_name(usd)
+    curve = list[Month]()
+    for month, usd in enumerate(paths.cumulated):
+        _, median_if_works, _ = _percentiles(usd[working])
+        curve.append(
+            Month(month=month, if_works=median_if_works, **_percentiles_by_name(usd))
         )
-        for n, usd in enumerate(paths.cumulated)
-    ]
     swings = [
         Swing(input=label(swing.name), low_usd=swing.at_low, high_usd=swing.at_high)
         for swing in tornado
     ]
-    varies = len(success) > 1
+    varies = len(success) > 1  # amounts without any range are drawn only once
     return DrawnDetails(
         curve=tuple(curve),
         tornado=tuple(swings),

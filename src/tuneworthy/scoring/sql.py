@@ -170,6 +170,9 @@ def _key(value: Any) -> str:
         return "null"
     if not isinstance(value, int | float):
         return f"t{value}"
-    if abs(value) < 2**53:  # above, a float doesn't hold every whole number
+    if abs(value) < 2**53:
         return f"n{float(value):.9g}"
-    return f"n{value}"
+    if isinstance(value, float) and not value.is_integer():
+        return f"n{value}"  # infinite, or no number
+    # a float doesn't hold every whole number from here on, and nine digits would join long ids
+    return f"n{int(value)}"

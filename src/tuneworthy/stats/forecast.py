@@ -36,10 +36,10 @@ class Trend(NamedTuple):
     degrees: int  #: Degrees of freedom.
     level: float  #: Logarithm of the count expected at time 0.
     level_error: float  #: Its standard error.
-    together: float  #: Covariance of the two.
+    covariance: float  #: Covariance of the two.
     #: Variance of a count over its squared expectation, beyond Poisson's.
     scatter: float
-    alike: float  #: Correlation of neighbouring periods.
+    autocorrelation: float  #: Correlation of neighbouring periods.
 
     def interval(self, periods: float) -> tuple[float, float, float]:
         """Return the factor by which it grows in some periods: value, low and high."""
@@ -59,11 +59,11 @@ class Trend(NamedTuple):
         middle = self.level + self.growth * ahead
         count = _exp(middle) * periods
         of_line = (
-            self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.together
+            self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.covariance
         )
-        # Poisson's variance of a count and what is beyond it, more where neighbours are alike
+        # Poisson's variance of a count and what is beyond it, more where neighbouring periods are alike
         of_counts = 1 / max(count, 1.0) + self.scatter / periods
-        of_counts *= (1 + self.alike) / (1 - self.alike)
+        of_counts *= (1 + self.autocorrelation) / (1 - self.autocorrelation)
         # a sum of squares that rounding may take below 0
         half = t95(self.degrees) * math.sqrt(max(of_line, 0.0) + of_counts)
         return count, _exp(middle - half) * periods, _exp(middle + half) * periods
@@ -127,9 +127,9 @@ def trend(counts: Floats) -> Trend | None:
         degrees=max(2, n // 2 - 2),
         level=level,
         level_error=math.sqrt(float(covariance[0, 0])),
-        together=float(covariance[0, 1]),
+        covariance=float(covariance[0, 1]),
         scatter=(scatter - 1) / float(counts.mean()),
-        alike=alike,
+        autocorrelation=alike,
     )
 
 

@@ -371,7 +371,10 @@ class CallTree:
     def _nearest(
         self, field: str, chunk: RecordChunk, around: Sequence[Sequence[int]]
     ) -> list[Any]:
-        """For each call, the value of a field in the nearest record around that has one."""
+        """For each call, the value of a field in the nearest record around that has one.
+
+        [] where none of them has one: the field adds nothing to any call.
+        """
         if not any(around):
             return []
         values = self._column(field, chunk)

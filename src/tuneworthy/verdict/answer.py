@@ -147,7 +147,10 @@ def _replace_lapsing(it: Situation) -> StepToDo | None:
 
 
 def _why_refused(it: Situation) -> str:
-    """Why tuning can't pay back; empty where it may, or nobody knows."""
+    """Why tuning can't pay back; empty where it may, or nobody knows.
+
+    A job that runs once is over before, unless it is known to bring more than tuning costs.
+    """
     most = it.prize.left_at_best
     if it.facts.case.one_off and (most is None or most < 0):
         return "the job runs once and is over before a tuned model is ready"

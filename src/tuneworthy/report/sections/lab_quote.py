@@ -29,7 +29,7 @@ from tuneworthy.words import (
 _MOST_QUOTED = 12  #: Arms that a quote names.
 
 
-def quote_dict(
+def quote_json(
     arms: Sequence[Arm],
     select: int,
     report: int,
