@@ -687,3 +687,16 @@ def test_blanks_made_to_be_slow_aren_t() -> None:
         for chunking in ("fixed", "sections"):
             lab_retrieve.cut([files_documents.TeamDocument("a", text)], chunking, 200)
     assert time.process_time() - before < 8
+
+
+def test_the_order_of_the_cases_decides_no_id_of_a_passage() -> None:
+    cases = [
+        model_evalset.EvalCase(
+            id=name,
+            input="x",
+            contexts=(model_evalset.CasePassage(id=name, text="same"),),
+        )
+        for name in ("a", "b")
+    ]
+    (document,) = lab_retrieve._own_passages(cases)
+    assert lab_retrieve._own_passages(reversed(cases)) == (document,)

@@ -404,6 +404,12 @@ def test_passages_beside_the_question_are_tokens_too() -> None:
     assert with_one.number == pytest.approx(more.number, abs=1)
 
 
+def test_a_passage_is_not_looked_for_in_the_word_none_of_an_absent_prompt() -> None:
+    rows: dict[str, list[Any]] = {"input": ["x" * 396] * 30}
+    rows["contexts"] = [("None",)] * 30
+    assert evidence(batch(**rows))["input_tokens_estimate"].value == pytest.approx(100)
+
+
 def test_tools_on_offer_count_as_input_where_nobody_logged_tokens() -> None:
     """400 characters of question and 1,200 of tools are about 400 tokens."""
     more: dict[str, list[Any]] = {"input": ["x" * 400] * 30, "tools": [1200.0] * 30}

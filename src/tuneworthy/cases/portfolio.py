@@ -154,23 +154,23 @@ class CaseRow(Record):
 def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseRow:
     """The row of a dossier, with texts that are safe for a terminal.
 
-    ``models`` are the models of the case. An address of its own, or a stated end, decides when the
-    present model ends.
+    ``models`` are the models of the case, among which the present one is looked for: the day when
+    it ends is as the case states it, else as our facts have it.
     """
     verdict = dossier.verdict
     money = dossier.investment
-    decision = dossier.decision
     basis = verdict.basis
     says = headline(dossier)
     advice = dossier.recommendation
     worth = money if isinstance(money, Unknown) else money.gain_usd
-    ask = None if isinstance(dossier.ask, Unknown) else dossier.ask
-    decision = decision or CaseDecision()
-    now = next((way for way in dossier.ways if way.kind == "now"), None)
-    model = "" if now is None else now.model
-    ends = next(
-        (end_day(each, dossier.as_of) for each in models if each.id == model), None
-    )
+    ask_usd: float | Range | None = None
+    ask_hours = None
+    if not isinstance(dossier.ask, Unknown):
+        # one number, and no range, where both ends are equal
+        ask_usd = Range(low=dossier.ask.low, high=dossier.ask.high).narrowed()
+        ask_hours = dossier.ask.hours
+    decision = dossier.decision or CaseDecision()
+    model = _present_model(dossier)
     signed = decision.signed
     review = decision.review_on
     return CaseRow(
@@ -185,9 +185,9 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
         next=sentence(advice.ask) if isinstance(advice, Unknown) else advice.says,
         next_workdays=_next_workdays(dossier),
         model=safe(model),
-        model_ends=ends,
-        ask_usd=None if ask is None else Range(low=ask.low, high=ask.high).narrowed(),
-        ask_hours=None if ask is None else ask.hours,
+        model_ends=_end_of(model, models, dossier.as_of),
+        ask_usd=ask_usd,
+        ask_hours=ask_hours,
         worth_usd=worth,
         worth_range=_worth_range(money),
         contradicted=not isinstance(money, Unknown) and money.contradicted,
@@ -204,6 +204,22 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
         review_on=review,
         due=review is not None and review <= dossier.as_of,
     )
+
+
+def _present_model(dossier: Dossier) -> str:
+    """The id of the model that does the work today; empty where none does."""
+    for way in dossier.ways:
+        if way.kind == "now":
+            return way.model
+    return ""
+
+
+def _end_of(model_id: str, models: Sequence[Model], as_of: date | None) -> date | None:
+    """The day when a model of the case ends; None where it is unknown."""
+    for model in models:
+        if model.id == model_id:
+            return end_day(model, as_of)
+    return None
 
 
 def _stage(dossier: Dossier) -> Stage:

@@ -181,6 +181,8 @@ def show(
     since: str | None,
     seed: int | None,
     answers: dict[str, str],
+    chosen: str | None,
+    as_of: date | None,
     **options: Any,
 ) -> None:
     """Show one part of the verdict of CASE. Default: why it is what it is.
@@ -195,8 +197,10 @@ def show(
     papers   a model card, a summary of the training data, and the EU's threshold
     history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
-    # CASE is left out: the present folder
-    if case in _SECTIONS and not os.path.lexists(case):
+    # in "show money" the first word is the section, unless something there has that name: CASE is
+    # left out, so each argument moves on by one
+    is_case_left_out = case in _SECTIONS and not os.path.lexists(case)
+    if is_case_left_out:
         if name is not None:
             raise click.UsageError(
                 f"nothing goes with {name}: name CASE before {case}."
@@ -212,23 +216,31 @@ def show(
     if opt.asked().form == "json":  # else the page says it
         opt.say_defaults(case)
     if topic == "history":
+        # the kept versions are compared as they are
         if answers:
             raise click.UsageError(
                 "--set goes with decide and the other sections, not history."
             )
-        _show_history(case, since, options["chosen"], options["as_of"])
+        _show_history(case, since, chosen, as_of)
         return
     from tuneworthy.cases.reports import case_report
 
     if months is not None:
+        # the horizon is an answer of the case, so --months is one more --set
         answers = answers | {"economics.assumptions.horizon_months": str(months)}
-    options |= {
-        "name": name,
-        "answers": answers,
-        "seed": seed or 0,
-        "colour": opt.colour(),
-    }
-    opt.deliver(case_report(cast("Topic", topic), case, opt.asked().form, **options))
+    text = case_report(
+        cast("Topic", topic),
+        case,
+        opt.asked().form,
+        name=name,
+        answers=answers,
+        chosen=chosen,
+        as_of=as_of,
+        seed=seed or 0,
+        colour=opt.colour(),
+        **options,
+    )
+    opt.deliver(text)
 
 
 def _section(name: str | None) -> str:

@@ -99,10 +99,11 @@ def _state(ask: Ask, text: str) -> str:
 
 
 def _count(ask: Ask, text: str) -> str:
-    """Read a whole number; a check also takes yes and no."""
-    plain = text.replace(",", "")
-    if is_whole_number(plain) and not plain.startswith("-"):
-        return WholeValue(plain.strip().lstrip("+"))
+    """Read a count as the file shall have it; a check of the ceiling also takes yes and no."""
+    digits = text.replace(",", "")
+    if is_whole_number(digits) and not digits.startswith("-"):
+        # digits stay as they are typed: no limit and no rounding of a float applies to them
+        return WholeValue(digits.strip().lstrip("+"))
     is_check = ask.id.startswith("ceiling.")
     if not is_check:
         return _read_whole_number(ask, text)  # it may have a unit, as 20k

@@ -85,14 +85,22 @@ _HEADING = re.compile(r"^#{1,6}[ \t]+\S.*$", re.MULTILINE)
 _EDGE = re.compile(r"(?:\A|\n)(?=#{1,6}[ \t])|\n[ \t]*\n\s*(?=\S)")
 
 
-def fixed(text: str, most: int) -> Iterator[Span]:
-    """Yield pieces of ``most`` words, each of which repeats the last fifth of the one before."""
+def overlapping(text: str, most: int) -> Iterator[Span]:
+    """Yield pieces of ``most`` words, each of which repeats the last fifth of the one before.
+
+    The last piece may be shorter. A text without a word has none.
+    """
     words = [match.span() for match in _WORD.finditer(text)]
+    if not words:
+        return
     shared = most // 5
+    step = most - shared
     # no piece begins in the last words that the one before has already
-    for first in range(0, max(1, len(words) - shared), most - shared):
-        last = min(first + most, len(words))
-        yield from _runs(words, first, last, most)
+    for first in range(0, max(1, len(words) - shared), step):
+        last = min(first + most, len(words)) - 1
+        start, _ = words[first]
+        _, end = words[last]
+        yield start, end
 
 
 def sections(text: str, most: int) -> Iterator[Span]:
@@ -119,7 +127,7 @@ def _runs(words: Sequence[Span], first: int, last: int, most: int) -> Iterator[S
         yield start, end
 
 
-CHUNKINGS = {"fixed": fixed, "sections": sections}
+CHUNKINGS = {"fixed": overlapping, "sections": sections}
 
 
 class Piece(NamedTuple):
@@ -600,14 +608,17 @@ def _read_corpus(case: Case, cases: Cases, where: str) -> _Corpus:
 
 
 def _own_passages(cases: Iterable[EvalCase]) -> tuple[TeamDocument, ...]:
-    """Return the passages of the cases as documents, each text once, under its first id by name."""
+    """Return the passages of the cases as documents, each text once, under its first id by name.
+
+    The order of the cases decides nothing: neither which id a text gets, nor the order of the
+    documents.
+    """
     ids = dict[str, str]()
     for case in cases:
         for passage in case.contexts:
             if passage.text.strip():
                 known = ids.get(passage.text, passage.id)
                 ids[passage.text] = min(known, passage.id)
-    # the least id and sorted texts, so that the order of the cases decides nothing
     return tuple(TeamDocument(ids[text], text) for text in sorted(ids))
 
 

@@ -494,15 +494,20 @@ def whole_cap(usd: float) -> int:
 
 
 def most_input_tokens(request: Request) -> int:
-    """The most tokens that a request can have: each token has at least one byte."""
-    extras = [request.response_schema, request.grammar, request.tools]
-    extras += request.choices or ()
-    sizes = [len(as_bytes(text)) for text in extras if text]
-    messages = sum([message.size for message in request.messages])
-    # each message has a frame, and so has the answer, whose beginning is part of the prompt
+    """The most tokens that a request can have: its bytes, as each token has at least one.
+
+    What an endpoint adds comes on top.
+    """
+    forms = [request.response_schema, request.grammar, request.tools]
+    forms += request.choices or ()
+    form_bytes = sum([len(as_bytes(text)) for text in forms if text])
+    message_bytes = sum([message.size for message in request.messages])
+    # a chat template adds something to each message, and once more where the answer begins
     frames = TOKENS_A_MESSAGE * (len(request.messages) + 1)
-    added = _TOKENS_OF_TOOLS if sizes or request.choices else 0
-    return messages + sum(sizes) + added + frames
+    # one allowance for tools and for any form of the answer, even choices that are empty texts
+    has_form = form_bytes > 0 or bool(request.choices)
+    added = _TOKENS_OF_TOOLS if has_form else 0
+    return message_bytes + form_bytes + added + frames
 
 
 def most_usd(request: Request, price: Price, tokens: int | None = None) -> float | None:

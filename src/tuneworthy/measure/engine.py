@@ -235,12 +235,17 @@ class Sampling:
         return Batch(**columns)
 
 
+def _first_file() -> int:
+    """The number of the file where all traces are taken for those of one."""
+    return 0
+
+
 def measure(
     batches: Iterable[Batch],
     signals: Sequence[TraceSignal],
     *,
     folder: Path,
-    piece: Callable[[], int] = int,
+    piece: Callable[[], int] = _first_file,
     share: float = 1.0,
 ) -> tuple[Findings, ...]:
     """Measure each signal on the traces, one result a signal; without a trace none has evidence.
@@ -251,7 +256,8 @@ def measure(
         batches: The traces; each batch is let go of after it was looked at.
         signals: What to measure.
         folder: Where a temporary folder may be made; it is gone afterwards, whatever happens.
-        piece: The number of the file that the batch just given is of, from 0.
+        piece: Says the number of the file that the batch just given is of, from 0; asked after each
+            batch.
         share: What share of the conversations these are, where they were drawn.
 
     Raises:

@@ -581,14 +581,16 @@ def _input_characters(batch: Batch, wanted: Flags) -> Floats:
     turns = batch.column("messages")
     questions = batch.column("input")
     contexts = batch.column("contexts")
-    tools = batch.column("tools")
+    tools_sizes = batch.column(
+        "tools"
+    )  # characters of the offered tools, not the tools
     for row in np.flatnonzero(wanted).tolist():
         size = _characters_read(systems[row], turns[row], questions[row])
         if contexts[row]:
             # A passage may have been pasted into the prompt or the question, and is counted there.
-            prompt = f"{systems[row]}\n{questions[row]}"
+            prompt = f"{systems[row] or ''}\n{questions[row] or ''}"
             size += sum(len(text) for text in contexts[row] if text not in prompt)
-        characters[row] = size + (tools[row] or 0.0)
+        characters[row] = size + (tools_sizes[row] or 0.0)
     return characters
 
 

@@ -115,17 +115,16 @@ class ExamplesSignal(TraceSignal):
                 table, None, ask, method=_METHOD, details=self._need()
             )
             return Findings((unknown,))
-        looks = table.numbers["example_json"]
-        likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
-        expected = self._materials.output_schema is not None or likely
+        expected = self._expects_json(table.numbers["example_json"])
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
+        # Copies are counted last, among those that nothing else speaks against.
         copies = table.numbers[DUPLICATE_OF][reason == _NONE]
         usable = _different(copies)
         steps = {
             name: int((reason == place).sum()) for place, name in enumerate(REASONS)
         }
-        # Copies are found last, among those that nothing else speaks against.
         steps["copy"] = len(copies) - usable
+        # The lower end leaves out as many as may hold personal or secret data.
         personal, seen = _personal(table.sample)
         least = float(int(usable * (1 - personal)))
         evidence = _USABLE.make_evidence(
@@ -140,6 +139,12 @@ class ExamplesSignal(TraceSignal):
         return Findings(
             (evidence,), pictures("examples_waterfall", "step n", waterfall)
         )
+
+    def _expects_json(self, looks: Floats) -> bool:
+        """Whether answers have to be JSON: by the case's schema, or as nearly all look like it."""
+        in_words = np.isfinite(looks)  # NaN for an answer without words
+        is_likely = rate(looks[in_words]) >= JSON_FROM
+        return self._materials.output_schema is not None or is_likely
 
     def _need(self) -> dict[str, Scalar]:
         """The examples that the approach needs, as a detail; {} where unknown."""
