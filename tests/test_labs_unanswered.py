@@ -489,7 +489,7 @@ def test_an_answer_that_is_withheld_in_any_way_is_no_wrong_answer(way: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "turns"), zip(ORDERS, (1, 4, 4, 1), strict=True))
+@pytest.mark.parametrize(("how", "turns"), list(zip(ORDERS, (1, 4, 4, 1), strict=True)))
 def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothing(
     how: str, turns: int
 ) -> None:
