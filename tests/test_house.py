@@ -234,6 +234,23 @@ def test_the_code_gets_no_denser() -> None:
     } == {}
 
 
+AT_THE_ROOT = {
+    ".ci", ".gitignore", "AGENTS.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile",
+    "README.md", "SECURITY.md", "action.yml", "benchmarks", "docs", "evidence", "examples",
+    "llms.txt", "pyproject.toml", "requirements", "skills", "src", "tests", "tools",
+}  # fmt: skip
+
+
+def test_nothing_stray_is_kept_at_the_root(project: Path) -> None:
+    if not (project / ".git").exists():
+        pytest.skip("this is not a checkout of git")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=project, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    names = {path.split("/")[0] for path in listed.stdout.split("\0") if path}
+    assert names - AT_THE_ROOT == set()
+
+
 def test_the_formatter_is_never_switched_off(project: Path) -> None:
     assert [n for n, text in sources(project, "src").items() if "# fmt:" in text] == []
 
