@@ -294,15 +294,29 @@ def test_weights_that_came_with_the_folder_are_said_and_changed_ones_are_refused
     assert (done.brought, kept, steps) == (False, False, ["step 1 of 1"])
 
 
+STOPPED = work_of(ROWS[:8], epochs=12, least_steps=1)
+
+
+@pytest.fixture(scope="module")
+def stopped(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of ``STOPPED``, which was stopped at its sixth step of twelve."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(training_trainers.TrainingStoppedError):
+        trained(folder, tiny, STOPPED, stop_at=6, save_every_s=0.0)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["here", "brought", "edited", "of before"])
 def test_a_state_that_was_brought_is_said_and_an_edited_one_is_trained_again(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+    stopped: Path,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
 ) -> None:
-    work = work_of(ROWS[:8], epochs=12, least_steps=1)
-    with pytest.raises(training_trainers.TrainingStoppedError):
-        trained(tmp_path, tiny, work, stop_at=6, save_every_s=0.0)
-    file = tmp_path / work.job.key[:16] / "state.pt"
+    shutil.copytree(stopped, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / STOPPED.job.key[:16] / "state.pt"
     if state == "brought":
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     sealed, _, raw = file.read_bytes().partition(b"\n")
@@ -310,7 +324,7 @@ def test_a_state_that_was_brought_is_said_and_an_edited_one_is_trained_again(
         file.write_bytes(sealed + b"\n" + raw[:-1] + bytes([raw[-1] ^ 1]))
     if state == "of before":
         file.write_bytes(raw)
-    done, _, steps = ended(tmp_path, tiny, work)
+    done, _, steps = ended(tmp_path, tiny, STOPPED)
     assert done.brought == (state == "brought")
     goes_on = steps[0] != "step 1 of 12"
     assert goes_on == (state in ("here", "brought"))
