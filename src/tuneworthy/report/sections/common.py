@@ -17,6 +17,7 @@ from tuneworthy.model.dossier import (
     Duration,
     FactorResult,
     FlipResult,
+    InvestmentResult,
     Source,
     Step,
     TargetResult,
@@ -244,6 +245,49 @@ _FIGURES = {
 def moved(was: str, now: str) -> str:
     """Write a value before and after; one that didn't change is written once."""
     return f"{now}, as before" if was == now else f"{was} → {now}"
+
+
+class PeriodWords(NamedTuple):
+    """The words for what a period brings and costs: a month, or the whole of a job that runs once."""
+
+    to_run: str  #: Behind the cost to run.
+    run_title: str
+    run_every: str  #: Behind the cost to run, in a sentence that says so.
+    every: str  #: Behind any other amount of the period.
+    bill_title: str
+    left_title: str
+    over_horizon: str  #: Behind what is counted over all ``{months}``.
+    never_title: str  #: Of the share of simulated runs that don't pay back.
+    drawn: str  #: How the simulation caps the savings.
+
+
+_OF_MONTHS = PeriodWords(
+    to_run="per month to run it",
+    run_title="Each month, to run it",
+    run_every="per month",
+    every="per month",
+    bill_title="The bill today",
+    left_title="Left of the first month",
+    over_horizon=" over {months} months",
+    never_title="Not within {months} months",
+    drawn="month by month, with each saving capped at its bill",
+)
+_OF_JOB = PeriodWords(
+    to_run="to run the job",
+    run_title="To run the job",
+    run_every="for the job",
+    every="of the job",
+    bill_title="The whole job costs",
+    left_title="Left of the job",
+    over_horizon="",
+    never_title="Doesn’t pay back",
+    drawn="",
+)
+
+
+def period_words(money: InvestmentResult) -> PeriodWords:
+    """The words for the period of a case's money."""
+    return _OF_JOB if money.one_off else _OF_MONTHS
 
 
 def a_month(dossier: Dossier) -> str:

@@ -35,6 +35,7 @@ from tuneworthy.report.sections.common import (
     grounds_text,
     nothing_answered,
     parts_text,
+    period_words,
     reach_text,
     strength_text,
     tally,
@@ -473,7 +474,7 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
     """Say what is spent once the model is live; empty where that is unknown."""
     if isinstance(money, Unknown) or isinstance(money.ask_usd.run_month, Unknown):
         return ""
-    every = "for the job" if money.one_off else "per month"
+    every = period_words(money).run_every
     return f"From then on it takes {dollars(money.ask_usd.run_month)} {every} to run."
 
 

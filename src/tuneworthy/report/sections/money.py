@@ -37,6 +37,7 @@ from tuneworthy.report.sections.common import (
     duration,
     left,
     parts_text,
+    period_words,
     ranged,
     unfit,
 )
@@ -122,8 +123,8 @@ def cost_text(dossier: Dossier) -> str:
 def built_text(money: InvestmentResult) -> tuple[str, str]:
     """The cost to build after a pilot, and the cost to run."""
     ask = money.ask_usd
-    run = "to run the job" if money.one_off else "per month to run it"
-    return f"{dollars(ask.build)} to build it", f"{dollars(ask.run_month)} {run}"
+    run = f"{dollars(ask.run_month)} {period_words(money).to_run}"
+    return f"{dollars(ask.build)} to build it", run
 
 
 def _drawn_text(money: InvestmentResult) -> str:
@@ -322,8 +323,7 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
             yield b.Fact("To build it", dollars(ask.build), note, "money")
         upfront = dollars(money.upfront_usd)
         yield b.Fact("Up front", upfront, "once, pilot and all", "money")
-    run = "To run the job" if money.one_off else "Each month, to run it"
-    yield b.Fact(run, dollars(ask.run_month), "", "money")
+    yield b.Fact(period_words(money).run_title, dollars(ask.run_month), "", "money")
 
 
 def facts(dossier: Dossier) -> list[b.Fact]:
@@ -342,9 +342,9 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     every = money.a_month.strip() or "in all"
     yield from story(money)
     if not isinstance(money.bill_usd, Unknown):
-        what = "The whole job costs" if money.one_off else "The bill today"
         beside = f"{every}, the most that tuning could save"
-        yield b.Fact(what, dollars(money.bill_usd), beside, id="bill")
+        title = period_words(money).bill_title
+        yield b.Fact(title, dollars(money.bill_usd), beside, id="bill")
     if money.capped:
         beside = f"{every}, capped at the bill. The stated saving is higher."
         yield b.Fact("Saving at most", dollars(money.possible_saving_usd), beside)
@@ -394,11 +394,8 @@ def _capped_facts(money: InvestmentResult) -> Iterator[b.Fact]:
         if scenario.name == "likely":
             beside = "after running costs, with the saving capped at the bill"
             yield b.Fact("Net at most", usd(scenario.first_month_usd), beside)
-    beside = (
-        "" if money.one_off else "month by month, with each saving capped at its bill"
-    )
     paid = _back(money, money.break_even_months.p50)
-    yield b.Fact("Pays back, capped at the bill", paid, beside)
+    yield b.Fact("Pays back, capped at the bill", paid, period_words(money).drawn)
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
@@ -523,7 +520,7 @@ def _simulated(
 
 def _how_drawn(drawn: Simulation, money: InvestmentResult) -> str:
     """Say how often the money was worked out, over which time."""
-    over = "" if money.one_off else f" over {drawn.horizon_months} months"
+    over = period_words(money).over_horizon.format(months=drawn.horizon_months)
     if _certain(drawn):
         return (
             f"Every amount is given as one number, so{over} there is one result and "
@@ -622,7 +619,7 @@ def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
         )
         for scenario in money.scenarios
     ]
-    first = "Left of the job" if money.one_off else "Left of the first month"
+    first = period_words(money).left_title
     titles = f"If it works | #Up front | #{first} | Pays back | #Worth"
     yield b.table("With every amount at its worse or better end", titles, rows)
     if not money.one_off:
@@ -659,7 +656,8 @@ def _worth_facts(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]
     """The worth of tuning in the simulated runs; where they differ, in how many it pays back."""
     months = drawn.horizon_months
     worth = drawn.npv_usd
-    over = "" if money.one_off else f" over {months} months"
+    period = period_words(money)
+    over = period.over_horizon.format(months=months)
     label_of_worth = f"Worth{over} (net present value)"
     if _certain(drawn):
         yield b.Fact(label_of_worth, usd(worth.p50))
@@ -668,8 +666,8 @@ def _worth_facts(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]
     if back.p10 != back.p90:
         within = ranged(money.p_within_6_months, share)
         yield b.Fact("In time if it works", within, "of the simulated runs")
-    late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
-    yield b.Fact(late, share(drawn.p_never), "of all simulated runs")
+    never_title = period.never_title.format(months=months)
+    yield b.Fact(never_title, share(drawn.p_never), "of all simulated runs")
     ends = f"{usd(worth.p10)} to {usd(worth.p90)}"
     beside = f"(80% range {ends}, median {usd(worth.p50)})"
     yield b.Fact(label_of_worth, f"{dollars(money.gain_usd)} on average", beside)

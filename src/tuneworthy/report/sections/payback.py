@@ -12,7 +12,7 @@ from tuneworthy.model.dossier import Dossier, InvestmentResult, Simulation
 from tuneworthy.model.ways import WayResult
 from tuneworthy.money.terms import FAILURE
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.common import dollars, duration
+from tuneworthy.report.sections.common import dollars, duration, period_words
 from tuneworthy.ways.chances import LIKELY, POSSIBLE, chance_word
 from tuneworthy.words import capital, count, listing, sentence, share, usd
 
@@ -277,7 +277,7 @@ def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) 
 
     ``never`` means that it isn't repaid even as traffic grows, so growth isn't worth a word.
     """
-    every = "of the job" if money.one_off else "per month"
+    every = period_words(money).every
     upfront = f"It takes {dollars(money.upfront_usd)} up front{_pilot_part(dossier)}"
     run = f"{dollars(money.ask_usd.run_month)} {every} to run"
     if money.capped:
