@@ -608,6 +608,9 @@ class Challenge:
 
     severity: Severity
     rule: Callable[[CaseFacts], RaisedChallenge | None]
+    by_month: bool = (
+        False  #: Whether it is about months, which a job that runs once hasn't.
+    )
 
     @property
     def id(self) -> str:
@@ -616,6 +619,8 @@ class Challenge:
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
         """Raise the challenge to a case; None where the rule finds nothing to challenge."""
+        if self.by_month and facts.case.one_off:
+            return None
         raised = self.rule(facts)
         if raised is None:
             return None
@@ -632,3 +637,5 @@ class Challenge:
 contradiction = partial(Challenge, "contradiction")
 doubt = partial(Challenge, "doubt")  #: A statement that lacks what would carry it.
 pushback = partial(Challenge, "pushback")  #: An expectation that isn't realistic.
+#: Such an expectation of what comes month by month.
+monthly_pushback = partial(Challenge, "pushback", by_month=True)

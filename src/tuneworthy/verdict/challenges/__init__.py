@@ -18,7 +18,7 @@ ROOMS = {
 
 
 def in_room(room: ModuleType) -> tuple[Challenge, ...]:
-    """The challenges of a module: its functions with one of the three decorators."""
+    """The challenges of a module: its functions under a decorator of challenges."""
     return tuple(each for each in vars(room).values() if isinstance(each, Challenge))
 
 

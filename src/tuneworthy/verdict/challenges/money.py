@@ -8,6 +8,7 @@ from tuneworthy.answers.facts import (
     contradiction,
     ends,
     known_range,
+    monthly_pushback,
     pushback,
 )
 from tuneworthy.facts.load import end_day, facts_on, looked_up_end, serves_until
@@ -26,13 +27,13 @@ from tuneworthy.words import (
 )
 
 
-@pushback
+@monthly_pushback
 def ongoing_below_table(facts: CaseFacts) -> RaisedChallenge | None:
     """Running costs below the sum of the framework's own table."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate = facts.case.economics.hourly_rate_usd
     costs = facts.framework.costs
-    if stated is None or rate is None or costs is None or facts.case.one_off:
+    if stated is None or rate is None or costs is None:
         return None
     low = ongoing_usd(costs, rate.low, "low")
     high = ongoing_usd(costs, rate.high, "high")
@@ -189,12 +190,12 @@ def _is_difference(saving: Amount, bill: Amount, cost: Amount | None) -> bool:
     return round(bill.likely - cost.likely) == round(saving.likely)
 
 
-@pushback
+@monthly_pushback
 def saving_above_published(facts: CaseFacts) -> RaisedChallenge | None:
     """A saving above the range that the framework names for a system at scale."""
     saving = facts.case.economics.monthly.api_savings_usd
     costs = facts.framework.costs
-    if saving is None or costs is None or costs.returns is None or facts.case.one_off:
+    if saving is None or costs is None or costs.returns is None:
         return None
     span = costs.returns.api_savings_usd_per_month
     if saving.low <= span.high:
@@ -229,12 +230,12 @@ def upfront_below_table(facts: CaseFacts) -> RaisedChallenge | None:
     )
 
 
-@pushback
+@monthly_pushback
 def no_retraining(facts: CaseFacts) -> RaisedChallenge | None:
     """Running costs by category in which the model is never trained again."""
     ongoing = facts.case.economics.monthly.ongoing
     costs = facts.framework.costs
-    if facts.case.one_off or ongoing is None:
+    if ongoing is None:
         return None
     if _some(ongoing.retraining_hours_per_quarter):
         return None
@@ -349,12 +350,12 @@ def model_ends_differ(facts: CaseFacts) -> RaisedChallenge | None:
     return None
 
 
-@pushback
+@monthly_pushback
 def model_in_use_ends(facts: CaseFacts) -> RaisedChallenge | None:
     """A saving on the bill of a model that ends soon, after which the bill is another one."""
     used = in_use(facts.case)
     today = facts.findings.as_of
-    if used is None or today is None or facts.case.one_off:
+    if used is None or today is None:
         return None
     until = end_day(used, today)
     if until is None:

@@ -8,7 +8,7 @@ from tuneworthy.answers.facts import (
     RaisedChallenge,
     contradiction,
     doubt,
-    pushback,
+    monthly_pushback,
 )
 from tuneworthy.model.case import in_use
 from tuneworthy.precedents.section import ARMS
@@ -164,11 +164,11 @@ def _prompt_size_text(facts: CaseFacts) -> str:
     return f"{count(tokens)} input tokens (short is under {count(limit)})"
 
 
-@pushback
+@monthly_pushback
 def low_volume_now(facts: CaseFacts) -> RaisedChallenge | None:
     """Volume is low today but counted as high, so growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
-    if answer is None or facts.case.one_off:
+    if answer is None:
         return None
     if answer.value != "no" or answer.now != "yes":
         return None
