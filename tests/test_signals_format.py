@@ -378,6 +378,16 @@ def chained(links: int, last: dict[str, Any], **link: Any) -> dict[str, Any]:
     return {"$defs": {**defs, f"d{links}": last}, "$ref": "#/$defs/d0"}
 
 
+def knotted(*, refers_back: int) -> dict[str, Any]:
+    """Two definitions that lead to each other, one of them to a long chain, too."""
+    long = chained(8, {"minProperties": 0}, allOf=[NEXT, NEXT])["$defs"]
+    first = {"allOf": [{"$ref": "#/$defs/second"}, {"$ref": "#/$defs/d0"}]}
+    second = {"allOf": [{"$ref": "#/$defs/first"}] * refers_back}
+    knot = {"first": first, "second": second}
+    ways = [{"$ref": "#/$defs/first"}, {"$ref": "#/$defs/second"}]
+    return {"$defs": {**long, **knot}, "allOf": ways}
+
+
 NEXT = {"$ref": ""}
 NESTED = {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False}
 for _ in range(30):
@@ -404,6 +414,7 @@ for _ in range(30):
             "$ref": "d0",
         },
         NESTED,
+        knotted(refers_back=1000),
     ],
 )  # fmt: skip
 def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(

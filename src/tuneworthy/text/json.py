@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -122,7 +123,7 @@ def _decode_text(text: str) -> Any:
         return UNREAD
 
 
-_ALL_APPLY = (
+_ALL_APPLY_HERE = (
     "allOf",
     "anyOf",
     "oneOf",
@@ -132,6 +133,9 @@ _ALL_APPLY = (
     "else",
     "dependentSchemas",
     "dependencies",
+)
+"""Keywords whose schemas may all be applied to the value itself."""
+_ALL_APPLY_BELOW = (
     "patternProperties",
     "additionalProperties",
     "propertyNames",
@@ -140,7 +144,7 @@ _ALL_APPLY = (
     "unevaluatedProperties",
     "unevaluatedItems",
 )
-"""Keywords whose schemas may all be applied to one value."""
+"""Keywords whose schemas may all be applied to one value below."""
 _ONE_APPLIES = ("properties", "prefixItems", "items")
 """Keywords of which one schema is applied, as a value below has one name or one number."""
 _BY_NAME = frozenset(
@@ -161,6 +165,10 @@ class _Size:
         #: The document that each part stands in, by the part's identity.
         self._base: dict[int, Any] = {}
         self._counts: dict[int, int] = {}
+        #: The depth in the value at which each part that is being counted was entered.
+        self._entered: dict[int, int] = {}
+        #: What a part inside itself, for the same place, counts as; none on the first round.
+        self._inside_itself: dict[int, int] = {}
         waiting = [(root, root)]  # parts, each with the document around it
         while waiting:
             part, base = waiting.pop()
@@ -186,30 +194,49 @@ class _Size:
                 same.append(part)
         return base
 
-    def count(self, part: Any) -> int:
+    def count(self, root: Any) -> int:
         """The most schemas that are applied to one value, by a schema and all that it refers to.
 
-        A schema that refers to itself counts once, as the validator remembers its result for a
-        place. Raises RecursionError for a schema that is too deep.
+        The validator remembers the result of a schema that leads back to itself, for each place in
+        the value. But it enters a schema inside itself once more, for the same place, before it has
+        a result. So there are two rounds: on the second, that counts as all of it on the first.
+        Raises RecursionError for a schema that is too deep.
         """
+        self._count_part(root, 0)
+        self._inside_itself = self._counts
+        self._counts = {}
+        return self._count_part(root, 0)
+
+    def _count_part(self, part: Any, depth: int) -> int:
+        """Count the schemas of a part, and of all that it refers to, at some depth of the value."""
         identity = id(part)
         if identity in self._counts:
             return self._counts[identity]
-        # 0 until it is known, for a schema that leads back to itself
-        self._counts[identity] = 0
+        if identity in self._entered:
+            is_same_place = self._entered[identity] == depth
+            return self._inside_itself.get(identity, 0) if is_same_place else 0
+        self._entered[identity] = depth
         total = 1  # the schema itself
-        for key in _ALL_APPLY:
-            total += sum(map(self.count, _schemas(key, part.get(key))))
+        for key in _ALL_APPLY_HERE:
+            total += sum(self._count_each(_schemas(key, part.get(key)), depth))
+        for key in _ALL_APPLY_BELOW:
+            total += sum(self._count_each(_schemas(key, part.get(key)), depth + 1))
         for key in _ONE_APPLIES:
-            total += max(map(self.count, _schemas(key, part.get(key))), default=0)
+            counts = self._count_each(_schemas(key, part.get(key)), depth + 1)
+            total += max(counts, default=0)
         for key in _REFERENCES:
             # A reference that may mean several means one of them.
-            targets = self._targets(part, part.get(key))
-            total += max(map(self.count, targets), default=0)
+            counts = self._count_each(self._targets(part, part.get(key)), depth)
+            total += max(counts, default=0)
         if "unevaluatedProperties" in part or "unevaluatedItems" in part:
             total *= _AGAIN
+        del self._entered[identity]
         self._counts[identity] = total
         return total
+
+    def _count_each(self, parts: list[Any], depth: int) -> Iterable[int]:
+        # a call of map isn't another level for Python, which allows a thousand
+        return map(self._count_part, parts, repeat(depth))
 
     def _targets(self, part: Any, reference: Any) -> list[Any]:
         """The schemas that a reference may mean; [] where it leads out of the file."""
