@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +19,8 @@ from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
-    from tuneworthy.lab.prepare import PreparedLab
+    from tuneworthy.lab.prepare import CallSettings, PreparedLab, PrepareSettings
+    from tuneworthy.lab.session import Watch
     from tuneworthy.runs.labs import LabKind
 
 _CALLS = opt.with_options(
@@ -78,6 +80,86 @@ _JUDGED = opt.with_options(
         rare=True,
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _CallOptions:
+    """The options of ``_CALLS``, with the framework and the day."""
+
+    budget: float  #: In USD.
+    at_once: int
+    max_tokens: int
+    seed: int
+    to: tuple[str, ...]
+    ask_again: bool
+    billed: float | None  #: In USD.
+    allow_code: bool
+    trust_prices: bool
+    dry_run: bool
+    as_of: date | None
+    chosen: str | None = None  #: ``verify`` has no other framework than the case's own.
+
+    def prepared_with(self) -> PrepareSettings:
+        """What every lab takes before it runs."""
+        return {
+            "chosen": self.chosen,
+            "seed": self.seed,
+            "max_tokens": self.max_tokens,
+            "allow_code": self.allow_code,
+            "trust_prices": self.trust_prices,
+            "as_of": self.as_of,
+            "to": self.to,
+        }
+
+    def run_with(self, watch: Watch) -> CallSettings:
+        """What every lab takes to run."""
+        return {
+            "watch": watch,
+            "at_once": self.at_once,
+            "ask_again": self.ask_again,
+            "billed": self.billed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _GraderOptions:
+    """The options of ``_JUDGED``."""
+
+    judge: str | None  #: The file of the rubric.
+    judge_model: str | None
+    judge_url: str | None
+    judge_price: tuple[float, float] | None
+    labels: int | None
+
+    def choice(self) -> JudgeChoice | None:
+        """The grader that was asked for; None without one. Refuse options that need a grader."""
+        from tuneworthy.lab.judge import LABELS, JudgeChoice
+
+        if self.judge is None:
+            self._refuse_without_rubric()
+            return None
+        if self.judge_model is None:
+            fix = "name a model: --judge-model MODEL"
+            raise InputError("needs a model that grades", where="--judge", fix=fix)
+        return JudgeChoice(
+            self.judge,
+            self.judge_model,
+            self.judge_url or "",
+            self.judge_price,
+            self.labels or LABELS,
+        )
+
+    def _refuse_without_rubric(self) -> None:
+        of_grader = {
+            "--judge-model": self.judge_model,
+            "--judge-url": self.judge_url,
+            "--judge-price": self.judge_price,
+            "--labels": self.labels,
+        }
+        for flag, value in of_grader.items():
+            if value is not None:
+                fix = "give --judge RUBRIC as well, or leave it out"
+                raise InputError("no grader is named", where=flag, fix=fix)
 
 
 @opt.command(
@@ -140,6 +222,7 @@ def ceiling(
     search_budget: float | None,
     headroom: bool,
     cases: str | None,
+    repeats: int,
     **options: Any,
 ) -> int:
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
@@ -151,8 +234,10 @@ def ceiling(
     from tuneworthy.lab.ceiling import with_search
     from tuneworthy.lab.scores import plainly
 
+    grader = opt.take(_GraderOptions, options)
+    calls = opt.take(_CallOptions, options)
     how = opt.asked()
-    if cases is not None and not options["dry_run"]:
+    if cases is not None and not calls.dry_run:
         # a form of its own, because --format json is the lab's result
         how.form = {"csv": "csv", "json": "cases"}[cases]
 
@@ -164,13 +249,24 @@ def ceiling(
             lab.scores.shown = plainly  # a terminal would obey control characters
         return with_search(lab, propose, propose_with, cap_usd=search_budget)
 
-    if headroom and not options["dry_run"]:
-        return _foretell(case, add_search, **options)
-    return _run("ceiling", case, ready=add_search, source=case, **options)
+    if headroom and not calls.dry_run:
+        return _foretell(case, calls, grader, repeats, add_search)
+    return _run(
+        "ceiling",
+        case,
+        calls,
+        prepared_with={"judge": grader.choice(), "repeats": repeats},
+        run_with={"source": case},
+        ready=add_search,
+    )
 
 
 def _foretell(
-    case: str, ready: Callable[[PreparedLab], PreparedLab], **options: Any
+    case: str,
+    calls: _CallOptions,
+    grader: _GraderOptions,
+    repeats: int,
+    ready: Callable[[PreparedLab], PreparedLab],
 ) -> int:
     """Deliver what a search may gain, by 20 to 40 calls; the exit code."""
     from tuneworthy.lab.ceiling import foretold
@@ -179,23 +275,15 @@ def _foretell(
     from tuneworthy.report.sections.lab_headroom import headroom_dict, headroom_document
 
     opt.refuse_output()
-    if options["judge"]:
+    if grader.judge:
         raise InputError(
             "a judging model alone can't guide a search",
             where="--headroom",
             fix="leave out --judge",
         )
-    settings = {name: options[name] for name in _PREPARED if name in options}
-    lab = ready(prepare(case, **settings))
+    lab = ready(prepare(case, repeats=repeats, **calls.prepared_with()))
     with opt.live_line(opt.lab_progress) as watch:
-        headroom, spend = foretold(
-            lab,
-            cap_usd=options["budget"],
-            watch=watch,
-            at_once=options["at_once"],
-            ask_again=options["ask_again"],
-            billed=options["billed"],
-        )
+        headroom, spend = foretold(lab, cap_usd=calls.budget, **calls.run_with(watch))
     document = headroom_document(headroom, spend, folder=case)
     opt.show(document, lambda: headroom_dict(headroom, spend))
     return STOPPED if isinstance(headroom, Unknown) else ANSWERED
@@ -243,7 +331,15 @@ def _foretell(
 @opt.as_of_option
 @opt.output_options
 def verify(
-    case: str, judge: str | None, sources: tuple[str, ...], **options: Any
+    case: str,
+    sources: tuple[str, ...],
+    margin: float | None,
+    arm: str | None,
+    baseline: str | None,
+    mapping: str | None,
+    shared: bool,
+    again: bool,
+    **options: Any,
 ) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
@@ -257,24 +353,50 @@ def verify(
     the confidence interval includes the margin. (Failed calls count as wrong at its lower end and
     right at its upper.)
     """
-    of_results = {
-        name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")
-    }
-    margin = options.pop("margin")
+    grader = opt.take(_GraderOptions, options)
+    calls = opt.take(_CallOptions, options)
     if sources:
-        _refuse_calls(judge, options)
-        return _compare(sources, margin=margin or 0.0, **of_results)
+        _refuse_calls(calls, grader, again=again)
+        return _compare(
+            sources,
+            margin=margin or 0.0,
+            arm=arm,
+            baseline=baseline,
+            mapping=mapping,
+            shared=shared,
+        )
+    of_results = {
+        "--arm": arm,
+        "--baseline": baseline,
+        "--map": mapping,
+        "--shared": shared,
+    }
     _refuse_for_results(of_results, margin)
+    run_with: dict[str, Any] = {"again": again}
     if margin is not None:  # else the lab takes the framework's
-        options["margin"] = margin
-    shown = {"folder": case, "rubric": judge or ""}
-    return _run("verify", case, shown, judge=judge, **options)
+        run_with["margin"] = margin
+    return _run(
+        "verify",
+        case,
+        calls,
+        prepared_with={"judge": grader.choice()},
+        run_with=run_with,
+        rendered_with={"folder": case, "rubric": grader.judge or ""},
+    )
 
 
-def _refuse_calls(judge: str | None, options: Mapping[str, Any]) -> None:
+def _refuse_calls(calls: _CallOptions, grader: _GraderOptions, *, again: bool) -> None:
     """Refuse options for calls where existing results are compared."""
-    of_calls = ("budget", "dry_run", "again", "ask_again", "to", "billed")
-    if judge or any(options[name] for name in of_calls):
+    of_calls = (
+        grader.judge,
+        calls.budget,
+        calls.dry_run,
+        again,
+        calls.ask_again,
+        calls.to,
+        calls.billed,
+    )
+    if any(of_calls):
         raise InputError(
             "compares existing results, and calls no model",
             where="--from",
@@ -284,22 +406,37 @@ def _refuse_calls(judge: str | None, options: Mapping[str, Any]) -> None:
 
 def _refuse_for_results(of_results: Mapping[str, Any], margin: float | None) -> None:
     """Refuse options for existing results, and a margin that tolerates a loss, in a lab."""
-    flags = [f"--{name}" for name, value in of_results.items() if value]
+    flags = [flag for flag, value in of_results.items() if value]
     if margin is not None and margin < 0:
         flags.append("--margin")
     for flag in flags:
-        where = "--map" if flag == "--mapping" else flag
         fix = "name results to compare: --from RESULTS"
-        raise InputError("is for existing results", where=where, fix=fix)
+        raise InputError("is for existing results", where=flag, fix=fix)
 
 
-def _compare(sources: tuple[str, ...], **own: Any) -> int:
+def _compare(
+    sources: tuple[str, ...],
+    *,
+    margin: float,
+    arm: str | None,
+    baseline: str | None,
+    mapping: str | None,
+    shared: bool,
+) -> int:
     """Compare the arms in results of other tools; returns the exit code."""
     from tuneworthy.intake.measure import compare_results
     from tuneworthy.report.sections.measure import compared_dict, compared_report
 
     with opt.live_line(opt.reading_progress) as progress:
-        report = compare_results(sources, progress=progress, **own)
+        report = compare_results(
+            sources,
+            margin=margin,
+            arm=arm,
+            baseline=baseline,
+            mapping=mapping,
+            shared=shared,
+            progress=progress,
+        )
     opt.show(compared_report(report), lambda: compared_dict(report))
     outcome, why = report.outcome
     if outcome in ("improved", "no_worse"):
@@ -333,72 +470,79 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
 @opt.framework_option
 @opt.as_of_option
 @opt.output_options
-def retrieve(case: str, **options: Any) -> int:
+def retrieve(
+    case: str,
+    documents: str | None,
+    k: int,
+    words: int,
+    answers: bool,
+    arm: str | None,
+    **options: Any,
+) -> int:
     """Compare ways of retrieving: how often each finds the known passage, and what answers lose.
 
     Searches the documents of CASE in every way and counts how often it finds a passage that the
     evaluation set names. That is free and sends nothing. With --answers a model answers the same
     questions, and two numbers say how much retrieving and reading lose.
     """
-    return _run("retrieve", case, {"folder": case}, **options)
-
-
-_PREPARED = (
-    "chosen",
-    "seed",
-    "repeats",
-    "max_tokens",
-    "allow_code",
-    "trust_prices",
-    "as_of",
-    "to",
-    "documents",
-    "k",
-    "words",
-    "answers",
-    "arm",
-)  #: Options that a lab takes before it runs; the last five only ``retrieve`` has.
-_JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
+    return _run(
+        "retrieve",
+        case,
+        opt.take(_CallOptions, options),
+        prepared_with={
+            "documents": documents,
+            "k": k,
+            "words": words,
+            "answers": answers,
+            "arm": arm,
+        },
+        rendered_with={"folder": case},
+    )
 
 
 def _run(
     kind: LabKind,
     case: str,
-    shown: Mapping[str, Any] = {},
+    calls: _CallOptions,
     *,
-    budget: float,
-    dry_run: bool,
+    prepared_with: Mapping[str, Any],
+    run_with: Mapping[str, Any] = {},
+    rendered_with: Mapping[str, Any] = {},
     ready: Callable[[PreparedLab], PreparedLab] | None = None,
-    **options: Any,
 ) -> int:
     """Deliver a lab's quote, or its result; the exit code.
 
-    ``ready`` changes the prepared lab before it runs. ``shown`` is what only this lab's report
-    takes, and the other ``options`` are those of the command.
+    ``prepared_with``, ``run_with`` and ``rendered_with`` are what only this lab takes for each of
+    these steps. ``ready`` changes the prepared lab before it runs.
     """
     from tuneworthy.runs.labs import LABS, keep_run, result_of
 
     opt.refuse_output()
-    _refuse_billed(dry_run, options["billed"])
+    _refuse_billed(calls.dry_run, calls.billed)
     opt.say_defaults(case)
-    settings = {name: options.pop(name) for name in _PREPARED if name in options}
-    if "judge" in options:  # retrieve has no grader
-        judging = {name: options.pop(name) for name in _JUDGE}
-        settings["judge"] = _judge(options.pop("judge"), **judging)
     lab = LABS[kind]
-    prepared = lab.prepare(case, **settings)
+    prepared = lab.prepare(case, **calls.prepared_with(), **prepared_with)
     if ready is not None:
         prepared = ready(prepared)
     words = import_module(f"tuneworthy.lab.{kind}")
-    how: dict[str, Any] = {"form": opt.asked().form, "colour": opt.colour()}
-    if dry_run:
+    form = opt.asked().form
+    colour = opt.colour()
+    if calls.dry_run:
         quote = lab.quoted(prepared)
-        opt.deliver(words.render_quote(prepared, quote, cap_usd=budget, **how))
+        text = words.render_quote(
+            prepared, quote, form, cap_usd=calls.budget, colour=colour
+        )
+        opt.deliver(text)
         return ANSWERED
     with opt.live_line(opt.lab_progress) as watch:
-        done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
+        done = lab.run(
+            prepared,
+            cap_usd=calls.budget,
+            **calls.run_with(watch),
+            **run_with,
+        )
     keep_run(case, kind, done)
-    opt.deliver(words.render(done, **how, **shown))
+    opt.deliver(words.render(done, form, colour=colour, **rendered_with))
     return STOPPED if result_of(done).stopped else ANSWERED
 
 
@@ -407,37 +551,6 @@ def _refuse_billed(dry_run: bool, billed: float | None) -> None:
     if dry_run and billed is not None:
         what = "changes what was counted, and a dry run changes nothing"
         raise InputError(what, where="--billed", fix="leave out --dry-run")
-
-
-def _judge(
-    rubric: str | None,
-    *,
-    judge_model: str | None,
-    judge_url: str | None,
-    judge_price: tuple[float, float] | None,
-    labels: int | None,
-) -> JudgeChoice | None:
-    """The grader that was asked for; None without one. Refuse options that need a grader."""
-    from tuneworthy.lab.judge import LABELS, JudgeChoice
-
-    if rubric is None:
-        of_grader = {
-            "--judge-model": judge_model,
-            "--judge-url": judge_url,
-            "--judge-price": judge_price,
-            "--labels": labels,
-        }
-        for flag, value in of_grader.items():
-            if value is not None:
-                fix = "give --judge RUBRIC as well, or leave it out"
-                raise InputError("no grader is named", where=flag, fix=fix)
-        return None
-    if judge_model is None:
-        fix = "name a model: --judge-model MODEL"
-        raise InputError("needs a model that grades", where="--judge", fix=fix)
-    return JudgeChoice(
-        rubric, judge_model, judge_url or "", judge_price, labels or LABELS
-    )
 
 
 @opt.group(

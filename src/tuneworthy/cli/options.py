@@ -242,6 +242,15 @@ def number(
     return option(spec, help, rare=rare, type=kind(low, high), default=default)
 
 
+T = TypeVar("T")
+
+
+def take(record: type[T], options: dict[str, Any]) -> T:
+    """Take the fields of a record out of the options of a command, which names each as the record."""
+    names = record.__dataclass_fields__  # type: ignore[attr-defined]  # it is a dataclass
+    return record(**{name: options.pop(name) for name in names if name in options})
+
+
 @dataclass(slots=True)
 class Delivery:
     """How a result was asked for. Kept with the command that runs, which hands on results alone."""
@@ -502,7 +511,6 @@ def _escape_for_terminal(strange: re.Match[str]) -> str:
     return visible(letter)
 
 
-T = TypeVar("T")
 _EVERY_S = 0.2  # between two texts on the live line
 _A_LINE_S = 60.0  # between two lines where there is no terminal
 _ERASE = "\r\x1b[K"  # back to the first column, and erase the line

@@ -810,6 +810,18 @@ def refuse_unpriced(price: Quote) -> None:
         raise CaseError(f'"{price.unpriced[0][:80]}" has no price', fix=STATE_PRICE)
 
 
+class PrepareSettings(TypedDict, total=False):
+    """Settings of ``prepare`` that every lab has."""
+
+    chosen: str | None  #: The framework; the case's own when not given.
+    seed: int
+    max_tokens: int
+    allow_code: bool
+    trust_prices: bool
+    as_of: date | None
+    to: Collection[str]
+
+
 class CallSettings(TypedDict, total=False):
     """Settings for the calls of a run."""
 
