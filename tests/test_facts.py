@@ -348,6 +348,18 @@ def test_a_wrong_file_of_facts_is_one_line_with_its_place(
     assert says.count("\n") == 1
 
 
+def test_a_home_of_nobody_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_own(tmp_path, monkeypatch, "")
+    config = tmp_path / "config" / "tuneworthy" / "config.yaml"
+    config.write_text("facts: {path: ~no-such-user/ours.yaml}\n", "utf-8")
+    assert run(["models", "--ends"]) == 2
+    says = capsys.readouterr().err
+    assert "~no-such-user/ours.yaml: does not exist" in says
+    assert says.count("\n") == 1
+
+
 def test_a_project_adds_no_facts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -993,6 +993,17 @@ def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> No
             ("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"),
             "is not a folder",
         ),
+        (
+            (
+                "--way",
+                "folder",
+                "--base",
+                "fake:base",
+                "--folder",
+                "~no-such-user/base",
+            ),
+            "is not a folder",
+        ),
         (("--examples", "12"), "to train on"),
         (("--format", "png"), "--output curve.png"),
         (("--billed", "1", "--dry-run"), "eave out --dry-run"),

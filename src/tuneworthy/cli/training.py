@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -131,6 +132,42 @@ def compare(
     print_sheet(case, kind="compare", labeller=reviewer, arms=(own.arm,))
 
 
+@dataclass(frozen=True, slots=True)
+class _PilotOptions:
+    """The options of ``pilot``, but for those that only deliver."""
+
+    way: Literal["embedded", "folder", "hosted"]
+    bases: tuple[str, ...]
+    folders: tuple[str, ...]
+    cuda: bool
+    serve: Literal["here", "vllm"] | None
+    service: str | None
+    account: str | None
+    jobs: int | None
+    tuned_from: str | None
+    prices: str | None
+    budget: float  #: In USD.
+    seeds: int
+    examples: int | None
+    epochs: int | None
+    rate: float | None
+    rank: int | None
+    sweep: int
+    four_bit: bool
+    dpo: bool
+    margin: float | None
+    at_once: int
+    to: tuple[str, ...]
+    max_tokens: int
+    resume: bool
+    again: bool
+    ask_again: bool
+    billed: float | None  #: In USD.
+    allow_code: bool
+    chosen: str | None
+    as_of: date | None
+
+
 @opt.command(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
@@ -250,7 +287,7 @@ def compare(
 @opt.framework_option
 @opt.as_of_option
 @opt.output_options
-def pilot(case: str, dry_run: bool, **options: Any) -> int:
+def pilot(case: str, dry_run: bool, **asked: Any) -> int:
     """Find out whether tuning works for CASE: train on growing parts of its training set.
 
     It trains on nested sets, each twice the one before, with several seeds. Five candidates answer
@@ -259,6 +296,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     and the verdict uses it. Stop it whenever you like and run it again to continue: nothing is
     trained or paid twice.
     """
+    options = _PilotOptions(**asked)
     opt.refuse_output()
     image = opt.asked().form == "png"
     if image and (dry_run or opt.asked().output is None):
@@ -266,7 +304,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             "An image is of the learning curve of a pilot that ran, and needs a file: add "
             "--output curve.png."
         )
-    if dry_run and options["billed"] is not None:
+    if dry_run and options.billed is not None:
         what = "changes what was counted, and a dry run changes nothing"
         raise InputError(what, where="--billed", fix="leave out --dry-run")
     opt.say_defaults(case)
@@ -290,16 +328,16 @@ def _curve_image(result: PilotResult) -> bytes:
     return drawing.png(WIDE, outlook_title(result.curve))
 
 
-def _quote_pilot(case: str, options: dict[str, Any]) -> int:
+def _quote_pilot(case: str, options: _PilotOptions) -> int:
     """Deliver the quote of a pilot; the exit code."""
     with opt.live_line(_lines) as lines:
-        pilot = _prepared(case, lines.say, **options)
-        quote = _quote(pilot, options["budget"])
+        pilot = _prepared(case, lines.say, options)
+        quote = _quote(pilot, options.budget)
     opt.show(quote.document, lambda: quote.json)
     return ANSWERED
 
 
-def _run_pilot(case: str, options: dict[str, Any], *, image: bool) -> int:
+def _run_pilot(case: str, options: _PilotOptions, *, image: bool) -> int:
     """Run a pilot, and deliver its card or the image of its curve; the exit code."""
     from tuneworthy.report.sections.lab import lab_dict
     from tuneworthy.report.sections.lab_pilot import pilot_document
@@ -307,15 +345,15 @@ def _run_pilot(case: str, options: dict[str, Any], *, image: bool) -> int:
     from tuneworthy.training.pilot import run
 
     with opt.live_line(_lines) as lines:
-        pilot = _prepared(case, lines.say, **options)
+        pilot = _prepared(case, lines.say, options)
         result = run(
             pilot,
-            cap_usd=options["budget"],
+            cap_usd=options.budget,
             watch=lines.watch,
-            again=options["again"],
-            at_once=options["at_once"],
-            ask_again=options["ask_again"],
-            billed=options["billed"],
+            again=options.again,
+            at_once=options.at_once,
+            ask_again=options.ask_again,
+            billed=options.billed,
         )
         keep_run(case, "pilot", result)
     if image:
@@ -358,33 +396,42 @@ def _lines(show: Callable[[str], None]) -> _PilotLines:
     return _PilotLines(say, watch)
 
 
-def _prepared(case: str, say: Callable[[str], None], **options: Any) -> PreparedPilot:
+def _prepared(
+    case: str, say: Callable[[str], None], options: _PilotOptions
+) -> PreparedPilot:
     """Prepare a pilot by the options; with ``--resume`` its settings come from the written plan."""
     from tuneworthy.lab.prepare import prepare
     from tuneworthy.training.pilot import prepare_pilot, with_bases
 
-    names = ("chosen", "max_tokens", "allow_code", "as_of", "to")
-    lab = prepare(case, **{name: options[name] for name in names})
+    lab = prepare(
+        case,
+        chosen=options.chosen,
+        max_tokens=options.max_tokens,
+        allow_code=options.allow_code,
+        as_of=options.as_of,
+        to=options.to,
+    )
     plan = None
-    if options["resume"]:
+    if options.resume:
         plan = _plan_to_resume(lab, case)
-        options |= _options_of_plan(plan, options["bases"])
-    of_bases = _with_folders(_bases(options), options)
-    recipes = [_recipe(each.base, each.options) for each in of_bases]
+        options = _settled_by_plan(options, plan)
+    options = replace(options, bases=_bases(options))
+    bases = _bases_with_folders(options)
+    recipes = [_recipe(base, options) for base in bases]
     if plan is not None:
         recipes = _resumed_recipes(plan, recipes)
     pilots = []
-    for own, recipe in zip(of_bases, recipes, strict=True):
+    for base, recipe in zip(bases, recipes, strict=True):
         pilot = prepare_pilot(
             lab,
-            _trainer(lab, options["way"], own.base, own.options),
-            own.base,
+            _trainer(lab, base, options),
+            base.name,
             recipe=recipe,
             say=say,
-            seeds=options["seeds"],
-            margin=options["margin"],
-            most=options["examples"],
-            sweep=options["sweep"],
+            seeds=options.seeds,
+            margin=options.margin,
+            most=options.examples,
+            sweep=options.sweep,
         )
         pilots.append(pilot)
     return with_bases(pilots)
@@ -401,33 +448,34 @@ def _plan_to_resume(lab: PreparedLab, case: str) -> PilotPlan:
     return plan
 
 
-def _options_of_plan(plan: PilotPlan, bases: Sequence[str]) -> dict[str, Any]:
-    """The options that a written plan settles; ``bases`` are those of the command line."""
+def _settled_by_plan(options: _PilotOptions, plan: PilotPlan) -> _PilotOptions:
+    """The options with those that a written plan settles."""
     planned = plan.bases or (plan.base,)
-    if set(bases) == set(planned):
-        planned = tuple(bases)  # folders are in the order of these
-    return {
-        "bases": planned,
-        "way": plan.way,
-        "seeds": plan.seeds,
-        "margin": plan.margin,
-        "examples": plan.sizes[-1],  # the largest
-        "sweep": max(1, len(plan.rates)),  # a plan without a sweep lists no rates
-        "dpo": plan.recipe.method == "dpo",
+    if set(options.bases) == set(planned):
+        planned = options.bases  # folders are in the order of these
+    return replace(
+        options,
+        bases=planned,
+        way=plan.way,
+        seeds=plan.seeds,
+        margin=plan.margin,
+        examples=plan.sizes[-1],  # the largest
+        sweep=max(1, len(plan.rates)),  # a plan without a sweep lists no rates
+        dpo=plan.recipe.method == "dpo",
         # the recipe of the plan holds these
-        "four_bit": False,
-        "epochs": None,
-        "rate": None,
-        "rank": None,
-    }
+        four_bit=False,
+        epochs=None,
+        rate=None,
+        rank=None,
+    )
 
 
-def _bases(options: dict[str, Any]) -> tuple[str, ...]:
+def _bases(options: _PilotOptions) -> tuple[str, ...]:
     """The models to tune; the embedded one where it is the way and no other is named."""
     from tuneworthy.training.trainers import EMBEDDED
 
-    bases: tuple[str, ...] = tuple(options["bases"])
-    if not bases and options["way"] == "embedded":
+    bases = options.bases
+    if not bases and options.way == "embedded":
         bases = (EMBEDDED,)
     if not bases:
         raise InputError(
@@ -453,46 +501,47 @@ def _resumed_recipes(plan: PilotPlan, usual: Sequence[Recipe]) -> list[Recipe]:
     return [recipe.model_copy(update=changed) for recipe in usual]
 
 
-def _refuse_together(options: dict[str, Any]) -> None:
+def _refuse_together(options: _PilotOptions) -> None:
     """Refuse options that go with one base alone."""
-    if options["sweep"] > 1:
+    if options.sweep > 1:
         fix = "try bases first, then rates with the one that was taken"
         raise InputError("goes with one base", where="--sweep", fix=fix)
-    if options["serve"] == "vllm":
+    if options.serve == "vllm":
         fix = "use --serve here, or serve each base with its adapters yourself"
         raise InputError("goes with one base", where="--serve vllm", fix=fix)
-    if options["tuned_from"]:
+    if options.tuned_from:
         raise InputError(
             "goes with one base", where="--tuned-from", fix="name one --base"
         )
 
 
-class _OfBase(NamedTuple):
-    """A base with its own options: those of the command, with its own folder."""
+class _Base(NamedTuple):
+    """A model to tune."""
 
-    base: str
-    options: dict[str, Any]
+    name: str
+    folder: Path | None  #: With its files, where these are the user's.
 
 
-def _with_folders(bases: Sequence[str], options: dict[str, Any]) -> list[_OfBase]:
-    """Each base with its own options, the smallest first where sizes are known."""
+def _bases_with_folders(options: _PilotOptions) -> list[_Base]:
+    """Each base with its folder, the smallest first where sizes are known."""
+    from tuneworthy.files.disk import with_home
     from tuneworthy.training.race import in_order_of_size
     from tuneworthy.training.recipes import billions_by_name, billions_in
 
-    folders = options["folders"]
-    if options["way"] == "folder":
-        _refuse_folders(bases, folders)
-    own: dict[str, dict[str, Any]] = {}
+    if options.way == "folder":
+        _refuse_folders(options.bases, options.folders)
+    folders = [with_home(folder) for folder in options.folders]
+    folder_of: dict[str, Path | None] = {}
     sizes = []
-    for place, base in enumerate(bases):
+    for place, base in enumerate(options.bases):
         folder = folders[place] if place < len(folders) else None
-        own[base] = {**options, "folder": folder}
-        if folder is not None and len(bases) > 1:
-            size = billions_in(Path(folder).expanduser())
+        folder_of[base] = folder
+        if folder is not None and len(options.bases) > 1:
+            size = billions_in(folder)
         else:  # a single one needs no order
             size = billions_by_name(base)
         sizes.append((base, size))
-    return [_OfBase(base, own[base]) for base in in_order_of_size(sizes)]
+    return [_Base(base, folder_of[base]) for base in in_order_of_size(sizes)]
 
 
 def _refuse_folders(bases: Sequence[str], folders: Sequence[str]) -> None:
@@ -507,81 +556,81 @@ def _refuse_folders(bases: Sequence[str], folders: Sequence[str]) -> None:
         raise InputError(what, where="--folder", fix=fix)
 
 
-def _service(base: str, options: dict[str, Any]) -> str:
+def _service(base: str, options: _PilotOptions) -> str:
     """The service that runs the jobs: the named one, else the provider of the base.
 
     Another provider's jobs are asked for as at OpenAI, whose interface others copy.
     """
     from tuneworthy.training.hosted import SERVICES
 
-    if options["service"]:
-        return str(options["service"])
+    if options.service is not None:
+        return options.service
     provider, _, _ = base.partition(":")
     return provider if provider in SERVICES else "openai"
 
 
-def _recipe(base: str, options: dict[str, Any]) -> Recipe:
+def _recipe(base: _Base, options: _PilotOptions) -> Recipe:
     """The recipe for the base's size, with what was set otherwise."""
     from tuneworthy.model.pilot import Recipe
     from tuneworthy.training.hosted import takes_rate
     from tuneworthy.training.recipes import recipe_row
 
-    method: Literal["sft", "dpo"] = "dpo" if options["dpo"] else "sft"
-    recipe = recipe_row(method, _billions(base, options)).recipe
-    if options["way"] == "hosted" and not takes_rate(_service(base, options), method):
+    method: Literal["sft", "dpo"] = "dpo" if options.dpo else "sft"
+    recipe = recipe_row(method, _billions(base, options.way)).recipe
+    if options.way == "hosted" and not takes_rate(_service(base.name, options), method):
         recipe = Recipe(method=method)  # the service sets all but the epochs itself
     changes: dict[str, Any] = {}
-    for name in ("epochs", "rate"):
-        if options[name] is not None:
-            changes[name] = options[name]
-    if options["rank"] is not None:
-        changes["rank"] = options["rank"]
-        changes["alpha"] = 2 * options["rank"]
-    if options["four_bit"]:
-        if not options["cuda"]:
+    if options.epochs is not None:
+        changes["epochs"] = options.epochs
+    if options.rate is not None:
+        changes["rate"] = options.rate
+    if options.rank is not None:
+        changes["rank"] = options.rank
+        changes["alpha"] = 2 * options.rank
+    if options.four_bit:
+        if not options.cuda:
             raise InputError("needs a GPU", where="--four-bit", fix="add --cuda")
         changes["bits"] = 4
     return recipe.model_copy(update=changes)
 
 
-def _billions(base: str, options: dict[str, Any]) -> float | None:
+def _billions(base: _Base, way: str) -> float | None:
     """Billions of weights of a base; None where neither its files nor its name tell."""
     from tuneworthy.llm.embedded import ORIGIN
     from tuneworthy.training.recipes import billions_by_name, billions_in
 
-    if options["way"] == "folder":
-        return billions_in(Path(options["folder"]).expanduser())
-    return billions_by_name(ORIGIN if options["way"] == "embedded" else base)
+    if way == "folder" and base.folder is not None:
+        return billions_in(base.folder)
+    return billions_by_name(ORIGIN if way == "embedded" else base.name)
 
 
-def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:
+def _trainer(lab: PreparedLab, base: _Base, options: _PilotOptions) -> Trainer:
     """The trainer for a way of training: the embedded base, files in a folder, or a service."""
     from tuneworthy.files.stores import pilot_folder
     from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 
     folder = pilot_folder(lab.case)
-    if way == "embedded":
-        if base != EMBEDDED:
+    if options.way == "embedded":
+        if base.name != EMBEDDED:
             fix = "tune another one with --way folder --folder PATH"
             raise InputError(
                 f"is {EMBEDDED} for --way embedded", where="--base", fix=fix
             )
-        return LoraTrainer(folder, seeds=options["seeds"])
+        return LoraTrainer(folder, seeds=options.seeds)
     listed = {model.id: model for model in lab.case.models}
-    if base not in listed:
+    if base.name not in listed:
         raise InputError(
-            f'is not a model of the case: "{base}"', where="--base", fix="add it"
+            f'is not a model of the case: "{base.name}"', where="--base", fix="add it"
         )
-    model = listed[base]
-    if way == "hosted":
+    model = listed[base.name]
+    if options.way == "hosted":
         return _hosted(model, options, lab.confirmed)
-    files = Path(options["folder"]).expanduser()
-    if not files.is_dir():
+    if base.folder is None or not base.folder.is_dir():
         raise InputError(
             "is not a folder", where="--folder", fix="name the folder of the model"
         )
-    device = "cuda" if options["cuda"] else "cpu"
-    return LoraTrainer(folder, files, device, model, serves=options["serve"])
+    device = "cuda" if options.cuda else "cpu"
+    return LoraTrainer(folder, base.folder, device, model, serves=options.serve)
 
 
 class _HostedPrices(NamedTuple):
@@ -591,21 +640,19 @@ class _HostedPrices(NamedTuple):
     serving: TokenPrice  #: Of the tuned model.
 
 
-def _hosted(
-    model: Model, options: dict[str, Any], confirmed: frozenset[str]
-) -> Trainer:
+def _hosted(model: Model, options: _PilotOptions, confirmed: frozenset[str]) -> Trainer:
     """The trainer that runs jobs at a service; refuse to go on without its prices."""
     from tuneworthy.training.hosted import HostedTrainer
 
-    prices = _read_prices(model, options["prices"] or "")
+    prices = _read_prices(model, options.prices or "")
     return HostedTrainer(
         model,
         _service(model.id, options),
         usd_per_mtok=prices.trained,
         serving=prices.serving,
-        base=options["tuned_from"] or "",
-        account=options["account"] or "",
-        at_once=options["jobs"],
+        base=options.tuned_from or "",
+        account=options.account or "",
+        at_once=options.jobs,
         confirmed=confirmed,
     )
 

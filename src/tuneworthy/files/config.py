@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.facts.load import OwnFacts, add_facts_from
 from tuneworthy.files.case import read_case
-from tuneworthy.files.disk import MIB, read_text
+from tuneworthy.files.disk import MIB, read_text, with_home
 from tuneworthy.llm.hosts import config_path, read_host, shorten_path
 from tuneworthy.model.base import FileRecord, Name, NonNegative, wrong
 from tuneworthy.model.case import Case, DefaultValue, Model, Quantity, defaults_sentence
@@ -129,7 +129,7 @@ def read_own_facts() -> OwnFacts | None:
     source = read_config().facts
     if place is None or source is None:
         return None
-    path = place.parent / Path(source.path).expanduser()
+    path = place.parent / with_home(source.path)
     return OwnFacts(str(path), read_text(path, _MOST_FACTS, InputError))
 
 

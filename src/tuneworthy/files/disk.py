@@ -50,6 +50,14 @@ _GITIGNORE = """\
 """
 
 
+def with_home(path: str) -> Path:
+    """A path with a home in place of ``~``; as it was written where there is no such user or home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it; a new ``.tuneworthy`` gets a file that git ignores it by."""
     own = [place for place in (folder, *folder.parents) if place.name == OWN_FOLDER]

@@ -25,7 +25,7 @@ from pydantic import Field, Json
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.facts.load import age_text, facts_on
 from tuneworthy.facts.records import Method, ServiceFact
-from tuneworthy.files.disk import made_whole, write_new
+from tuneworthy.files.disk import made_whole, with_home, write_new
 from tuneworthy.files.stores import read_disliked, read_pilot
 from tuneworthy.llm.embedded import ORIGIN
 from tuneworthy.measure.hiding import hider
@@ -911,7 +911,7 @@ def _base(
     to = target(target_name)
     if name is None and piloted is not None:
         name = _piloted_base(piloted, to)
-    if name is None or not Path(name).expanduser().is_dir():
+    if name is None or not with_home(name).is_dir():
         if name is not None:
             _refuse_quotes(name)
         chosen = choose_base(bases_of(target_name), name, day, media)

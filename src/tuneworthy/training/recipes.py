@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.files.disk import with_home
 from tuneworthy.model.base import FileRecord, Name, NonNegative, Text
 from tuneworthy.model.pilot import Method, Recipe
 from tuneworthy.syntax.document import ParsedFile, build, parse
@@ -119,7 +120,7 @@ def model_folder(text: str) -> Path:
 
     Raises InputError for another folder, or for a name that would break the files that contain it.
     """
-    folder = Path(text).expanduser().resolve()
+    folder = with_home(text).resolve()
     if not (folder / "config.json").is_file():
         fix = "name a folder with config.json and weights: tuneworthy models unpack writes one"
         raise InputError(
