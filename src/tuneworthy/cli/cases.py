@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +17,11 @@ from tuneworthy.model.base import json_text
 from tuneworthy.words import counted
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from tuneworthy.intake.measure import HowRead
     from tuneworthy.interview.questions import AmbiguousNameError
+    from tuneworthy.labelling.queue import For, Kind, LabelTask
     from tuneworthy.model.interview import AnswerResult
 
 
@@ -24,14 +29,14 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="[DIR]", default=".")
 @opt.option("--name NAME", "Call the use case this.  [default: the folder's name]")
 @opt.framework_option
-def init(folder: str, **options: Any) -> None:
+def init(folder: str, name: str | None, chosen: str | None) -> None:
     """Write a commented case file into DIR (created if missing), and its schema for editors.
 
     No existing file is replaced.
     """
     from tuneworthy.interview.start import start_case
 
-    for path in start_case(folder, **options):
+    for path in start_case(folder, name, chosen):
         click.echo(f"Wrote {one_line(str(path))}")
     quoted = one_line(argument(folder))
     click.echo(
@@ -233,7 +238,9 @@ _WITH_MODEL = (
 @opt.gone_option(
     "--plain", "is gone", "leave it out: lines are the only way now", is_flag=True
 )
-def interview(case: str, **options: Any) -> None:
+def interview(
+    case: str, script: str | None, chosen: str | None, as_of: date | None
+) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 
     Every answer is written into the case file at once. Run the same command again to continue. CASE
@@ -242,7 +249,7 @@ def interview(case: str, **options: Any) -> None:
     """
     from tuneworthy.terminal.session import interview as run
 
-    run(case, colour=opt.colour(), **options)
+    run(case, chosen=chosen, as_of=as_of, script=script, colour=opt.colour())
 
 
 @opt.command(
@@ -291,11 +298,14 @@ def interview(case: str, **options: Any) -> None:
 def measure(
     case: str | None,
     sources: tuple[str, ...],
+    mapping: str | None,
+    save_map: str | None,
     show_examples: bool,
-    compare: bool,
+    on: str,
     sample: float,
     seed: int,
-    **options: Any,
+    compare: bool,
+    chosen: str | None,
 ) -> int:
     """Measure traces or results, and keep what they show as evidence of CASE.
 
@@ -310,12 +320,17 @@ def measure(
     if case is None and not sources:
         case = opt.nearest_case()
     with opt.live_line(opt.reading_progress) as progress:
-        options |= {
-            "sources": sources,
-            "progress": progress,
+        how: HowRead = {
+            "mapping": mapping,
+            "save_map": save_map,
+            "on": on,
             "draw": LogDraw(sample / 100, seed),
+            "progress": progress,
         }
-        run = measure_new(**options) if case is None else measure_case(case, **options)
+        if case is None:
+            run = measure_new(sources, chosen=chosen, **how)
+        else:
+            run = measure_case(case, sources, chosen=chosen, **how)
     if case is not None:
         opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
@@ -355,7 +370,14 @@ def evalset() -> None:
 )
 @opt.format_option("text", "json")
 @opt.all_option
-def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
+def build(
+    case: str,
+    sources: tuple[str, ...],
+    n: int,
+    seed: int,
+    mapping: str | None,
+    output: str | None,
+) -> None:
     """Draw an evaluation set from what CASE was asked, and write it as JSON lines.
 
     Cases are drawn by kind of request, length and failure, with weights that restore the mean of
@@ -368,7 +390,15 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     from tuneworthy.report.sections.evalset import evalset_dict, evalset_document
 
     with opt.live_line(opt.reading_progress) as progress:
-        built = build_set(case, sources, progress=progress, **options)
+        built = build_set(
+            case,
+            sources,
+            n=n,
+            seed=seed,
+            output=output,
+            mapping=mapping,
+            progress=progress,
+        )
     document = evalset_document(built, cases_note(judge_case(case).investment))
     opt.show(document, lambda: json_text(evalset_dict(built)))
 
@@ -424,9 +454,12 @@ def export(
     labeller: str | None,
     settle: bool,
     rubric: str | None,
+    scale: str,
     pairwise: tuple[str, str] | None,
     arms: tuple[str, ...],
-    **options: Any,
+    lab: For | None,
+    seed: int,
+    max_tokens: int,
 ) -> None:
     """Print the evaluation set of CASE, or with --labeller one row for each item left to label.
 
@@ -437,27 +470,29 @@ def export(
     named.
     """
     from tuneworthy.files.evalset import csv_text, evalset_text
-    from tuneworthy.labelling.queue import labelled_cases
+    from tuneworthy.labelling.queue import LabelTask, labelled_cases
 
+    task = LabelTask(
+        kind="settle",
+        rubric=rubric or "",
+        scale=scale,
+        seed=seed,
+        max_tokens=max_tokens,
+        lab=lab,
+    )
     if settle:
-        print_sheet(case, kind="settle", rubric=rubric or "", **options)
+        print_sheet(case, task)
         return
     if labeller is not None:
-        kind = "answer"
+        kind: Kind = "answer"
         if pairwise:
             kind = "pairwise"
         elif rubric:
             kind = "rubric"
-        print_sheet(
-            case,
-            kind=kind,
-            labeller=labeller,
-            rubric=rubric or "",
-            arms=pairwise or arms,
-            **options,
-        )
+        own = replace(task, kind=kind, labeller=labeller, arms=pairwise or arms)
+        print_sheet(case, own)
         return
-    if rubric or pairwise or arms or options["lab"]:
+    if rubric or pairwise or arms or lab:
         fix = "add --labeller NAME, or leave out what is to be labelled"
         raise InputError("nobody is named to label it", where="--labeller", fix=fix)
     cases = labelled_cases(case)
@@ -465,13 +500,12 @@ def export(
     opt.deliver(csv_text(cases) if as_csv else evalset_text(cases), painted=False)
 
 
-def print_sheet(case: str, **task: Any) -> None:
+def print_sheet(case: str, task: LabelTask) -> None:
     """Print what is to be labelled, and say on a terminal's other channel how it comes back."""
-    from tuneworthy.labelling.queue import LabelTask
     from tuneworthy.labelling.sheets import export_sheet
 
     how = opt.asked()
-    opt.deliver(export_sheet(case, LabelTask(**task), how.form), painted=False)
+    opt.deliver(export_sheet(case, task, how.form), painted=False)
     file = argument(how.output or "FILE")
     advice = f"Fill in the column label, then: tuneworthy evalset import {file} {argument(case)}"
     click.echo(one_line(advice), err=True)
@@ -619,7 +653,9 @@ def failures(
     budget: float,
     to: tuple[str, ...],
     dry_run: bool,
-    **options: Any,
+    n: int,
+    seed: int,
+    mapping: str | None,
 ) -> None:
     """Draw failures of CASE for people to read, and show what goes wrong.
 
@@ -647,7 +683,14 @@ def failures(
             fix = "it is of the draw before: read it back or move it away"
             refuse_existing(sheet_path(case, labeller, output), fix)
         with opt.live_line(opt.reading_progress) as progress:
-            draw = draw_failures(case, again=new_draw, progress=progress, **options)
+            draw = draw_failures(
+                case,
+                n=n,
+                seed=seed,
+                again=new_draw,
+                mapping=mapping,
+                progress=progress,
+            )
         if propose_with is not None:
             calls = prepare_proposals(case, draw, propose_with, to)
             if dry_run:

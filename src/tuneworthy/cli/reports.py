@@ -75,9 +75,10 @@ def decide(
     memo: bool,
     whole: bool,
     since: str | None,
+    seed: int,
     chosen: str | None,
     answers: dict[str, str],
-    **options: Any,
+    as_of: date | None,
 ) -> int:
     """Judge CASE, a case folder or its case.yaml (the nearest one upwards when not given).
 
@@ -98,7 +99,7 @@ def decide(
     read = "" if signer is None else _read_to_sign(case, signer, answers)
     before = None if since is None else read_dossier(Path(since))
     supposed, framework = read_supposed(case, chosen, answers)
-    dossier = judge(supposed, framework, **options)
+    dossier = judge(supposed, framework, as_of=as_of, seed=seed)
     if signer is not None and dossier.verdict.answer == "open":
         fix = "answer what is open first"
         raise InputError("no answer can be signed yet", where="--sign", fix=fix)
@@ -183,7 +184,7 @@ def show(
     answers: dict[str, str],
     chosen: str | None,
     as_of: date | None,
-    **options: Any,
+    everything: bool,
 ) -> None:
     """Show one part of the verdict of CASE. Default: why it is what it is.
 
@@ -237,8 +238,8 @@ def show(
         chosen=chosen,
         as_of=as_of,
         seed=seed or 0,
+        everything=everything,
         colour=opt.colour(),
-        **options,
     )
     opt.deliver(text)
 

@@ -9,6 +9,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from tuneworthy.mcp.server import AssistantServer
     from tuneworthy.mcp.tools import Desk
 
@@ -68,7 +72,7 @@ _ORDERS = (
 @opt.all_option
 @opt.output_options
 def list(  # noqa: A001  # the name of the command
-    folder: str, chosen: str | None, as_of: Any, **asked: Any
+    folder: str, chosen: str | None, as_of: date | None, **asked: Any
 ) -> None:
     """List the cases in CASES_DIR: the answer, cost and worth of each, and the sums.
 
@@ -122,7 +126,16 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 @opt.flag("--open", "Open it in a browser.", "browse")
 @opt.framework_option
 @opt.as_of_option
-def serve(folder: str, **options: Any) -> None:
+def serve(
+    folder: str,
+    host: str,
+    port: int,
+    lab_budget: float,
+    upload_limit: int,
+    browse: bool,
+    chosen: str | None,
+    as_of: date | None,
+) -> None:
     """Show the cases in CASES_DIR, which may be a single case, on a page in the browser.
 
     Answers are written into the case files, and uploaded files are saved next to them. Earlier
@@ -135,7 +148,16 @@ def serve(folder: str, **options: Any) -> None:
             raise InputError(what, where="tuneworthy serve", fix=fix)
     from tuneworthy.web.app import run
 
-    run(folder, **options)
+    run(
+        folder,
+        host=host,
+        port=port,
+        browse=browse,
+        lab_budget=lab_budget,
+        upload_limit=upload_limit,
+        chosen=chosen,
+        as_of=as_of,
+    )
 
 
 _PATIENCE_S = 5.0  # for a file that is being written when the server has to end
@@ -161,7 +183,13 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 @opt.framework_option
 @opt.as_of_option
 def mcp(
-    folder: str, over_http: bool, chosen: str | None, as_of: Any, **address: Any
+    folder: str,
+    over_http: bool,
+    host: str,
+    port: int,
+    allowed: tuple[str, ...],
+    chosen: str | None,
+    as_of: date | None,
 ) -> None:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
@@ -183,15 +211,15 @@ def mcp(
         desk = Desk(workspace)
         server = AssistantServer(desk)
         if over_http:
-            _until_stopped(desk, *_listening(server, **address))
+            _until_stopped(desk, _listen(server, host, port, allowed))
         else:
             _until_stopped(desk, server.run)
 
 
-def _listening(
+def _listen(
     server: AssistantServer, host: str, port: int, allowed: tuple[str, ...]
-) -> tuple[Any, ...]:
-    """Open the socket, print the address and a new token, and return the server and its arguments."""
+) -> Callable[[], None]:
+    """Open the socket, print the address and a new token, and return what serves there."""
     from tuneworthy.listen import in_link, is_loopback, listening
     from tuneworthy.mcp import server as http
 
@@ -209,10 +237,10 @@ def _listening(
         )
     if not is_loopback(host):
         click.echo("The connection isn't encrypted.", err=True)
-    return http.serve_http, app, listens, token
+    return partial(http.serve_http, app, listens, token)
 
 
-def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:
+def _until_stopped(desk: Desk, serve: Callable[[], None]) -> None:
     """Serve, then leave at once: threads that still compute have nothing to write.
 
     A file that is being written is waited for, and what they put aside is taken away, so that
@@ -230,7 +258,7 @@ def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, lambda *_: leave(STOPPED))
     try:
-        serve(*args)
+        serve()
     except (BrokenPipeError, ExceptionGroup) as caught:
         if not _hung_up(caught):
             raise

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tuneworthy.model.lab import Stand
     from tuneworthy.model.pilot import PilotPlan, PilotResult, Recipe
     from tuneworthy.report.blocks import Document
+    from tuneworthy.training.export import Shape
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
 
@@ -93,7 +94,9 @@ def review(case: str, reviewer: str) -> None:
     where an answer comes from, nor what others said. Fill in label, and better for an edit, then
     "tuneworthy evalset import FILE CASE". The page asks the same questions one by one.
     """
-    print_sheet(case, kind="training", labeller=reviewer)
+    from tuneworthy.labelling.queue import LabelTask
+
+    print_sheet(case, LabelTask("training", reviewer))
 
 
 @opt.command(
@@ -126,10 +129,11 @@ def compare(
     Fill in label, then "tuneworthy evalset import FILE CASE". The page asks the same questions.
     Tuning on labels that aren't better can't help.
     """
+    from tuneworthy.labelling.queue import LabelTask
     from tuneworthy.training.candidates import own_answers
 
     own = own_answers(case, arm=arm or "", n=n, send=True, cap_usd=budget, to=to)
-    print_sheet(case, kind="compare", labeller=reviewer, arms=(own.arm,))
+    print_sheet(case, LabelTask("compare", reviewer, arms=(own.arm,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -761,7 +765,16 @@ def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
 )
 @opt.format_option("text", "json")
 @opt.all_option
-def export(case: str, name: str | None, **options: Any) -> int:
+def export(
+    case: str,
+    name: str | None,
+    base: str | None,
+    shape: Shape | None,
+    usd_per_mtok: float | None,
+    leave_out: bool,
+    as_of: date | None,
+    output: str | None,
+) -> int:
     """Write the training set of CASE in the form a service or a library takes.
 
     Once a pilot has run, the folder has its system prompt, general examples and recipe. Also writes
@@ -783,10 +796,19 @@ def export(case: str, name: str | None, **options: Any) -> int:
         _list_targets()
         return ANSWERED
     if name in WINNERS:
-        winner = hand_over(case, name, options["output"])
+        winner = hand_over(case, name, output)
         opt.show(winner_document(winner), lambda: winner_json(winner))
         return ANSWERED
-    done = write(case, name, **options)
+    done = write(
+        case,
+        name,
+        output=output,
+        base=base,
+        usd_per_mtok=usd_per_mtok,
+        leave_out=leave_out,
+        as_of=as_of,
+        shape=shape,
+    )
     opt.show(export_document(done), lambda: export_json(done))
     # without a folder the service would refuse lines, or the base was switched off
     return NOT_MET if done.folder is None else ANSWERED
