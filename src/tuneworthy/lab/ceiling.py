@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, Unpack
+from typing import NamedTuple, Unpack
 
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.evalset import case_values, table_csv
@@ -34,6 +34,8 @@ from tuneworthy.lab.propose import (
     parted_for,
 )
 from tuneworthy.lab.result import (
+    NO_SEARCH,
+    SearchFindings,
     best_before,
     chosen_arms,
     digest_of_json,
@@ -201,7 +203,7 @@ async def _run(
 ) -> tuple[CeilingResult, LabPlan]:
     """Search for prompts, compare the arms, then score the chosen arms on held-out cases."""
     prepared, stop = await probed(prepared, calls)
-    searched = _SearchOutcome(prepared.plan, {}, stop)
+    searched = _SearchOutcome(prepared.plan, NO_SEARCH, stop)
     if not stop:
         searched = await _search_and_keep(prepared, calls)
     lab = Lab(searched.plan, prepared.scores, calls, searched.stop)
@@ -221,7 +223,7 @@ async def _run(
         target=_quality_target(prepared.case),
         quote=quote,
         scorer=prepared.scorer,
-        **searched.about,
+        searched=searched.findings,
     )
     return result, searched.plan
 
@@ -458,10 +460,10 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
 
 
 class _SearchOutcome(NamedTuple):
-    """The plan after a search, and the fields of a result about the search."""
+    """The plan after a search, and what the search found."""
 
     plan: LabPlan
-    about: dict[str, Any]
+    findings: SearchFindings
     stop: Stop = Stop()
 
 
@@ -473,7 +475,8 @@ async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome
     """
     if lab.request is None:
         none = PromptSearch(ended="none", why=lab.unsearched)
-        return _SearchOutcome(lab.plan, {"search": none} if lab.unsearched else {})
+        findings = SearchFindings(search=none) if lab.unsearched else NO_SEARCH
+        return _SearchOutcome(lab.plan, findings)
     search_calls = calls.with_own_cap(_search_cap(lab, lab.request, calls))
     evaluator = evaluator_for(lab, search_calls)
     search = Search(evaluator)
@@ -485,24 +488,24 @@ async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome
     except CutShortError as cut:
         return _cut_short_search(lab.plan, cut.stop)
     write_prompts(lab.case, searched.prompts)
-    about = {
-        "headroom": headroom,
-        "proposing": describe(search, searched),
-        "plateau": search.plateau,
-        "search": _search_record(search, search_calls),
-    }
-    return _SearchOutcome(searched.plan, about)
+    findings = SearchFindings(
+        headroom=headroom,
+        proposing=describe(search, searched),
+        plateau=search.plateau,
+        search=_search_record(search, search_calls),
+    )
+    return _SearchOutcome(searched.plan, findings)
 
 
 def _cut_short_search(plan: LabPlan, stop: Stop) -> _SearchOutcome:
     """Return the outcome of a search that the user or an endpoint stopped: nothing is known of it."""
     unknown = Unknown(ask="run it to its end")
-    about = {
-        "proposing": unknown,
-        "plateau": unknown,
-        "search": PromptSearch(ended="stopped", why=stop.why),
-    }
-    return _SearchOutcome(plan, about, stop)
+    findings = SearchFindings(
+        proposing=unknown,
+        plateau=unknown,
+        search=PromptSearch(ended="stopped", why=stop.why),
+    )
+    return _SearchOutcome(plan, findings, stop)
 
 
 def _search_cap(lab: PreparedLab, request: ProposalRequest, calls: PaidCalls) -> float:

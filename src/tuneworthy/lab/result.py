@@ -56,6 +56,7 @@ from tuneworthy.model.lab import (
     CurvePoint,
     Failures,
     Gain,
+    Headroom,
     JudgedArm,
     JudgedGain,
     JudgeOf,
@@ -433,12 +434,25 @@ _TUNING_CHANGES: dict[str, State] = {
     "knowledge_gaps": "no",
 }  #: Form, words, voice and rules can be trained; facts that weren't there can't.
 _NONE = Unknown(ask="search for better prompts: --propose 20")
-_NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 SEARCH_MARGIN = 0.02
 """The least share of cases that another draw has to add, for a framework without the threshold
 ``margin_quality``. Smaller differences never count."""
 _NO_TARGET = "say which share is good enough (targets.quality.at_least)"
 _RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
+
+
+class SearchFindings(NamedTuple):
+    """What a search for prompts found; without a search, what would find it."""
+
+    headroom: Headroom | Unknown = _NONE
+    proposing: Proposing | Unknown = _NONE
+    plateau: Gain | Unknown = _NONE
+    search: PromptSearch | None = (
+        None  #: How far it went; None where the others say it.
+    )
+
+
+NO_SEARCH = SearchFindings()
 
 
 def search_of(
@@ -824,12 +838,11 @@ def outcome(
     target: float | None,
     quote: Quote,
     scorer: str,
-    **proposed: Any,
+    searched: SearchFindings = NO_SEARCH,
 ) -> CeilingResult:
     """Return the result of the lab, after both parts were run.
 
-    ``before`` is the best prompt from before a search. ``proposed`` are fields of the result about
-    the search, none where there was none.
+    ``before`` is the best prompt from before a search.
     """
     plan = lab.plan
     rows = [arm_row(lab, arm, plan.select) for arm in plan.arms]
@@ -837,7 +850,9 @@ def outcome(
     rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
     answer = answer_ceiling(lab, chosen, target)
     stop = _stop_of(lab, chosen, answer)
-    about_search = _fields_of_search(proposed, stop, framework)
+    search = searched.search
+    if search is None:
+        search = search_of(searched.proposing, searched.plateau, stop, framework)
     best = _describe_best(lab, chosen, before) if chosen else _BestArm()
     # people label the held-out outputs of these arms
     labelled = list(chosen)
@@ -874,24 +889,12 @@ def outcome(
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
-        **about_search,
+        headroom=searched.headroom,
+        proposing=searched.proposing,
+        plateau=searched.plateau,
+        search=search,
+        grade=search.grade,
     )
-
-
-def _fields_of_search(
-    proposed: Mapping[str, Any], stop: Stop, framework: Framework
-) -> dict[str, Any]:
-    """Return the fields of a result about the search for prompts, from those that it ``proposed``.
-
-    A lab without a search says so; how the ceiling is known follows from the search.
-    """
-    about: dict[str, Any] = {**_NOT_PROPOSED, **proposed}
-    if about.get("search") is None:
-        about["search"] = search_of(
-            about["proposing"], about["plateau"], stop, framework
-        )
-    about["grade"] = about["search"].grade
-    return about
 
 
 def _stop_of(lab: Lab, chosen: Arms, answer: CeilingAnswer) -> Stop:

@@ -52,7 +52,7 @@ from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, firs
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, Stop, quote, total
-from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.base import State, Strings, Unknown
 from tuneworthy.model.case import PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
@@ -62,6 +62,7 @@ from tuneworthy.model.lab import (
     ChatMessage,
     Contrast,
     JudgeOf,
+    JudgePlan,
     Quote,
     VerifyAnswer,
     VerifyPlan,
@@ -318,7 +319,16 @@ def _hold_tuned_arm(
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
 
 
-def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan:
+def verify_plan(
+    plan: LabPlan,
+    arms: tuple[Arm, Arm],
+    *,
+    margin: float,
+    inputs: str,
+    written_on: date,
+    judge: JudgePlan | None = None,
+    changed: Strings = (),
+) -> VerifyPlan:
     """Return the plan, to be written before a tuned and an untuned arm meet the held-out cases."""
     tuned, untuned = arms
     return VerifyPlan(
@@ -327,7 +337,11 @@ def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan
         general_margin=GENERAL_MARGIN,
         cases=len(plan.report),
         general=len(general_skills()),
-        **more,
+        margin=margin,
+        inputs=inputs,
+        written_on=written_on,
+        judge=judge,
+        changed=changed,
     )
 
 

@@ -1124,8 +1124,13 @@ class _PilotRun:
         pilot = self.pilot
         untuned = ways.best
         secrets = self._secrets_of_size(size)
-        fixed = self.plan.model_dump(include={"margin", "inputs", "written_on"})
-        written = verify_plan(self.lab.plan, (tuned, untuned), **fixed)
+        written = verify_plan(
+            self.lab.plan,
+            (tuned, untuned),
+            margin=self.plan.margin,
+            inputs=self.plan.inputs,
+            written_on=self.plan.written_on,
+        )
         await self._ask_held_out(tuned, size, ways, secrets)
         of_all_seeds = [pilot.tuned("", size, near=near) for near in pilot.nears]
         self.reported = (*ways.arms, *of_all_seeds)
