@@ -117,15 +117,18 @@ def _check_entries(every: FactsFile, name: str) -> None:
                 what = f'has the entry "{fact.entry}" twice'
                 fix = "give the later one another name"
                 raise InputError(what, where=name, fix=fix)
-            # An entry that isn't above this one is as wrong as one that is newer.
-            replaced_day = date.max
             if fact.replaces is not None:
-                replaced_day = days.get(fact.replaces, date.max)
-            if fact.replaces is not None and replaced_day > fact.dated:
-                place = f'has the entry "{fact.entry}" in place of "{fact.replaces}"'
-                what = f"{place}, which is not an older entry"
-                fix = "name an earlier entry of the same list, or leave replaces out"
-                raise InputError(what, where=name, fix=fix)
+                replaced_day = days.get(fact.replaces)
+                # one that isn't above this entry is as wrong as one that is newer
+                if replaced_day is None or replaced_day > fact.dated:
+                    what = (
+                        f'has the entry "{fact.entry}" in place of "{fact.replaces}", which is '
+                        "not an older entry"
+                    )
+                    fix = (
+                        "name an earlier entry of the same list, or leave replaces out"
+                    )
+                    raise InputError(what, where=name, fix=fix)
             days[fact.entry] = fact.dated
 
 
@@ -172,8 +175,12 @@ def logged_end(name: str, as_of: date | None) -> date | None:
 
 
 def _with_provider(name: str, facts: KnownFacts) -> str:
-    """A model's name as the catalogue has it, at its maker if that is listed; empty without one."""
-    ending = f":{name.rpartition('/')[2]}"
+    """A model's name as the catalogue has it, at its maker if that is listed; empty without one.
+
+    The catalogue's names begin with a provider and a colon.
+    """
+    *_, plain_name = name.split("/")
+    ending = f":{plain_name}"
     at_reseller = ""
     for fact in facts.models:
         for listed in fact.models:

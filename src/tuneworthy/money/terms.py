@@ -441,15 +441,16 @@ class _Builder:
         parts: dict[str, CostPart] = {}
         for name, row in self.rows(table).items():
             path = f"table.{table}.{name}"
-            for kind, span in (("hours", row.hours), ("usd", row.usd)):
-                if span is not None:
-                    self.inputs[f"{path}.{kind}"] = Interval(
-                        span.low, _middle(span), span.high
-                    )
-            parts[name] = self.effort(
-                path, 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1
-            )
+            self._take_span(f"{path}.hours", row.hours)
+            self._take_span(f"{path}.usd", row.usd)
+            times_a_month = 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1
+            parts[name] = self.effort(path, times_a_month)
         return parts
+
+    def _take_span(self, path: str, span: Span | None) -> None:
+        """Take a span of the table as an input, its middle as the likely value."""
+        if span is not None:
+            self.inputs[path] = Interval(span.low, _middle(span), span.high)
 
     def shares(self, table: CostTable, kind: str = "") -> dict[str, float]:
         """Each category's share of the table's hours or money, at the middle; in USD for ''."""

@@ -223,22 +223,13 @@ class Drawing:
                 "sort": [_wrap_label(title, width) for title in self.titles],
             }
         if self.days:
-            first_year = self.days[0].year
-            last_year = self.days[-1].year
-            ticks = self._day_ticks(width)
-            shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
-            if first_year == last_year:
-                shared["x"]["title"] = str(first_year)
-            else:
-                shared["x"]["title"] = f"{first_year}–{last_year}"
+            labelled = self._day_ticks(width)
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": labelled}
+            shared["x"]["title"] = _years_of(self.days)
         if "ticks" in look:
             amounts = [row[name] for row in rows for name in look["ticks"]]
-            most = _MOST_TICKS[width]
-            if "type" in look["x"]["scale"]:  # the only typed scale is the root
-                values = _root_ticks(max(amounts), most)
-            else:
-                values = _even_ticks(min(amounts), max(amounts), most)
-            shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}
+            ticks = _amount_ticks(amounts, look["x"]["scale"], _MOST_TICKS[width])
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
         return shared
 
     def _left_padding(self, width: int) -> int:
@@ -344,6 +335,20 @@ def _even_ticks(low: float, high: float, most: int) -> list[float]:
     first = math.ceil(low / step)
     last = math.floor(high / step)
     return [multiple * step for multiple in range(first, last + 1)]
+
+
+def _years_of(days: Sequence[date]) -> str:
+    """The years of days in order, as ``2026`` or ``2026–2027``."""
+    first = days[0].year
+    last = days[-1].year
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def _amount_ticks(amounts: Sequence[float], scale: Spec, most: int) -> list[float]:
+    """At most so many round numbers for the axis of some amounts."""
+    if "type" in scale:  # the only typed scale is the root, which begins at 0
+        return _root_ticks(max(amounts), most)
+    return _even_ticks(min(amounts), max(amounts), most)
 
 
 def _root_ticks(high: float, most: int) -> list[float]:
@@ -573,14 +578,10 @@ def fan(
         return None
     simulated = _simulated_lines(drawn)
     stated = _stated_lines(money, len(drawn.curve))
-    amounts = [amount for month in drawn.curve for amount in (month.p10, month.p90)]
     fitting = [*simulated.values()]  # the lines that the axis is made for
     if not money.contradicted:
         fitting += stated.values()
-    for line in fitting:
-        amounts += line
-    low = min(amounts)
-    high = max(amounts)
+    low, high = _ends_of_axis(drawn, fitting)
     spare = (high - low or 1.0) * _CLIPPED  # flat lines need some height, too
     lines = _lines_between({**simulated, **stated}, low - spare, high + spare)
     rows: list[dict[str, Any]] = [
@@ -613,6 +614,23 @@ def _simulated_lines(drawn: Simulation) -> dict[str, list[float]]:
             "possible": [month.if_works for month in drawn.curve],
         }
     return {"possible": all_runs}
+
+
+class _AxisEnds(NamedTuple):
+    """The lowest and the highest amount of an axis, in USD."""
+
+    low: float
+    high: float
+
+
+def _ends_of_axis(drawn: Simulation, lines: Iterable[Sequence[float]]) -> _AxisEnds:
+    """The ends of all simulated ranges and of some lines."""
+    amounts = list[float]()
+    for month in drawn.curve:
+        amounts += (month.p10, month.p90)
+    for line in lines:
+        amounts += line
+    return _AxisEnds(min(amounts), max(amounts))
 
 
 def _lines_between(

@@ -244,8 +244,9 @@ def _keep_inside(it: Situation) -> Ruling | None:
 
     None where no such way is left.
     """
+    # privacy is missed, so what keeps data inside is put even before no steps at all
     steps = keep_data_inside(it, ())
-    first = steps[0]
+    first, *_ = steps
     if first.way is None:
         return None
     because = "data may not leave, and they go to a third party today"

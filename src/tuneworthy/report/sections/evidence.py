@@ -236,11 +236,14 @@ def _arm_name(row: Row, prompt: str, model: str) -> str:
 def _volume(series: Series) -> b.Picture | None:
     """The traffic by month. Forecast months are pale, with their interval; part months are dashed."""
     months = rows_of(
-        series, ("requests", "low", "high"), ("month",), ("forecast", "whole")
+        series,
+        numbers=("requests", "low", "high"),
+        texts=("month",),
+        flags=("forecast", "whole"),
     )
     rows = [_month_row(month) for month in months[-_MOST_MONTHS:]]  # the latest
     kinds = {row["kind"] for row in rows}
-    unused_looks = []
+    unused_looks = []  # of the legend: bars that are open, and the band of a forecast
     if "part" not in kinds:
         unused_looks.append("open")
     if "ahead" in kinds:
@@ -253,7 +256,8 @@ def _volume(series: Series) -> b.Picture | None:
         trend = "The log is too short, or has gaps, for a trend."
     fields = ("month", "requests", "low", "high", "kind")
     drawing = _drawing("volume", rows, fields, fewest=2)
-    return _picture(drawing, rows, f"{{says}} {trend}", unused_looks)
+    # the words of the look stand in place of {says}
+    return _picture(drawing, rows, "{says} " + trend, unused_looks)
 
 
 def _month_row(month: Row) -> Row:

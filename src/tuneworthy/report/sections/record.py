@@ -22,11 +22,13 @@ from tuneworthy.model.dossier import (
     Verdict,
 )
 from tuneworthy.model.framework import (
+    AnswerRule,
     ApproachRule,
     Check,
     Criterion,
     Factor,
     Framework,
+    GoalRule,
     OptionRule,
     Span,
 )
@@ -460,6 +462,29 @@ _ROOMS = {
 
 def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
     """Everything that can be explained, by its id."""
+    yield from _questions(framework)
+    for target, words in TARGETS.items():
+        yield target, Subject(words.name, "a target", _target_rows(words))
+    for name, goal in framework.goals.items():
+        yield name, Subject(goal.title, "a goal", _goal_rows(framework, goal))
+    for name, approach in framework.approaches.items():
+        rows = _approach_rows(framework, name, approach)
+        yield name, Subject(approach.title, "an approach", rows)
+    for name, option in framework.options.items():
+        yield name, Subject(option.title, "an option", _option_rows(option))
+    for rule, departure in framework.judgement.items():
+        rows = _departure_rows(departure)
+        yield rule, Subject(plain(rule), "a rule of the judgement", rows)
+    for challenge in ALL:
+        rows = [
+            ("Says", challenge.rule.__doc__ or ""),
+            ("Severity", challenge.severity),
+        ]
+        yield challenge.id, Subject(plain(challenge.id), "a challenge", rows)
+
+
+def _questions(framework: Framework) -> Iterator[tuple[str, Subject]]:
+    """What a framework asks about a case, by its id."""
     questions: dict[str, Mapping[str, Criterion]] = {
         "a reason for fine-tuning": framework.indicators,
         "a reason against fine-tuning": framework.anti_indicators,
@@ -470,31 +495,22 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
         for name, criterion in criteria.items():
             rows = _asked(framework, criterion)
             yield name, Subject(criterion.title, kind, rows)
-    for target, words in TARGETS.items():
-        yield target, Subject(words.name, "a target", _target_rows(words))
-    for name, goal in framework.goals.items():
-        approach = framework.approaches[goal.approach]
-        rows = [
-            ("Need", goal.need),
-            ("Approach", f"{approach.title} ({goal.approach})"),
-            ("Source", goal.source),
-        ]
-        yield name, Subject(goal.title, "a goal", rows)
-    for name, approach in framework.approaches.items():
-        rows = _approach_rows(framework, name, approach)
-        yield name, Subject(approach.title, "an approach", rows)
-    for name, option in framework.options.items():
-        yield name, Subject(option.title, "an option", _option_rows(option))
-    for rule, departure in framework.judgement.items():
-        dated = f", {day(departure.dated)}" if departure.dated else ""
-        rows = [("Says", departure.says), ("Source", f"{departure.source}{dated}")]
-        yield rule, Subject(plain(rule), "a rule of the judgement", rows)
-    for challenge in ALL:
-        rows = [
-            ("Says", challenge.rule.__doc__ or ""),
-            ("Severity", challenge.severity),
-        ]
-        yield challenge.id, Subject(plain(challenge.id), "a challenge", rows)
+
+
+def _goal_rows(framework: Framework, goal: GoalRule) -> list[tuple[str, str]]:
+    """What a goal needs, and the approach that serves it."""
+    approach = framework.approaches[goal.approach]
+    return [
+        ("Need", goal.need),
+        ("Approach", f"{approach.title} ({goal.approach})"),
+        ("Source", goal.source),
+    ]
+
+
+def _departure_rows(departure: AnswerRule) -> list[tuple[str, str]]:
+    """What a rule of the judgement says, with its source and the day that it was read."""
+    dated = f", {day(departure.dated)}" if departure.dated else ""
+    return [("Says", departure.says), ("Source", f"{departure.source}{dated}")]
 
 
 def _target_rows(words: TargetKind) -> list[tuple[str, str]]:
