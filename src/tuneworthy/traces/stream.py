@@ -334,47 +334,91 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
 
     What follows the last line break of a piece is held, and copied before the next piece.
     """
-    line = 1
-    held = memoryview(b"")
-    dropping = False  # whether we are inside a line that is too long
-    piece = min(_PIECE, longest)
-    usual = piece + piece // 2  # a piece, and a line that is held before it
-    buffers = deque[bytearray](maxlen=_KEPT)
+    pieces = _PieceReader(stream, min(_PIECE, longest))
+    cutter = _LineCutter(longest)
     while True:
-        end = len(held)
-        # for a long line twice as much, so that it is copied only a few times
-        more = max(piece, end)
-        size = end + more
-        data = bytearray(size) if size > usual else _free(buffers, usual)
-        view = memoryview(data)
-        view[:end] = held
-        space = view[end:size]
-        # A usual piece is handed on as it comes, and only a long line waits for all of it.
-        added = stream.readinto(space) if more == piece else _fill(stream, space)
-        if not added:
+        piece = pieces.read_after(cutter.held)
+        if piece is None:
             break
-        end += added
+        yield from cutter.cut(piece)
+    yield from cutter.last_line()
+
+
+class _Piece(NamedTuple):
+    """Some bytes of a file, behind those that were held of the piece before."""
+
+    data: bytearray
+    end: int  #: The bytes of ``data`` behind this place are of an earlier piece.
+
+
+class _PieceReader:
+    """Reads a file piece by piece into buffers that are used again."""
+
+    def __init__(self, stream: Ahead, usual: int) -> None:
+        self._stream = stream
+        self._usual = usual
+        # a piece, and a line that is held before it
+        self._usual_buffer = usual + usual // 2
+        self._buffers = deque[bytearray](maxlen=_KEPT)
+
+    def read_after(self, held: memoryview) -> _Piece | None:
+        """The next piece behind what is held; None at the end of the file."""
+        begin = len(held)
+        # for a long line twice as much, so that it is copied only a few times
+        more = max(self._usual, begin)
+        size = begin + more
+        if size > self._usual_buffer:
+            data = bytearray(size)
+        else:
+            data = _free(self._buffers, self._usual_buffer)
+        view = memoryview(data)
+        view[:begin] = held
+        space = view[begin:size]
+        # A usual piece is handed on as it comes, and only a long line waits for all of it.
+        if more == self._usual:
+            added = self._stream.readinto(space)
+        else:
+            added = _fill(self._stream, space)
+        return _Piece(data, begin + added) if added else None
+
+
+class _LineCutter:
+    """Cuts pieces behind line breaks, and drops lines that are too long."""
+
+    def __init__(self, longest: int) -> None:
+        self.held = memoryview(b"")  #: What follows the last line break so far.
+        self._longest = longest
+        self._line = 1  # number of the next line
+        self._dropping = False  # whether we are inside a line that is too long
+
+    def cut(self, piece: _Piece) -> Iterator[Block]:
+        """The whole lines of a piece, and a block without text for a long line that ends in it."""
+        data = piece.data
+        view = memoryview(data)
         begin = 0
         # One more than the place of the first break: 0 without any.
-        after_first = data.find(b"\n", 0, end) + 1
-        held = view[:0]
+        after_first = data.find(b"\n", 0, piece.end) + 1
+        self.held = view[:0]
         # The first line is too long: all of it is thrown away.
-        if dropping or after_first - 1 > longest:
+        if self._dropping or after_first - 1 > self._longest:
             if not after_first:
-                continue  # it goes on in the next piece
-            yield Block(view[:0], line, 1, ended=True, too_long=True)
-            line += 1
+                return  # it goes on in the next piece
+            yield Block(view[:0], self._line, 1, ended=True, too_long=True)
+            self._line += 1
             begin = after_first
-            dropping = False
-        after_last = data.rfind(b"\n", begin, end) + 1
+            self._dropping = False
+        after_last = data.rfind(b"\n", begin, piece.end) + 1
         if after_last:
             lines = _count_lines(data, begin, after_last)
-            yield Block(view[begin:after_last], line, lines, ended=True)
-            line += lines
+            yield Block(view[begin:after_last], self._line, lines, ended=True)
+            self._line += lines
             begin = after_last
-        held = view[begin:end]
-        if len(held) > longest:
-            held = view[:0]
-            dropping = True
-    if dropping or held:
-        yield Block(held, line, 1, ended=False, too_long=dropping)
+        self.held = view[begin : piece.end]
+        if len(self.held) > self._longest:
+            self.held = view[:0]
+            self._dropping = True
+
+    def last_line(self) -> Iterator[Block]:
+        """What follows the last line break of the file; nothing where nothing does."""
+        if self._dropping or self.held:
+            yield Block(self.held, self._line, 1, ended=False, too_long=self._dropping)
