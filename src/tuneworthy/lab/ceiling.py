@@ -182,8 +182,8 @@ def _measure_arms(
     routed = route(plan, lab.scores, (*best, *others), margin=margin)
     if routed is None:
         return arms
-    routing, _ = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
-    return (*arms, routing)
+    routing = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
+    return (*arms, routing.arm)
 
 
 def _arms_on_held_out(result: CeilingResult, plan: LabPlan) -> list[Arm]:

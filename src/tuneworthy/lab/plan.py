@@ -808,8 +808,9 @@ class LabPlan:
         one whose predecessor ``heard`` doesn't know the answer of.
         """
         for case, arm in product(cases, arms):
-            for walk in self.walks(arm, case, heard):
-                yield walk[-1], arm, case
+            for jobs in self.walks(arm, case, heard):
+                *_, next_job = jobs
+                yield next_job, arm, case
 
     def named(self, model: str) -> str:
         """The name of a model for people, by its id; with its host unless that is its vendor's own."""

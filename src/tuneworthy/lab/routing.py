@@ -28,17 +28,23 @@ _SURER_THAN_SURE = 1.1  #: Above every probability: the head is never this sure.
 
 
 class Routing(NamedTuple):
-    """Which arm answers which case."""
+    """A head that answers where it is sure, a model for the rest, and what was measured of both."""
 
     head: Arm
     model: Arm
-    sure_from: float
-    margin: float
+    way: RoutedWay
+
+
+class MeasuredRouting(NamedTuple):
+    """A routing as a row of the table of ways, and as a result names it."""
+
+    arm: LabArm
+    way: RoutedWay  #: With the cost of a case, where that is known.
 
 
 def route(
     plan: LabPlan, scores: Scores, reported: Arms, *, margin: float
-) -> tuple[RoutedWay, Routing] | None:
+) -> Routing | None:
     """Return the best routing between the head and the best prompt; None where it adds nothing.
 
     ``reported`` are the arms that met the held-out cases, the best first. The model gets as few
@@ -48,7 +54,7 @@ def route(
     prompts = [arm for arm in reported if arm.kind == "prompt"]
     if not prompts:
         return None
-    best = prompts[0]
+    best, *_ = prompts
     if scores.unanswered(best, plan.select):
         return None
     on_select = scores.row(best, plan.select)
@@ -63,7 +69,7 @@ def route_to(
     on_select: Floats,
     *,
     margin: float,
-) -> tuple[RoutedWay, Routing] | None:
+) -> Routing | None:
     """Return the best routing between the head and one model; None where it adds nothing.
 
     ``on_select`` are that model's scores of the cases for selecting, the mean over its seeds.
@@ -87,7 +93,7 @@ def route_to(
         to_model=float(by_model.mean()),
         quality=quality,
     )
-    return way, Routing(head, model, sure_from, margin)
+    return Routing(head, model, way)
 
 
 def _measured_head(plan: LabPlan, scores: Scores, reported: Arms) -> Arm | None:
@@ -146,13 +152,11 @@ def routed_arm(
     lab: LabName,
     plan: LabPlan,
     scores: Scores,
-    routed: tuple[RoutedWay, Routing],
+    routing: Routing,
     as_of: date,
-) -> tuple[LabArm, RoutedWay]:
-    """Return the routing as a row of the table of ways, and the routing with its cost of a case."""
-    way, routing = routed
-    head = routing.head
-    model = routing.model
+) -> MeasuredRouting:
+    """Return a routing as a row of the table of ways, with its cost of a case."""
+    head, model, way = routing
     measured = measured_arms(lab, plan, scores, (head, model), as_of)
     (model_alone,) = (arm for arm in measured if arm.id == model.id)
     usd = _share_of_cost(model_alone.usd_per_call, way.to_model)
@@ -178,7 +182,7 @@ def routed_arm(
     )
     if not isinstance(usd, Unknown):
         way = way.model_copy(update={"usd_per_case": usd.value})
-    return arm, way
+    return MeasuredRouting(arm, way)
 
 
 def _share_of_cost(usd: AnyFigure, to_model: float) -> AnyFigure:

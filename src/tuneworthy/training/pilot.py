@@ -55,7 +55,7 @@ from tuneworthy.lab.result import (
     options_evidence,
     tried_evidence,
 )
-from tuneworthy.lab.routing import route, route_to, routed_arm
+from tuneworthy.lab.routing import MeasuredRouting, route, route_to, routed_arm
 from tuneworthy.lab.scores import (
     WHY_UNANSWERED,
     Lab,
@@ -87,7 +87,6 @@ from tuneworthy.model.lab import (
     Contrast,
     Quote,
     Reply,
-    RoutedWay,
     VerifyPlan,
     VerifyResult,
 )
@@ -1387,10 +1386,10 @@ class _PilotRun:
             looked_at["seeds_apart"] = _spread_of_seeds(table[size])
         routed = self._routed_way()
         if routed is not None:
-            _, looked_at["routed"] = routed
+            looked_at["routed"] = routed.way
         of_tuned = self._routed_tuned(self._reported_arm(verify.plan.tuned))
         if of_tuned is not None:
-            _, looked_at["routed_tuned"] = of_tuned
+            looked_at["routed_tuned"] = of_tuned.way
         keys = [work.job.key for work in self.pilot.works]
         return PilotResult(
             plan=self.plan,
@@ -1514,10 +1513,9 @@ class _PilotRun:
         routed = self._routed_way()
         if routed is None:
             return arms
-        routed_way, _ = routed
-        return (*arms, routed_way)
+        return (*arms, routed.arm)
 
-    def _routed_way(self) -> tuple[LabArm, RoutedWay] | None:
+    def _routed_way(self) -> MeasuredRouting | None:
         """The way with the head where it is sure, and the best prompt elsewhere; None without one."""
         plan = self.lab.plan
         routed = route(plan, self.scores, self.reported, margin=self.plan.margin)
@@ -1525,7 +1523,7 @@ class _PilotRun:
             return None
         return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
-    def _routed_tuned(self, tuned: Arm) -> tuple[LabArm, RoutedWay] | None:
+    def _routed_tuned(self, tuned: Arm) -> MeasuredRouting | None:
         """The head where it is sure, and the tuned model that is judged for the rest."""
         plan = self.lab.plan
         routed = route_to(
@@ -1549,8 +1547,7 @@ class _PilotRun:
         )
         routed = self._routed_tuned(tuned)
         if routed is not None:  # routing is as private, able and safe as its model
-            routed_way, _ = routed
-            arms = (*arms, routed_way)
+            arms = (*arms, routed.arm)
         on_own_machine = self.plan.way != "hosted"
         for arm in arms:
             if arm.kind != "tuned":

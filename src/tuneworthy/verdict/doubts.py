@@ -17,8 +17,8 @@ class Doubt(NamedTuple):
     """An unknown fact, with the situation on each of its sides."""
 
     says: str
-    step: StepToDo
-    sides: tuple[Situation, ...]
+    step: StepToDo  #: What would settle it.
+    sides: tuple[Situation, ...]  #: One for each value that the fact may have.
 
 
 def find_doubts(it: Situation) -> Iterator[Doubt]:
@@ -101,9 +101,8 @@ def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
             continue
         states = dict(it.table.criterion.judge(way))
         state_of_quality = states.pop("quality")
-        if state_of_quality != "unknown" or any(
-            state != "met" for state in states.values()
-        ):
+        meets_others = all(state == "met" for state in states.values())
+        if state_of_quality != "unknown" or not meets_others:
             continue
         if known.cases:
             says = say_too_few(known, limit, way.title)
@@ -112,7 +111,8 @@ def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
             says = f"the number of cases behind {way.title} isn't stated"
             step = StepToDo("measure", says, way)
         sure = replace(way, figures={**way.figures, "quality": known.made_sure()})
-        yield Doubt(says, step, (it.with_way(way, sure), it))
+        enough = it.with_way(way, sure)
+        yield Doubt(says, step, (enough, it))
 
 
 def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
