@@ -145,27 +145,21 @@ class Product(NamedTuple):
 
     def text(self, inputs: Inputs) -> str:
         """The calculation in words: ``60 h × $100``, with the subject where it isn't obvious."""
-        first = self.names[0]
-        parts = first.split(".")
-        what = ""
+        intervals = self._intervals(inputs)
         if self.says:
             whole = at_ends(
-                lambda *at: float(math.prod(at, start=self.factor)),
-                *self._intervals(inputs),
+                lambda *at: float(math.prod(at, start=self.factor)), *intervals
             )
             return f"{self.says} {spread(whole, usd)}"
-        if parts[0] in ("table", "plan") or (parts[1] == "upfront" and len(parts) == 4):
-            what = f"{plain(parts[-2])} "
-        elif parts[2:3] == ["ongoing"]:
-            what = f"{plain(parts[-1].split('_')[0])} "
-        by_quarter = first.endswith(
-            ("retraining_hours_per_quarter", "retraining.hours")
-        )
-        factors = [
-            _factor(*pair)
-            for pair in zip(self.names, self._intervals(inputs), strict=True)
-        ]
-        return f"{what}{' × '.join(factors)}{' / 3' if by_quarter else ''}"
+        first, *_ = self.names
+        factors = []
+        for name, interval in zip(self.names, intervals, strict=True):
+            factors.append(_factor(name, interval))
+        product = " × ".join(factors)
+        if first.endswith(("retraining_hours_per_quarter", "retraining.hours")):
+            product += " / 3"
+        subject = _subject_of(first)
+        return f"{subject} {product}" if subject else product
 
     def _intervals(self, inputs: Inputs) -> list[Interval]:
         return [inputs[name] for name in self.names]
@@ -634,16 +628,39 @@ def _middle(span: Span | None) -> float:
     return 0.0 if span is None else (span.low + span.high) / 2
 
 
+def _subject_of(path: str) -> str:
+    """What an input is spent on, where its path names a category of costs; else empty.
+
+    As ``table.ongoing.monitoring.hours``, ``economics.upfront.data.hours`` or
+    ``economics.monthly.ongoing.monitoring_hours``.
+    """
+    match path.split("."):
+        case ["table" | "plan", *_, category, _]:
+            return plain(category)
+        case [_, "upfront", category, _]:
+            return plain(category)
+        case [_, _, "ongoing", *_, amount]:
+            category, *_ = amount.split("_")
+            return plain(category)
+    return ""
+
+
 def label(path: str) -> str:
     """An input in words, such as ``hours of monitoring``, by its dotted path."""
-    parts = path.split(".")
+    room, *_, last = path.split(".")
     field = case_fields().get(field_path(path))
     if field is not None:
-        which = f" (model {int(parts[1]) + 1})" if parts[0] == "models" else ""
-        return (field.label or field.title) + which
-    of = {"hours": "hours of", "usd": "money for"}.get(parts[-1])
-    table = " (table)" if parts[0] == "table" else ""
-    return f"{of} {plain(parts[-2])}{table}" if of else plain(parts[-1])
+        title = field.label or field.title
+        if room == "models":
+            _, place, *_ = path.split(".")
+            return f"{title} (model {int(place) + 1})"
+        return title
+    of = {"hours": "hours of", "usd": "money for"}.get(last)
+    if of is None:
+        return plain(last)
+    *_, category, _ = path.split(".")
+    table = " (table)" if room == "table" else ""
+    return f"{of} {plain(category)}{table}"
 
 
 def call_usd(amount: float) -> str:

@@ -119,10 +119,12 @@ GATED_ELSEWHERE = (
 def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
     """The set that passed the gates, with its examples; a CaseError without one."""
     training = read_training(case)
-    if training is None or not training[1]:
-        fix = f"review and gate it first: tuneworthy data {argument(case.folder)}"
-        raise CaseError("has no training set", where=case.name, fix=fix)
-    return training
+    if training is not None:
+        about, examples = training
+        if examples:
+            return about, examples
+    fix = f"review and gate it first: tuneworthy data {argument(case.folder)}"
+    raise CaseError("has no training set", where=case.name, fix=fix)
 
 
 # Training files: one object a line, in any of the forms that tuning services and libraries take.
@@ -478,8 +480,9 @@ def _logged_example(row: int, logged: _LoggedAnswer) -> TrainingExample | None:
 def _logged_question(logged: _LoggedAnswer) -> list[tuple[str, str]]:
     """The turns before a logged answer, each with its role."""
     turns = list(logged.turns or ())
-    last_role = turns[-1][0] if turns else "assistant"
-    if last_role == "assistant":  # the log keeps the question apart from its turns
+    roles = [role for role, _ in turns]
+    # the log keeps the question apart from its turns
+    if not roles or roles[-1] == "assistant":
         turns = [("user", logged.asked or "")]
     if logged.system and not any(role == "system" for role, _ in turns):
         turns = [("system", logged.system), *turns]

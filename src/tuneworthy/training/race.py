@@ -18,11 +18,11 @@ MOST_BASES = 4  #: Bases of a race, each of which is trained once before one is 
 
 def in_order_of_size(bases: Sequence[tuple[str, float | None]]) -> list[str]:
     """Order bases by their billions of weights, the smallest first; as stated where one is unknown."""
-    known = [(billions, name) for name, billions in bases if billions is not None]
-    if len(known) < len(bases):
-        return [name for name, _ in bases]
-    known.sort(key=lambda base: base[0])
-    return [name for _, name in known]
+    names = [name for name, _ in bases]
+    billions_of = {name: size for name, size in bases if size is not None}
+    if billions_of.keys() != set(names):
+        return names
+    return sorted(names, key=lambda name: billions_of[name])
 
 
 def choose_smallest(
