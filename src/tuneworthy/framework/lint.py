@@ -115,16 +115,17 @@ class _Table:
     @cached_property
     def trees(self) -> tuple[Tests, ...]:
         """The tree, and each rule of bands written as a tree of three steps, from strong to weak."""
-        cuts = (
+        steps_of_tree = tuple(test for test, _ in self.rules.steps)
+        trees: list[Tests] = [steps_of_tree]
+        for moderate, strong in (
             self.rules.score_cuts,
             self.counted.score_cuts,
             self.rules.difference_cuts,
-        )
-        bands: list[Tests] = [
-            (Reaches("difference", strong), Reaches("difference", moderate), True)
-            for moderate, strong in cuts
-        ]
-        return tuple(test for test, _ in self.rules.steps), *bands
+        ):
+            is_strong = Reaches("difference", strong)
+            is_moderate = Reaches("difference", moderate)
+            trees.append((is_strong, is_moderate, True))  # True holds for the rest
+        return tuple(trees)
 
     @cached_property
     def kinds(self) -> Kinds:

@@ -517,9 +517,8 @@ def _scored_by_rules(
     scorers: Sequence[Scorer] = default_scorers(cases, kit, metric, *main_goal)
     marker = Marker(scorers, kit)
     for row in cases:
-        marker.scorers(
-            row
-        )  # made now, so that an invalid one is refused before anything is sent
+        # made now, so that an invalid one is refused before anything is sent
+        marker.scorers(row)
     needs_no_reference = any(not scorer.compares for scorer in scorers)
     # unlabelled cases aren't paid for
     usable = tuple(

@@ -635,11 +635,11 @@ def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_
         ask = "ask whether the provider takes both off: for what is cached, and for a batch"
         yield _Check("unknown", ask)
     wanted = case.targets.latency_p95_s
+    # in a job nobody waits for an answer
+    may_wait = case.economics.traffic.batchable == "unknown" and not case.one_off
     if wanted is not None:
         yield _Check("no", f"a batch takes hours, and {number(wanted)} s are wanted")
-    elif (
-        case.economics.traffic.batchable == "unknown" and not case.one_off
-    ):  # in a job nobody waits for an answer
+    elif may_wait:
         ask = "ask whether anybody waits for the answer (economics.traffic.batchable)"
         yield _Check("unknown", ask)
 

@@ -727,9 +727,8 @@ def _times_tuned_again(month: int, life: Any, first_end: float | None) -> Any:
     ``first_end`` is the number of months until a known end; after it, the model's life counts. An
     array where lives are drawn.
     """
-    lived = month - (
-        first_end or 0.0
-    )  # months of the first model whose end isn't known
+    # months of the first model whose end isn't known
+    lived = month - (first_end or 0.0)
     if first_end is not None and lived <= 1:
         return 1.0 if lived > 0 else 0.0
     if month == 1:

@@ -629,14 +629,20 @@ def _own_variation(x: Floats, z: Floats, level: Ints) -> float:
 def _influence_on_slope(
     fit: _TimesFit, x: Floats, z: Floats, level: Ints, member: Ints
 ) -> Floats:
-    """By how much each call moves the slope of x, as if its cluster had been left out."""
+    """By how much each call moves the slope of x, as if its cluster had been left out.
+
+    By weighted least squares: a call moves the slopes by the inverse of the columns' products,
+    times its own columns, its weight and its residual. Divided by one less the leverage of its
+    cluster, that is about what leaving out the cluster would do.
+    """
     weight = fit.weight
     columns = np.column_stack([_within(x, level, weight), _within(z, level, weight)])
-    left = _within(fit.times, level, weight) - columns @ fit.slopes
-    inner = np.linalg.pinv(columns.T @ (columns * weight[:, None]))
-    leverage_of_call = ((columns @ inner) * columns).sum(axis=1) * weight
+    residual = _within(fit.times, level, weight) - columns @ fit.slopes
+    inverse = np.linalg.pinv(columns.T @ (columns * weight[:, None]))
+    leverage_of_call = ((columns @ inverse) * columns).sum(axis=1) * weight
     leverage = sum_by(member, leverage_of_call, int(member.max()) + 1)
-    influence: Floats = inner[0] @ (columns * (weight * left)[:, None]).T
+    of_x, _ = inverse  # its rows are those of the two slopes
+    influence: Floats = of_x @ (columns * (weight * residual)[:, None]).T
     influence /= 1 - np.minimum(leverage, _MOST_LEVERAGE)[member]
     return influence
 

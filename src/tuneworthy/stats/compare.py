@@ -117,9 +117,8 @@ class PairedLead(NamedTuple):
     """By how much one arm is ahead of another on the cases that both have."""
 
     difference: Estimate
-    cases_needed: (
-        int | None
-    )  #: Shared cases that would settle it; None for too small a lead.
+    #: Shared cases that would settle it; None for too small a lead.
+    cases_needed: int | None
 
 
 class Quantiles(NamedTuple):

@@ -300,9 +300,8 @@ class Joined:
             self.there = np.array([text is not None for text in texts], dtype=bool)
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
-        self.plain: Flags = np.ones(
-            len(texts), dtype=bool
-        )  #: Which are nothing but ASCII.
+        #: Which are nothing but ASCII.
+        self.plain: Flags = np.ones(len(texts), dtype=bool)
         # most texts are: then bytes and characters have equal counts
         sizes: Iterable[int] = map(len, self._texts)
         if not whole.isascii():

@@ -552,9 +552,8 @@ class Opened:
                 zipfile.ZipFile(under) as archive,
             ):
                 members = _Members(archive, raw.size, content.where, self._limits)
-                header = members.named(
-                    "_journal/start.json"
-                )  # of a run, broken off or not
+                # of a run, broken off or not
+                header = members.named("_journal/start.json")
                 if header is None:
                     header = members.named("header.json")  # of older versions
                 if members.named(BOOK) is not None:

@@ -248,9 +248,8 @@ def _decode_cell(quick: Callable[[bytes], Any], written: bytes | None) -> Any:
     if len(written) <= MIB:
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):
             return quick(written)
-    with suppress(
-        BrokenJson
-    ):  # ``decode`` mends some, and refuses what takes too much memory
+    # ``decode`` mends some, and refuses what takes too much memory
+    with suppress(BrokenJson):
         return decode(written, object)
     return None
 

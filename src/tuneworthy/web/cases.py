@@ -273,9 +273,8 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
         in_address = of.request.query_params.get(key, state)
         if in_address != state:
             supposed[key] = in_address
-    if (
-        made != of.evaluated.digest
-    ):  # somebody saved since, which an undo would take back
+    # somebody saved since, which an undo would take back
+    if made != of.evaluated.digest:
         undo = ""
     return of.page("answers.html", **_supposed(of, supposed, undo))
 

@@ -94,9 +94,8 @@ class LabelAnswer(LabelQuery, extra="allow"):
         """The text typed into each field of an answer; empty for an answer that is a single text."""
         typed = {}
         for name, text in (self.model_extra or {}).items():
-            if name.startswith(_FIELD) and isinstance(
-                text, str
-            ):  # no file in its place
+            # no file in its place
+            if name.startswith(_FIELD) and isinstance(text, str):
                 typed[name.removeprefix(_FIELD)] = text
         return typed
 

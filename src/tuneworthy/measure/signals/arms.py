@@ -639,12 +639,15 @@ def _case_clusters(case: Ints, run: Ints, group: Floats) -> Ints:
     """
     clusters = np.arange(int(case.max()) + 1)
     for link in (run.astype(np.float64), group):
+        # Sorted, traces with the same link stand side by side.
         order = np.argsort(link, kind="stable")
+        links = link[order]
+        cases = case[order]
         # NaN, for no document, is like no other.
-        same = link[order][1:] == link[order][:-1]
-        before = case[order][:-1]
-        after = case[order][1:]
-        clusters = joined_groups(clusters, before[same], after[same])
+        is_same = links[1:] == links[:-1]
+        before = cases[:-1][is_same]
+        after = cases[1:][is_same]
+        clusters = joined_groups(clusters, before, after)
     return clusters
 
 

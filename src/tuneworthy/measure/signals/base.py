@@ -582,9 +582,8 @@ def _input_characters(batch: Batch, wanted: Flags) -> Floats:
     turns = batch.column("messages")
     questions = batch.column("input")
     contexts = batch.column("contexts")
-    tools_sizes = batch.column(
-        "tools"
-    )  # characters of the offered tools, not the tools
+    # characters of the offered tools, not the tools
+    tools_sizes = batch.column("tools")
     for row in np.flatnonzero(wanted).tolist():
         size = _characters_read(systems[row], turns[row], questions[row])
         if contexts[row]:

@@ -89,9 +89,8 @@ def _newest_rows(batch: Batch) -> list[int]:
     turns = batch.column("turn")
     rows = []
     for row in range(len(batch)):
-        is_old = (
-            times[row] < newest - MONTH_DAYS * DAY_S
-        )  # False where a time is missing
+        # False where a time is missing
+        is_old = times[row] < newest - MONTH_DAYS * DAY_S
         is_first = turns[row] is None or turns[row] == 0
         if is_first and not is_old:
             rows.append(row)

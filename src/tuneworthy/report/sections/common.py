@@ -191,9 +191,8 @@ def reach_text(dossier: Dossier) -> str:
         return ""
     answers = dossier.reach.answers
     words = listing([ANSWER_WORDS[answer] for answer in answers], "or")
-    if (
-        not dossier.reach.exact
-    ):  # only single answers were tried, so more may be possible
+    # only single answers were tried, so more may be possible
+    if not dossier.reach.exact:
         if len(answers) == 1:
             return "No unanswered question alone changes it."
         return f"Still possible: {words}, at least."

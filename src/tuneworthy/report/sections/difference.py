@@ -204,9 +204,8 @@ def _moved_by(
     earlier = _states(before)
     # the earlier answers to the questions of the later framework
     old: dict[str, State] = {name: earlier.get(name, "unknown") for name in new}
-    if (
-        judge(old) == aim
-    ):  # no answer had to change: the rules alone explain the outcome
+    # no answer had to change: the rules alone explain the outcome
+    if judge(old) == aim:
         return otherwise
 
     def moves(names: Sequence[str]) -> bool:

@@ -141,9 +141,8 @@ def _next_of_verify(result: VerifyResult, case: str, rubric: str) -> str:
             return ask_again_text(result.spend, f"tuneworthy verify {case}")
         return ""
     if result.judge is not None:
-        choose = (
-            result.why == "choice"
-        )  # too few labels to know that the choice was right
+        # too few labels to know that the choice was right
+        choose = result.why == "choice"
         return label_command(result.judge, case, rubric, "verify", choose=choose)
     return f"tuneworthy decide {case}"
 

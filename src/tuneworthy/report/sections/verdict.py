@@ -91,10 +91,11 @@ def why(dossier: Dossier) -> b.Section:
     caveats = keep_in_mind(dossier)
     if caveats:
         parts.append(b.part("Keep in mind", b.bullets(caveats)))
+    # no other answer leads to going live
     if dossier.verdict.answer in (
         "pilot",
         "yes",
-    ):  # no other answer leads to going live
+    ):
         parts.append(gates(dossier))
     return b.section("why", "Why", parts)
 
