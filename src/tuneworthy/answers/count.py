@@ -37,9 +37,8 @@ from tuneworthy.model.framework import (
 
 CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bounds.
 
-_GRID = (
-    17  # odds between the corners that are tried for each group, both corners included
-)
+# odds between the corners that are tried for each group, both corners included
+_GRID = 17
 #: Each measure's ends over all completions.
 Measures = Mapping[str, tuple[float, float]]
 

@@ -608,9 +608,8 @@ class Challenge:
 
     severity: Severity
     rule: Callable[[CaseFacts], RaisedChallenge | None]
-    by_month: bool = (
-        False  #: Whether it is about months, which a job that runs once hasn't.
-    )
+    #: Whether it is about months, which a job that runs once hasn't.
+    by_month: bool = False
 
     @property
     def id(self) -> str:

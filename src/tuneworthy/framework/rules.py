@@ -309,9 +309,8 @@ class _End(NamedTuple):
 
     sign: str
     above: bool  #: Whether the whole number is above the bound, and not at it.
-    negated: (
-        bool  #: Whether the bound is kept where the measure doesn't reach the number.
-    )
+    #: Whether the bound is kept where the measure doesn't reach the number.
+    negated: bool
 
 
 _ENDS = {

@@ -605,9 +605,8 @@ def _framework_round(
     if "goals" in fields and framework.goals:
         many += 1
         if "goals" in opened:
-            order["goals"] = (
-                None  # the first question; its doubt in bits is never computed
-            )
+            # the first question; its doubt in bits is never computed
+            order["goals"] = None
     for name, gain in worth_asking(assessment.states, framework).items():
         order[_path_of(name, framework)] = gain
     return _AskRound(order, many)

@@ -78,9 +78,8 @@ from tuneworthy.words import quality
 
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
 _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will answer
-_SEARCH_PART = (
-    0.5  # the search may cost this share of the lab's cap, as the race follows it
-)
+# the search may cost this share of the lab's cap, as the race follows it
+_SEARCH_PART = 0.5
 
 
 class CeilingRun(NamedTuple):

@@ -447,9 +447,8 @@ class SearchFindings(NamedTuple):
     headroom: Headroom | Unknown = _NONE
     proposing: Proposing | Unknown = _NONE
     plateau: Gain | Unknown = _NONE
-    search: PromptSearch | None = (
-        None  #: How far it went; None where the others say it.
-    )
+    #: How far it went; None where the others say it.
+    search: PromptSearch | None = None
 
 
 NO_SEARCH = SearchFindings()

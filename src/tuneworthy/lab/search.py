@@ -100,9 +100,8 @@ class SearchDraw:
         self.reached = start
         self.value = 0.0  #: The share of right answers of ``reached``.
         self.texts: GepaDraw | None = None  #: None where no texts are written.
-        self.round = (
-            0  #: The round of the search that it counts in; 0 until it has ended.
-        )
+        #: The round of the search that it counts in; 0 until it has ended.
+        self.round = 0
 
     def run(self) -> SearchDraw:
         """Try each move and keep those that help, then have the prompt rewritten."""

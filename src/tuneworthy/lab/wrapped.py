@@ -16,9 +16,8 @@ Unwrap = Callable[[str], str | None]
 """An answer without the text around it; None for an answer without such text."""
 
 SHARED = 0.95  #: Share of answers that have to have a wrapper for it to be one.
-_LEAST_MARKS = (
-    2  # characters that a wrapper needs at least if it is equal in every answer
-)
+# characters that a wrapper needs at least if it is equal in every answer
+_LEAST_MARKS = 2
 
 _MOST_CUT = 4  # words that wrapper and right answers may share
 _WORD = re.compile(r"\w+")

@@ -852,9 +852,8 @@ def _coefficients(
 
 
 _QUEUES = 8  # queues that are kept at a time; opening one may read a whole lab
-_FILES = (
-    5_000  # files of a case that are looked at; a queue of a larger folder isn't kept
-)
+# files of a case that are looked at; a queue of a larger folder isn't kept
+_FILES = 5_000
 
 
 class LabelQueues:

@@ -47,13 +47,11 @@ _MOST_CHARACTERS = 64 << 20
 _MOST_DIGESTS = 1_000_000
 """Different system prompts are counted up to here, so that their digests fit into memory."""
 
-_LONGEST_NAME = (
-    200  #: Characters of a name; some tools use the text of a prompt as its name.
-)
+#: Characters of a name; some tools use the text of a prompt as its name.
+_LONGEST_NAME = 200
 
-_COLLECTED_AFTER = (
-    100_000  #: New objects between two runs of Python's collector of cycles.
-)
+#: New objects between two runs of Python's collector of cycles.
+_COLLECTED_AFTER = 100_000
 
 _NONE = -1  #: The number that stands for no name, and for a name that isn't kept.
 

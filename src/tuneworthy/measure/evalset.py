@@ -54,9 +54,8 @@ _LABEL_CHARACTERS = 80  #: Of a right answer that is a label.
 _MOST_LABELS = 200  #: More different right answers than this are texts, not labels.
 _FOR_A_GROUP = 15  #: Conversations to be drawn for each group of similar requests.
 _EXAMPLE = 60  #: Characters of an example of a kind.
-_READ_FOR_EXAMPLE = (
-    2_000  #: Characters that are masked for it: masking a long text is slow.
-)
+#: Characters that are masked for it: masking a long text is slow.
+_READ_FOR_EXAMPLE = 2_000
 _OTHER = "other"
 _LENGTHS = ("short", "medium", "long")
 _DIGITS = 12  #: Hexadecimal digits of a case's name: 48 bits, so no two cases share one by chance.

@@ -32,9 +32,8 @@ _NAME = re.compile(
     rf"{_LETTER}(?:{_LETTER}|['’-])*(?: {_LETTER}(?:{_LETTER}|['’.-])*){{0,3}}"
 )
 _LEAST_PART = 3  #: Letters of a part of a name that is hidden where it stands alone.
-_LEAST_VALUE = (
-    2  #: Characters of a value that is hidden everywhere; a single one is in any text.
-)
+#: Characters of a value that is hidden everywhere; a single one is in any text.
+_LEAST_VALUE = 2
 _BETWEEN = r"[,.'’ ]?"  #: The signs that may stand between the digits of an amount.
 
 

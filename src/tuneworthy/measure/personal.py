@@ -178,18 +178,16 @@ _THINGS_OF_A_YEAR = {
     "trail",
     "grove",
 }
-_HIGHEST_IN_A_VERSION = (
-    40  #: Four numbers below this are a version or a section's number.
-)
+#: Four numbers below this are a version or a section's number.
+_HIGHEST_IN_A_VERSION = 40
 _PLACEHOLDER = re.compile(
     r"example|placeholder|change.?me|your|dummy|redacted|masked|x{4}|\*{3}|\.{3}|:/|12345678"
     r"|none$|null$|true$|false$|undefined$",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Z_]+|%\w+%?|[\d.,:/-]+")
-_ENOUGH_BITS = (
-    2.5  #: A character of a password, by Shannon's entropy; "aaaa1111" has 1.
-)
+#: A character of a password, by Shannon's entropy; "aaaa1111" has 1.
+_ENOUGH_BITS = 2.5
 
 
 CHECKS: dict[str, Callable[[str], bool]] = {}

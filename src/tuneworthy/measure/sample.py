@@ -41,9 +41,8 @@ CHARACTERS = 16 << 20
 
 LONGEST_TEXT = 20_000  #: Characters that are kept of one text.
 
-_MOST_TURNS = (
-    100  #: Messages (the newest), passages and calls of tools (the first) of a trace.
-)
+#: Messages (the newest), passages and calls of tools (the first) of a trace.
+_MOST_TURNS = 100
 _TEXTS = frozenset({"output", "input", "reference", "error", "label"})
 _LISTS = frozenset({"messages", "contexts", "tool_calls"})
 

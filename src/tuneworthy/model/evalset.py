@@ -172,9 +172,8 @@ class ItemKey(NamedTuple):
     """The item that a label is about."""
 
     task: str
-    rubric: (
-        str  #: Begin of the SHA-256 of rubric and scale; empty for a task without one.
-    )
+    #: Begin of the SHA-256 of rubric and scale; empty for a task without one.
+    rubric: str
     case: str  #: Id of the case.
     arm: str  #: The arm whose output it is; empty for a right answer.
     against: str  #: The other arm of a pair.

@@ -91,9 +91,8 @@ class TunedServing(NamedTuple):
 
     terms: Sum = ()
     inputs: Inputs = {}  #: Those that the case doesn't state.
-    is_named: bool = (
-        False  #: Whether it is the price of a known way, and no assumption.
-    )
+    #: Whether it is the price of a known way, and no assumption.
+    is_named: bool = False
 
 
 def tuned_serving(

@@ -93,9 +93,8 @@ class ServingOption(NamedTuple):
     catalogue: str = ""
     #: The service that sells it at a price of the catalogue of facts, where it is tuned.
     tuned_at: str = ""
-    fee: float = (
-        0.0  #: USD a month of the endpoint that such a service sells, used or not.
-    )
+    #: USD a month of the endpoint that such a service sells, used or not.
+    fee: float = 0.0
     months: float | None = None  #: Until its model ends, where that is known.
     then: ServingOption | None = None  #: The successor with a price, from then on.
 

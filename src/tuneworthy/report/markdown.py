@@ -34,9 +34,8 @@ def _escape_html(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-_NOTHING = (
-    "&#8203;"  #: A space of no width: it breaks what a host would make a link of.
-)
+#: A space of no width: it breaks what a host would make a link of.
+_NOTHING = "&#8203;"
 
 _CALLS = re.compile(
     r"@(?=\w)"  # a mention of somebody, or a mail address

@@ -865,9 +865,8 @@ def graded_cases(
     return arms, graded
 
 
-_COLUMNS_BEFORE_ARMS = (
-    3  # of a grid: the case's id, its question, and its right answers
-)
+# of a grid: the case's id, its question, and its right answers
+_COLUMNS_BEFORE_ARMS = 3
 
 
 def _read_grid(case: Case, run: KeptRun, part: Split) -> tuple[tuple[str, ...], ...]:

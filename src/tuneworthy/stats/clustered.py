@@ -565,9 +565,8 @@ LEAST_VARIATION = 0.05
 
 _EXPLAINED_ROUNDS = 3  # of reweighting
 _FAR = 0.99  # quantile of time over fit that times are lowered to
-_FLOOR = (
-    0.1  # of the mean time: no fit is lower, as its weight would be nearly infinite
-)
+# of the mean time: no fit is lower, as its weight would be nearly infinite
+_FLOOR = 0.1
 _MOST_LEVERAGE = 0.9  # of a cluster, as it is divided by the rest
 
 

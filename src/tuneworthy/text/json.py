@@ -31,9 +31,8 @@ _MAY_BEGIN = SPACES | np.isin(np.arange(256), [ord(sign) for sign in _BEGINS])
 _MAY_LOOK = SPACES | np.isin(np.arange(256), [ord(sign) for sign in _LOOKS_FROM])
 """By the number of a first byte, whether the text may look like JSON."""
 _BLOCK = re.compile(r"```json\b|```\s*\{")  #: The beginning of a fenced block of JSON.
-_FENCE_WITHIN = (
-    200  #: Characters within which a fence begins that is around all of a text.
-)
+#: Characters within which a fence begins that is around all of a text.
+_FENCE_WITHIN = 200
 
 
 class _Unread:

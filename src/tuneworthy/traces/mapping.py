@@ -292,9 +292,8 @@ class Pick:
     values: Mapping[str, str | None] | None = None  #: Our word for each of theirs.
     unit: float | None = None  #: How many of theirs make a second.
     summed: bool = False  #: Whether several values are a sum, and no id.
-    clocks: tuple[Paths, Paths] | None = (
-        None  #: Where the start and the end of a time are.
-    )
+    #: Where the start and the end of a time are.
+    clocks: tuple[Paths, Paths] | None = None
     when: tuple[When, ...] = ()  #: Conditions without which there is no value.
 
     @property

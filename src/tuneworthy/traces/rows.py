@@ -480,9 +480,8 @@ def _first_token_s(first_s: float | None, whole_s: float | None) -> float | None
     return first_s
 
 
-_AT_ONCE = (
-    0.99  #: The share of the whole time after which the first word came with the last.
-)
+#: The share of the whole time after which the first word came with the last.
+_AT_ONCE = 0.99
 
 
 def _prompts(fields: Mapping[str, Column], none: Column) -> Columns:

@@ -50,9 +50,8 @@ GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 ZIP = b"PK\x03\x04"
 _STREAM_PIECE = MIB // 4  #: Packed bytes that are read at once.
-_WINDOW_LOG = (
-    27  #: Zstandard may look back 2^27 bytes, so that it takes no more memory.
-)
+#: Zstandard may look back 2^27 bytes, so that it takes no more memory.
+_WINDOW_LOG = 27
 _GZIP_OF_ANY_WINDOW = 31  #: zlib's sign for gzip with a window of any allowed size.
 
 

@@ -22,9 +22,8 @@ from tuneworthy.model.training import ChatTurn, TrainingExample, TrainingSet, co
 from tuneworthy.training.candidates import training_set
 
 Row = dict[str, Any]
-REPLAYED = (
-    0.1  #: General examples for each of the task, so that general skills are kept.
-)
+#: General examples for each of the task, so that general skills are kept.
+REPLAYED = 0.1
 
 
 class SolvedExample(NamedTuple):

@@ -689,9 +689,8 @@ def pair_items(own: OwnAnswers) -> list[Item]:
 
 # Labels against the model's own answers.
 
-MOST_COMPARED = (
-    1000  #: Examples that are compared; more would tire people, not settle more.
-)
+#: Examples that are compared; more would tire people, not settle more.
+MOST_COMPARED = 1000
 COMPARE_RUN = "compare"  #: Name of the run whose cap counts.
 
 

@@ -224,9 +224,8 @@ class _MeasuredSize(NamedTuple):
 
     mean: float
     off: Floats  #: What each conversation adds to the error of the mean.
-    off_added: (
-        Floats  #: What the added conversations do: the right one, and the wrong one.
-    )
+    #: What the added conversations do: the right one, and the wrong one.
+    off_added: Floats
     variance_of_answers: float  #: Of the mean, if each answer varies by itself.
 
 

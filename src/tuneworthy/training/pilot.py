@@ -149,15 +149,13 @@ PILOT_RUN = "pilot"
 LEAST_GAIN = 0.01  #: The gain that one more doubling has to add where the margin is 0.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, without examples and constraints."""
-MOST_SIZES = (
-    4  #: Nested training sets of a pilot; each doubles what its training costs.
-)
+#: Nested training sets of a pilot; each doubles what its training costs.
+MOST_SIZES = 4
 SMALLEST = 10  #: Examples of the smallest training set.
 FEWEST_CANARIES = 4
 MOST_CANARIES = 20
-ROWS_A_CANARY = (
-    20  #: One secret is planted among this many examples, within the two bounds.
-)
+#: One secret is planted among this many examples, within the two bounds.
+ROWS_A_CANARY = 20
 #: Calls that a quote makes of the embedded model, to time all but the first.
 TIMED_CALLS = 17
 #: The worse answer to a planted secret, of a pair.
@@ -224,9 +222,8 @@ class PreparedPilot:
     planted: Secrets
     say: Say
     available: int = 0  #: Examples that it could train on.
-    gated_here: bool = (
-        True  #: Whether the gates of its training set ran on this machine.
-    )
+    #: Whether the gates of its training set ran on this machine.
+    gated_here: bool = True
     sweep: tuple[TrainingWork, ...] = ()  #: A run for each rate that is tried first.
     rivals: tuple[PreparedPilot, ...] = ()
     """The same with each larger base, where several are tried; the smallest is this one."""
@@ -843,9 +840,8 @@ class TrainedSizes(NamedTuple):
 
     tables: Tables
     largest: int  #: The largest size that was trained, in examples.
-    ended_by_rule: (
-        bool  #: Whether the rule ``STOP`` ended training before the last size.
-    )
+    #: Whether the rule ``STOP`` ended training before the last size.
+    ended_by_rule: bool
 
 
 class _PilotRun:

@@ -41,9 +41,8 @@ real sets, where nine in ten of the marked ones were wrong (docs/evidence/accura
 #: Of recall against precision, as the square of beta in the F-measure.
 RECALL_WEIGHT = 1.0
 ENOUGH_SWAPS = 10  #: Swapped labels on which the naming is reported, at least.
-_MOST_TAUGHT = (
-    2_000  # lines that a head learns from: more take longer and teach it little
-)
+# lines that a head learns from: more take longer and teach it little
+_MOST_TAUGHT = 2_000
 _MOST_ROUNDS = 5  # of swaps, for small sets
 _WANTED_SWAPS = 100  # swapped labels, over all rounds
 _CHARACTERS = 2_000  # of a question, from its end, that are embedded

@@ -35,9 +35,8 @@ from tuneworthy.ways.results import command_for, work_usd
 from tuneworthy.ways.way import KnownNumber, Way
 from tuneworthy.words import listing, number, quality, sentence, usd
 
-MOST_STEPS = (
-    4  #: Steps of a recommendation; later ones depend on what the first ones show.
-)
+#: Steps of a recommendation; later ones depend on what the first ones show.
+MOST_STEPS = 4
 _Item = TypeVar("_Item")
 
 

@@ -198,9 +198,8 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
     return rule_out("nothing says that answers lack a passage")
 
 
-_HARDLY_MISSING = (
-    0.2  #: Up to this share of the errors, missing passages aren't the trouble.
-)
+#: Up to this share of the errors, missing passages aren't the trouble.
+_HARDLY_MISSING = 0.2
 _FOUND_MOSTLY = 0.9  #: The recall from which on that holds where quality isn't known.
 
 
@@ -363,9 +362,8 @@ def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
     return Prospect(because, errors, private=True)
 
 
-_USUAL_CLASSES = (
-    10  #: Classes that are assumed, because no case states how many it has.
-)
+#: Classes that are assumed, because no case states how many it has.
+_USUAL_CLASSES = 10
 
 
 @option()

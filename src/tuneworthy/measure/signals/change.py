@@ -44,16 +44,14 @@ LEAST_DAYS = 60
 _DENSE = 0.2
 """The share of conversations, between its first and its last, that have a run of the template."""
 
-_LEAST_CONVERSATIONS = (
-    3  #: Of a version or a run that counts; fewer are a trial or a filling.
-)
+#: Of a version or a run that counts; fewer are a trial or a filling.
+_LEAST_CONVERSATIONS = 3
 _SURELY_GONE = 5.0
 """Conversations that would have been expected since a version's last one: that none came has a
 chance of under 1% (Poisson)."""
 
-_LEAST_KEPT = (
-    0.2  #: With less of a text from the template, there is nothing to compare.
-)
+#: With less of a text from the template, there is nothing to compare.
+_LEAST_KEPT = 0.2
 _WORD = re.compile(r"\w+")
 _DATES = re.compile(
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|(?:mon|tues?|wed(?:nes)?|thur?s?|"

@@ -34,9 +34,8 @@ from tuneworthy.text.search import joined
 ENOUGH_INSTRUCTIONS = 5
 
 _FACTOR = "instruction_limit"
-_MOST_KNOWN_PROMPTS = (
-    2000  #: Read prompts that are remembered, so that memory stays bounded.
-)
+#: Read prompts that are remembered, so that memory stays bounded.
+_MOST_KNOWN_PROMPTS = 2000
 _NO_SYSTEM = (
     "log the system prompt with each trace (field system, or a message of role system)"
 )

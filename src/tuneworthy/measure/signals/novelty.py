@@ -61,9 +61,8 @@ _MOST = 16  #: Nearest requests that are kept of each request.
 _SEED = 20_261_124  #: Of the shuffles.
 _THE_SAME = 0.95  #: A cosine from here on is the same request in other letters.
 _BLOCK = 512  #: Requests that are compared with all others at once, so that it fits into memory.
-_LONG_WORDS = (
-    50  #: Longer requests than those that the detector's error was measured on.
-)
+#: Longer requests than those that the detector's error was measured on.
+_LONG_WORDS = 50
 _UNIT = "share of requests of the last month"
 _NOVEL = Measure("novel_request_share", _UNIT, "exploration_phase")
 _DRIFT = Measure("intent_drift", "squared distance of unit vectors")

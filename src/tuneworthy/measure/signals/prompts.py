@@ -22,9 +22,8 @@ from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
 
 _MOST_VERSIONS = 50  #: Of the table, the oldest ones.
-_LEAST_SHARE = (
-    0.01  #: Of the calls; a version with fewer was tried, and never went live.
-)
+#: Of the calls; a version with fewer was tried, and never went live.
+_LEAST_SHARE = 0.01
 _CHANGE = Measure("prompt_price_change", "share of the price of a call")
 _UNKNOWN = "unknown"
 

@@ -432,9 +432,8 @@ class _RepeatedInput(NamedTuple):
     system: Floats  #: Tokens of each call's system prompt, by characters.
     conversation: Ints
     prompts: _Following  #: Calls with the same system prompt and model.
-    histories: (
-        _Following  #: Calls of one conversation, where the later one read no less.
-    )
+    #: Calls of one conversation, where the later one read no less.
+    histories: _Following
 
     def share_cached(self, times: float, lives_s: float) -> Estimate | None:
         """The share of the input that a cache would have, if it keeps texts for so many seconds.

@@ -368,9 +368,8 @@ def ceiling_text(dossier: Dossier) -> str:
     reached = named("ceiling")[dossier.ceiling.reached]
     grade = named("ceiling_grade").get(dossier.ceiling.grade, "")
     if dossier.ceiling.reached == "yes" and grade:
-        reached = (
-            grade  # its words say that the ceiling is reached, and how that is known
-        )
+        # its words say that the ceiling is reached, and how that is known
+        reached = grade
     elif grade:
         reached = f"{reached}, {grade}"
     parts = [f"{reached} ({len(done)} of {len(checks)} checks done)"]

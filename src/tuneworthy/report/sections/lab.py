@@ -30,9 +30,8 @@ from tuneworthy.words import (
     small_usd,
 )
 
-MEASURED = (
-    "#Quality | #No answer | #USD a case | #p95"  #: Columns of every table of arms.
-)
+#: Columns of every table of arms.
+MEASURED = "#Quality | #No answer | #USD a case | #p95"
 MOST_ARMS = 50  #: Rows of such a table.
 
 CORRECT = (

@@ -561,9 +561,8 @@ def _curve_text(result: CeilingResult) -> str:
     return f"{text} arms"
 
 
-_LAST_RISES = (
-    6  #: Of the best score: earlier ones say little about what is left to gain.
-)
+#: Of the best score: earlier ones say little about what is left to gain.
+_LAST_RISES = 6
 
 
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:

@@ -170,9 +170,8 @@ def _have_plain_attributes(records: list[Any], keys: set[str]) -> bool:
 
 _AS_LOGS = frozenset({"body", "eventName", "event_name", "customDimensions"})
 """Keys of log records."""
-_QUOTED = (
-    "langfuse.observation."  #: How attributes begin that are JSON, even for a text.
-)
+#: How attributes begin that are JSON, even for a text.
+_QUOTED = "langfuse.observation."
 _FIRST_MS = "ai.response.msToFirstChunk"
 _FIRST_S = "gen_ai.response.time_to_first_chunk"
 _ODD = frozenset({"request_data", _FIRST_MS, f"{_QUOTED}completion_start_time"})
