@@ -9,16 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from internals import (
-    LabelTask,
-    files_case,
-    framework_of,
-    interview_answers,
-    labelling_queue,
-    model_interview,
-    section_evalset,
-)
 from tuneworthy import decide
+from tuneworthy.files import case as files_case
+from tuneworthy.interview import answers as interview_answers
+from tuneworthy.labelling import queue as labelling_queue
+from tuneworthy.labelling.queue import LabelTask
+from tuneworthy.model import interview as model_interview
+from tuneworthy.pipeline import framework_of
+from tuneworthy.report.sections import evalset as section_evalset
 
 
 def answer_in(

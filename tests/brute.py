@@ -12,8 +12,8 @@ from fractions import Fraction
 from itertools import combinations, product
 from typing import Any
 
-from internals import model_framework
 from tuneworthy import Framework
+from tuneworthy.model import framework as model_framework
 
 Answers = Mapping[str, str]
 

@@ -79,7 +79,9 @@ def quick_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     ``test_pilot_trains.py`` measures steps.
     """
-    from internals import model_pilot, training_pilot, training_trainers
+    from tuneworthy.model import pilot as model_pilot
+    from tuneworthy.training import pilot as training_pilot
+    from tuneworthy.training import trainers as training_trainers
 
     async def quote(_: object, works: Sequence[object]) -> model_pilot.TrainingQuote:
         steps = 30 * len(works)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from internals import Fake, Manners, Request
+from faulty import Fake, Manners
+from tuneworthy.model.lab import Request
 
 PLAIN = "Answer the question.\n"
 CAREFUL = "You are a careful clerk of a library. Think of every shelf, then give the place alone.\n"

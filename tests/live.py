@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import uvicorn
 
-from internals import Site, make_app
+from tuneworthy.web.app import make_app
+from tuneworthy.web.guard import Site
 
 LONGEST_S = 30.0
 

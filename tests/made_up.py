@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
-from internals import Range, Recommendation, Unknown, model_dossier, model_ways
 from tuneworthy import Dossier
+from tuneworthy.cases.reports import models_of
+from tuneworthy.files.case import read_case
+from tuneworthy.model import dossier as model_dossier
+from tuneworthy.model import ways as model_ways
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.dossier import Recommendation
+from tuneworthy.report import render
+from tuneworthy.report.sections.framework import models_dict, models_report
 
 ASK = "ask whoever knows"
 
@@ -199,3 +207,11 @@ def plan(say: str) -> model_dossier.Plan:
         parts={"first_version": total},
         notes=(f"{say}twenty hours a week are given",),
     )
+
+
+def models_text(
+    case: Path | None = None, form: str = "text", *, as_of: date | None = None
+) -> str:
+    """Which models can be called and what they cost; nothing is sent."""
+    rows = models_of(() if case is None else read_case(case).models, as_of)
+    return models_dict(*rows) if form == "json" else render(models_report(*rows))

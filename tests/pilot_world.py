@@ -10,21 +10,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from internals import (
-    Model,
-    TrainingExample,
-    TrainingWork,
-    files_stores,
-    lab_verify,
-    model_case,
-    model_pilot,
-    model_training,
-    prepare,
-    training_pilot,
-    training_trainers,
-)
 from lab_world import folder_of, known
 from tuneworthy import load_case
+from tuneworthy.files import stores as files_stores
+from tuneworthy.lab import verify as lab_verify
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.model import case as model_case
+from tuneworthy.model import pilot as model_pilot
+from tuneworthy.model import training as model_training
+from tuneworthy.model.case import Model
+from tuneworthy.model.training import TrainingExample
+from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training import trainers as training_trainers
+from tuneworthy.training.trainers import TrainingWork
 
 AS_OF = date(2026, 11, 27)
 HAND = json.loads(

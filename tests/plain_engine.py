@@ -9,7 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from internals import COLUMNS, Batch, Found, Signal, Table, signal_base, text_search
+from tuneworthy.measure.signals import base as signal_base
+from tuneworthy.measure.signals.base import Findings as Found
+from tuneworthy.measure.signals.base import TraceSignal as Signal
+from tuneworthy.measure.signals.base import TraceTable as Table
+from tuneworthy.model.evidence import COLUMNS, Batch
+from tuneworthy.text import search as text_search
 
 
 def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any column

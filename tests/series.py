@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from internals import Series
+from tuneworthy.model.evidence import Series
 
 MONTHS = ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
 

@@ -15,8 +15,11 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from internals import Figure, LabArm, Unknown, answers_arms, model_case
 from tuneworthy import Framework, decide, load_case, load_framework
+from tuneworthy.answers import arms as answers_arms
+from tuneworthy.model import case as model_case
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.ways import Figure, LabArm
 
 PROJECT = Path(__file__).resolve().parents[1]
 EXPERT = PROJECT.parent / "shared" / "expert-cases"

@@ -11,7 +11,9 @@ from pathlib import Path
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from internals import Site, Workspace, make_app, open_directory
+from tuneworthy.cases.workspace import Workspace, open_directory
+from tuneworthy.web.app import make_app
+from tuneworthy.web.guard import Site
 
 DAY = date(2026, 11, 24)
 HOME = "http://127.0.0.1:8765"

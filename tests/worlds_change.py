@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from internals import Batch
 from plain_engine import batch
+from tuneworthy.model.evidence import Batch
 
 START_S, DAY_S = 1_767_225_600.0, 86_400.0  # 2026-01-01
 WORDS = (

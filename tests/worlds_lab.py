@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from internals import Estimate, ceiling, share, stats_compare
+from tuneworthy.stats import compare as stats_compare
+from tuneworthy.stats.clustered import Estimate, share
+from tuneworthy.stats.compare import ceiling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

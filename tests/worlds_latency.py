@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from internals import Batch
 from plain_engine import batch
+from tuneworthy.model.evidence import Batch
 
 MEAN_INPUT, MEAN_OUTPUT, MEAN_S = 3000.0, 200.0, 3.0
 

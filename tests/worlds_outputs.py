@@ -16,19 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from internals import (
-    Batch,
-    Instructions,
-    Materials,
-    Signal,
-    Term,
-    Terms,
-    ToolCall,
-    signal_format,
-)
-from internals import VoiceSamples as Wanted
-from internals import VoiceVoice as Voice
 from plain_engine import batch
+from tuneworthy.measure.signals import format as signal_format
+from tuneworthy.measure.signals.base import TraceSignal as Signal
+from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
+from tuneworthy.measure.signals.terms import TermsSignal as Terms
+from tuneworthy.measure.signals.voice import VoiceSignal as Voice
+from tuneworthy.model.case import Materials, Term
+from tuneworthy.model.case import VoiceSamples as Wanted
+from tuneworthy.model.evidence import Batch, ToolCall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

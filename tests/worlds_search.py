@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from internals import Request
+from tuneworthy.model.lab import Request
 
 WORDS = ("amber", "birch", "cobalt", "dune", "ember", "fjord", "grove", "heron")
 ASKS = "You write the instructions of an assistant."

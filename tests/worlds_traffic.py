@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from internals import Batch
 from plain_engine import batch
+from tuneworthy.model.evidence import Batch
 
 START_S, DAY_S, MONTH_DAYS = 1_767_225_600.0, 86_400.0, 30.4375  # 2026-01-01
 WEEKDAYS = np.array([1.2, 1.2, 1.15, 1.1, 1.05, 0.7, 0.6])

@@ -7,29 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from internals import (
-    Arm,
-    Contrast,
-    EvalCase,
-    Job,
-    Kit,
-    Marker,
-    Outcome,
-    Pool,
-    PromptVariant,
-    Reply,
-    Request,
-    Scores,
-    lab_plan,
-    lab_result,
-    lab_scores,
-    llm_endpoints,
-    make_plan,
-    model_lab,
-    scorer_for,
-)
 from lab_world import chance
 from tuneworthy import load_case
+from tuneworthy.lab import plan as lab_plan
+from tuneworthy.lab import result as lab_result
+from tuneworthy.lab import scores as lab_scores
+from tuneworthy.lab.plan import Pool, make_plan
+from tuneworthy.lab.scores import Scores
+from tuneworthy.llm import endpoints as llm_endpoints
+from tuneworthy.llm.runner import Job, Outcome
+from tuneworthy.model import lab as model_lab
+from tuneworthy.model.case import PromptVariant
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.lab import Arm, Contrast, Reply, Request
+from tuneworthy.scoring import Marker, scorer_for
+from tuneworthy.scoring.base import Kit
 
 WAYS: dict[str, Callable[[str], model_lab.Settled]] = {
     "cuts": lambda key: came(key, "shelf 1", "length"),

@@ -36,26 +36,24 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src"), str(ROOT / "tools")]
 
 import bad_endpoints  # noqa: E402  # after the path
 import httpx  # noqa: E402  # after the path
-
-import hostile as hostile_texts  # noqa: E402  # after the path
-import pilot_world  # noqa: E402  # after the path
 import test_bad_input as inputs  # noqa: E402  # after the path
 import test_chaos as refusing  # noqa: E402  # after the path
 import test_web_files as sent_files  # noqa: E402  # after the path
-from internals import (  # noqa: E402  # after the path
-    Fake,
-    Ledger,
-    Request,
-    llm_runner,
-    run,
-    transport_for,
-)
-from internals import training_pilot as api  # noqa: E402  # after the path
-from lab_world import folder_of  # noqa: E402  # after the path
 from test_calls_wire import statuses  # noqa: E402  # after the path
 from test_chaos import endpoint  # noqa: E402  # after the path
 from test_web_safety import a_change, serve  # noqa: E402  # after the path
+
+import hostile as hostile_texts  # noqa: E402  # after the path
+import pilot_world  # noqa: E402  # after the path
+from faulty import Fake  # noqa: E402  # after the path
+from lab_world import folder_of  # noqa: E402  # after the path
 from tuneworthy import load_framework  # noqa: E402  # after the path
+from tuneworthy.cli import run  # noqa: E402  # after the path
+from tuneworthy.llm import runner as llm_runner  # noqa: E402  # after the path
+from tuneworthy.llm.choose import transport_for  # noqa: E402  # after the path
+from tuneworthy.llm.ledger import Ledger  # noqa: E402  # after the path
+from tuneworthy.model.lab import Request  # noqa: E402  # after the path
+from tuneworthy.training import pilot as api  # noqa: E402  # after the path
 from web_world import (  # noqa: E402  # after the path
     OPEN_CASE,
     Seen,

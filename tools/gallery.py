@@ -5,7 +5,7 @@
 
 Every sentence is ours and nobody in it exists. Each log has the faults of real ones: broken lines,
 calls that failed, answers cut off or of the wrong form, repeats, names and numbers of people. What
-a log shows agrees with what its case states; ``tests/test_gallery_runs.py`` holds it to that.
+a log shows agrees with what its case states; ``tests/cases/test_gallery_runs.py`` holds it to that.
 """
 
 from __future__ import annotations

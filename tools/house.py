@@ -4,7 +4,7 @@
     python tools/house.py --set   today's counts become what ceilings are reckoned from
 
 ``tools/house.toml`` holds what each room had when the last issue landed. A room may come to 5% more
-than that; ``tests/test_house.py`` refuses what is above. Aims are reported and refuse nobody.
+than that; ``tests/house/test_house.py`` refuses what is above. Aims are reported and refuse nobody.
 Tokens are counted by Python's own tokenizer, without comments and line ends, because a budget of
 lines was kept by packing several statements into one.
 """

@@ -1,4 +1,4 @@
-"""Bring the makers' own checks and loaders of training files, for tests/test_makers.py.
+"""Bring the makers' own checks and loaders of training files, for tests/traces/test_makers.py.
 
     python tools/makers.py
 

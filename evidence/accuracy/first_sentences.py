@@ -21,9 +21,14 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from internals import Fake, Request, lab_ceiling, lab_verify, prepare
-from lab_world import CAREFUL, PLAIN, chance, folder_of
 from test_labs_verify import RIGHT
+
+from faulty import Fake
+from lab_world import CAREFUL, PLAIN, chance, folder_of
+from tuneworthy.lab import ceiling as lab_ceiling
+from tuneworthy.lab import verify as lab_verify
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.model.lab import Request
 
 AS_OF = date(2026, 12, 1)
 RUNS = 30

@@ -2,7 +2,7 @@
 
     python evidence/accuracy/logs.py
 
-Reads the fixtures of tests/test_formats.py, made from the makers' documented fields, and prints a
+Reads the fixtures of tests/traces/test_formats.py, made from the makers' documented fields, and prints a
 row a maker: of the values that its calls hold how many are read right, by kind.
 """
 

@@ -34,6 +34,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from test_scoring_real import tables_for
+
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.llm.ledger import ReadOnlyLedger
 

@@ -28,12 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 from aiohttp import web
 
-from internals import ChatMessage, Reply, Request, Unknown, prepare, quoted
-from internals import lab_ceiling as api
+from tuneworthy.lab import ceiling as api
+from tuneworthy.lab.prepare import prepare, quoted
 from tuneworthy.lab.propose import CandidateEvaluator, as_written
 from tuneworthy.lab.search import Search, plan_with
 from tuneworthy.llm.runner import Job
-from tuneworthy.model.lab import Settled
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.lab import ChatMessage, Reply, Request, Settled
 from worlds_search import World
 
 AS_OF = date(2026, 12, 1)

@@ -21,7 +21,11 @@ from datetime import date
 
 import numpy as np
 
-from internals import Contrast, Unknown, lab_held, lab_verify, model_lab
+from tuneworthy.lab import held as lab_held
+from tuneworthy.lab import verify as lab_verify
+from tuneworthy.model import lab as model_lab
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.lab import Contrast
 from worlds_withheld import WAYS, World
 
 PLAN = model_lab.VerifyPlan(

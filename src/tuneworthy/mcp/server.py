@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
-from mcp import types
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.tools import Tool
@@ -25,6 +24,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import Field
 from starlette.responses import PlainTextResponse
 
+from mcp import types
 from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.load import NAMES, catalogue_text, load_named

@@ -1,0 +1,400 @@
+"""Parameters are negotiated: real refusals of large endpoints, as people posted them, replayed.
+
+``fixtures/refusals/bodies.jsonl`` holds each with its status and where it was posted; ``refused``
+is the parameter it names, and ``changed`` what is sent in its place. A parameter that makes an arm
+what it is has none: the arm can't be run. The last ones name a parameter and refuse a value of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab_world import folder_of, known
+from loopback import LoopbackServer
+from tuneworthy.cli import run as command
+from tuneworthy.lab import ceiling
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.llm import endpoints as llm_endpoints
+from tuneworthy.llm import http as llm_http
+from tuneworthy.llm.endpoints import Refused
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.model import lab as model_lab
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.lab import ChatMessage, Reply, Request
+
+BODIES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "fixtures" / "refusals" / "bodies.jsonl")
+    .read_text("utf-8")
+    .splitlines()
+]
+WHO = [f"{one['endpoint']} {one['model']} {one['refused']}" for one in BODIES]
+OPENAI = "https://api.openai.com/v1"
+
+
+@contextmanager
+def refusing(
+    *refusals: dict[str, Any], always: bool = False
+) -> Iterator[tuple[str, list[Any]]]:
+    """An endpoint that refuses what these refuse, in their words, and answers anything else."""
+    seen: list[dict[str, Any]] = []
+    fake = known({"careful": 1.0, "Answer": 0.4})
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append(asked)
+            told = next(
+                (one for one in refusals if always or one["refused"] in asked), None
+            )
+            messages = tuple(ChatMessage(**one) for one in asked["messages"])
+            request = Request(
+                provider="x", base_url="", model=asked["model"], messages=messages
+            )
+            answer = {
+                "choices": [{"message": {"content": fake._answer(request)}}],
+                "usage": {"prompt_tokens": 9, "completion_tokens": 2},
+            }
+            raw = json.dumps(told["body"] if told else answer).encode()
+            self.send_response(told["status"] if told else 200)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *ignored: Any) -> None:
+            del ignored
+
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def asked(address: str, **more: Any) -> Request:
+    """A request with every parameter that may be refused."""
+    values: dict[str, Any] = {
+        "temperature": 0.0, "seed": 1, "effort": "low", "response_schema": "{}", "max_tokens": 99,
+    }  # fmt: skip
+    message = ChatMessage(role="user", content="Where is book 1?")
+    values = {"provider": "my", "model": "m", "messages": (message,), **values, **more}
+    return Request(base_url=address, **values)
+
+
+def sent(address: str, *requests: Request) -> list[Reply | Refused]:
+    async def go() -> list[Reply | Refused]:
+        http = llm_http.Http({address: None})
+        try:
+            told = [http.send(request) for request in requests]
+            return await asyncio.gather(*told, return_exceptions=True)  # type: ignore[return-value]  # no exception is among them
+        finally:
+            await http.close()
+
+    return asyncio.run(go())
+
+
+def test_there_are_at_least_twenty_refusals_each_with_its_source() -> None:
+    assert len([one for one in BODIES if one["refused"]]) >= 20
+    assert all(one["source"].startswith("https://github.com/") for one in BODIES)
+    assert len({one["endpoint"] for one in BODIES}) >= 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", BODIES, ids=WHO)
+def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
+    one: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with refusing(one, always=not one["refused"]) as (address, seen):
+        # what is sent to an address like OpenAI's
+        if one["refused"] == "max_completion_tokens":
+            monkeypatch.setitem(
+                __import__("internals").PRESETS, "openai", _preset(address)
+            )
+        told = sent(address, asked(address))[0]
+        if not one["refused"]:
+            assert isinstance(told, Refused)
+            assert not isinstance(told, llm_endpoints.NotTaken)
+            assert len(seen) == 1
+            return
+        if not one["changed"]:  # without it, it would be another arm
+            assert isinstance(told, llm_endpoints.NotTaken)
+            assert str(told).startswith(
+                f"it takes no {one['refused']}: HTTP {one['status']}"
+            )
+            assert len(seen) == 1
+            return
+        assert isinstance(told, Reply)
+        assert told.changed == (one["changed"],)
+        assert len(seen) == 2
+        assert one["refused"] in seen[0]
+        assert one["refused"] not in seen[1]
+        # another client learns it anew, all together
+        again = sent(address, *[asked(address)] * 3)
+        assert all(isinstance(each, Reply) and each.changed for each in again)
+
+
+def _preset(address: str) -> Any:
+    from tuneworthy.llm import endpoints as llm_endpoints
+
+    return llm_endpoints.Endpoint(address)
+
+
+@pytest.mark.slow
+def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
+    del tmp_path
+    caps, temperature = BODIES[0], BODIES[5]
+    with refusing(caps, temperature) as (address, seen):
+
+        async def go() -> list[Reply]:
+            http = llm_http.Http({address: None})
+            try:
+                return [await http.send(asked(address, seed=n)) for n in range(5)]
+            finally:
+                await http.close()
+
+        told = asyncio.run(go())
+        assert len(seen) == 5 + 2
+        assert {one.changed for one in told} == {
+            ("max_completion_tokens for max_tokens", "without temperature")
+        }
+        # it is remembered by model
+        other = sent(address, asked(address, model="another"))
+        assert len(seen) == 5 + 2 + 3
+        assert isinstance(other[0], Reply)
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_refuses_both_names_of_a_cap_is_given_up() -> None:
+    both = {
+        **BODIES[0],
+        "body": "max_tokens and max_completion_tokens are not supported",
+    }
+    with refusing(both, {**both, "refused": "max_completion_tokens"}) as (
+        address,
+        seen,
+    ):
+        assert isinstance(sent(address, asked(address))[0], Refused)
+        assert len(seen) <= 6
+
+
+@pytest.mark.slow
+def test_temperature_is_sent_only_when_a_prompt_asks_for_it(tmp_path: Path) -> None:
+    with refusing() as (address, seen):
+        free = "usd_per_mtok: {input: 0, output: 0}"
+        prompts = {
+            "careful": "careful\n",
+            "hot": "---\nname: hot\ntemperature: 0.3\n---\nAnswer\n",
+        }
+        models = f"[{{id: 'my:a', base_url: '{address}', {free}}}]"
+        folder = folder_of(tmp_path, n=60, prompts=prompts, models=models)
+        ceiling.run(prepare(folder), cap_usd=0)
+    assert {one.get("temperature") for one in seen} == {None, 0.3}
+    assert all(one["messages"][0]["content"].startswith("Answer") == ("temperature" in one)
+               for one in seen)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = BODIES[21]
+    assert schema["refused"] == "response_format"
+    with refusing(BODIES[0], schema) as (address, _):
+        free = "usd_per_mtok: {input: 0, output: 0}"
+        models = f"[{{id: 'my:a', base_url: '{address}', {free}}}]"
+        folder = folder_of(tmp_path, n=160, models=models)
+        (folder / "schema.json").write_text('{"type": "string"}')
+        file = folder / "case.yaml"
+        file.write_text(
+            file.read_text().replace("data: {", "data: {output_schema: schema.json, ")
+        )
+        done = ceiling.run(prepare(folder), cap_usd=0)
+        result = done.result
+        assert result.stopped == ""  # an arm that nobody can use hides nothing
+        assert result.reached == "no"
+        (lost,) = [one for one in result.arms if one.arm.constrained == "schema"]
+        assert isinstance(lost.quality, Unknown)
+        assert "it takes no response_format" in lost.quality.ask
+        page = " ".join(ceiling.render(done).split())
+        assert "takes no response_format" in page
+        assert "Sent my:a: max_completion_tokens for max_tokens" in page
+        plan = (folder / ".tuneworthy" / "ceiling-plan.json").read_text()
+        assert "max_completion_tokens for max_tokens" in plan
+        # nothing is sent again
+        assert command(["ceiling", str(folder), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["arms"][0]["changed"] == ["max_completion_tokens for max_tokens"]
+
+
+@pytest.mark.slow
+def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> None:
+    with refusing(BODIES[0]) as (address, seen):
+        free = "usd_per_mtok: {input: 0, output: 0}"
+        models = f"[{{id: 'my:a', base_url: '{address}', {free}}}]"
+        folder = folder_of(tmp_path, n=60, models=models)
+        ceiling.run(prepare(folder), cap_usd=0)
+        assert any("max_tokens" in one for one in seen)
+        seen.clear()
+        folder_of(tmp_path, n=90, models=models)
+        done = ceiling.run(prepare(folder), cap_usd=0)
+        assert seen
+        assert not any("max_tokens" in one for one in seen)
+        assert done.result.arms[0].changed == ("max_completion_tokens for max_tokens",)
+
+
+@pytest.mark.slow
+def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(
+    tmp_path: Path,
+) -> None:
+    free = "usd_per_mtok: {input: 0, output: 0}"
+    with refusing(BODIES[0]) as (strict, seen), refusing() as (other, all_of_it):
+        models = [f"{{id: '{n}:a', base_url: '{at}', {free}}}" for n, at in
+                  (("my", strict), ("your", other))]  # fmt: skip
+        for n in (60, 90):  # the second run goes by what the first one learned
+            seen.clear()
+            all_of_it.clear()
+            ceiling.run(
+                prepare(folder_of(tmp_path, n=n, models=f"[{', '.join(models)}]")),
+                cap_usd=0,
+            )
+            assert seen
+            assert all("max_tokens" in one for one in all_of_it)
+        assert not any("max_tokens" in one for one in seen)
+
+
+RENAMED = '["max_completion_tokens for max_tokens"]'
+NEWER = {
+    "refused": "max_completion_tokens",
+    "body": {
+        "error": {"message": "Unrecognized request argument: max_completion_tokens"}
+    },
+    "status": 400,
+}
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+@pytest.mark.slow
+@given(st.booleans(), st.booleans(), st.integers(-2, 30))
+@settings(max_examples=8, deadline=None)
+def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
+    here: bool, same: bool, days: int
+) -> None:
+    async def go(address: str) -> Reply:
+        place = address if here else "http://127.0.0.1:9", "m" if same else "n"
+        told = {place: (RENAMED, str(today() - timedelta(days=days)))}
+        http = llm_http.Http({address: None}, changed=told)
+        try:
+            return await http.send(asked(address))
+        finally:
+            await http.close()
+
+    counts = here and same and 0 <= days <= 7
+    with refusing() as (address, seen):
+        told = asyncio.run(go(address))
+    assert ("max_completion_tokens" in seen[0]) == counts
+    if counts:  # it stays as old as it is: nobody refused anything today
+        assert told.refused is not None
+        assert told.refused.on == str(today() - timedelta(days=days))
+    else:
+        assert (told.changed, told.refused) == ((), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "said",
+    ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"],
+)
+def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(
+    said: str,
+) -> None:
+    async def go(address: str) -> Reply:
+        http = llm_http.Http(
+            {address: None}, changed={(address, "m"): (said, str(today()))}
+        )
+        try:
+            return await http.send(asked(address))
+        finally:
+            await http.close()
+
+    with refusing() as (address, seen):
+        assert asyncio.run(go(address)).changed == ()
+    assert seen[0]["max_tokens"] == 99
+    assert {"messages", "model", "temperature", "seed"} <= set(seen[0])
+
+
+def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(
+    tmp_path: Path,
+) -> None:
+    async def go(address: str) -> list[Reply]:
+        http = llm_http.Http(
+            {address: None}, changed={(address, "m"): (RENAMED, str(today()))}
+        )
+        try:
+            return [await http.send(asked(address, seed=n)) for n in range(3)]
+        finally:
+            await http.close()
+
+    with refusing(NEWER) as (address, seen):
+        replies = asyncio.run(go(address))
+    assert [one.changed for one in replies] == [()] * 3
+    assert len(seen) == 4
+    before = Reply(text="a", changed=("max_completion_tokens for max_tokens",),
+                   refused=model_lab.RefusedBy(base_url=address, on=str(today())))  # fmt: skip
+    remembered = kept_in(tmp_path / "c.sqlite3", [("b", replies[0]), ("a", before)])
+    assert remembered[address, "m"][0] == "[]"  # for the next process
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", ["ab", "ba"])
+def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) -> None:
+    async def go(address: str) -> Reply:
+        http = llm_http.Http({address: None}, changed=kept_in(ledger, []))
+        try:
+            return await http.send(asked(address))
+        finally:
+            await http.close()
+
+    ledger, now = (
+        tmp_path / "c.sqlite3",
+        datetime.now(UTC).isoformat(timespec="microseconds"),
+    )
+    with refusing(NEWER) as (address, seen):
+        before = model_lab.RefusedBy(base_url=address, on=now)
+        renamed = Reply(text="a", changed=(json.loads(RENAMED)[0],), refused=before)
+        kept_in(ledger, [(keys[0], renamed)])
+        kept_in(ledger, [(keys[1], asyncio.run(go(address)))])
+        assert len(seen) == 2
+        seen.clear()
+        asyncio.run(go(address))
+    assert len(seen) == 1  # nothing is refused a second time
+
+
+def kept_in(
+    path: Path, replies: list[tuple[str, Reply]]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """What a ledger remembers with some more answers."""
+    with Ledger(path) as ledger:
+        for key, reply in replies:
+            ledger.reserve(key, run="r", model="m", usd=0, cap_usd=0)
+            ledger.settle(key, reply, 0)
+        return ledger.changes()
