@@ -1,7 +1,7 @@
 """The embedded model: labels by a grammar and free answers, eight at a time.
 
 Run ``python benchmarks/embedded.py`` in an environment with the extra ``local`` and the weights.
-The model as it comes and in eight bits, on one processor, on all of them, and beside two loops that
+The model as it comes, on one processor, on all of them, and beside two loops that
 only compute; ``--former FOLDER`` runs another checkout in turn. Wall seconds a call: what matters
 here is waiting. A call without an answer, or with one that the grammar doesn't allow, ends it.
 """
@@ -30,12 +30,11 @@ KINDS = {
     "answers of 60 tokens": (16, {}),
 }
 BUSY = "while True: pass"
-MODEL_FROM = "BENCHMARK_MODEL"  # what the process that is measured calls
 
 
 def measured() -> dict[str, float]:
     """Seconds a call of each kind, in this process."""
-    from tuneworthy.llm.embedded import local_model
+    from tuneworthy.llm.embedded import MODEL, local_model
     from tuneworthy.model.lab import ChatMessage, Request
 
     def request(kind: str, n: int) -> Request:
@@ -45,13 +44,13 @@ def measured() -> dict[str, float]:
         fixed = {
             "provider": "local",
             "base_url": "",
-            "model": os.environ.get(MODEL_FROM, "smollm2"),
+            "model": MODEL,
             "messages": (message,),
         }
         return Request.model_validate({**fixed, "max_tokens": 60, **KINDS[kind][1]})
 
     async def run() -> dict[str, float]:
-        model, found = local_model(os.environ.get(MODEL_FROM, "smollm2")), {}
+        model, found = local_model(MODEL), {}
         try:
             await model.send(request("answers of 60 tokens", 0))
             for kind, (calls, _) in KINDS.items():
@@ -76,10 +75,10 @@ def check_replies(kind: str, texts: list[str]) -> None:
         assert set(texts) <= set(LABELS), f"{kind}: {set(texts) - set(LABELS)}"
 
 
-def row(folder: Path, model: str, processors: set[int]) -> dict[str, float]:
+def row(folder: Path, processors: set[int]) -> dict[str, float]:
     """The same in a process that may use some processors, of the checkout in a folder."""
     command = [sys.executable, __file__, "--measure", *map(str, processors)]
-    env = {**os.environ, "PYTHONPATH": str(folder / "src"), MODEL_FROM: model}
+    env = {**os.environ, "PYTHONPATH": str(folder / "src")}
     done = subprocess.run(
         command, env=env, check=True, stdout=subprocess.PIPE, text=True
     )
@@ -97,20 +96,17 @@ def main() -> None:
         print(json.dumps(measured()))
         return
     every = os.sched_getaffinity(0)
-    measured_ways = {
-        "smollm2": (HERE.parent, "smollm2"),
-        "smollm2-q8": (HERE.parent, "smollm2-q8"),
-    }
+    folders = {"this": HERE.parent}
     if options.former:
-        measured_ways["former"] = (options.former, "smollm2")
+        folders["former"] = options.former
     print(f"{'seconds a call':40}", *(f"{kind:>22}" for kind in KINDS))
     print(f"{'calls that were answered':40}", *(f"{n:22}" for n, _ in KINDS.values()))
-    for name, (folder, model) in measured_ways.items():
-        print_row(f"{name}, one processor", row(folder, model, {min(every)}))
-        print_row(f"{name}, {len(every)} processors", row(folder, model, every))
+    for name, folder in folders.items():
+        print_row(f"{name}, one processor", row(folder, {min(every)}))
+        print_row(f"{name}, {len(every)} processors", row(folder, every))
         loops = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2)]
         try:
-            print_row(f"{name}, beside two busy loops", row(folder, model, every))
+            print_row(f"{name}, beside two busy loops", row(folder, every))
         finally:
             for loop in loops:
                 loop.kill()

@@ -2,7 +2,7 @@
 
     nice python evidence/accuracy/headroom.py DATA FOLDER [TASK ...]
 
-Six tasks of labels, answered by ``local:smollm2-q8`` with two prompts as a team would write them.
+Six tasks of labels, answered by ``local:smollm2`` with two prompts as a team would write them.
 The model can't write prompts, so the search moves examples alone. The best that it came to races on
 the selection cases with the prompts as written, and the winner and the best of these meet the
 held-out cases. DATA holds
@@ -46,7 +46,7 @@ from tuneworthy.model.lab import Headroom, Quote
 from tuneworthy.stats.compare import paired_difference
 
 AS_OF = date(2026, 12, 1)
-MODEL = "local:smollm2-q8"
+MODEL = "local:smollm2"
 SELECT, REPORT, EXAMPLES = 42, 60, 100  #: Cases of each part of a task, at most.
 TENTHS = {"select": 0.3, "report": 0.45}  #: Parts of a task that has fewer rows.
 DRAWS = 5  #: Draws of a search, at most: there are few other settings, and two cores.

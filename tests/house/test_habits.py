@@ -393,7 +393,7 @@ def test_every_command_that_prints_a_result_offers_json() -> None:
     """What prints no result: starting, asking, serving, and sheets that are tables or files."""
     without = {
         "init", "interview", "demo", "serve", "mcp", "evalset export", "evalset edit",
-        "data review", "data compare", "models pull", "models unpack", "framework schema",
+        "data review", "data compare", "models pull", "framework schema",
     }  # fmt: skip
     lacking = {name for name, forms in formats().items() if "json" not in forms}
     assert lacking == without

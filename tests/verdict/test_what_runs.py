@@ -104,9 +104,9 @@ def test_a_local_model_of_ones_own_is_a_way_and_the_embedded_one_is_none() -> No
     assert first_step(dossier) == "other_model"
 
 
-def test_both_embedded_models_are_known_by_their_names() -> None:
+def test_the_embedded_model_is_known_by_its_name() -> None:
     """The record can't import the module that loads weights, so it spells the names itself."""
-    for name in (llm_embedded.MODEL, llm_embedded.Q8_MODEL):
+    for name in (llm_embedded.MODEL, f"{llm_embedded.MODEL}-q8"):
         for adapter in ("", "+0123456789abcdef"):
             assert model_case.Model(
                 id=f"{llm_endpoints.LOCAL}:{name}{adapter}"

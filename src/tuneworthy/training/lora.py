@@ -64,11 +64,7 @@ def main() -> None:
         try:
             if base is None:  # all jobs of a process have the same base
                 base = _base_of(job)
-            if "save" in job:
-                done = base.save(Path(job["save"]))
-            else:
-                done = base.train(job, say)
-            say(done=done)
+            say(done=base.train(job, say))
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
 
@@ -112,17 +108,6 @@ class Base:
             **where,
         )
         self.model = model if bits == _FOUR else model.to(device)
-
-    def save(self, folder: Path) -> Row:
-        """Write the base as safetensors with its tokenizer, for any trainer."""
-        # the weights were unpacked when they were read, so nothing may call them quantized
-        self.model.hf_quantizer = None
-        if hasattr(self.model.config, "quantization_config"):
-            del self.model.config.quantization_config
-        self.model.save_pretrained(str(folder))
-        self.tokenizer.save_pretrained(str(folder))
-        weights = sum(weight.numel() for weight in self.model.parameters())
-        return {"weights": weights}
 
     def train(self, job: Row, say: Say) -> Row:
         """Train one adapter, or only time the first steps if ``job`` asks for that."""

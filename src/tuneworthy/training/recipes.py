@@ -122,7 +122,7 @@ def model_folder(text: str) -> Path:
     """
     folder = with_home(text).resolve()
     if not (folder / "config.json").is_file():
-        fix = "name a folder with config.json and weights: tuneworthy models unpack writes one"
+        fix = "name a folder with config.json and weights, as transformers writes it"
         raise InputError(
             "holds no model: config.json is missing", where=str(folder), fix=fix
         )

