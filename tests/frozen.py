@@ -381,9 +381,6 @@ framework check precedent.yaml
 framework check examples/credit-memos/framework.yaml
 framework show lesson voice_drift
 framework show lesson low_volume
---completion bash
---completion zsh
---completion fish
 models --as-of DAY
 models list examples/task-api --as-of DAY --format json
 init started --name "A new case"
@@ -493,7 +490,6 @@ ceiling examples/task-api --budget -1
 verify shop --dry-run
 models pull local:nothing
 interview other --answers nowhere.yaml
---completion ksh
 serve nowhere
 mcp nowhere
 """

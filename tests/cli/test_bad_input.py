@@ -710,7 +710,6 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("framework", "show", "lesson", "{}"),
     ("framework", "schema", "{}"),
     ("framework", "schema", "case", "--framework", "{}"),
-    ("--completion", "{}"),
     ("{}",),
 )
 SHARES = {

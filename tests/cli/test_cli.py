@@ -495,13 +495,6 @@ def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_printed(
-    capsys: pytest.CaptureFixture[str], shell: str
-) -> None:
-    assert "_TUNEWORTHY_COMPLETE" in said(capsys, "--completion", shell)
-
-
 @pytest.mark.slow
 def test_a_closed_pipe_is_no_error(project: Path) -> None:
     script = f"{sys.executable} -m tuneworthy framework check lesson --format json | head -c 10"
@@ -845,11 +838,14 @@ def completed(*words: str) -> list[str]:
     return [item.value for item in found]
 
 
-def test_a_shell_completes_commands_and_the_sections_of_show() -> None:
+def test_a_shell_completes_commands_options_choices_and_paths(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert {"decide", "show", "verify"} <= {*completed("")}
-    sections = ["options", "money", "plan", "why", "others", "papers", "history"]
-    assert completed("show", TASK, "") == sections
-    assert completed("show", TASK, "o") == ["options", "others"]
+    assert completed("decide", TASK, "--format", "j") == ["json"]
+    assert completed("decide", "examples/t") == ["examples/t"]
+    monkeypatch.setenv("_TUNEWORTHY_COMPLETE", "bash_source")
+    assert "complete" in said(capsys)
 
 
 def test_json_is_a_format_and_the_error_says_so(

@@ -13,7 +13,6 @@ from typing import Any
 import click
 import pytest
 import yaml
-from click.shell_completion import ShellComplete
 from test_chaos import endpoint
 
 from lab_world import folder_of
@@ -414,42 +413,6 @@ def formats() -> dict[str, tuple[str, ...]]:
             ]  # fmt: skip
             forms[f"{name} {part}".strip()] = choices[0] if choices else ()
     return forms
-
-
-# Completion ---------------------------------------------------------------------------------------
-
-
-def completed(*words: str) -> list[str]:
-    *before, begun = words
-    shell = ShellComplete(cli_module.cli, {}, "tuneworthy", "_TUNEWORTHY_COMPLETE")
-    return [item.value for item in shell.get_completions(before, begun)]
-
-
-def test_a_shell_completes_cases_keys_ids_targets_and_models(
-    case: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (case / "case.yaml").write_text(CASE + "models: [{id: 'openai:gpt-4o'}]\n")
-    monkeypatch.chdir(case.parent)
-    assert completed("decide", "tick") == ["tickets"]
-    assert "brand_voice=" in completed("answer", "tickets", "brand")
-    assert "today.quality=" in completed("answer", "tickets", "today.q")
-    assert completed("decide", "tickets", "--set", "brand_v") == ["brand_voice="]
-    assert completed("show", "tickets", "why", "few_") == ["few_shot"]
-    assert completed("framework", "show", "lesson", "few_") == ["few_shot"]
-    assert "openai-sft" in completed("export", "tickets", "--to", "openai")
-    assert completed("pilot", "tickets", "--base", "open") == ["openai:gpt-4o"]
-    monkeypatch.chdir(case.parent.parent)
-    assert completed("decide", "pro") == ["project/"]
-    assert completed("decide", "project/t") == ["project/tickets"]
-
-
-def test_a_broken_case_completes_nothing_and_raises_nothing(
-    case: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (case / "case.yaml").write_text("name: [")
-    monkeypatch.chdir(case.parent)
-    assert completed("pilot", "tickets", "--base", "open") == []
-    assert completed("decide", "nowhere/") == []
 
 
 # Models, signing, and what git leaves out ---------------------------------------------------------

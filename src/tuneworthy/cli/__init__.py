@@ -106,7 +106,7 @@ GONE = {
     "diff": "tuneworthy show CASE history",
     "backtest": "tuneworthy framework check",
     "schema": "tuneworthy framework schema",
-    "completion": "tuneworthy --completion SHELL",
+    "completion": 'eval "$(_TUNEWORTHY_COMPLETE=bash_source tuneworthy)"',
     "evalset label": "the page, or tuneworthy evalset export CASE --labeller NAME, then import",
     "evalset adjudicate": "tuneworthy evalset export CASE --settle, then tuneworthy evalset import",
 }
@@ -199,20 +199,6 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def _print_completion(
-    ctx: click.Context, _parameter: click.Parameter, shell: str | None
-) -> None:
-    """Print the script for a shell, and exit."""
-    if shell is None or ctx.resilient_parsing:  # click only completes a word
-        return
-    from click.shell_completion import get_completion_class
-
-    kind = get_completion_class(shell)
-    assert kind is not None  # the choice admits only shells that click knows
-    click.echo(kind(cli, {}, "tuneworthy", "_TUNEWORTHY_COMPLETE").source())
-    ctx.exit()
-
-
 @click.group(
     cls=_Lazy,
     context_settings={
@@ -224,19 +210,14 @@ def _print_completion(
         "tuneworthy init my-case            start a case",
         "tuneworthy decide my-case          judge it",
         "tuneworthy show my-case money      see what it costs and brings",
+        "",
+        "Complete words in bash, or in zsh or fish by their names:",
+        '  eval "$(_TUNEWORTHY_COMPLETE=bash_source tuneworthy)"',
     ),
     params=[help_all_option(hidden=True)],
 )
 @click.version_option(
     __version__, message="tuneworthy %(version)s", help="Print the version, and exit."
-)
-@click.option(
-    "--completion",
-    type=click.Choice(["bash", "zsh", "fish"]),
-    is_eager=True,
-    expose_value=False,
-    callback=_print_completion,
-    help="Print the script that completes commands in a shell, and exit.",
 )
 def cli() -> None:
     """Is fine-tuning worth it for your use case, and what instead when it isn't?

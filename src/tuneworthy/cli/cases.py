@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, complete
+from tuneworthy.cli import ANSWERED, NOT_MET
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError, argument, one_line
 from tuneworthy.model.base import json_text
@@ -131,10 +131,10 @@ def _copy_case(case: Path, folder: Path) -> None:
     "tuneworthy answer my-case economics.hourly_rate_usd=80-120",
     "tuneworthy answer my-case models=openai:gpt-6-luna,anthropic:claude-sonnet-5-5",
 )
-@click.argument("case", metavar="[CASE]", required=False, shell_complete=complete.cases)
 @click.argument(
-    "answers", metavar="[KEY=VALUE...]", nargs=-1, shell_complete=complete.answer_keys
+    "case", metavar="[CASE]", required=False, shell_complete=opt.complete_path
 )
+@click.argument("answers", metavar="[KEY=VALUE...]", nargs=-1)
 @opt.flag(
     "--confirm",
     "Confirm the answers that an assistant wrote, and show them.",
@@ -260,7 +260,7 @@ def interview(
     "tuneworthy measure my-case --from calls.csv --save-map fields.yaml",
     "tuneworthy measure my-case --from 'logs/**/*.parquet' --sample 5",
 )
-@click.argument("case", required=False, shell_complete=complete.cases)
+@click.argument("case", required=False, shell_complete=opt.complete_path)
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.option(
@@ -513,7 +513,7 @@ def print_sheet(case: str, task: LabelTask) -> None:
 
 @evalset.command("import")
 @click.argument("file")
-@click.argument("case", required=False, shell_complete=complete.cases)
+@click.argument("case", required=False, shell_complete=opt.complete_path)
 @opt.option(
     "--output FILE", "Without CASE: write the set here.  [default: FILE with .jsonl]"
 )
@@ -563,8 +563,8 @@ def _import_labels(path: Path, case: str) -> int:
 
 
 @opt.command("tuneworthy evalset edit my-case c17 --labeller ada", of=evalset)
-@click.argument("case", metavar="CASE", shell_complete=complete.cases)
-@click.argument("case_id", metavar="ID", shell_complete=complete.evaluation_cases)
+@click.argument("case", metavar="CASE", shell_complete=opt.complete_path)
+@click.argument("case_id", metavar="ID")
 @opt.option("--labeller NAME", "Label under this name.", default="me")
 def edit(case: str, case_id: str, labeller: str) -> None:
     """Write the right answer to one case of the set, ID, in your editor ($EDITOR).
@@ -632,7 +632,6 @@ def agreement(case: str) -> None:
 @opt.option(
     "--propose-with MODEL",
     "Have this model of CASE propose causes, which people confirm or not.",
-    shell_complete=complete.models,
 )
 @opt.budget_option("asking that model may cost, earlier runs included")
 @opt.to_option

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, complete
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError
 from tuneworthy.model.base import json_text
@@ -61,7 +61,6 @@ _JUDGED = opt.with_options(
     opt.option(
         "--judge-model MODEL",
         "Judge with this model of CASE, or another at its list price.",
-        shell_complete=complete.models,
     ),
     opt.option("--judge-url URL", "Call the grading model at this address.", rare=True),
     opt.option(
@@ -194,7 +193,6 @@ class _GraderOptions:
 @opt.option(
     "--propose-with MODEL",
     "Write prompts with this model.  [default: the first of CASE]",
-    shell_complete=complete.models,
 )
 @opt.option(
     "--search-budget USD",
@@ -567,7 +565,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.argument("case", required=False, shell_complete=complete.cases)
+@click.argument("case", required=False, shell_complete=opt.complete_path)
 @opt.flag(
     "--ends",
     "Show when models end: all that are known, or those of every case in CASE.",

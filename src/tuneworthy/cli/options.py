@@ -21,7 +21,6 @@ from tuneworthy.cli import (
     GONE,
     GoneError,
     columns_of,
-    complete,
     examples,
     help_all_option,
     shows_all,
@@ -32,6 +31,8 @@ from tuneworthy.report.width import USUAL, Extent, lay_out_for, shown_to_extent
 from tuneworthy.words import read_day, small_usd
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from tuneworthy.model.lab import Stand
     from tuneworthy.report.blocks import Document
 
@@ -346,12 +347,21 @@ def case_or_nearest(
     return nearest_case()
 
 
+def complete_path(
+    _context: object, _parameter: object, begun: str
+) -> list[CompletionItem]:
+    """Have the shell complete the name of a file or folder."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(begun, type="file")]
+
+
 case_argument = click.argument(
     "case",
     metavar="[CASE]",
     required=False,
     callback=case_or_nearest,
-    shell_complete=complete.cases,
+    shell_complete=complete_path,
 )
 framework_option = option(
     "--framework NAME|FILE",
@@ -364,7 +374,6 @@ set_option = option(
     "Suppose another answer, and write nothing. May be repeated.",
     "answers",
     multiple=True,
-    shell_complete=complete.answer_keys,
     callback=lambda _context, _parameter, texts: pairs(texts, "--set"),
 )
 all_option = option(

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, complete
+from tuneworthy.cli import ANSWERED, NOT_MET
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
     from datetime import date
-
-    from click.shell_completion import CompletionItem
 
     from tuneworthy.cases.reports import Topic
     from tuneworthy.model.dossier import TuningAnswer
@@ -138,15 +136,6 @@ def _refuse_form(option: str, is_given: bool, form: str, its: tuple[str, ...]) -
 _SECTIONS = ("options", "money", "plan", "why", "others", "papers", "history")
 
 
-def _complete_section(
-    _context: object, _argument: object, begun: str
-) -> list[CompletionItem]:
-    """The sections that begin with the typed text, for a shell."""
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(name) for name in _SECTIONS if name.startswith(begun)]
-
-
 @case_report(
     ("text", "markdown", "json"),
     "tuneworthy show examples/task-api options --all",
@@ -157,8 +146,8 @@ def _complete_section(
     "tuneworthy show my-case papers --format markdown --output papers.md",
     "tuneworthy show my-case history --since 2026-11-01",
 )
-@click.argument("section", required=False, shell_complete=_complete_section)
-@click.argument("name", metavar="[ID]", required=False, shell_complete=complete.ids)
+@click.argument("section", required=False)
+@click.argument("name", metavar="[ID]", required=False)
 @opt.flag("--all", "Show everything, and not one screen.", "everything")
 @opt.number(
     "--months N",
@@ -315,9 +304,8 @@ def list_() -> None:
     "name",
     metavar="[NAME|FILE]",
     default="lesson",
-    shell_complete=complete.framework_names,
 )
-@click.argument("id_", metavar="[ID]", required=False, shell_complete=complete.ids)
+@click.argument("id_", metavar="[ID]", required=False)
 @opt.format_option(
     "text", "yaml", "json", help="Print in words, as the file, or as JSON."
 )
@@ -354,7 +342,6 @@ def show_framework(name: str, id_: str | None) -> None:
     "name",
     metavar="[NAME|FILE]",
     default="lesson",
-    shell_complete=complete.framework_names,
 )
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, complete
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
 from tuneworthy.cli import options as opt
 from tuneworthy.cli.cases import print_sheet
 from tuneworthy.errors import InputError, argument
@@ -196,7 +196,6 @@ class _PilotOptions:
     "taken.  [default: local:smollm2 for embedded]",
     "bases",
     multiple=True,
-    shell_complete=complete.models,
 )
 @opt.option(
     "--folder PATH",
@@ -736,7 +735,6 @@ def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
     "--to TARGET",
     "Write for this service or library.  [default: list them all]",
     "name",
-    shell_complete=complete.targets,
 )
 @opt.option(
     "--base MODEL",
