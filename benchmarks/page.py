@@ -1,7 +1,7 @@
-"""What the page takes: its first screen with 200 cases, answers, and 50 readers beside a lab.
+"""What the page takes: its first screen with 200 cases, answers, and 50 readers at a time.
 
 Run ``python benchmarks/page.py``, or ``python benchmarks/page.py 2000`` for that many cases, in an
-environment where Tuneworthy is installed with the extras ``serve`` and ``lab``. The server is a
+environment where Tuneworthy is installed with the extra ``serve``. The server is a
 process of its own (``page_server.py``); times are taken by a client on the same machine, from the
 request to the last byte of the answer.
 """
@@ -38,7 +38,6 @@ TALKS = 30
 """Answers of an interview, and levers moved."""
 READERS, READING_S, PAUSE_S = 50, 20.0, 1.0
 """Readers, for how long, and the mean time each looks at what came before it asks again."""
-LAB_CASES = 1500
 SEED = 7
 
 
@@ -78,42 +77,12 @@ def folder_of_cases(folder: Path) -> list[str]:
     return priced
 
 
-def lab_case(folder: Path) -> str:
-    """A case that can run a lab; its model is one of the server's own."""
-    place = folder / "lab"
-    (place / "prompts").mkdir(parents=True)
-    for number in range(6):
-        (place / "prompts" / f"{number}.md").write_text(
-            f"Way {number} to ask.\n" * 9, "utf-8"
-        )
-    lines = [
-        json.dumps(
-            {"id": str(n), "input": f"Where is book {n}?", "reference": f"shelf {n}"}
-        )
-        for n in range(LAB_CASES)
-    ]
-    (place / "eval.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    (place / "case.yaml").write_text(
-        "name: Library\ntargets: {quality: {metric: match, at_least: 0.9}}\n"
-        "models: [{id: 'fake:one', usd_per_mtok: {input: 0, output: 0}}]\n"
-        "data: {evaluation: eval.jsonl, prompts: prompts}\n", "utf-8",
-    )  # fmt: skip
-    return "lab"
-
-
 @dataclass
 class Server:
     """A server that runs."""
 
     process: subprocess.Popen[str]
     home: str
-
-    def say(self, line: str) -> str:
-        """Tell it something, and take its answer."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.told()
 
     def told(self) -> str:
         """Its next line."""
@@ -134,7 +103,7 @@ def serving(folder: Path, kept: Path) -> Iterator[Server]:
     """Start the server; end it with the block."""
     command = [sys.executable, str(HERE / "page_server.py"), str(folder), str(kept)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(command, stdout=pipe, text=True) as process:
         server = Server(process, "")
         server.home = f"http://127.0.0.1:{server.told()}"
         try:
@@ -271,7 +240,7 @@ async def started(server: Server) -> tuple[float, float]:
 
 
 async def measure(
-    server: Server, lab: str, priced: list[str], cold: tuple[float, float]
+    server: Server, priced: list[str], cold: tuple[float, float]
 ) -> tuple[list[Line], list[str]]:
     """The lines of the table, and what else there is to say; ``cold`` is of the start before.
 
@@ -289,11 +258,8 @@ async def measure(
         took = await toggles(client)
         cpu.append(server.cpu_s())
         said, moved = await talks(client), await levers(client, priced)
-        calls = server.say(lab)
         waits, errors = await readers(client)
-        state = server.say("how")
         assert waits, "no reader got a page"
-        assert int(state.split()[-1]) > 0, f"the lab made no call: {state}"
     lines = [
         Line(
             f"first page of a server with {CASES} cases, nothing kept",
@@ -316,7 +282,7 @@ async def measure(
             "s",
         ),
         Line(f"a lever moved, median of {TALKS}", statistics.median(moved), "s"),
-        Line(f"{READERS} readers beside a lab, median", statistics.median(waits), "s"),
+        Line(f"{READERS} readers at a time, median", statistics.median(waits), "s"),
         Line("the same, 95th percentile", p95(waits), "s", READER_S),
         Line("answers that were errors", float(errors), "", 0),
     ]
@@ -325,7 +291,7 @@ async def measure(
     notes = [
         f"A second of computing took {busy():.1f} s: that is how busy the machine was.",
         f"The first request got {rows} lines. {judged}, looked at after {warm:.1f} s at the next.",
-        f"{got}; the lab of {calls} calls at most then said: {state} calls answered.",
+        f"{got}.",
     ]
     return lines, notes
 
@@ -339,13 +305,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         priced = folder_of_cases(folder)
-        lab = lab_case(folder)
         with tempfile.TemporaryDirectory() as cache:
             kept = Path(cache) / "kept.sqlite"
             with serving(folder, kept) as server:
                 cold = asyncio.run(started(server))
             with serving(folder, kept) as server:
-                found, notes = asyncio.run(measure(server, lab, priced, cold))
+                found, notes = asyncio.run(measure(server, priced, cold))
     print(
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
     )

@@ -1,4 +1,4 @@
-"""A real server in a thread, and a follower of its events that speaks plain HTTP."""
+"""A real server in a thread."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
-from typing import NamedTuple
 
 import uvicorn
 
@@ -41,41 +39,3 @@ def served(site: Site) -> Iterator[int]:
         finally:
             server.should_exit = True
             thread.join(LONGEST_S)
-
-
-class Event(NamedTuple):
-    """A server-sent event."""
-
-    id: str
-    name: str
-    data: str
-
-
-def events(port: int, path: str, last: str = "", most: int = 10_000) -> list[Event]:
-    """Every event of a stream until it ends; [] where there is none (204)."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=LONGEST_S)
-    connection.request("GET", path, headers={"Last-Event-ID": last} if last else {})
-    answer = connection.getresponse()
-    found: list[Event] = []
-    fields: dict[str, list[str]] = {}
-    try:
-        if answer.status == 204:
-            return []
-        assert answer.status == 200, answer.status
-        assert (answer.getheader("Content-Type") or "").startswith("text/event-stream")
-        while len(found) < most and (line := answer.readline()):
-            name, _, value = line.decode().rstrip("\n").partition(":")
-            if name:
-                fields.setdefault(name, []).append(value.removeprefix(" "))
-            elif "event" in fields:
-                found.append(
-                    Event(
-                        fields["id"][0], fields["event"][0], "\n".join(fields["data"])
-                    )
-                )
-                fields = {}
-            else:  # a comment, or how long to wait before coming again
-                fields = {}
-    finally:
-        connection.close()
-    return found

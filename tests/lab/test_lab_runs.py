@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -19,7 +20,6 @@ from tuneworthy.lab import ceiling
 from tuneworthy.lab import plan as lab_plan
 from tuneworthy.lab.plan import Pool
 from tuneworthy.lab.prepare import PreparedLab, prepare
-from tuneworthy.lab.session import StopHandle
 from tuneworthy.llm.choose import echo
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
@@ -276,13 +276,12 @@ def test_a_stop_is_heard_while_a_scorer_is_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab, slow, model = slow_lab(tmp_path, monkeypatch)
-    handle = StopHandle()
 
     def stop() -> None:
-        handle.stop()
+        signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
         asyncio.get_running_loop().call_later(0.2, slow.may_go.set)
 
     model.after = stop
-    done = ceiling.run(lab, cap_usd=0, at_once=4, transport=model, handle=handle)
+    done = ceiling.run(lab, cap_usd=0, at_once=4, transport=model)
     assert "user" in done.result.stopped
     assert model.calls <= 16 + 4

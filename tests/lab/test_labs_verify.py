@@ -26,7 +26,6 @@ from tuneworthy.lab import held as lab_held
 from tuneworthy.lab import verify as api
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.prepare import prepare
-from tuneworthy.lab.session import StopHandle
 from tuneworthy.model import lab as model_lab
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Contrast
@@ -375,10 +374,6 @@ def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
         StoppedError, match=r"paid answers are kept.*with a larger --budget"
     ):
         verified(folder, known(shares, general=WELL), cap_usd=0.1)
-    stop = StopHandle()
-    stop.stop()  # by the user, before it began: no budget is in the way
-    with pytest.raises(StoppedError, match=r"stopped by the user.*to go on$"):
-        verified(folder, known(shares, general=WELL), cap_usd=0.1, handle=stop)
     some = 0.4
     cut = verified(folder, known(shares, general=WELL), cap_usd=some)
     assert (cut.outcome, cut.why) == ("too_few_cases", "stopped")

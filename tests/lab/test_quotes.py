@@ -19,7 +19,6 @@ from tuneworthy.lab import ceiling as api
 from tuneworthy.lab.prepare import prepare, quoted
 from tuneworthy.mcp import tools as mcp_tools
 from tuneworthy.model.lab import Reply, Request, Usage
-from tuneworthy.runs.labs import Labs, LabSettings
 from worlds_search import World, chance
 
 AS_OF = date(2026, 12, 1)
@@ -104,12 +103,11 @@ def quotes_of(
     """What each surface says that the ceiling lab of a case costs."""
     command(["ceiling", str(folder), "--dry-run", "--format", "json"])
     printed = json.loads(capsys.readouterr().out)
-    offered = Labs().offer(folder, LabSettings()).quote.model_dump()
     desk = mcp_tools.Desk(Workspace(open_directory(folder.parent)))
     answered = desk.quote_ceiling(folder.name).structured_content
     mine = quoted(api.with_search(prepare(folder))).model_dump()
     assert answered is not None
-    quotes = {"command": printed, "page": offered, "tool": answered, "library": mine}
+    quotes = {"command": printed, "tool": answered, "library": mine}
     return {
         surface: {name: round(said[name], 9) for name in COSTS}
         for surface, said in quotes.items()
@@ -143,7 +141,7 @@ def test_every_surface_quotes_the_same_for_every_gallery_lab_and_no_page_another
     folder = priced_copy(name, tmp_path / name)
     quotes = quotes_of(folder, capsys)
     quote = quotes.pop("library")
-    assert set(quotes) == {"command", "page", "tool"}
+    assert set(quotes) == {"command", "tool"}
     assert all(each == quote for each in quotes.values())
     command(["ceiling", str(folder), "--dry-run"])
     page = capsys.readouterr().out

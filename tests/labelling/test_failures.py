@@ -25,7 +25,9 @@ from tuneworthy import (
     load_framework,
 )
 from tuneworthy.cases import failures as cases_failures
+from tuneworthy.cases import labs as cases_labs
 from tuneworthy.cli import run
+from tuneworthy.files import runs as files_runs
 from tuneworthy.files import stores as files_stores
 from tuneworthy.framework import failures as framework_failures
 from tuneworthy.interview import questions as interview_questions
@@ -38,7 +40,6 @@ from tuneworthy.model import base as model_base
 from tuneworthy.model import framework as model_framework
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import CeilingResult, Request
-from tuneworthy.runs import labs as runs_labs
 from tuneworthy.stats import failures as stats_failures
 from tuneworthy.stats.intervals import wilson
 from web_world import DAY, Seen, a_client, a_site
@@ -506,22 +507,22 @@ def library(tmp_path: Path) -> Path:
     folder = folder_of(tmp_path / "shelf" / "library", n=120)
     transport = known({"careful": 0.6, "Answer": 0.3})
     done = lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=0, transport=transport)
-    runs_labs.keep_run(folder, "ceiling", done)
+    cases_labs.keep_run(folder, "ceiling", done)
     return folder
 
 
 def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_enough(
     library: Path,
 ) -> None:
-    (kept,) = runs_labs.kept_runs(load_case(library))
+    (kept,) = files_runs.kept_runs(load_case(library))
     result = kept.result
     assert isinstance(result, CeilingResult)
     assert not isinstance(result.reported, Unknown)
     best = result.best
-    _, select = runs_labs.graded_cases(
+    _, select = files_runs.graded_cases(
         load_case(library), kept, best, "wrong", "select"
     )
-    _, report = runs_labs.graded_cases(
+    _, report = files_runs.graded_cases(
         load_case(library), kept, best, "wrong", "report"
     )
     draw = cases_failures.draw_failures(library, n=40, seed=0)

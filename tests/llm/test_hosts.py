@@ -19,7 +19,6 @@ from tuneworthy.llm import hosts as llm_hosts
 from tuneworthy.llm import http as llm_http
 from tuneworthy.llm.endpoints import Refused
 from tuneworthy.model.case import Model, TokenPrice
-from tuneworthy.runs.labs import Labs, LabSettings
 from tuneworthy.training.hosted import HostedTrainer
 
 AS_OF = ["--as-of", "2026-11-24"]
@@ -261,30 +260,6 @@ def test_a_judge_that_is_named_with_its_address_confirms_that_host_alone(
     assert "openai:o9 at judge.example by rubric.md" in page
     assert "--to judge.example" not in page
     assert "--to elsewhere.example" in page
-
-
-@pytest.mark.slow
-def test_a_page_says_which_host_nobody_confirmed_and_refuses_the_lab(
-    tmp_path: Path,
-) -> None:
-    folder, labs = folder_of(tmp_path, models=f"[{GATEWAY}]"), Labs()
-    offer = labs.offer(folder, LabSettings())
-    (sentence,) = offer.unconfirmed
-    assert "--to llm.corp.example" in sentence
-    assert "config.yaml" in sentence
-    with pytest.raises(InputError, match=r"llm\.corp\.example, which nobody confirmed"):
-        labs.start(
-            folder, LabSettings(), cap_usd=9, calls=offer.most_calls, usd=offer.most_usd
-        )
-    assert labs.running == 0
-    assert not (folder / ".tuneworthy").exists()
-
-
-def test_an_offer_follows_the_configuration(tmp_path: Path, config: Path) -> None:
-    folder, labs = folder_of(tmp_path, models=f"[{GATEWAY}]"), Labs()
-    assert labs.offer(folder, LabSettings()).unconfirmed
-    configured(config, "hosts: [llm.corp.example]\n")
-    assert not labs.offer(folder, LabSettings()).unconfirmed
 
 
 def test_the_wire_itself_refuses_a_host_that_nobody_confirmed() -> None:

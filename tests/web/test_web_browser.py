@@ -17,16 +17,12 @@ import yaml
 from test_html_browser import FLAGS, NO_BROWSER, chromium
 
 import hostile
-from faulty import Fake, Manners
-from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
+from lab_world import CAREFUL, LOUD, PLAIN, folder_of
 from live import served
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.cases.workspace import Workspace, open_directory
 from tuneworthy.cli import run
 from tuneworthy.interview import answers as interview_answers
 from tuneworthy.report import html as report_html
-from tuneworthy.runs.labs import Labs
-from tuneworthy.web.guard import Site
 from web_world import (
     DAY,
     a_client,
@@ -41,7 +37,6 @@ HERE = Path(__file__).resolve().parents[2]
 PHONE = 390
 LONGEST_MS = 20_000
 LAB_CASES = 60
-RIGHT = {"careful": 0.9, "SHOUT": 0.3, "Answer": 0.6}
 PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
 OPEN = "name: Warehouse helper\ngoals: [knowledge]\nfactors: {brand_voice: no}\n"
 CLASHING = "name: Clash\ngoals: [format]\nfactors: {low_volume: yes}\n"
@@ -53,22 +48,11 @@ ASKED = ("goals", "ceiling.few_shot", "ceiling.prompt_variations", "strategic_va
 """One question of each kind."""
 
 
-class Slow:
-    """A model that is known, and takes a while."""
-
-    def __init__(self) -> None:
-        self.fake = known(RIGHT, manners=Manners(latency_s=0.6))
-
-    def __call__(self, _: object) -> Fake:
-        """The transport of a run."""
-        return self.fake
-
-
 class World:
     """A server over some cases."""
 
-    def __init__(self, folder: Path, port: int, slow: Slow) -> None:
-        self.folder, self.home, self.slow = folder, f"http://127.0.0.1:{port}", slow
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.home = folder, f"http://127.0.0.1:{port}"
 
     def text(self, name: str) -> str:
         """Of a case file."""
@@ -98,7 +82,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Cases of the gallery, open ones, a hostile one, one with a lab, and a server over them."""
-    folder, slow = tmp_path_factory.mktemp("world"), Slow()
+    folder = tmp_path_factory.mktemp("world")
     with_examples(folder, HERE, "task-api", "energy-supplier", "broadband-helpdesk")
     attack = hostile.Attack()
     rules = hostile_text(hostile.framework(attack))
@@ -129,9 +113,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             == 0
         )
     report_html.chart_script()  # made in seconds and kept, so that no page has to wait for it
-    site = Site(Workspace(open_directory(folder), None, DAY), labs=Labs(slow))
-    with served(site) as port:
-        yield World(folder, port, slow)
+    with served(a_site(folder)) as port:
+        yield World(folder, port)
 
 
 class Watched:
@@ -582,37 +565,17 @@ def test_a_server_that_is_gone_is_said_on_the_page(browser: Any, world: World) -
 # The lab and labels ----------------------------------------------------------------------------
 
 
-def start_lab(watched: Watched) -> None:
-    """Start the lab that is offered, with a cap."""
-    watched.page.get_by_label("The most it may cost, in USD").fill("5")
-    with watched.page.expect_navigation():
-        watched.page.get_by_role("button", name="Start the lab").click()
-
-
 @pytest.mark.slow
-def test_a_lab_is_stopped_started_again_and_followed_to_its_end(
-    browser: Any, world: World
-) -> None:
-    fake = world.slow.fake
-    with Watched(browser, world).go("/cases/library/lab") as watched:
-        start_lab(watched)
-        watched.page.wait_for_function(
-            "() => document.querySelector('#run progress')?.value > 0"
-        )  # as it is told, without loading the page again
-        with watched.page.expect_navigation():
-            watched.page.get_by_role("button", name="Stop the lab").click()
-        watched.page.wait_for_selector("#offer form")
-        sent = fake.sent
-        assert 0 < sent < 3 * LAB_CASES
-        fake.manners = Manners()
-        start_lab(watched)
-        watched.page.wait_for_selector("#offer form", timeout=2 * LONGEST_MS)
-        assert "careful" in watched.text("main")
-        watched.page.wait_for_selector("[data-chart][data-drawn=yes]")
-        done = fake.sent
-        start_lab(watched)
-        watched.page.wait_for_selector("#offer form", timeout=2 * LONGEST_MS)
-        assert fake.sent == done  # all of it was paid: the same lab again sends nothing
+def test_a_lab_is_quoted_and_its_command_is_copied(browser: Any, world: World) -> None:
+    rights = ["clipboard-read", "clipboard-write"]
+    with Watched(browser, world, permissions=rights).go(
+        "/cases/library/lab"
+    ) as watched:
+        watched.page.get_by_role("button", name="Copy the command").click()
+        watched.until("[data-copied]", "The command is copied.")
+        copied = watched.ask("navigator.clipboard.readText()")
+        assert copied.startswith("tuneworthy ceiling library --budget ")
+        assert copied in watched.text("main")
 
 
 @pytest.mark.slow
@@ -760,7 +723,6 @@ NO_PAGES = {
     "/charts.js",
     "/cases/{name}/charts/{chart}",
     "/cases/{name}/find",
-    "/cases/{name}/lab/events",
     "/cases/{name}/money/if/{code}/charts/{chart}",
     "/cases/{name}/report/{form}",
     "/cases/{name}/runs/{run}/charts/{chart}",

@@ -1,50 +1,39 @@
-"""Labs on the page: quoted and confirmed, followed by many, stopped, resumed, never paid twice."""
+"""Labs on the page: quoted with the command that runs them, and what ran shown case by case."""
 
 from __future__ import annotations
 
-import asyncio
+import csv
+import io
 import json
-import re
-import socket
 import sqlite3
-import threading
-import time
 from collections.abc import Callable
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
+from test_retrieval import reader, town
 
 import hostile
-from faulty import Fake, Manners
+from faulty import Fake
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
-from live import LONGEST_S, events, served
-from tuneworthy import InputError, load_case
-from tuneworthy.cases.workspace import Workspace, open_directory
-from tuneworthy.lab import ceiling
-from tuneworthy.lab.prepare import CEILING_RUN as RUN
+from pilot_world import case_of
+from tuneworthy import load_case
+from tuneworthy.cases import labs
+from tuneworthy.cli import run as command
+from tuneworthy.files import runs as files_runs
+from tuneworthy.files.runs import kept_runs
+from tuneworthy.lab import ceiling, retrieve, verify
 from tuneworthy.lab.prepare import prepare, quoted
-from tuneworthy.lab.session import StopHandle, ledger_of
-from tuneworthy.llm.ledger import ReadOnlyLedger
-from tuneworthy.model import lab as model_lab
-from tuneworthy.model.lab import Stand
-from tuneworthy.report.sections import lab_ceiling as section_lab_ceiling
-from tuneworthy.report.sections import lab_quote as section_lab_quote
-from tuneworthy.report.sections.lab_ceiling import ceiling_rows
-from tuneworthy.runs import labs as runs_labs
-from tuneworthy.runs.labs import Labs, LabSettings
-from tuneworthy.web import lab as web_lab
-from tuneworthy.web.guard import Site
-from web_world import DAY, Seen, a_client
-from worlds_search import World
+from tuneworthy.model.lab import CeilingResult
+from web_world import DAY, Seen, a_client, a_site, all_routes
 
 PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
-RIGHT = {"careful": 0.9, "SHOUT": 0.3, "Answer": 0.6}
-PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
-LAB = "/cases/library/lab"
+RIGHT = {"careful": 0.6, "SHOUT": 0.3, "Answer": 0.5}
+PRICE = "usd_per_mtok: {input: 1, output: 2}"
+PRICED = f"[{{id: 'fake:one', {PRICE}}}]"
+AT = "/cases/library"
 
 
 @pytest.fixture
@@ -52,728 +41,329 @@ def folder(tmp_path: Path) -> Path:
     return folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=PRICED)
 
 
-def site_of(folder: Path, fake: Fake) -> Site:
-    board = Workspace(open_directory(folder.parent), None, DAY)
-    return Site(board, labs=Labs(lambda ready: fake))
+def client_of(folder: Path) -> TestClient:
+    return a_client(a_site(folder.parent))
 
 
-def offer_of(client: TestClient) -> dict[str, str]:
-    """The form that starts a lab, as a browser would send it once a cap is typed."""
-    seen = Seen(client.get(f"{LAB}/offer").text)
-    names = ("csrf", "calls", "usd", "max_tokens", "seed", "at_once")
-    fields = {
-        one["name"] or "": one["value"] or ""
-        for one in seen.all("input")
-        if "value" in one
-    }
-    return {name: fields[name] for name in names}
+def ran(folder: Path, fake: Fake) -> files_runs.KeptRun:
+    """A ceiling lab that ran to its end, as it is kept."""
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake)
+    labs.keep_run(folder, "ceiling", done)
+    (run,) = kept_runs(load_case(folder))
+    return run
 
 
-def client_csrf(client: TestClient) -> str:
-    return Seen(client.get(LAB).text).hidden("csrf")
+# What it would cost ----------------------------------------------------------------------------
 
 
-def started(
-    client: TestClient, site: Site, folder: Path, cap: str = "5"
-) -> runs_labs.LabRun:
-    answer = client.post(LAB, data={**offer_of(client), "cap_usd": cap})
-    assert answer.status_code == 303, answer.text
-    running = site.labs.last(folder)
-    assert running is not None
-    return running
+def test_no_route_of_a_case_starts_a_lab(tmp_path: Path) -> None:
+    routes = all_routes(a_client(a_site(tmp_path)))
+    changing = {one.path for one in routes if "POST" in (one.methods or ())}
+    assert not [path for path in changing if "/lab/" in path or path.endswith("/lab")]
+    assert not [path for path in changing if "run" in path.removeprefix("/cases")]
 
 
-def over(running: runs_labs.LabRun) -> runs_labs.LabRun:
-    assert running.wait(LONGEST_S)
-    return running
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONGEST_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def spent(folder: Path) -> Any:
-    with ledger_of(load_case(folder)) as ledger:
-        return ledger.spend(RUN)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("labs_paid", [0.0, 1.5])
-def test_the_page_as_a_whole_spends_no_more_than_it_was_started_with(
-    folder: Path, labs_paid: float
+@pytest.mark.parametrize("kind", ["ceiling", "pilot"])
+def test_looking_at_a_lab_and_its_price_writes_nothing_and_copies_a_command(
+    folder: Path, kind: str
 ) -> None:
-    other = folder_of(folder.parent / "other", n=60, prompts=PROMPTS, models=PRICED)
-    fake = known(RIGHT)
-    settings = LabSettings(max_tokens=9, as_of=DAY)
-    budget = labs_paid * Labs(lambda _: fake).offer(folder, settings).most_usd
-    labs = Labs(lambda _: fake, budget_usd=budget)
-    ran = refused = 0
-    for place in (folder, other, folder, other):
-        offer = labs.offer(place, settings)
-        try:
-            run = labs.start(place, settings, cap_usd=1e9, calls=offer.most_calls,
-                             usd=offer.most_usd)  # fmt: skip
-        except InputError as caught:
-            refused += "--lab-budget" in str(caught)
-        else:
-            ran += over(run).done is not None
-    assert (ran > 0) is (budget > 0)
-    assert refused > 0 or ran == 4
-    assert spent(folder).paid + spent(other).paid <= budget
-    assert fake.sent == 0 or budget
+    client = client_of(folder)
+    before = sorted(folder.rglob("*"))
+    assert client.get(f"{AT}/lab", params={"kind": kind}).status_code == 200
+    seen = Seen(client.get(f"{AT}/lab/offer", params={"kind": kind}).text)
+    (copied,) = [
+        one["data-copy-text"] for one in seen.all("button") if "data-copy-text" in one
+    ]
+    assert (copied or "").startswith(f"tuneworthy {kind} library --")
+    assert sorted(folder.rglob("*")) == before
 
 
-# Before it starts -----------------------------------------------------------------------------
-
-
-def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(
+def test_the_price_on_the_page_is_that_of_a_dry_run_and_its_budget_is_enough(
     folder: Path,
 ) -> None:
-    fake = known(RIGHT)
-    client = a_client(site_of(folder, fake))
-    before = sorted(path for path in folder.rglob("*"))
-    assert client.get(LAB).status_code == client.get(f"{LAB}/offer").status_code == 200
-    assert int(offer_of(client)["calls"]) > 0
-    assert fake.sent == 0
-    assert sorted(path for path in folder.rglob("*")) == before
+    ready = ceiling.with_search(prepare(folder, as_of=DAY))
+    quote = quoted(ready)
+    shown = Seen(client_of(folder).get(f"{AT}/lab/offer").text).text
+    assert " ".join(ceiling.render_quote(ready, quote).split()) in shown
+    offer = labs.offer_lab(folder, "library", "ceiling", None, DAY)
+    budget = float(offer.command.rpartition(" ")[2])
+    assert quote.usd_most <= budget < quote.usd_most + 0.01
 
 
-def test_a_price_is_worked_out_once_until_a_file_of_the_case_changes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("verify", "names no tuned model"), ("retrieve", "documents")],
+)
+def test_a_lab_that_cannot_run_yet_says_what_it_lacks(
+    folder: Path, kind: str, says: str
 ) -> None:
-    labs, asked = Labs(lambda ready: known(RIGHT)), LabSettings(as_of=DAY)
-    first = labs.offer(folder, asked)
-    monkeypatch.setattr(Labs, "_worked_out", lambda *_: None)
-    assert labs.offer(folder, asked) is first
-    with (folder / "eval.jsonl").open("a") as more:
-        more.write('{"id": "one more", "input": "a", "reference": "b"}\n')
-    assert labs.offer(folder, asked) is not first
-    assert labs.offer(folder, LabSettings(as_of=DAY, seed=1)) is None
-
-
-def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
-    ready = prepare(folder, as_of=DAY)
-    said = ceiling.render_quote(ready, quoted(ready))
-    seen = Seen(a_client(site_of(folder, known(RIGHT))).get(f"{LAB}/offer").text)
-    for label in ("Cases", "Calls", "Price", "Time"):
-        (told,) = re.findall(rf"^  {label} +(.*)$", said, re.MULTILINE)
-        assert f"{label} {told}" in seen.text
-    assert "Sent to fake" in seen.text
+    seen = Seen(client_of(folder).get(f"{AT}/lab/offer", params={"kind": kind}).text)
+    assert "The lab can’t run yet." in seen.text
+    assert says in seen.text
+    assert any(form.get("action") == f"{AT}/files" for form in seen.all("form"))
 
 
 @pytest.mark.slow
-def test_the_search_is_switched_on_and_off_on_the_page_and_the_price_follows(
-    tmp_path: Path,
-) -> None:
-    world = World.drawn(3)
-    folder = world.folder(tmp_path / "library", "http://127.0.0.1:9/v1", 0.9)
-    with a_client(site_of(folder, Fake(world.answer))) as client:
-        page = client.get(f"{LAB}/offer").text
-        (without,) = re.findall(r'href="([^"]*search=[^"]*)"', page)
-        other = client.get(without.replace("&amp;", "&")).text
-        assert "Quote it with a search" in other
-        assert 'name="search" value="false"' in other
-    for text, draws in ((page, None), (other, 0)):
-        quote = quoted(ceiling.with_search(prepare(folder, as_of=DAY), draws))
-        assert Seen(text).hidden("calls") == str(quote.calls)
-        assert ("for better prompts, at most 20 draws" in text) is (draws is None)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cap", ["", "nan", "inf", "-1", "much", "1e400"])
-def test_without_a_cap_that_is_an_amount_nothing_is_sent(
-    folder: Path, cap: str
-) -> None:
-    fake = known(RIGHT)
-    site = site_of(folder, fake)
-    client = a_client(site)
-    fields = offer_of(client)
-    assert client.post(LAB, data={**fields, "cap_usd": cap}).status_code == 422
-    assert client.post(LAB, data=fields).status_code == 422
-    assert site.labs.last(folder) is None
-    assert fake.sent == 0
-
-
-@pytest.mark.slow
-def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
-    fake = known(RIGHT)
-    site = site_of(folder, fake)
-    client = a_client(site)
-    fields = {**offer_of(client), "cap_usd": "5"}
-    lines(folder, 80)
-    answer = client.post(LAB, data=fields)
-    assert answer.status_code == 409
-    assert "Nothing was sent" in answer.text
-    assert int(Seen(answer.text).hidden("calls")) > int(fields["calls"])
-    assert (fake.sent, site.labs.last(folder)) == (0, None)
-
-
-@pytest.mark.slow
-def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
-    labs = Labs(lambda ready: known(RIGHT))
-    told = labs.offer(folder, LabSettings())
-    with pytest.raises(runs_labs.QuoteExceededError):
-        labs.start(
-            folder,
-            LabSettings(),
-            cap_usd=5,
-            calls=told.most_calls,
-            usd=told.most_usd * 0.99,
-        )
-    with pytest.raises(runs_labs.QuoteExceededError):
-        labs.start(
-            folder,
-            LabSettings(),
-            cap_usd=5,
-            calls=told.most_calls - 1,
-            usd=told.most_usd,
-        )
-    over(
-        labs.start(
-            folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd
-        )
-    )
-
-
-@pytest.mark.slow
-def test_calls_that_would_be_asked_again_are_part_of_the_price(folder: Path) -> None:
-    labs = Labs(lambda ready: known(RIGHT, manners=Manners(malformed=0.2)))
-    told = labs.offer(folder, LabSettings())
-    over(
-        labs.start(
-            folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd
-        )
-    )
-    doubtful = spent(folder).in_doubt
-    assert doubtful > 0
-    plain, again = (
-        labs.offer(folder, LabSettings(ask_again=flag)) for flag in (False, True)
-    )
-    assert plain.doubtful == again.doubtful == doubtful
-    assert again.most_calls == plain.most_calls + doubtful
-    assert again.most_usd == pytest.approx(plain.most_usd + spent(folder).held)
-
-
-@pytest.mark.slow
-def test_a_model_without_a_price_is_refused_before_anything_is_sent(
-    tmp_path: Path,
-) -> None:
+def test_a_price_that_nobody_knows_is_said(tmp_path: Path) -> None:
     place = "[{id: 'openai:nobody-knows', base_url: 'http://127.0.0.1:9/v1'}]"
     folder = folder_of(tmp_path / "library", models=place)
-    fake = known(RIGHT)
-    client = a_client(site_of(folder, fake))
-    text = Seen(client.get(f"{LAB}/offer").text).text
-    assert (
-        "Price not known for nobody-knows, so nothing is sent: state usd_per_mtok"
-        in text
-    )
-    assert "Sent to http://127.0.0.1:9/v1" in text
-    assert "Start the lab" not in text
-    sent = {
-        "csrf": client_csrf(client),
-        "cap_usd": "5",
-        "calls": "1000000",
-        "usd": "1000000",
-    }
-    answer = client.post(LAB, data=sent)
-    assert answer.status_code == 422
-    assert "has no price" in answer.text
-    assert fake.sent == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("key", [None, "sk-0123456789"])
-def test_a_key_that_lacks_is_said_with_the_price_and_not_after_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
-) -> None:
-    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
-    if key is not None:
-        monkeypatch.setenv("MISTRAL_API_KEY", key)
-    place = "[{id: 'mistral:small', usd_per_mtok: {input: 1, output: 1}}]"
-    folder = folder_of(tmp_path / "library", models=place)
-    site = Site(Workspace(open_directory(folder.parent), None, DAY), labs=Labs())
-    page = a_client(site).get(f"{LAB}/offer").text
-    assert ("MISTRAL_API_KEY" in page) is (key is None)
-    assert key is None or key not in page
+    text = Seen(client_of(folder).get(f"{AT}/lab/offer").text).text
+    assert "not known for nobody-knows, so nothing is sent" in text
 
 
 def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
     (folder / "own.py").write_text("open('ran', 'w')\ndef score(*a):\n    return 1\n")
     lines(folder, 60, scorers=[{"id": "python", "function": "own.py:score"}])
-    client = a_client(site_of(folder, known(RIGHT)))
-    assert "The lab can’t run yet." in Seen(client.get(f"{LAB}/offer").text).text
+    text = Seen(client_of(folder).get(f"{AT}/lab/offer").text).text
+    assert "The lab can’t run yet." in text
     assert not (folder / "ran").exists()
 
 
-# While it runs --------------------------------------------------------------------------------
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["runs SET paid = 'x'", "runs SET paid = -1"])
+def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(
+    folder: Path, change: str
+) -> None:
+    ran(folder, known(RIGHT))
+    client = client_of(folder)
+    assert "calls.sqlite3" not in client.get(f"{AT}/lab/offer").text
+    base = sqlite3.connect(folder / ".tuneworthy" / "calls.sqlite3")
+    base.execute(f"UPDATE {change}")
+    base.commit()
+    base.close()
+    for at in ("lab/offer", "label"):
+        told = client.get(f"{AT}/{at}")
+        assert told.status_code == 200
+        assert "calls.sqlite3: " in told.text
+
+
+# What ran ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_lab_followed_to_its_end_says_what_the_command_line_says(
+def test_a_run_of_the_command_line_is_listed_and_shown_as_it_was_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = folder_of(folder.parent / "other", n=8, models=PRICED)
+    client = client_of(empty)
+    assert "None yet." in Seen(client.get("/cases/other/runs").text).text
+    path = folder / "case.yaml"
+    path.write_text(path.read_text("utf-8").replace("fake:one", "fake:echo"), "utf-8")
+    assert command(["ceiling", str(folder), "--budget", "1", "--cases", "csv"]) == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    (run,) = kept_runs(load_case(folder))
+    assert run.says in Seen(client.get(f"{AT}/runs").text).text
+    shown = Seen(client.get(f"{AT}/runs/{run.id}").text)
+    for part in (run.says, "Arms (a prompt with a model)", "Where the best prompt"):
+        assert part in shown.text
+    assert run.says in Seen(client.get(AT).text).text
+    chart = client.get(f"{AT}/runs/{run.id}/charts/lab-board.svg")
+    assert chart.headers["content-type"].startswith("image/svg")
+    assert "href" not in chart.text
+    grid = Seen(client.get(f"{AT}/runs/{run.id}/cases").text)
+    told = {f"case-{row['case']}" for row in table if row["part"] == "report"}
+    assert {one["id"] for one in grid.all("tr") if "id" in one} == told
+
+
+@pytest.mark.slow
+def test_cases_by_arms_are_those_that_were_scored_and_open_one_by_one(
     folder: Path,
 ) -> None:
-    fake = known(RIGHT, manners=Manners(latency_s=0.05))
-    site = site_of(folder, fake)
-    client = a_client(site)
-    with served(site) as port:
-        running = started(client, site, folder)
-        told = events(port, f"{LAB}/events?run={running.id}")
-        again = events(port, f"{LAB}/events?run={running.id}")
-    assert [one.name for one in told[-1:]] == ["over"]
-    stands = [one for one in told if one.name == "stand"]
-    assert len(stands) >= 3
-    answered = [
-        int(n)
-        for one in stands
-        for n in re.findall(r'progress value="(\d+)"', one.data)
-    ]
-    assert answered == sorted(answered)
-    assert "in the race" in stands[-1].data
-    assert [one.name for one in again] == ["stand", "over"]
-
-    dead = Fake(lambda request: pytest.fail("it was paid for already"))
-    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=dead)
-    assert dead.sent == 0
-    text = Seen(client.get(LAB).text).text
-    for row in done.result.arms:
-        arm, share, missing, cost, wait = section_lab_ceiling.board_row(row)
-        assert (
-            " ".join(
-                f"{arm} {share} {missing or '–'} {cost or '–'} {wait or '–'}".split()
-            )
-            in text
-        )
-    for label, said in ceiling_rows(done.result):
-        assert f"{label} {said}" in text
-    for kind in done.result.failures:
-        assert f"{kind.signal.replace('_', ' ')}: {kind.n} of {kind.of}" in text
-        assert all(example in text for example in kind.examples[:2])
-    first = running.done
-    assert first is not None
-    for label, said in section_lab_ceiling.answered_rows(
-        first.result, first.dossier, first.before
-    ):
-        assert f"{label} {said}" in text
+    run = ran(folder, known(RIGHT))
+    client = client_of(folder)
+    here = f"{AT}/runs/{run.id}/cases"
+    file = folder / ".tuneworthy/runs" / f"{run.id}.cases.json"
+    head, *rows = json.loads(file.read_text("utf-8"))
+    assert isinstance(run.result, CeilingResult)
+    best = run.result.best
+    right = {row[0]: row[head.index(best)].startswith("1.00") for row in rows}
+    assert len(rows) == run.result.report
+    whole = Seen(client.get(here).text)
+    assert f"{len(rows)} cases." in whole.text
+    wrong = Seen(client.get(here, params={"show": "wrong", "arm": best}).text)
+    named = {one["id"] for one in wrong.all("tr") if "id" in one}
+    assert named == {f"case-{case}" for case, is_right in right.items() if not is_right}
+    for row in rows[:5]:
+        opened = Seen(client.get(here, params={"case": row[0]}).text)
+        assert all(text in opened.text for text in row[1:3])
+        assert right[row[0]] == (f"{best} right" in opened.text)
+    differ = Seen(client.get(here, params={"show": "differ"}).text)
+    assert len(differ.all("tr")) <= len(whole.all("tr"))
 
 
 @pytest.mark.slow
-def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(
+def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(
     folder: Path,
 ) -> None:
-    site = site_of(folder, known(RIGHT))
-    client = a_client(site)
-    before = Seen(client.get(LAB).text)
-    over(started(client, site, folder))
-    after = Seen(client.get(LAB).text)
-    told = client.get("/cases/library/report/json").json()
-    assert {one["id"] for one in told["evidence"]} >= {
-        "best_prompt_share",
-        "distinct_prompts",
-    }
-    shown = [
-        name
-        for name, check in told["ceiling"]["checks"].items()
-        if check["state"] == "yes"
-    ]
-    assert shown
-    assert "Rests on no statements and" not in before.text
-    assert "Rests on no statements and nine measurements" in after.text
+    run = ran(folder, known(RIGHT))
+    client = client_of(folder)
+    at = f"{AT}/runs/{run.id}"
+    drawn = client.get(f"{at}/charts/lab-board.json").json()["data"]["values"]
+    file = folder / ".tuneworthy" / "runs" / f"{run.id}.select.json"
+    head, *rows = json.loads(file.read_text("utf-8"))
+    for row in drawn:
+        assert row["lead"].startswith(f"{at}/cases?part=select")
+        asked = {f"case-{one[0]}" for one in rows if one[head.index(row["title"])]}
+        seen = Seen(client.get(row["lead"]).text)
+        assert {one["id"] for one in seen.all("tr") if "id" in one} == asked
+    file.unlink()  # as in a run of an older version
+    assert "weren’t kept" not in Seen(client.get(drawn[0]["lead"]).text).text
+
+
+def _verified(tmp_path: Path) -> tuple[Path, str, Any]:
+    models = f"{PRICED[:-1]}, {{id: 'fake:t', kind: tuned, {PRICE}}}]"
+    folder = folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=models)
+    fake = known({"t": 1.0, **RIGHT})
+    done = verify.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake)
+    return folder, "written down on", done
+
+
+def _retrieved(tmp_path: Path) -> tuple[Path, str, Any]:
+    folder = town(tmp_path / "library", n=60)
+    ready = retrieve.prepare(folder, as_of=DAY)
+    return folder, "Best way", retrieve.run(ready, cap_usd=0, transport=reader())
 
 
 @pytest.mark.slow
-def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> None:
-    site = Site(
-        Workspace(
-            open_directory(folder.parent),
-            "evidence/published/precedent.yaml",
-            date(2026, 3, 4),
-        ),
-        labs=Labs(lambda ready: known(RIGHT)),
-    )
-    done = over(started(a_client(site), site, folder)).done
-    assert done is not None
-    assert (done.dossier.framework.name, done.dossier.as_of) == (
-        "precedent",
-        date(2026, 3, 4),
-    )
-    line = (folder / ".tuneworthy" / "evidence.jsonl").read_text()
-    assert "2026-03-04" in line
-
-
-@pytest.mark.slow
-def test_a_follower_who_comes_again_gets_only_what_is_new(folder: Path) -> None:
-    site = site_of(folder, known(RIGHT))
-    running = over(started(a_client(site), site, folder))
-
-    async def all_of(last: str) -> list[str]:
-        return [
-            part async for part in web_lab.followed(running, lambda: "<p>x</p>", last)
-        ]
-
-    whole = asyncio.run(all_of(""))
-    mark = f"{running.id}-{running.progress.number}"
-    assert [part for part in whole if "event: stand" in part]
-    rest = asyncio.run(all_of(mark))
-    assert not [part for part in rest if "event: stand" in part]
-    assert "event: over" in rest[-1]
-
-
-def test_an_event_keeps_every_line_of_its_data_inside_itself() -> None:
-    told = web_lab.event("stand", "a\n\nevent: over\r\ndata: b\rid: 7", "x-1")
-    assert told == (
-        "id: x-1\nevent: stand\ndata: a\ndata: \ndata: event: over\ndata: data: b\ndata: id: 7\n\n"
-    )
-
-
-@pytest.mark.slow
-def test_a_dead_follower_holds_nothing_up(folder: Path) -> None:
-    site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.01)))
-    with served(site) as port:
-        running = started(a_client(site), site, folder)
-        deaf = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
-        for one in deaf:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            path = f"{LAB}/events?run={running.id}"
-            one.sendall(
-                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-            )
-        deaf[0].close()
-        over(running)
-        assert running.progress.state == "done"
-        assert events(port, f"{LAB}/events?run={running.id}")[-1].data == "done"
-        for one in deaf[1:]:
-            one.close()
-
-
-def test_events_of_a_run_that_is_not_there_end_for_good(folder: Path) -> None:
-    client = a_client(site_of(folder, known(RIGHT)))
-    assert client.get(f"{LAB}/events?run=none").status_code == 204
-
-
-def test_a_pilot_says_that_measuring_takes_minutes_before_it_does(folder: Path) -> None:
-    shown = Seen(a_client(site_of(folder, known({}))).get(f"{LAB}?kind=pilot").text)
-    assert "It may take minutes, in which this page says nothing" in shown.text
-
-
-@pytest.mark.slow
-def test_a_page_without_scripts_loads_itself_while_a_lab_runs(folder: Path) -> None:
-    site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.02)))
-    client = a_client(site)
-    running = started(client, site, folder)
-    assert '<noscript><meta http-equiv="refresh"' in client.get(LAB).text
-    over(running)
-    assert 'http-equiv="refresh"' not in client.get(LAB).text
-
-
-# Stopped, and on again ------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(
-    folder: Path,
+@pytest.mark.parametrize(
+    ("kind", "world"), [("verify", _verified), ("retrieve", _retrieved)]
+)
+def test_a_lab_of_every_kind_is_kept_and_shown(
+    tmp_path: Path, kind: str, world: Callable[[Path], tuple[Path, str, Any]]
 ) -> None:
-    fake = known(RIGHT, manners=Manners(latency_s=0.02))
-    site = site_of(folder, fake)
-    client = a_client(site)
-    running = started(client, site, folder)
-    until(lambda: running.progress.stand is not None)
-    form = {"csrf": site.csrf, "run": running.id}
-    assert client.post(f"{LAB}/stop", data=form).status_code == 303
-    assert over(running).progress.state == "stopped"
-    assert "start it again to continue" in Seen(client.get(LAB).text).text
-    paid = fake.sent
-    assert 0 < paid < int(offer_of(client)["calls"]) + paid
-    assert (spent(folder).calls, spent(folder).in_doubt) == (paid, 0)
+    folder, says, done = world(tmp_path)
+    labs.keep_run(folder, kind, done)  # type: ignore[arg-type]  # of the parameters
+    (run,) = kept_runs(load_case(folder))
+    assert run.kind == kind
+    shown = Seen(client_of(folder).get(f"{AT}/runs/{run.id}").text).text
+    assert run.says in shown
+    assert says in shown
 
-    second = over(started(client, site, folder))
-    assert second.progress.state == "done"
-    assert fake.sent == fake.answered == spent(folder).calls
-    third = over(started(client, site, folder))
-    assert third.progress.state == "done"
-    assert fake.sent == spent(folder).calls
+
+def test_a_pilot_is_offered_as_a_command_alone(tmp_path: Path) -> None:
+    folder = case_of(tmp_path / "library", cases=60, models="[{id: 'local:smollm2'}]")
+    seen = Seen(client_of(folder).get(f"{AT}/lab/offer?kind=pilot").text)
+    assert "tuneworthy pilot library --dry-run" in seen.text
 
 
 @pytest.mark.slow
-def test_a_form_of_an_earlier_run_does_not_stop_a_later_one(folder: Path) -> None:
-    site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.01)))
-    client = a_client(site)
-    first = started(client, site, folder)
-    first.stop()
-    over(first)
-    second = started(client, site, folder)
-    client.post(f"{LAB}/stop", data={"csrf": site.csrf, "run": first.id})
-    assert over(second).progress.state == "done"
+def test_what_is_no_run_is_not_listed(folder: Path) -> None:
+    run = ran(folder, known(RIGHT))
+    client = client_of(folder)
+    place = folder / ".tuneworthy" / "runs"
+    path = place / f"{run.id}.json"
+    text = path.read_text("utf-8")
+    names = ("20260101T000000-aaaaaaaa", "x", "20260101T000000-AAAAAAAA", "..x")
+    for told in ("", "{", "[]", '{"id": "x"}', "null", "\x00", "[" * 5000, text):
+        for name in names:
+            (place / f"{name}.json").write_text(told, "utf-8")
+            (place / f"{name}.cases.json").write_text(told, "utf-8")
+        (place / f"{run.id}.cases.json").write_text(told, "utf-8")
+        assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
+        listed = client.get(f"{AT}/runs")
+        assert "1 more in that folder can’t be shown" in Seen(listed.text).text
+        assert "weren’t kept" in client.get(f"{AT}/runs/{run.id}/cases").text
+        for name in (*names, "..%2f..%2fcase", "%00"):
+            assert client.get(f"{AT}/runs/{name}").status_code in (404, 422)
+    for kind in ("verify", "retrieve", "pilot", "watch", "x"):  # not what it says
+        path.write_text(json.dumps({**json.loads(text), "kind": kind}), "utf-8")
+        assert kept_runs(load_case(folder)) == ()
 
 
 @pytest.mark.slow
-def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
-    fake = known(RIGHT, manners=Manners(latency_s=0.01))
-    site = site_of(folder, fake)
-    client = a_client(site)
-    fields = {**offer_of(client), "cap_usd": "5"}
-    codes: list[int] = []
-    threads = [
-        threading.Thread(
-            target=lambda: codes.append(client.post(LAB, data=fields).status_code)
-        )
-        for _ in range(4)
-    ]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(LONGEST_S)
-    assert codes == [303] * 4
-    running = site.labs.last(folder)
-    assert running is not None
-    over(running)
-    assert fake.sent == spent(folder).calls
-
-
-@pytest.mark.slow
-def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(
-    folder: Path,
+def test_of_large_runs_a_list_shows_the_newest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = known(RIGHT)
-    site = site_of(folder, fake)
-    client = a_client(site)
-    fields = {**offer_of(client), "cap_usd": "5"}
-    with ledger_of(load_case(folder)):
-        assert client.get(f"{LAB}/offer").status_code == 200  # a price takes no lock
-        client.post(LAB, data=fields)
-        running = site.labs.last(folder)
-        assert running is not None
-        assert over(running).progress.state == "failed"
-    assert "is in use by another run" in Seen(client.get(LAB).text).text
-    assert str(folder.parent) not in client.get(LAB).text
-    assert fake.sent == 0
+    run = ran(folder, known(RIGHT))
+    path = folder / ".tuneworthy" / "runs" / f"{run.id}.json"
+    told = json.loads(path.read_text("utf-8"))
+    told["answered"] = [["Long", "x" * 2_000_000]]
+    text = json.dumps(told)
+    path.write_text(text, "utf-8")
+    old = "20200101T000000-aaaaaaaa"
+    path.with_name(f"{old}.json").write_text(text.replace(run.id, old), "utf-8")
+    assert [one.id for one in kept_runs(load_case(folder))] == [run.id, old]
+    monkeypatch.setattr(files_runs, "_MOST_LISTED", len(text.encode()) + 10)
+    assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
 
 
 @pytest.mark.slow
-def test_a_fault_ends_a_run_with_a_line_and_not_in_silence(folder: Path) -> None:
-    def broken(request: object) -> str:
-        raise ZeroDivisionError("<b>boom</b>")
-
-    site = site_of(folder, Fake(broken))
-    client = a_client(site)
-    assert over(started(client, site, folder)).progress.state == "failed"
-    answer = client.get(LAB)
-    assert "ZeroDivisionError" in answer.text
-    assert "<b>boom" not in answer.text
-
-
-@pytest.mark.slow
-def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
-    fake = known(RIGHT, manners=Manners(latency_s=0.3))
-    site = site_of(folder, fake)
-    with served(site):
-        running = started(a_client(site), site, folder)
-        until(lambda: fake.sent > 0)
-    assert running.progress.state == "stopped"
-    assert (spent(folder).in_doubt, spent(folder).calls) == (0, fake.sent)
+@pytest.mark.parametrize("way", ["link", "file"])
+def test_a_folder_of_runs_that_is_none_costs_no_result_and_leads_nowhere(
+    folder: Path, tmp_path: Path, way: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    place = folder / ".tuneworthy" / "runs"
+    place.parent.mkdir()
+    if way == "link":
+        place.symlink_to(outside)
+    else:
+        place.write_text("in the way", "utf-8")
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
+    labs.keep_run(folder, "ceiling", done)
+    assert list(outside.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> None:
-    fake, handle = known(RIGHT), StopHandle()
-    handle.stop()
-    done = ceiling.run(
-        prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle
-    )
-    assert done.result.stopped
-    assert fake.sent == 0
-    handle.stop()  # after its end it stops nothing
-
-
-@pytest.mark.slow
-def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
-    labs = Labs(lambda ready: known(RIGHT, manners=Manners(latency_s=0.5)))
-    folders = [folder_of(tmp_path / f"case{i}", n=40, models=PRICED) for i in range(5)]
-    told = labs.offer(folders[0], LabSettings())
-    begin = partial(
-        labs.start,
-        settings=LabSettings(),
-        cap_usd=5.0,
-        calls=told.most_calls,
-        usd=told.most_usd,
-    )
-    for one in folders[:4]:
-        begin(one)
-    with pytest.raises(InputError, match="4 labs are running"):
-        begin(folders[4])
-    with pytest.raises(InputError, match="is running"):
-        begin(folders[0])
-    assert labs.close(LONGEST_S)
-
-
-# What others wrote ----------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(
+def test_hostile_answers_and_names_are_text_on_every_page_of_a_run(
     tmp_path: Path,
 ) -> None:
     prompts = {"plain": PLAIN, "x'><img src=x onerror=alert(1)>": LOUD}
     folder = folder_of(tmp_path / "library", n=48, prompts=prompts, models=PRICED)
     outputs = iter(hostile.PAYLOADS * 1000)
-    site = site_of(folder, Fake(lambda request: f"{next(outputs)} {hostile.HIDDEN}"))
-    client = a_client(site)
-    with served(site) as port:
-        running = started(client, site, folder)
-        told = events(port, f"{LAB}/events?run={running.id}")
-    pages = [
-        client.get(LAB).text,
-        client.get(f"{LAB}/offer").text,
-        *(one.data for one in told),
-    ]
-    for page in pages:
+    run = ran(folder, Fake(lambda request: f"{next(outputs)} {hostile.HIDDEN}"))
+    client = client_of(folder)
+    at = f"{AT}/runs/{run.id}"
+    opened = urlencode({"case": "eval.jsonl 2"})
+    for path in (
+        at,
+        f"{at}/cases",
+        f"{at}/cases?{opened}",
+        f"{AT}/lab/offer",
+        f"{AT}/runs",
+    ):
+        page = client.get(path).text
         seen = Seen(page)
-        assert all(
-            (one["src"] or "").startswith("/cases/library/runs/")
-            for one in seen.all("img")
-        )
-        assert not [
-            one
-            for one in seen.all("script")
-            if not (one.get("src") or "").startswith("/")
-        ]
+        assert all((one["src"] or "").startswith(f"{at}/") for one in seen.all("img"))
+        assert all((one.get("src") or "").startswith("/") for one in seen.all("script"))
         assert not [
             a for _, a in seen.elements if any(key.startswith("on") for key in a)
         ]
         assert "\u202e" not in page
-    assert "alert(" in Seen(pages[0]).text
 
 
-# Words and numbers of the way -----------------------------------------------------------------
-
-
-def stand(done: int, of: int) -> Stand:
-    spend = {
-        "cap": 1,
-        "paid": 0,
-        "held": 0,
-        "calls": 0,
-        "reused": 0,
-        "in_doubt": 0,
-        "failed": 0,
-    }
-    told = {
-        "arm": "",
-        "quality": {"unknown": True, "ask": "wait"},
-        "done": done,
-        "of": of,
-    }
-    return Stand.model_validate({**told, "running": 1, "spend": spend})
-
-
-def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
-    assert section_lab_quote.left_s(stand(0, 10), 5.0) is None
-    # it was said that days were left
-    assert section_lab_quote.left_s(stand(16, 100_000), 80.0) is None
-    assert section_lab_quote.left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
-    assert section_lab_quote.left_s(stand(10, 10), 8.0) == 0
-    assert [section_lab_quote.duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
-        "0 s",
-        "60 s",
-        "99 s",
-        "3 min",
-        "2 h",
-    ]
+# Models ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_first(
-    folder: Path,
+def test_models_are_chosen_with_prices_and_no_key_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stands: list[Stand] = []
-    ready = prepare(folder, as_of=DAY)
-    ceiling.run(ready, cap_usd=5, transport=known(RIGHT), watch=stands.append)
-    boards = [one.board for one in stands if one.board]
-    assert boards
+    secret = "sk-verysecret"
+    monkeypatch.setenv("OPENAI_API_KEY", secret)
+    client = client_of(folder)
 
-    def rank(one: model_lab.Placed) -> tuple[bool, float]:
-        return one.running, one.quality.value if isinstance(
-            one.quality, model_lab.ShareOf
-        ) else -1.0
+    def add(**given: str) -> int:
+        seen = Seen(client.get(f"{AT}/models").text)
+        form = {name: seen.hidden(name) for name in ("csrf", "digest")}
+        return client.post(f"{AT}/models", data={**form, **given}).status_code
 
-    for board in boards:
-        assert {one.arm for one in board} == {arm.id for arm in ready.plan.arms}
-        assert [rank(one) for one in board] == sorted(map(rank, board), reverse=True)
-    assert any(not one.running for one in boards[-1])
-    assert [s.done for s in stands] == sorted(s.done for s in stands)
-
-
-@pytest.mark.slow
-def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(
-    folder: Path,
-) -> None:
-    over(a_lab(folder))
-    path = folder / ".tuneworthy" / "calls.sqlite3"
-    with (
-        ledger_of(load_case(folder)) as writer,
-        ReadOnlyLedger(path) as first,
-        ReadOnlyLedger(path) as second,
-    ):
-        assert writer.reserve("k", run=RUN, model="m", usd=0.1, cap_usd=9) == "go"
-        assert first.spend(RUN) == second.spend(RUN) == writer.spend(RUN)
-        # on the wire: nobody knows yet
-        assert [one.key for one in first.doubtful(RUN)] == ["k"]
-        assert writer.doubtful(RUN) == ()
-        with pytest.raises(InputError, match="can't be written"):
-            first.fail("k", "no")
-        assert [one.key for one in second.doubtful(RUN)] == ["k"]
-        writer.fail("k", "no")
-    with pytest.raises(InputError, match="is not a ledger"):
-        ReadOnlyLedger(folder / "case.yaml")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "change",
-    [
-        "calls SET reply = CAST(x'ff' AS TEXT)",
-        "runs SET paid = 'x'",
-        "runs SET paid = -1",
-    ],
-)
-def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(
-    folder: Path, change: str
-) -> None:
-    over(a_lab(folder))
-    client = a_client(site_of(folder, known(RIGHT)))
-    assert "calls.sqlite3" not in client.get(f"{LAB}/offer").text
-    base = sqlite3.connect(folder / ".tuneworthy" / "calls.sqlite3")
-    base.execute(f"UPDATE {change}")
-    base.commit()
-    base.close()
-    for at in (f"{LAB}/offer", "/cases/library/label"):
-        told = client.get(at)
-        assert told.status_code == 200
-        assert re.search(r"calls\.sqlite3: (can.+t be read|was changed)", told.text), at
-
-
-def a_lab(folder: Path) -> runs_labs.LabRun:
-    labs = Labs(lambda ready: known(RIGHT))
-    told = labs.offer(folder, LabSettings())
-    return labs.start(
-        folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd
+    assert add(id="openai:gpt-4o") == 303
+    page = client.get(f"{AT}/models").text
+    assert "OPENAI_API_KEY" in page
+    assert "2.5 in, 10 out" in page
+    assert secret not in page
+    assert add(id="openai:gpt-4o", usd_in="3", usd_out="12") == 303
+    assert add(id="acme:tuned", kind="tuned", usd_in="1", usd_out="2") == 303
+    assert add(id="acme:x", usd_in="dear") == 422
+    assert add(id="x\n  base_url: http://evil") in (303, 422)
+    models = {model.id: model for model in load_case(folder).models}
+    assert models["openai:gpt-4o"].usd_per_mtok is not None
+    assert models["acme:tuned"].kind == "tuned"
+    assert all(model.base_url is None for model in models.values())
+    text = "".join(
+        path.read_text("utf-8") for path in folder.rglob("*.*l*") if path.is_file()
     )
-
-
-@pytest.mark.slow
-def test_a_lab_on_the_page_finds_what_the_command_line_finds(folder: Path) -> None:
-    site = site_of(folder, known(RIGHT))
-    running = over(started(a_client(site), site, folder))
-    assert running.done is not None
-    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
-    mine, its = (
-        json.loads(one.result.model_dump_json()) for one in (running.done, done)
-    )
-    for name in ("quote", "spend"):
-        del mine[name], its[name]
-    for result in (mine, its):
-        # only who asked for a search is told why there was none
-        del result["search"]["why"]
-    assert mine == its
+    assert secret not in text

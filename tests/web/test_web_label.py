@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -33,8 +32,6 @@ from tuneworthy.model.evalset import Label
 from tuneworthy.model.lab import Request
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections import evalset as section_evalset
-from tuneworthy.runs.labs import Labs
-from tuneworthy.runs.labs import LabSettings as Terms
 from web_world import DAY, Seen, a_client, a_site
 
 HOME = "/cases/shop/label"
@@ -444,20 +441,6 @@ def test_outputs_can_be_labelled_while_a_lab_runs(ran: Path) -> None:
         seen = shown(client, rubric_page(client, "ada"))
         say(client, seen, "yes")
     assert len(kept(ran, "ada")) == 1
-
-
-@pytest.mark.slow
-def test_outputs_are_looked_for_as_the_last_lab_was_given_them(ran: Path) -> None:
-    site = a_site(ran.parent)
-    fake = Fake(lambda request: "shelf 1")
-    labs = Labs(lambda ready: fake)
-    terms = Terms(max_tokens=7)
-    told = labs.offer(ran, terms)
-    labs.start(ran, terms, cap_usd=0, calls=told.most_calls, usd=told.most_usd).wait(30)
-    assert fake.sent > 0
-    client = a_client(replace(site, labs=labs))
-    assert shown(client, HOME).hidden("max_tokens") == "7"
-    assert "There are no outputs yet" in shown(client, f"{HOME}?max_tokens=3").text
 
 
 def test_without_outputs_the_page_says_what_is_missing(blank: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tuneworthy.errors import CaseError, argument
 from tuneworthy.files import stores
 from tuneworthy.files.evalset import named_evalset
+from tuneworthy.files.runs import KeptRun, graded_cases, kept_runs
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -20,7 +21,6 @@ from tuneworthy.model.evalset import (
 )
 from tuneworthy.model.lab import CeilingResult
 from tuneworthy.pipeline import framework_of, load_case, today
-from tuneworthy.runs.labs import KeptRun, graded_cases, kept_runs
 from tuneworthy.stats.failures import draw_alike
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
+    from tuneworthy.files.runs import LabKind
     from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.lab.prepare import CallSettings, PreparedLab, PrepareSettings
     from tuneworthy.lab.session import Watch
-    from tuneworthy.runs.labs import LabKind
 
 _CALLS = opt.with_options(
     opt.case_argument,
@@ -513,7 +513,7 @@ def _run(
     ``prepared_with``, ``run_with`` and ``rendered_with`` are what only this lab takes for each of
     these steps. ``ready`` changes the prepared lab before it runs.
     """
-    from tuneworthy.runs.labs import LABS, keep_run, result_of
+    from tuneworthy.cases.labs import LABS, keep_run, result_of
 
     opt.refuse_output()
     _refuse_billed(calls.dry_run, calls.billed)

@@ -98,7 +98,6 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 @opt.command(
     "tuneworthy serve",
     "tuneworthy serve examples --open",
-    "tuneworthy serve cases --lab-budget 5",
     "tuneworthy serve cases --host 0.0.0.0 --port 9000",
 )
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
@@ -108,13 +107,6 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
     default="127.0.0.1",
 )
 @opt.number("--port", 0, 65535, 8765, "Listen on this port. 0 takes any free one.")
-@opt.number(
-    "--lab-budget USD",
-    0,
-    1e9,
-    0.0,
-    "Set the most that labs started on the page may cost. What costs more is only quoted.",
-)
 @opt.number(
     "--upload-limit MIB",
     1,
@@ -130,7 +122,6 @@ def serve(
     folder: str,
     host: str,
     port: int,
-    lab_budget: float,
     upload_limit: int,
     browse: bool,
     chosen: str | None,
@@ -139,7 +130,8 @@ def serve(
     """Show the cases in CASES_DIR, which may be a single case, on a page in the browser.
 
     Answers are written into the case files, and uploaded files are saved next to them. Earlier
-    versions of a case file are kept in .tuneworthy. Ctrl-C ends it.
+    versions of a case file are kept in .tuneworthy. No lab starts from the page, and nothing is paid
+    for: it shows quotes and the commands to run. Ctrl-C ends it.
     """
     for library in _NEEDED:
         if find_spec(library) is None:
@@ -153,7 +145,6 @@ def serve(
         host=host,
         port=port,
         browse=browse,
-        lab_budget=lab_budget,
         upload_limit=upload_limit,
         chosen=chosen,
         as_of=as_of,

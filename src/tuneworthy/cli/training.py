@@ -64,14 +64,12 @@ def check(case: str, seed: int, mask: bool, strict: bool) -> None:
     What is in the evaluation set, repeated, contradictory, cut off, personal or secret stays out,
     and so does every logged answer that nobody accepted. Likely wrong labels, answers that decline
     or are odd, and hidden orders are named line by line. The set is written to
-    .tuneworthy/training.jsonl, the findings to the runs of CASE. Your own files stay unchanged.
+    .tuneworthy/training.jsonl. Your own files stay unchanged.
     """
-    from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.gate import data_document, pass_gates
 
     gated = pass_gates(case, seed=seed, mask=mask, strict=strict)
     document = data_document(gated)
-    keep_look(case, "data", document)
     opt.show(document, lambda: gated.made.model_dump_json(indent=2) + "\n")
 
 
@@ -342,9 +340,9 @@ def _quote_pilot(case: str, options: _PilotOptions) -> int:
 
 def _run_pilot(case: str, options: _PilotOptions, *, image: bool) -> int:
     """Run a pilot, and deliver its card or the image of its curve; the exit code."""
+    from tuneworthy.cases.labs import keep_run
     from tuneworthy.report.sections.lab import lab_dict
     from tuneworthy.report.sections.lab_pilot import pilot_document
-    from tuneworthy.runs.labs import keep_run
     from tuneworthy.training.pilot import run
 
     with opt.live_line(_lines) as lines:
@@ -692,14 +690,19 @@ def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
     """The quote of a pilot: its plan, its training, its calls, and where they go."""
     import asyncio
 
+    from tuneworthy.lab.prepare import quoted
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab_pilot import pilot_quote_document
-    from tuneworthy.runs.labs import LABS
     from tuneworthy.training.candidates import GATED_ELSEWHERE
-    from tuneworthy.training.pilot import base_rows, quoted_training
+    from tuneworthy.training.pilot import (
+        PILOT_RUN,
+        base_rows,
+        pilot_price,
+        quoted_training,
+    )
 
     training = asyncio.run(quoted_training(pilot))
-    calls = LABS["pilot"].quoted(pilot)
+    calls = quoted(pilot.lab, lambda _, ledger: pilot_price(pilot, ledger), PILOT_RUN)
     values: dict[str, Any] = {
         "plan": pilot.plan.model_dump(mode="json"),
         "training": training.model_dump(mode="json"),
@@ -841,11 +844,9 @@ def watch(
     """Check the signed decision of CASE against new logs, new dates and today's rules.
 
     Exits with 0 if the decision still holds, 1 if something needs attention or a review is due, 2
-    if the input is wrong. It lists what is unknown, which doesn't change the exit code. The
-    findings are kept with the runs of CASE, and replace the last ones if those said the same.
+    if the input is wrong. It lists what is unknown, which doesn't change the exit code.
     """
     from tuneworthy.intake.measure import measure_case
-    from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.watch import watch as look
     from tuneworthy.training.watch import watch_dict, watch_document
 
@@ -854,6 +855,5 @@ def watch(
             measure_case(case, sources, mapping=mapping, progress=progress)
     opt.say_defaults(case)
     seen = look(case, as_of=as_of)
-    keep_look(case, "watch", watch_document(seen))
     opt.show(watch_document(seen, argument(case)), lambda: watch_dict(seen))
     return NOT_MET if seen.state == "attention" else None

@@ -18,7 +18,6 @@ from tuneworthy.lab.plan import request_to
 from tuneworthy.lab.prepare import read_confirmed_hosts
 from tuneworthy.lab.session import (
     PaidCalls,
-    StopHandle,
     ledger_of,
     ledger_or_none,
     stopped_by_user,
@@ -113,7 +112,6 @@ def propose_causes(
     *,
     cap_usd: float,
     transport: Transport | None = None,
-    handle: StopHandle | None = None,
 ) -> FailureDraw:
     """Return the draw with the cause that the model proposes for each failure.
 
@@ -126,7 +124,7 @@ def propose_causes(
     if transport is None:  # the caller's own transport calls none of these hosts
         refuse_unconfirmed([ready.place], ready.confirmed)
     with ledger_of(ready.case) as ledger:
-        replies = asyncio.run(_ask_all(ready, ledger, cap_usd, transport, handle))
+        replies = asyncio.run(_ask_all(ready, ledger, cap_usd, transport))
     drawn = tuple(
         failure.model_copy(update={"proposed": _cause_in(reply)})
         for failure, reply in zip(ready.draw.drawn, replies, strict=True)
@@ -139,13 +137,12 @@ async def _ask_all(
     ledger: Ledger,
     cap_usd: float,
     transport: Transport | None,
-    handle: StopHandle | None,
 ) -> list[Reply | None]:
     """Make the calls and return the whole answer about each failure; None where there is none."""
     if transport is None:
         transport = transport_for([ready.place], confirmed=ready.confirmed)
     try:
-        with stopped_by_user(handle) as on_stop:
+        with stopped_by_user() as on_stop:
             calls = PaidCalls(
                 run=CAUSES_RUN,
                 ledger=ledger,

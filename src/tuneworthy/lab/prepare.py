@@ -51,7 +51,6 @@ from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.search import Search, cost
 from tuneworthy.lab.session import (
     PaidCalls,
-    StopHandle,
     Watch,
     correct_spent,
     ledger_of,
@@ -831,7 +830,6 @@ class CallSettings(TypedDict, total=False):
     watch: Watch | None
     #: The transport that sends, in place of the case's own endpoints.
     transport: Transport | None
-    handle: StopHandle | None  #: Stops it from another thread.
 
 
 async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, Stop]:
@@ -897,7 +895,7 @@ async def _work_with_calls(
             confirmed=lab.confirmed,
         )
     try:
-        with stopped_by_user(settings.get("handle")) as on_stop:
+        with stopped_by_user() as on_stop:
             on_stop(lab.scores.marker.stop)
             calls = PaidCalls(
                 run=run,

@@ -7,7 +7,7 @@ import math
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
@@ -37,7 +37,7 @@ from tuneworthy.llm.runner import Job, Outcome, Runner, Stop
 from tuneworthy.measure.personal import mask
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase, digest_of
-from tuneworthy.model.lab import Arm, Placed, Reply, Settled, ShareOf, Stand
+from tuneworthy.model.lab import Arm, Reply, Settled, ShareOf, Stand
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import RUN_STOPPED, WRONG, Kit, Output, without_thinking
 from tuneworthy.stats.clustered import Estimate, share
@@ -918,7 +918,6 @@ class Lab:
         self._running = len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
         # the leaderboard, by the last round of each arm
-        self._board: dict[str, ShareOf | Unknown] = {}
         # the cases seen, and the time of the next showing on the monotonic clock
         self._seen = list[EvalCase]()
         self._next_show = 0.0
@@ -953,7 +952,7 @@ class Lab:
             race.add(lows, highs)
             self._running = len(race.running)
             if self.calls.watch is not None:
-                self._update_board(race, [arms[place] for place in running])
+                self._note_leader(race)
             self._show()
         names = [arm.id for arm in arms]
         self.dropped = dict(zip(names, race.result().dropped_after, strict=True))
@@ -969,17 +968,11 @@ class Lab:
             return arm.id
         return arm.kind
 
-    def _update_board(self, race: Race, asked: Iterable[Arm]) -> None:
-        """Note the order of the arms after a round, and the leader."""
-        arms = self.plan.arms
-        for arm in asked:
-            self._board[arm.id] = self.scores.share(arm, self._seen)
-        leader = arms[race.result().winner].id
-        self._ahead = {
-            "arm": leader,
-            "quality": self._board[leader],
-            "board": self._place_arms({arms[place].id for place in race.running}),
-        }
+    def _note_leader(self, race: Race) -> None:
+        """Note the leader after a round."""
+        leader = self.plan.arms[race.result().winner]
+        quality = self.scores.share(leader, self._seen)
+        self._ahead = {"arm": leader.id, "quality": quality}
 
     def _goes_on(self, arm: Arm) -> bool:
         """Whether more answers of an arm would be informative."""
@@ -1094,18 +1087,6 @@ class Lab:
             # a slow terminal or page must not slow the calls down
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
-
-    def _place_arms(self, running: Collection[str]) -> tuple[Placed, ...]:
-        """Return every arm, the best first; the dropped ones come after the others."""
-        board = [
-            Placed(arm=name, quality=quality, running=name in running)
-            for name, quality in self._board.items()
-        ]
-        board.sort(
-            key=lambda placed: (placed.running, ranking_value(placed.quality)),
-            reverse=True,
-        )
-        return tuple(board)
 
     def _show(self, waiting: str = "") -> None:
         """Show the state of the lab to whoever watches."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -199,40 +198,17 @@ def correct_spent(ledger: Ledger, runs: Sequence[str], usd: float) -> None:
             ledger.correct(run, usd * paid / whole)
 
 
-class StopHandle:
-    """Stops a run from any thread, as the first Ctrl-C does; also one that hasn't begun."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stopped = False
-        self._stop: Callable[[], object] | None = None
-
-    def stop(self) -> None:
-        """Ask for the stop; asking twice has no further effect."""
-        with self._lock:
-            if not self._stopped and self._stop is not None:
-                self._stop()
-            self._stopped = True
-
-    def held_by(self, stop: Callable[[], object] | None) -> None:
-        """Set the function that stops the run from now on; None once the run is over."""
-        with self._lock:
-            self._stop = stop
-            if self._stopped and stop is not None:
-                stop()
-
-
 _STOPS = (signal.SIGINT, signal.SIGTERM)  # the second is what supervisors send
 # other threads, and loops of systems without signals, refuse a handler by these
 _SIGNAL_REFUSALS = (NotImplementedError, RuntimeError, ValueError)
 
 
 @contextmanager
-def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
+def stopped_by_user() -> Iterator[OnStop]:
     """Stop a run on the first Ctrl-C or SIGTERM and let it end; the second ends the program at once.
 
-    This works only in the main thread, where signals arrive; elsewhere, a handle stops the run.
-    Yields a function that takes the function to call on a stop.
+    This works only in the main thread, where signals arrive. Yields a function that takes the
+    function to call on a stop.
     """
     loop = asyncio.get_running_loop()
     stops: list[Callable[[], None]] = []
@@ -245,14 +221,9 @@ def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
     for number in _STOPS:
         with suppress(*_SIGNAL_REFUSALS):
             loop.add_signal_handler(number, stop_all)
-    if handle is not None:
-        # the handle is used in other threads, and the loop takes no direct call from them
-        handle.held_by(lambda: loop.call_soon_threadsafe(stop_all))
     try:
         yield stops.append
     finally:
-        if handle is not None:
-            handle.held_by(None)
         _release_signals(loop)
 
 

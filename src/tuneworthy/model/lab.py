@@ -524,14 +524,6 @@ class ShareOf(EstimatedShare):
     clusters: Natural  #: Conversations those come from.
 
 
-class Placed(Record):
-    """An arm in the race."""
-
-    arm: str
-    quality: ShareOf | Unknown  #: On the cases it was run on so far.
-    running: bool  #: False for one that was left behind.
-
-
 class Stand(Record):
     """How a lab stands while it runs."""
 
@@ -544,8 +536,6 @@ class Stand(Record):
     spend: Spend
     #: The thing that is waited for where no call was answered for a minute.
     waiting: str = ""
-    board: tuple[Placed, ...] = ()
-    """Every arm as of the last round, the best first; () before the first round."""
 
 
 class StepResult(Record):

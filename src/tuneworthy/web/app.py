@@ -23,7 +23,6 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
@@ -39,7 +38,6 @@ import click
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
@@ -47,7 +45,6 @@ from tuneworthy.cases.workspace import Workspace, open_workspace
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
 from tuneworthy.listen import EVERYWHERE, in_link, is_loopback, listening, serve
 from tuneworthy.report.html import chart_script
-from tuneworthy.runs.labs import Labs
 from tuneworthy.web import cases, interview, lab, label, signing
 from tuneworthy.web.guard import (
     HEADERS,
@@ -150,18 +147,10 @@ def make_app(site: Site) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Limit the threads, as they share one interpreter, and end all labs at the end.
-
-    A lab sends no further call, and calls in flight are awaited.
-    """
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Limit the threads, as they share one interpreter."""
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
-    if app.state.site.labs.running:
-        logging.getLogger("tuneworthy.web").warning(
-            "A lab stops: calls in flight will finish."
-        )
-    await run_in_threadpool(app.state.site.labs.close)
 
 
 def static(request: Request, name: str) -> Response:
@@ -212,8 +201,6 @@ def _ended(args: threading.ExceptHookArgs) -> None:
 
 _PREPARE_S = 1.0
 """The most seconds that judging cases may delay a start. The rest is judged beside the requests."""
-_SWITCH_S = 0.001
-"""The most seconds that a thread may block others: a lab that computes must not delay readers."""
 
 
 def run(
@@ -222,14 +209,13 @@ def run(
     host: str,
     port: int,
     browse: bool,
-    lab_budget: float,
     upload_limit: int,
     chosen: str | None,
     as_of: date | None,
 ) -> None:
-    """Serve until it is stopped, with ``lab_budget`` USD for labs and ``upload_limit`` MiB a file."""
+    """Serve until it is stopped, taking ``upload_limit`` MiB of files at a time."""
     workspace = open_workspace(folder, chosen, as_of)
-    site = replace(make_site(workspace, host, lab_budget), upload_mib=upload_limit)
+    site = replace(make_site(workspace, host), upload_mib=upload_limit)
     with listening(host, port) as sock:
         keep_plain()
         prepare(site)
@@ -250,34 +236,27 @@ def prepare(site: Site) -> None:
     """Load everything that would delay the first request: templates, and the list's first rows."""
     load()
     site.workspace.warm(within_s=_PREPARE_S)
-    sys.setswitchinterval(_SWITCH_S)
 
 
-def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
+def make_site(workspace: Workspace, host: str) -> Site:
     """The site for an address. Visitors need its token."""
-    labs = Labs(budget_usd=lab_budget)
     token = secrets.token_urlsafe(32)
     if is_loopback(host):
-        return Site(workspace, token=token, labs=labs)
+        return Site(workspace, token=token)
     names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
     return Site(
         workspace,
         hosts=LOOPBACK | names,
         any_address=host in EVERYWHERE,
         token=token,
-        labs=labs,
     )
 
 
 def start_lines(address: str, site: Site) -> list[str]:
     """The lines that the terminal shows at the start."""
-    spend = "that cost money run in a terminal alone"
-    if site.labs.budget_usd:
-        spend = f"may cost {site.labs.budget_usd:g} USD in all"
     lines = [
         f"Serving {site.workspace.directory.folder} at {address}?token={site.token}",
         "Ctrl-C ends it. Anyone with this link can read and change every case here.",
-        f"Labs {spend}; --lab-budget USD sets what they may cost here.",
     ]
     if site.hosts != LOOPBACK:
         lines += [

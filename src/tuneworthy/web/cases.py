@@ -27,6 +27,7 @@ from tuneworthy.cases.workspace import (
     writers_since,
 )
 from tuneworthy.errors import ConflictError, InputError, one_line
+from tuneworthy.files.runs import kept_runs
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.dossier import Dossier
@@ -42,7 +43,6 @@ from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.deltas import deltas
 from tuneworthy.report.sections.difference import beside, difference
 from tuneworthy.report.sections.evidence import measurements
-from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.overview import look_at
 from tuneworthy.web.render import (

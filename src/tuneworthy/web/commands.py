@@ -25,13 +25,12 @@ class Page(NamedTuple):
 PAGES = {
     "answer": Page("interview?ask=targets.quality.at_least", "State it"),
     "ceiling": Page("lab", "Open the lab"),
-    "retrieve": Page("lab", "Open the lab"),
-    "pilot": Page("lab", "Open the lab"),
+    "retrieve": Page("lab?kind=retrieve", "Open the lab"),
+    "pilot": Page("lab?kind=pilot", "Open the lab"),
     "evalset": Page("label", "Label cases"),
     "measure": Page("files", "Add files"),
     "data": Page("files", "Add files"),
     "show": Page("plan", "See the plan"),
-    "watch": Page("lab#looks-title", "Does it still hold?"),
 }  #: By the first word of a step's command.
 
 _COMMAND = re.compile(r"tuneworthy (\w+)(?: \S+ ([a-z_0-9.]+)=)?")

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneworthy.cases.workspace import Workspace
 from tuneworthy.labelling.queue import LabelQueues
-from tuneworthy.runs.labs import Labs
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -37,8 +36,6 @@ class Site:
     """The secret that every form carries, to prove that it is from one of our own pages."""
     session: str = field(default_factory=secrets.token_hex, repr=False)
     """The value of the cookie of a visitor who gave the token."""
-    #: The labs that run here; they end with the server.
-    labs: Labs = field(default_factory=Labs)
     upload_mib: int = 1024  #: The most that files sent at a time may have.
     #: The queues of labelling that are open here.
     queues: LabelQueues = field(default_factory=LabelQueues)

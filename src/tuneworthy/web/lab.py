@@ -1,176 +1,63 @@
-"""The pages for files and labs of a case.
+"""The pages for files, labs and models of a case.
 
-A lab is offered with its price, started under a cap, followed, and stopped.
+No lab starts here and nothing is paid for: the page shows what a lab would cost, the command that
+runs it, and what runs found.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import Field
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response
 
+from tuneworthy.cases.labs import offer_lab, run_sections
 from tuneworthy.cases.reports import models_of
-from tuneworthy.cases.workspace import Workspace
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import writing
-from tuneworthy.intake.measure import FileKind, clean_name
-from tuneworthy.intake.recognise import KIND_WORDS, recognise_files
-from tuneworthy.model.evalset import Split
-from tuneworthy.report.blocks import Document, pictures_in, section
-from tuneworthy.report.sections import lab as lab_words
-from tuneworthy.report.sections import lab_ceiling, lab_quote
-from tuneworthy.report.sections.difference import difference
-from tuneworthy.report.sections.framework import models_report
-from tuneworthy.runs.labs import (
-    LabRun,
-    LabSettings,
-    LabTerms,
-    LookKind,
-    QuoteExceededError,
+from tuneworthy.files.runs import (
+    LabKind,
     Shown,
     count_unread_runs,
     graded_cases,
-    keep_look,
     kept_run,
     kept_runs,
 )
-from tuneworthy.training.gate import data_document, pass_gates
-from tuneworthy.training.watch import watch, watch_document
+from tuneworthy.intake.measure import FileKind, clean_name
+from tuneworthy.intake.recognise import KIND_WORDS, recognise_files
+from tuneworthy.model.evalset import Split
+from tuneworthy.report.blocks import pictures_in, section
+from tuneworthy.report.sections.difference import difference
+from tuneworthy.report.sections.framework import models_report
 from tuneworthy.web.cases import Width, chart_answer
-from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading, page, query
-from tuneworthy.words import listing
+from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading
 
 router = APIRouter()
-_WORDS: dict[str, Any] = {
-    "states": lab_words.STATES,
-    "ended": lab_ceiling.ended,
-    "progress_blocks": lab_quote.progress_blocks,
-}
-"""What a page says of a run, by its name in the templates."""
-
-
-class _DrawnState(NamedTuple):
-    """The markup of a run's state."""
-
-    number: int  #: Of the state: each change of the run has a new one.
-    markup: str
-
-
-_DRAWN: WeakKeyDictionary[LabRun, _DrawnState] = WeakKeyDictionary()
-"""The last state that was drawn of each run: drawn once for all who follow the run."""
-
-
-class LabQuery(LabTerms, extra="ignore", defer_build=False):
-    """The settings of a lab, as a form sends them."""
-
-    @property
-    def query(self) -> str:
-        """The settings as a query string."""
-        return query(self, LabTerms)
-
-
-def lab_settings(terms: LabTerms, workspace: Workspace) -> LabSettings:
-    """The settings of a lab, with the framework and the day of the server."""
-    settings = terms.model_dump(include=set(LabTerms.model_fields))
-    return LabSettings(**settings, chosen=workspace.chosen, as_of=workspace.as_of)
-
-
-class Confirmed(LabQuery):
-    """The settings with the cap that the user typed, and the numbers that were shown."""
-
-    cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
-    """The most that its calls may cost, in USD, together with those of earlier runs."""
-    calls: int = Field(ge=0, le=10**12)  #: ``most_calls`` of the offer.
-    #: ``most_usd`` of the offer.
-    usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)
-
-    def start(self, of: AskedCase) -> LabRun:
-        """Start the lab for a case."""
-        seen = self.model_dump(include={"cap_usd", "calls", "usd"})
-        return of.site.labs.start(of.path, lab_settings(self, of.workspace), **seen)
 
 
 @router.get("/cases/{name}/lab")
-def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
-    """Show the running or last lab, and the form to start one, with the settings of that one."""
-    # with the same settings, what is paid already isn't paid again
-    if of.last_lab is not None and not asked.model_fields_set:
-        asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
-    # asking again is paid twice, so it is ticked anew each time
-    return _lab_page(of, asked.model_copy(update={"ask_again": False}))
+def lab(of: OfCase, kind: LabKind = "ceiling") -> HTMLResponse:
+    """Show the labs, with the command of one; its price comes when it is asked for."""
+    return of.page("lab.html", kind=kind)
 
 
 @router.get("/cases/{name}/lab/offer")
-def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
-    """Show the arms and the price of a lab, with the form that confirms it."""
-    values = _offer(of, asked)
-    if of.part:
-        return of.page("offer.html", asked=asked, **values)
-    return _lab_page(of, asked, **values)
-
-
-@router.post("/cases/{name}/lab")
-def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
-    """Start a lab at its shown price; ask again if the price has grown."""
-    if _is_running(of):  # this is a second click
-        return of.to("/lab")
+def offer(of: OfCase, kind: LabKind = "ceiling") -> HTMLResponse:
+    """Show what a lab would do and cost, and the command that runs it; nothing is sent."""
+    workspace = of.workspace
+    values: dict[str, Any] = {"kind": kind}
     try:
-        confirmed.start(of)
-    except QuoteExceededError as caught:
-        values = _offer(of, confirmed)
-        return _lab_page(of, confirmed, 409, **values, grown=caught.what)
-    except InputError:
-        if not _is_running(of):  # else another click was faster
-            raise
-    return of.to("/lab")
-
-
-@router.post("/cases/{name}/lab/stop")
-def stop(of: OfCase, run: Annotated[str, Form(max_length=40)]) -> Response:
-    """Stop the run that the form was made for, but no later one."""
-    running = of.last_lab
-    if running is not None and running.id == run:
-        running.stop()
-    return of.to("/lab")
-
-
-@router.get("/cases/{name}/lab/events")
-def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
-    """Send the state of a run as server-sent events: the page's part, each time it changes.
-
-    Status 204 ends the stream for good, where there is no such run.
-    """
-    running = of.last_lab
-    if running is None or running.id != run:
-        return Response(status_code=204)
-    stream = followed(
-        running,
-        partial(_draw_state, of, running),
-        of.request.headers.get("last-event-id", ""),
-    )
-    return StreamingResponse(stream, media_type="text/event-stream")
-
-
-def _draw_state(of: AskedCase, running: LabRun) -> str:
-    """The markup of a run's present state."""
-    now = running.progress
-    drawn = _DRAWN.get(running)
-    if drawn is None or drawn.number != now.number:
-        response = page(of.request, "stand.html", base=of.base, now=now, **_WORDS)
-        drawn = _DrawnState(now.number, bytes(response.body).decode())
-        _DRAWN[running] = drawn
-    return drawn.markup
+        values["offered"] = offer_lab(
+            of.path, of.name, kind, workspace.chosen, workspace.as_of
+        )
+    except InputError as caught:
+        values["refused"] = of.plain(caught)
+    return of.page("offer.html" if of.part else "lab.html", **values)
 
 
 # Files that are sent: streamed to the disk, read, and named in the case.
@@ -229,42 +116,7 @@ def _save_uploads(files: Sequence[UploadFile], folder: Path) -> list[Path]:
     return paths
 
 
-def _is_running(of: AskedCase) -> bool:
-    """Whether a lab of the case runs now."""
-    run = of.last_lab
-    return run is not None and not run.progress.over
-
-
-def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
-    """The lab that would run, or the reason why none can."""
-    try:
-        lab = of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
-    except InputError as caught:
-        return {"refused": of.plain(caught)}
-    sent_to = ("Sent to", listing(lab.places) or "nobody")
-    blocks = lab_quote.quote_blocks(
-        lab.arms, lab.select, lab.report, lab.quote, more=(*lab.more, sent_to)
-    )
-    return {"offered": lab, "blocks_offered": blocks}
-
-
-def _lab_page(
-    of: AskedCase, asked: LabQuery, status: int = 200, **values: Any
-) -> HTMLResponse:
-    """The page of a lab, with its run where there is one."""
-    run = of.last_lab
-    # the progress is read first: what a run found is kept by the time it says it is over
-    now = None if run is None else run.progress
-    kept = None if run is None else run.kept
-    if kept is not None:
-        values["sections"] = kept.sections(of.dossier)
-        values["charts"] = f"{of.base}/runs/{kept.id}/charts"
-    return of.page(
-        "lab.html", status, **values, asked=asked, run=run, now=now, **_WORDS
-    )
-
-
-# Labs that ran, also before the server was started, and the cases of one, one by one.
+# Labs that ran, and the cases of one, one by one.
 
 
 @router.get("/cases/{name}/runs")
@@ -279,7 +131,7 @@ def runs(of: OfCase) -> HTMLResponse:
 def run(of: OfCase, run: str) -> HTMLResponse:
     """Show the result of a run."""
     kept = kept_run(of.evaluated.case, run)
-    sections = kept.sections(of.dossier)
+    sections = run_sections(kept, of.dossier)
     charts = f"{of.base}/runs/{run}/charts"
     return of.page("run.html", kept=kept, sections=sections, charts=charts)
 
@@ -287,7 +139,7 @@ def run(of: OfCase, run: str) -> HTMLResponse:
 @router.get("/cases/{name}/runs/{run}/charts/{chart}")
 def run_chart(of: OfCase, run: str, chart: str, width: Width = "wide") -> Response:
     """Serve a chart of a run."""
-    sections = kept_run(of.evaluated.case, run).sections(of.dossier)
+    sections = run_sections(kept_run(of.evaluated.case, run), of.dossier)
     return chart_answer(of, pictures_in(sections), chart, width)
 
 
@@ -365,79 +217,3 @@ def choose(
         typed = {"id": id, "kind": kind, "usd_in": usd_in, "usd_out": usd_out}
         return _models(of, 422, given=typed, wrong=of.plain(caught))
     return of.to("/models")
-
-
-# Looks, which send nothing: the gates that examples pass, and a signed decision compared with today.
-
-
-def _look_at_data(of: AskedCase) -> Document:
-    return data_document(pass_gates(of.path))
-
-
-def _look_at_decision(of: AskedCase) -> Document:
-    return watch_document(watch(of.path, as_of=of.workspace.as_of))
-
-
-_LOOKS: dict[LookKind, Callable[[AskedCase], Document]] = {
-    "data": _look_at_data,
-    "watch": _look_at_decision,
-}
-
-
-@router.post("/cases/{name}/lab/{what}")
-async def look(of: OfCase, what: LookKind) -> Response:
-    """Look at data or at a decision, and keep the result as a run; show it here if that fails."""
-    return await in_reading(_keep_and_show, of, what)
-
-
-def _keep_and_show(of: AskedCase, what: LookKind) -> Response:
-    """Take a look, keep it, and show its page."""
-    try:
-        kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
-    except InputError as caught:
-        return _lab_page(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
-    if is_kept:
-        return of.to(f"/runs/{kept.id}")
-    sections = kept.sections(of.dossier)
-    return of.page("run.html", kept=kept, sections=sections, unkept=True)
-
-
-# A run followed by somebody who looks: server-sent events, each a whole picture.
-
-_LOOK_S = 0.25  # between two looks at the run
-# a sign of life that often, so that a connection that is gone is noticed
-_QUIET_S = 10.0
-_AGAIN_MS = 1000  # after which a browser connects again
-
-
-async def followed(
-    running: LabRun, draw: Callable[[], str], last: str
-) -> AsyncIterator[str]:
-    """Yield an event ``stand`` with a part each time the run has changed, then ``over``.
-
-    ``last`` is the mark of the event that the browser got last; empty for none.
-    """
-    shown = last
-    sent_at = time.monotonic()
-    yield f"retry: {_AGAIN_MS}\n\n"
-    while True:
-        now = running.progress
-        mark = f"{running.id}-{now.number}"
-        if mark != shown:
-            yield event("stand", draw(), mark)
-            shown = mark
-            sent_at = time.monotonic()
-        if now.over:
-            yield event("over", now.state, mark)
-            return
-        if time.monotonic() - sent_at > _QUIET_S:
-            yield ": still here\n\n"
-            sent_at = time.monotonic()
-        await asyncio.sleep(_LOOK_S)
-
-
-def event(name: str, data: str, mark: str) -> str:
-    """A server-sent event; each line of its data becomes a line of its own."""
-    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    body = "".join(f"data: {line}\n" for line in lines)
-    return f"id: {mark}\nevent: {name}\n{body}\n"

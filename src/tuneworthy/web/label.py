@@ -120,9 +120,6 @@ class Rubric(LabelQuery):
 @router.get("/cases/{name}/label")
 def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
     """Show the items to label, and how many are done."""
-    ran = of.last_lab
-    if ran is not None and not outputs.model_fields_set:
-        outputs = Outputs(seed=ran.settings.seed, max_tokens=ran.settings.max_tokens)
     progress = overview(of.path, seed=outputs.seed, max_tokens=outputs.max_tokens)
     return of.page("label.html", found=progress, outputs=outputs, words=words)
 

@@ -12,6 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from tuneworthy.errors import argument
+from tuneworthy.files.runs import kept_runs
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
@@ -27,7 +28,6 @@ from tuneworthy.report.named import fields_in
 from tuneworthy.report.sections import memo, money, payback, plan, verdict
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.lab_pilot import card_text
-from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.commands import PAGES, Page
 from tuneworthy.words import capital, cut
 

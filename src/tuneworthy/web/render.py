@@ -43,7 +43,6 @@ from tuneworthy.report.document import report
 from tuneworthy.report.html import environment, page_style, policy, script_digest, style
 from tuneworthy.report.named import template
 from tuneworthy.report.sections import common, signing
-from tuneworthy.runs.labs import LabRun
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.commands import said_on_page
 from tuneworthy.web.guard import site_of
@@ -257,11 +256,6 @@ class AskedCase:
     @property
     def path(self) -> Path:
         return self.workspace.directory.path(self.name)
-
-    @property
-    def last_lab(self) -> LabRun | None:
-        """The lab of the case that runs, or that ran last; None for none."""
-        return self.site.labs.last(self.path)
 
     @contextmanager
     def inbox(self) -> Iterator[Path]:

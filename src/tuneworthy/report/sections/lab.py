@@ -16,7 +16,6 @@ from tuneworthy.model.lab import (
     VerifyPlan,
 )
 from tuneworthy.model.pilot import PilotPlan
-from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import Rows
 from tuneworthy.words import (
     count,
@@ -171,10 +170,6 @@ def rerun_text(result: CeilingResult | RetrievalResult, command: str) -> str:
     if result.spend is None or not result.spend.cap:  # it ran without a cap
         return command
     return f"{command} --budget {result.spend.cap:.15g}"
-
-
-STATES = named("states")
-"""The state of a run in a sentence."""
 
 
 def plan_text(plan: VerifyPlan | PilotPlan, when: str) -> str:

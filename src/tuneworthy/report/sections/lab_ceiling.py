@@ -260,12 +260,6 @@ def reward_rows(reward: RewardSignal) -> Iterator[tuple[str, str]]:
     yield "Headroom", quality_interval(gap.value, gap.low, gap.high)
 
 
-def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
-    """The cost of a lab and the next step; ``dossier`` is the case as it is now."""
-    spent = spent_rows(result.spend, result.calls_saved, result.stopped)
-    return b.facts([*spent, ("Next", sentence(_next(result, dossier)))])
-
-
 def board_row(row: ArmResult) -> tuple[str, ...]:
     """The arm, its quality with its interval, cases without an answer, cost, and latency."""
     notes = list(_arm_notes(row))
@@ -633,14 +627,12 @@ def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts
     return b.facts(answered_rows(result, dossier, before)), table
 
 
-def _next(
-    result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
-) -> str:
-    """The next step: a command where the folder is known, an instruction for the page otherwise."""
+def _next(result: CeilingResult, dossier: Dossier, folder: str, rubric: str) -> str:
+    """The next step: a command, or what to change before it."""
     if result.stopped:
         return _next_of_stopped(result, folder)
     if result.judge is not None:
-        next_of_judge = _next_of_judge(result, result.judge, folder or ".", rubric)
+        next_of_judge = _next_of_judge(result, result.judge, folder, rubric)
         if next_of_judge:
             return next_of_judge
     if isinstance(result.target, Unknown):
@@ -654,8 +646,6 @@ def _next(
         if not isinstance(needed, Unknown) and is_worth_it:
             more = count(needed - result.select - result.report)
             return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
-    if folder is None:
-        return "added to the evidence, and the verdict is updated"
     return f"tuneworthy decide {folder}"
 
 
@@ -670,9 +660,9 @@ def _next_of_judge(
     return label_command(judge, folder, rubric, "report", choose=choose)
 
 
-def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
-    """How to continue a lab that ended early; ``folder`` is None on the page."""
-    command = "" if folder is None else f"tuneworthy ceiling {folder}"
+def _next_of_stopped(result: CeilingResult, folder: str) -> str:
+    """How to continue a lab that ended early."""
+    command = f"tuneworthy ceiling {folder}"
     if cut_off_text(result.spend, result.stopped_by):
         return ask_again_text(result.spend, command)
     if result.stopped_by != "user" and lacks_answers(result):
@@ -684,11 +674,7 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
         if _same_words(result):
             was_wrapped = any(row.wrapped for row in result.arms)
             return UNWRAP if was_wrapped else LOOK_AT_WORDS
-    if command:
-        return rerun_text(result, command)
-    if result.stopped_by == "cap":
-        return "raise the cap, and start it again to continue"
-    return "start it again to go on"
+    return rerun_text(result, command)
 
 
 #: Characters of a proposed prompt that are shown; its file has the rest.

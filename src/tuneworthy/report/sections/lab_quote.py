@@ -14,15 +14,12 @@ from tuneworthy.model.lab import (
     Stand,
 )
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.common import Rows
-from tuneworthy.report.sections.lab import MOST_ARMS, share_text, spent_rows
 from tuneworthy.words import (
     count,
     counted,
     few,
     listing,
     several,
-    share,
     small_usd,
 )
 
@@ -173,37 +170,3 @@ def duration(seconds: float) -> str:
     if minutes < 100:
         return f"{count(round(minutes))} min"
     return f"{count(round(minutes / 60))} h"
-
-
-def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
-    """The state of a running lab, and the arms so far."""
-    rows = b.facts(_progress_rows(stand, passed_s))
-    if not stand.board:
-        says = "The leaderboard comes with the first round."
-        return rows, b.Prose(says, "small")
-    board = []
-    for arm in stand.board[:MOST_ARMS]:
-        state = "in the race" if arm.running else "left behind"
-        board.append((arm.arm, share_text(arm.quality), state))
-    title = "Arms so far, on the cases for selecting"
-    return rows, b.table(title, "Arm | #Quality | State", board)
-
-
-def _progress_rows(stand: Stand, passed_s: float) -> Rows:
-    """The state of a running lab: calls, the leading arm, money, and the time it still takes."""
-    if stand.waiting:
-        yield "Waiting", stand.waiting
-    done = share(stand.done / stand.of) if stand.of else "nothing to ask"
-    yield (
-        "Answered",
-        f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})",
-    )
-    ahead = f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"
-    yield "Ahead", ahead
-    yield "In the race", counted(stand.running, "arm")
-    yield from spent_rows(stand.spend)
-    time = f"{duration(passed_s)} so far"
-    left = left_s(stand, passed_s)
-    if left is not None:
-        time += f", about {duration(left)} to go"
-    yield "Time", time

@@ -1,1 +1,0 @@
-"""Labs that are started, watched and kept, for every surface."""
