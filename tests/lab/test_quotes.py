@@ -104,7 +104,7 @@ def quotes_of(
     command(["ceiling", str(folder), "--dry-run", "--format", "json"])
     printed = json.loads(capsys.readouterr().out)
     desk = mcp_tools.Desk(Workspace(open_directory(folder.parent)))
-    answered = desk.quote_ceiling(folder.name).structured_content
+    answered = mcp_tools.quote_ceiling(desk, folder.name).structured_content
     mine = quoted(api.with_search(prepare(folder))).model_dump()
     assert answered is not None
     quotes = {"command": printed, "tool": answered, "library": mine}

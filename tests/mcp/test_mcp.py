@@ -54,7 +54,8 @@ from tuneworthy.mcp import tools as mcp_tools
 
 AS_OF = date(2026, 11, 24)
 WRITING = {"new_case", "answer", "measure"}
-READING = [name for name in mcp_server.TOOLS if name not in WRITING]
+TOOLS = [run.__name__ for run in mcp_tools.TOOLS]
+READING = [name for name in TOOLS if name not in WRITING]
 OF_A_CASE = [name for name in READING if name not in {"list_cases", "quote_ceiling"}]
 
 
@@ -159,7 +160,7 @@ def line(desk: mcp_tools.Desk, tool: str, **arguments: Any) -> str:
 @pytest.mark.slow
 def test_every_tool_says_whether_it_writes_and_none_destroys(reader: Assistant) -> None:
     tools = reader.ask("list_tools").tools
-    assert [tool.name for tool in tools] == list(mcp_server.TOOLS)
+    assert [tool.name for tool in tools] == TOOLS
     for tool in tools:
         told = tool.annotations
         assert told.read_only_hint == (tool.name not in WRITING)
@@ -487,7 +488,7 @@ def test_no_tool_can_send_anything(
     said = [{"key": "brand_voice", "value": "yes", "quote": "yes"}]
     given = {"new_case": {"case": "n"}, "list_cases": {},
              "answer": {"case": "with data", "file_digest": seen, "answers": said}}  # fmt: skip
-    for tool in mcp_server.TOOLS:
+    for tool in TOOLS:
         data(desk, tool, **given.get(tool, {"case": "with data"}))
 
 
@@ -657,7 +658,7 @@ def test_the_three_conversations_are_prompts_that_leave_the_deciding_to_the_rule
         "explore_options",
         "plan_investment",
     ]
-    tools = set(mcp_server.TOOLS)
+    tools = set(TOOLS)
     for each in told:
         given = {
             argument.name: f"about <{argument.name}>" for argument in each.arguments
@@ -678,7 +679,7 @@ def test_the_three_conversations_are_prompts_that_leave_the_deciding_to_the_rule
 
 
 def test_a_conversation_names_only_tools_that_are_there() -> None:
-    tools = set(mcp_server.TOOLS)
+    tools = set(TOOLS)
     for text in [
         mcp_server.WORDS["instructions"],
         *mcp_server.WORDS["conversations"].values(),
@@ -984,5 +985,5 @@ def test_a_wrong_start_is_one_line(
 @pytest.mark.slow
 def test_reading_an_assistants_guide_names_every_tool() -> None:
     guide = (PROJECT / "docs" / "guides" / "answer.md").read_text("utf-8")
-    for tool in mcp_server.TOOLS:
+    for tool in TOOLS:
         assert f"`{tool}`" in guide
