@@ -50,7 +50,7 @@ def test_every_recorded_text_is_cut_as_the_tokenizer_cut_it() -> None:
 
 def test_the_table_is_the_one_its_note_names() -> None:
     noted = re.findall(r"`([0-9a-f]{64})`", (FOLDER / "README.md").read_text("utf-8"))
-    for name in ("vectors.npy", "tokenizer.json"):
+    for name in ("vectors.npy", "steps.npy", "tokenizer.json"):
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() in noted
     assert "MIT" in (FOLDER / "LICENSE").read_text("utf-8")
 
@@ -78,7 +78,8 @@ def test_any_texts_have_unit_vectors(texts: list[str]) -> None:
 
 
 def test_a_vector_is_the_mean_of_those_of_the_pieces() -> None:
-    table = np.load(FOLDER / "vectors.npy").astype(np.float32)
+    steps = np.load(FOLDER / "steps.npy").astype(np.float32)
+    table = np.load(FOLDER / "vectors.npy") * steps[:, np.newaxis]
     text = "Where is my card?"
     (vector,) = text_embedding.mean_vectors([text])
     assert np.array_equal(

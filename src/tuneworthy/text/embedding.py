@@ -119,11 +119,12 @@ class Tokenizer:
 
 
 class PieceVectors:
-    """The vectors of pieces in a file, in single precision once they are used."""
+    """The vectors of pieces in a folder, in single precision once they are used."""
 
-    def __init__(self, path: Path) -> None:
-        # The file has half precision, and only the pages with used rows are read from the disk.
-        self._file = np.load(path, mmap_mode="r")
+    def __init__(self, folder: Path) -> None:
+        # Whole numbers of steps. Only the pages with used rows are read from the disk.
+        self._file = np.load(folder / "vectors.npy", mmap_mode="r")
+        self._steps = np.load(folder / "steps.npy").astype(np.float32)
         self._single: Vectors = np.empty(self._file.shape, np.float32)
         self._is_read = np.zeros(len(self._file), bool)
         self.width = int(self._file.shape[1])
@@ -132,7 +133,7 @@ class PieceVectors:
         """The vectors of some pieces, a row for each."""
         places = np.array(numbers, np.intp)
         new = places[~self._is_read[places]]
-        self._single[new] = self._file[new]
+        self._single[new] = self._file[new] * self._steps[new, np.newaxis]
         self._is_read[new] = True
         return self._single[places]
 
@@ -149,7 +150,7 @@ def tokenizer() -> Tokenizer:
 
 @lru_cache(maxsize=1)
 def _piece_vectors() -> PieceVectors:
-    return PieceVectors(_FOLDER / "vectors.npy")
+    return PieceVectors(_FOLDER)
 
 
 def mean_vectors(texts: Iterable[str]) -> Vectors:
