@@ -31,7 +31,7 @@ help:
 	@echo "make test-all   everything that has to hold: style, types, rooms, all tests"
 	@echo "make lint       style, types and the direction of imports"
 	@echo "make format     let the formatter have its way"
-	@echo "make docs       write what is generated again: the reference, the catalogue, and the index of published cases"
+	@echo "make docs       write what is generated again: the reference, the catalogue, and the published effects"
 	@echo "make bench      measure speed and memory, with the budgets beside"
 	@echo "make lock       lock the newest releases within our ranges, with their hashes"
 	@echo "make clean      remove all that make made, .venv too"
@@ -62,7 +62,6 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python tools/house.py --far
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -70,7 +69,6 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/facts.py
-	$(BIN)/python evidence/published/index.py
 	$(BIN)/python evidence/published/effects.py
 	$(BIN)/python tools/reference.py
 

@@ -21,7 +21,6 @@ REPORTS = (
     "interview",
     "money",
     "plan",
-    "precedents",
     "report",
     "verdict",
     "ways",

@@ -41,7 +41,6 @@ _TOP = {
     "approaches": "A kind of tuning for each goal, the primary goal first.",
     "recommendation": "What to do, in its order.",
     "investment": "The money.",
-    "precedents": "What happened to others.",
     "plan": "The phases, with their hours and costs.",
     "evidence": "What was measured.",
 }

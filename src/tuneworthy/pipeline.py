@@ -40,7 +40,7 @@ from tuneworthy.files.config import with_defaults
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
 from tuneworthy.framework.failures import failure_results, failures_of
-from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts
+from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
@@ -70,7 +70,6 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.model.precedents import BaseRate, PrecedentIndex
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
     Draw,
@@ -84,13 +83,13 @@ from tuneworthy.money.investment import (
 from tuneworthy.money.serving import serving_costs, unlisted
 from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.section import JudgedCase, ask_now, build_plan
-from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.approaches import NO_GOAL, approaches
 from tuneworthy.verdict.challenges import challenge, contradicted_paths
 from tuneworthy.verdict.headline import word_verdict
 from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.situation import build_situation
+from tuneworthy.ways.effects import published_chance
 from tuneworthy.ways.results import list_results
 from tuneworthy.ways.table import WayTable, build_table
 
@@ -218,9 +217,6 @@ def decide(
     later = {
         **_flips_when_read(states, rules, decision.outcome),
         "reach": lambda: judgement.ahead().reach,
-        "precedents": lambda: precedents(
-            collected.published, case, framework, rules, assessment
-        ),
         "failures": lambda: failure_results(
             failures_of(case, collected.ledger, framework), framework
         ),
@@ -291,7 +287,6 @@ class _CollectedFacts(NamedTuple):
     arms: tuple[LabArm, ...]
     table: WayTable
     ledger: Ledger
-    published: PrecedentIndex
 
 
 def _collect_facts(
@@ -318,7 +313,6 @@ def _collect_facts(
         framework.approaches, as_of, inside=sovereign == "yes"
     )
     fits = approaches(case, framework, offered)
-    published = shipped_index()
     context = MoneyContext(
         case=case,
         framework=framework,
@@ -328,7 +322,6 @@ def _collect_facts(
         seed=seed,
         sampler=draw,
         fits=fits,
-        record=_published_rate(published, case),
     )
     amounts = reckon_amounts(context)
     findings = _collect_findings(
@@ -337,17 +330,10 @@ def _collect_facts(
     facts = CaseFacts(case, framework, assessment, fits, findings)
     arms = lab_arms(case, measured, series)
     table = build_table(facts, arms)
-    money = assess_money(replace(context, works=table.tuning_works), amounts)
-    return _CollectedFacts(facts, money, arms, table, ledger, published)
-
-
-def _published_rate(published: PrecedentIndex, case: Case) -> BaseRate:
-    """Return how often tuning won in published cases with the case's first goal, else in all."""
-    all_cases = published.rates[""]
-    if not case.goals:
-        return all_cases
-    first_goal, *_ = case.goals
-    return published.rates.get(f"goal={first_goal}", all_cases)
+    primary_goal = case.goals[0] if case.goals else None
+    works = table.tuning_works or published_chance(primary_goal)
+    money = assess_money(replace(context, works=works), amounts)
+    return _CollectedFacts(facts, money, arms, table, ledger)
 
 
 def _draw_nothing(*_: object) -> None:
@@ -505,7 +491,6 @@ def _collect_findings(
         upfront_usd=amounts.upfront,
         bill=amounts.stated_bill,
         break_even_months=amounts.break_even_months,
-        record=published_counts(),
         unconfirmed=tuple(answer.key for answer in unconfirmed(stated)),
     )
 

@@ -25,7 +25,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/case.yaml"))
 TOP = [
     "schema", "case", "framework", "as_of", "seed", "ceiling", "signals", "factors", "counts",
     "rules", "strength", "stages", "verdict", "distribution", "bounds", "flips", "next_questions",
-    "challenges", "approaches", "ways", "investment", "precedents", "plan", "evidence",
+    "challenges", "approaches", "ways", "investment", "plan", "evidence",
 ]  # fmt: skip
 
 
@@ -212,7 +212,6 @@ def test_unknown_is_never_null_nan_or_nothing() -> None:
     walk(data, "dossier")
     for section in ("approaches", "investment", "evidence"):
         assert data[section]["unknown"] is True
-    assert data["precedents"]["nearest"]["unknown"] is True
 
 
 @pytest.mark.slow

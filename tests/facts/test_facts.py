@@ -636,6 +636,71 @@ def test_a_change_of_a_tuned_model_takes_longer_than_one_of_a_prompt() -> None:
     assert all("days at 20 hours a week" in item.source for item in changes)
 
 
+# Papers.
+
+
+def papers_of(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> dict[str, dict[str, str | None]]:
+    asked = ["show", str(place), "papers", "--as-of", "2026-12-01", "--format", "json"]
+    assert run(asked) == 0
+    whole = json.loads(capsys.readouterr().out)
+    return {
+        part: {field["name"]: field["value"] for field in whole[part]}
+        for part in ("card", "data", "threshold")
+    }
+
+
+def test_a_paper_names_every_open_field_and_claims_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "case.yaml").write_text("name: Bare\n", "utf-8")
+    papers = papers_of(tmp_path, capsys)
+    assert papers["card"].pop("Purpose") == "Bare"
+    assert not [
+        *filter(None, (value for part in papers.values() for value in part.values()))
+    ]
+    assert run(["show", str(tmp_path), "papers", "--all"]) == 0
+    says = capsys.readouterr().out
+    assert "not legal advice" in says
+    assert all(name in says for part in papers.values() for name in part)
+
+
+def test_the_compute_of_a_tuning_is_held_against_a_third_of_its_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = "models: [{id: 'together:Qwen/Qwen3-8B', kind: tuned}]\n"
+    place = folder(tmp_path, plenty(30), more=model)
+    training_gate.pass_gates(place)
+    papers = papers_of(place, capsys)
+    assert papers["card"]["License of the base"] == "apache-2.0"
+    tune, base = (
+        papers["threshold"][f"Compute of the {what}"] for what in ("tuning", "base")
+    )
+    operations = [
+        float(number)
+        for text in (tune, base)
+        if text
+        for number in re.findall(r"[\d.]+e\+\d+", text)
+    ]
+    says = papers["threshold"]["Beside the threshold"]
+    assert says is not None
+    assert says.startswith("below a third of the base's")
+    times = float(says.rsplit(", ", 1)[1].removesuffix(" times").replace(",", ""))
+    assert times == pytest.approx(operations[1] / 3 / operations[0], rel=0.1)
+
+
+def test_a_base_whose_pretraining_is_unknown_is_held_against_what_stands_in_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = "models: [{id: 'together:google/gemma-3-4b-it', kind: tuned}]\n"
+    place = folder(tmp_path, plenty(30), more=model)
+    training_gate.pass_gates(place)
+    papers = papers_of(place, capsys)
+    assert papers["threshold"]["Compute of the base"] is None
+    assert "a third of 1e+23" in str(papers["threshold"]["Beside the threshold"])
+
+
 def test_a_bare_name_in_a_log_ends_on_its_makers_day_wherever_entries_stand() -> None:
     """A new entry of a maker once stood behind a reseller's, whose earlier day was taken."""
     known = facts_load.facts_on(None)

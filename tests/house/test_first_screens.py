@@ -22,7 +22,7 @@ from tuneworthy.report.sections import lab_pilot as section_lab_pilot
 ROOT = Path(__file__).parents[2]
 GALLERY = sorted(path.parent for path in ROOT.glob("examples/*/case.yaml"))
 ON = ("--as-of", "2026-11-24")
-SECTIONS = ("options", "money", "plan", "why", "others")
+SECTIONS = ("options", "money", "plan", "why", "papers", "history")
 REST = report_text.REST
 MOST_LINES = 24
 
@@ -65,7 +65,7 @@ def test_what_a_screen_leaves_out_is_shown_by_all(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     case = str(ROOT / "examples" / "task-api")
-    for section in ("options", "money", "why", "others"):
+    for section in ("options", "money", "why"):
         lines = screen(capsys, "show", case, section, *ON)
         whole = everything(capsys, "show", case, section, *ON)
         assert lines[-1].startswith(REST)

@@ -45,8 +45,8 @@ def test_a_field_without_such_a_line_is_told_nothing() -> None:
         (framework_schemas.framework_schema(), "Threshold", "value"),
         (
             framework_schemas.dossier_schema(),
-            "Neighbour",
-            "winner",
+            "InvestmentResult",
+            "ask_usd",
         ),  # under a reference of its own
     ],
 )

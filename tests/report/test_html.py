@@ -242,7 +242,7 @@ def test_a_page_says_what_the_dossier_says(name: str) -> None:
     wanted += [factor.note for factor in found.factors.values()]
     wanted += [factor.ask for factor in found.factors.values()]
     wanted += [question.ask for question in found.next_questions]
-    for section in ("recommendation", "investment", "plan", "precedents", "evidence"):
+    for section in ("recommendation", "investment", "plan", "evidence"):
         value = getattr(found, section)
         if isinstance(value, Unknown) and section != "recommendation":
             wanted.append(value.ask)

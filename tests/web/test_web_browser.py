@@ -41,7 +41,7 @@ PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
 OPEN = "name: Warehouse helper\ngoals: [knowledge]\nfactors: {brand_voice: no}\n"
 CLASHING = "name: Clash\ngoals: [format]\nfactors: {low_volume: yes}\n"
 BLANK = "name: Blank\ndata: {evaluation: eval.jsonl}\n"
-TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
+TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan",
         "/lab", "/label", "/report", "/files", "/runs", "/models")  # fmt: skip
 ASKED = ("goals", "ceiling.few_shot", "ceiling.prompt_variations", "strategic_value",
          "economics.hourly_rate_usd", "attempts.1.name", "description")  # fmt: skip
@@ -304,6 +304,12 @@ def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
             force=True
         )
         page.wait_for_url("**/cases/task-api")
+        watched.go("/")
+        page.get_by_label("Compare Task API assistant").check()
+        page.get_by_label("Compare Explaining the bill").check()
+        page.get_by_role("button", name="Compare").click()
+        page.wait_for_url("**/compare?of=*&of=*")
+        assert "The answer of each" in watched.text()
 
 
 @pytest.mark.slow
@@ -664,6 +670,8 @@ def pages() -> list[str]:
         "/?find=nothing-like-it",
         "/?budget=2000&sort=stake",
         "/?answer=no",
+        "/compare",
+        "/compare?a=task-api&b=evil&a_if=low_volume%3Dno",
         *(f"/cases/task-api{tab}" for tab in TABS),
     ]
     found += [f"/cases/open-one/interview?ask={name}" for name in ASKED]
@@ -708,6 +716,7 @@ REFUSED = [
     "/nothing-like-it",
     "/cases/nothing-like-it",
     "/cases/broken",
+    "/compare?a=nothing-like-it&b=task-api",
 ]
 """Addresses that are answered with an error, which is a page too."""
 NO_PAGES = {

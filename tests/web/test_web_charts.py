@@ -110,7 +110,7 @@ def named_in(address: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tab", ["money", "plan", "options", "precedents"])
+@pytest.mark.parametrize("tab", ["money", "plan", "options"])
 def test_every_mark_leads_to_what_it_rests_on(client: TestClient, tab: str) -> None:
     page = client.get(f"{HOME}/{tab}").text
     ids = re.findall(r' id="([^"]+)"', page)

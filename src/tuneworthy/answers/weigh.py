@@ -40,7 +40,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import READ_BESIDE, Evidence, Series
 from tuneworthy.model.framework import (
-    ALSO_ASKED,
+    NO_LONGER_ASKED,
     Check,
     Criterion,
     Framework,
@@ -973,7 +973,7 @@ def _refuse_strangers_in(
     for room, asked in rooms.items():
         # a case has no list of tried options, and an attempt has no signals
         for name in getattr(record, room, ()):
-            if name in asked.entries or name in ALSO_ASKED or elsewhere:
+            if name in asked.entries or name in NO_LONGER_ASKED or elsewhere:
                 continue
             raise CaseError(
                 f'{asked.noun} "{name}" is not in the {framework.name} framework',

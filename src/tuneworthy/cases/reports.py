@@ -1,10 +1,11 @@
-"""Reports as the command line prints them: of a case, of published cases, of the program itself."""
+"""Reports as the command line prints them: of a case, and of the program itself."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -24,14 +25,14 @@ from tuneworthy.pipeline import decide, load_framework
 from tuneworthy.report import render as render_document
 from tuneworthy.report.blocks import Document
 from tuneworthy.report.sections import money, plan
-from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections import ways as table
+from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import PricedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.width import WIDEST, columns
 
-Topic = Literal["options", "money", "plan", "why", "others"]
+Topic = Literal["options", "money", "plan", "why", "papers"]
 """The parts of a judgement that can be shown alone."""
 
 
@@ -86,18 +87,20 @@ class MemoTop(NamedTuple):
 
     required: TuningAnswer | None = None  #: The answer that the check needs.
     before: Dossier | None = None  #: The case at the base.
+    framework: Framework | None = None  #: By which the case is judged now.
 
 
 def _top(dossier: Dossier, on_top: MemoTop | None) -> dict[str, Any]:
     """The parts of the memo that stand above it: the required answer, and the changes."""
     from tuneworthy.report.sections import memo
-    from tuneworthy.report.sections.deltas import changes_since
 
     said: dict[str, Any] = {}
     if on_top is not None and on_top.required is not None:
         said["required"] = memo.require(dossier.verdict.answer, on_top.required)
     if on_top is not None and on_top.before is not None:
-        said["changes"] = changes_since(on_top.before, dossier)
+        judge = None if on_top.framework is None else judge_by(on_top.framework)
+        difference = compare(on_top.before, dossier, judge)
+        said["changes"] = memo.changes_since(difference)
     return said
 
 
@@ -121,6 +124,15 @@ def case_report(
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
+    if topic == "papers":
+        # They read training sets and pilots, which no other report needs.
+        from tuneworthy.cases.papers import papers_dict, papers_document, write_papers
+
+        papers = write_papers(case, dossier)
+        if form == "json":
+            return json_text(papers_dict(papers))
+        document = papers_document(papers, dossier)
+        return render_document(document, form, colour=colour, everything=everything)
     if form == "json":
         return json_text(_data(topic, dossier, framework, name))
     more = not everything
@@ -133,8 +145,6 @@ def case_report(
         document = money.invest(dossier, framework)
     elif topic == "plan":
         document = plan.document(dossier, str(source))
-    elif topic == "others":
-        document = others.precedents(dossier)
     else:
         document = explain(dossier, framework, name, argument(str(source)))
         everything = name is None
@@ -161,10 +171,6 @@ def _data(
     if topic == "options":
         return table.ways_dict(dossier)
     whole = dossier.to_dict()
-    if topic == "others":
-        return {
-            part: whole[part] for part in ("case", "framework", "as_of", "precedents")
-        }
     if topic == "why":
         if name is None:
             return {part: whole[part] for part in _WHY}
@@ -205,9 +211,18 @@ def _otherwise(
     ]
 
 
+def judge_by(framework: Framework) -> Judge:
+    """A function that gives the verdict of answers by a framework."""
+    return partial(verdict_of, rules_of(framework))
+
+
 def read_dossier(path: Path) -> Dossier:
     """Read a dossier that ``--format json`` wrote."""
-    raw = read_text(path, CASES_LIMIT, DossierError)
+    return parse_dossier(read_text(path, CASES_LIMIT, DossierError), str(path))
+
+
+def parse_dossier(raw: str, where: str) -> Dossier:
+    """Parse a dossier; ``where`` is its name in errors."""
     fix = "write one with tuneworthy decide CASE --format json --output FILE"
     try:
         return Dossier.model_validate(json.loads(raw, parse_constant=_no_constant))
@@ -223,7 +238,7 @@ def read_dossier(path: Path) -> Dossier:
             )
             if first["type"] == "missing" and '"tuneworthy/dossier/1"' in raw:
                 what = f"is a dossier of an earlier edition, without {place}"
-        raise DossierError(what, where=str(path), fix=fix) from None
+        raise DossierError(what, where=where, fix=fix) from None
 
 
 def _no_constant(name: str) -> None:

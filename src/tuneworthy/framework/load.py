@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.model.dossier import GoalRecord
 from tuneworthy.model.framework import Framework
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from tuneworthy.model.interview import CaseField
 
 NAMES = ("lesson",)  #: Frameworks of the catalogue.
-COUNTS = "published_counts.yaml"
 FIELDS = "fields.yaml"
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
@@ -75,15 +73,6 @@ def _named_document(name: str, where: str) -> ParsedFile:
         where="" if where == name else where,
         fix=fix,
     )
-
-
-@cache
-def published_counts() -> GoalRecord:
-    """For each goal, how many published cases each arm measured best in; ties are left out."""
-    counts = {}
-    for goal, arms in _parse_catalogue_file(COUNTS).data.items():
-        counts[goal] = {arm: int(n) for arm, n in arms.items()}
-    return counts
 
 
 @cache

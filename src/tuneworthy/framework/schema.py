@@ -16,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
+from tuneworthy.model.framework import Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
 from tuneworthy.model.pilot import PilotResult
 
@@ -109,9 +109,7 @@ def case_schema(framework: Framework) -> dict[str, Any]:
     # an attempt may have its own answers to checks and factors
     for record in (schema, attempt):
         _allow_only(record, "ceiling", _questions(framework, framework.ceiling))
-        # some answers are kept beside the framework's own factors, and not counted
-        factors = {**ALSO_ASKED, **_questions(framework, framework.factors)}
-        _allow_only(record, "factors", factors)
+        _allow_only(record, "factors", _questions(framework, framework.factors))
     _allow_only(schema, "signals", _questions(framework, framework.signals))
     return schema
 

@@ -36,7 +36,7 @@ from tuneworthy.model.dossier import (
     QuestionResult,
     Verdict,
 )
-from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
+from tuneworthy.model.framework import Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.syntax.edit import Keys
@@ -101,8 +101,6 @@ def answer_path(
     if asked:
         (path,) = asked
         return tuple(path.split("."))
-    if name in ALSO_ASKED:
-        return ("factors", name)
     raise CaseError(
         f'"{short_text(name)}" is nothing the {framework.name} framework asks',
         fix=_guess_name(name, framework),

@@ -22,7 +22,6 @@ from tuneworthy.model.base import (
 from tuneworthy.model.case import Amount, CaseDecision, DefaultValue, Prices
 from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
 from tuneworthy.model.framework import Band, CauseId, JudgementRule, Outcome, TargetId
-from tuneworthy.model.precedents import PrecedentsResult
 from tuneworthy.model.ways import CeilingGrade, WayResult
 
 Source = Literal["stated", "measured", "assumed"]
@@ -63,8 +62,6 @@ class CaseFindings:
     upfront_usd: Number | None = None
     bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
-    #: Who measured best in published cases.
-    record: GoalRecord = field(default_factory=dict)
     #: Paths of answers by an assistant that nobody confirmed.
     unconfirmed: tuple[str, ...] = ()
 
@@ -763,7 +760,6 @@ class Dossier(LazyRecord):
     recommendation: Recommendation | Unknown
     ask: AskNow | Unknown  #: The money that is asked for now.
     investment: InvestmentResult | Unknown
-    precedents: PrecedentsResult | Unknown
     plan: Plan | Unknown
     evidence: tuple[EvidenceResult, ...] | Unknown
     series: tuple[Series, ...] | Unknown
@@ -798,8 +794,53 @@ class Dossier(LazyRecord):
         return json_text(self.to_dict())
 
 
-GoalRecord = Mapping[str, Mapping[str, int]]
-"""Goal to the arm that measured best to the number of published cases; ties are left out."""
+Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
+"""The smallest sets of changed answers that alone move the outcome; ``framework`` when none does
+and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
+
+
+class Change(Record):
+    """An answer, or a figure as the report says it, that isn't what it was."""
+
+    id: str
+    title: str
+    before: str
+    after: str
+
+
+class GateChange(Record):
+    """A gate whose state or reason isn't what it was."""
+
+    id: GateId
+    before: State
+    after: State
+    why_before: str
+    why_after: str
+
+
+class Difference(Record):
+    """The second dossier against the first."""
+
+    case_before: str
+    case_after: str
+    answer_before: TuningAnswer
+    answer_after: TuningAnswer
+    outcome_before: Verdict
+    outcome_after: Verdict
+    answers: tuple[Change, ...]  #: Those that changed, in the framework's order.
+    gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
+    #: Break-even, the bill, and what answers were counted from.
+    figures: tuple[Change, ...]
+    #: Whether another framework, or another version of it, judged.
+    framework_changed: bool
+    moved_by: Moved
+    appeared: tuple[str, ...]  #: Sentences of the challenges that are new.
+    settled: tuple[str, ...]  #: Sentences of the challenges that are gone.
+    elsewhere: tuple[
+        str, ...
+    ]  #: Other sections of the dossier that differ, by their names.
+    as_of_before: str
+    as_of_after: str
 
 
 Grade = Literal["warning", "note"]

@@ -343,18 +343,6 @@ class MeasureRule(FileRecord):
         return "unknown" if self.one_sided else "no"
 
 
-class FittedOn(FileRecord):
-    """The cases that weights were fitted to."""
-
-    dated: date  #: When they were fitted.
-    cases: Natural  #: Cases that are no tie.
-    clusters: Natural  #: Papers or companies they come from.
-    won: Natural  #: Cases in which tuning won.
-    codings: Natural = 2  #: How often each case was coded.
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of what the fit read of them."""
-
-
 #: Minutes it takes to find an answer out.
 Minutes = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -605,8 +593,6 @@ class Framework(FileRecord):
     plan: PlanRule | None = None  #: The hours and money of a plan's steps.
     safety: SafetyQuestions | None = None  #: The questions about safety.
     worked_example: WorkedExample | None = None  #: An example to be computed again.
-    fitted_on: FittedOn | None = None
-    """Published cases that its weights were fitted to; it describes them, and predicts nothing."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
@@ -728,9 +714,8 @@ _WORDS = tomllib.loads(
 )
 SPOKEN: Mapping[Goal, list[str]] = _WORDS["spoken"]
 """Phrases that people write for each goal, in small letters: its title, and the need behind it."""
-ALSO_ASKED: Mapping[str, str] = _WORDS["also_asked"]
-"""Questions that coders of published cases answered beside the lesson's; a case may answer them
-too."""
+NO_LONGER_ASKED: frozenset[str] = frozenset(_WORDS["no_longer_asked"])
+"""Factors that a case file may still answer; nothing reads them."""
 
 _HARM = re.compile(r"avoid harmful (?:answers|responses|outputs)(?: about .+)?")
 _OTHER_SPELLING = {"know specialised vocabulary": "know specialized vocabulary"}

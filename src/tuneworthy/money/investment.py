@@ -41,7 +41,6 @@ from tuneworthy.model.dossier import (
     ServingResult,
 )
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.precedents import BaseRate
 from tuneworthy.money.change import change_items
 from tuneworthy.money.savings import (
     Savings,
@@ -93,7 +92,6 @@ from tuneworthy.words import (
     months,
     months_range,
     plain,
-    share,
     usd,
     usd_range,
 )
@@ -161,7 +159,7 @@ class MoneyFindings(NamedTuple):
 class TuningChance(NamedTuple):
     """The chance that tuning works here, and its source."""
 
-    value: float  #: From 0 to 1.
+    value: Interval  #: From 0 to 1.
     says: str  #: Where that is known from, as a clause.
 
 
@@ -178,10 +176,8 @@ class MoneyContext:
     seed: int = 0
     sampler: Draw | None = None  #: Draws the money in the place of ``draw``.
     fits: Sequence[ApproachResult] = ()  #: Approaches, the primary one first.
-    #: How likely tuning works; None where nothing here tells.
+    #: How likely tuning works; None for the amounts alone.
     works: TuningChance | None = None
-    #: How often tuning won in published cases, where that is None.
-    record: BaseRate | None = None
 
     @property
     def under_months(self) -> float:
@@ -385,16 +381,9 @@ def stakes_of(
     for name, fact in _assumed_of(case, context.as_of).items():
         inputs[name] = taken(fact)
         says[name] = f"{fact.says} Read on {day(fact.dated)}"
-    record = context.record
     if context.works is not None:
-        inputs[FAILURE] = Interval.certain(1 - context.works.value)
+        inputs[FAILURE] = Interval.certain(1) - context.works.value
         says[FAILURE] = context.works.says
-    elif record is not None:
-        inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
-        says[FAILURE] = (
-            f"{share(record.low)} to {share(record.high)} chance, assumed because tuning measured "
-            f"best in {record.won} of {record.n} {record.of.replace(' of ', ' about ', 1)}"
-        )
     return Stakes(
         model=model,
         savings=counted,

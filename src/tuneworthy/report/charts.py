@@ -34,7 +34,6 @@ from tuneworthy.model.dossier import (
     Simulation,
 )
 from tuneworthy.plan.section import find_decision
-from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
 from tuneworthy.words import (
     counted,
@@ -52,7 +51,6 @@ from tuneworthy.words import quality as quality_text
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
     from tuneworthy.model.pilot import CurveAt
-    from tuneworthy.model.precedents import Precedent
 from tuneworthy.model.ways import WayResult
 
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
@@ -68,7 +66,6 @@ _MOST_LETTERS = 100  #: Of a whole label.
 _LETTERS = {WIDE: 38, NARROW: 19}  #: The letters that fit on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
 MOST_ROWS = 12  #: Rows of a chart: more don't fit on a screen. The table has all.
-_MOST_DOTS = 60  #: Dots of one row; they run into each other beyond.
 _MOST_SWINGS = 8  #: Bars of a tornado; the inputs behind them hardly matter.
 
 # pixels
@@ -978,21 +975,3 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
         }
         rows.append(row)
     return by_title("measured", rows[:MOST_ROWS])
-
-
-def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
-    """A dot for each published case of some groups; those that tuning won come first."""
-    shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
-    if not any(shown.values()):
-        return None
-    names = labels(shown)
-    rows = []
-    leads: dict[str, list[Destination]] = {}
-    for name, cases in zip(names, shown.values(), strict=True):
-        won_first = sorted(cases, key=tuning_won, reverse=True)
-        for place, case in enumerate(won_first, start=1):
-            won = "won" if tuning_won(case) else "lost"
-            case_id = case.shown["id"]
-            rows.append({"title": name, "place": place, "won": won, "of": case_id})
-            leads[case_id] = [Destination(case.shown["title"], f"#case-{case_id}")]
-    return Drawing("precedents", rows, names, leads=leads)

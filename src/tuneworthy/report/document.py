@@ -18,10 +18,9 @@ from tuneworthy.report.blocks import (
     pictures_in,
 )
 from tuneworthy.report.sections import failures, memo, money, plan, record, verdict
-from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import WHAT_TUNING_IS, headline
-from tuneworthy.report.sections.deltas import Changes
+from tuneworthy.report.sections.memo import Changes
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
@@ -76,7 +75,6 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         money.investment(dossier),
         table.approaches(dossier),
         plan.section(dossier),
-        others.others(dossier),
         record.answers(dossier),
         record.attempts(dossier),
         verdict.checklist(dossier, folded=True),

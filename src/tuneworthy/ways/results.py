@@ -10,10 +10,9 @@ from tuneworthy.facts.load import end_day
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.case import Amount, Data, Model
 from tuneworthy.model.framework import TargetId
-from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
-from tuneworthy.precedents.effects import effect_of
 from tuneworthy.ways.chances import chance_word
+from tuneworthy.ways.effects import EffectArm, effect_of
 from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import KnownNumber, Way, dossier_figure

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import CaseFacts
-from tuneworthy.model.base import Range, State
+from tuneworthy.model.base import Interval, Range, State
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
@@ -464,17 +464,21 @@ class WayTable:
         None where no target is missed, or none is known to be.
         """
         for way in self.tuned_enough:  # the cheapest speaks for all
-            return TuningChance(1.0, f"{way.title} was tuned, and meets every target")
+            return TuningChance(
+                Interval.certain(1.0), f"{way.title} was tuned, and meets every target"
+            )
         missed = [target for target in self.gap.missed if target != "privacy"]
         untried = self.best_tuning
         if missed and untried is not None and self.chances.get(untried.id):
             chance = max(self.chance_of_tuning, _LEAST_CHANCE)
             names = self.criterion.name_targets(missed)
             says = f"tuning meets {names} with a chance of {share(chance)}, by the table of ways"
-            return TuningChance(chance, says)
+            return TuningChance(Interval.certain(chance), says)
         for way in self.tried_tunings:
             if self.criterion.admits(way) == "missed":
-                return TuningChance(0.0, f"{way.title} was tuned, and isn't enough")
+                return TuningChance(
+                    Interval.certain(0.0), f"{way.title} was tuned, and isn't enough"
+                )
         return None
 
     def _chance_but_privacy(self, way: Way) -> float:

@@ -174,11 +174,7 @@ def asset(name: str) -> str:
 TABS = {
     "Overview": {"": "Overview"},
     "Answers": {"answers": "All answers", "interview": "Interview"},
-    "Evidence": {
-        "evidence": "What is known",
-        "files": "Add files",
-        "precedents": "Precedents",
-    },
+    "Evidence": {"evidence": "What is known", "files": "Add files"},
     "Lab": {"lab": "Labs", "runs": "Runs", "models": "Models", "label": "Labels"},
     "Money": {"money": "Money"},
     "Options & plan": {"options": "Options", "plan": "Plan"},

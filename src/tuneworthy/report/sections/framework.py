@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
 from tuneworthy.llm.hosts import find_strange_host
-from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.base import json_text
 from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Lint, LintFinding
 from tuneworthy.model.framework import Bands, Bound, Criterion, Framework
-from tuneworthy.model.precedents import RuleOnCases
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named, template
 from tuneworthy.report.text import safe
@@ -29,7 +28,6 @@ from tuneworthy.words import (
     number,
     plain,
     several,
-    share,
     usd_range,
 )
 
@@ -217,41 +215,15 @@ def _strength_counts(strengths: Mapping[str, int]) -> list[str]:
     return texts
 
 
-_HOW_RIGHT = (
-    "Right: it said tune and tuning measured best, alone or in a hybrid, or it said don't and "
-    "something else did. The answers are those of a coder who saw only the situation. Cases of one "
-    "source count as one voice. Winners are published more often than losers."
-)
-
-
-def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Document:
-    """The findings, those that matter numbered, and how often the rules were right."""
+def lint_report(lint: Lint) -> b.Document:
+    """The findings, those that matter numbered."""
     warnings = len(lint.warnings)
     notes = "nothing to complain about"
     if warnings:
         notes = f"{several(warnings, 'thing')} to know"
     headline = f"{count(lint.combinations)} combinations of answers, {notes}."
-    sections = [
-        b.section("findings", "", _findings(lint)),
-        b.section("record", "How often the rules were right", _record(record)),
-    ]
-    return b.Document(lint.framework.name, headline, sections)
-
-
-def _record(record: Sequence[RuleOnCases] | Unknown) -> Iterator[b.Parts]:
-    """The table of how often each rule was right about published cases."""
-    if isinstance(record, Unknown):
-        yield b.Todo(record.ask, "Not known.")
-        return
-    names = named("rule_words")
-    rows = []
-    for row in record:
-        right = f"{row.right} of {row.n}"
-        interval = f"{share(row.low)} to {share(row.high)}"
-        rows.append((names[row.rule], right, share(row.right / row.n), interval))
-    title = f"How often each rule was right, in {record[-1].of}"
-    yield b.table(title, "Rule | #right | #share | #95%", rows, quiet=True)
-    yield b.Prose(_HOW_RIGHT, "small")
+    findings = b.section("findings", "", _findings(lint))
+    return b.Document(lint.framework.name, headline, [findings])
 
 
 def _findings(lint: Lint) -> Iterator[b.Parts]:
@@ -287,18 +259,12 @@ def _combinations_table(finding: LintFinding) -> b.Table:
     )
 
 
-def lint_dict(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> dict[str, Any]:
-    """The findings with their sentences, and how often the rules were right, as JSON values."""
+def lint_dict(lint: Lint) -> dict[str, Any]:
+    """The findings with their sentences, as JSON values."""
     data = lint.model_dump(mode="json")
     for row, finding in zip(data["findings"], lint.findings, strict=True):
         row["says"] = finding_says(finding)
-    return {"schema": SCHEMA, **data, "record": _record_dict(record)}
-
-
-def _record_dict(record: Sequence[RuleOnCases] | Unknown) -> Any:
-    if isinstance(record, Unknown):
-        return record.model_dump(mode="json")
-    return [row.model_dump(mode="json") for row in record]
+    return {"schema": SCHEMA, **data}
 
 
 def case_template(

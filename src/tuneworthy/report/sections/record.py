@@ -57,7 +57,6 @@ from tuneworthy.report.sections.common import (
 )
 from tuneworthy.report.sections.evidence import measured
 from tuneworthy.report.sections.money import cost_text, pays_back_text
-from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
@@ -304,8 +303,6 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"Cost: {cost}"
     for gate in dossier.verdict.gates:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
-    if not isinstance(dossier.precedents, Unknown):
-        yield f"Others: {others_text(dossier.precedents)}"
     for caveat in dossier.verdict.caveats:
         yield sentence(caveat.says)
     for claim in dossier.challenges:

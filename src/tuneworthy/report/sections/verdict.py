@@ -36,7 +36,6 @@ from tuneworthy.report.sections.common import (
     value_text,
 )
 from tuneworthy.report.sections.plan import ask_text
-from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.ways import first_table
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import (
@@ -101,14 +100,8 @@ def why(dossier: Dossier) -> b.Section:
 
 
 def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
-    """The lesson's count, its strength, and the record of its rules and of published cases.
-
-    A report folds it, which keeps it off the paper.
-    """
+    """The lesson's count and its strength; a report folds it, which keeps it off the paper."""
     rows = [("Count", count_text(dossier)), ("Strength", strength_text(dossier))]
-    if not isinstance(dossier.precedents, Unknown):
-        rows.append(("Record", record_text(dossier.precedents)))
-        rows.append(("Others", others_text(dossier.precedents)))
     title = f"The {plain(dossier.framework.name)}’s checklist"
     facts = b.facts(rows)
     return b.section(
@@ -197,7 +190,7 @@ def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Do
         checklist_line(dossier),
     ]
     name = cut(dossier.case.name, _LONGEST_NAME)
-    topics = "options | money | plan | why | others"
+    topics = "options | money | plan | why | others | papers | history"
     return b.Document(
         "",
         headline(dossier),

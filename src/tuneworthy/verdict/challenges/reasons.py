@@ -11,13 +11,8 @@ from tuneworthy.answers.facts import (
     monthly_pushback,
 )
 from tuneworthy.model.case import in_use
-from tuneworthy.precedents.section import ARMS
+from tuneworthy.ways.effects import ARMS, WINS_OF_TUNING, winners_of
 from tuneworthy.words import count, listing, plain, share, usd
-
-_TUNED = (
-    "fine_tune",
-    "hybrid",
-)  #: The arms of published comparisons that train a model.
 
 
 @contradiction
@@ -97,25 +92,25 @@ def changing_requirements_baked_in(facts: CaseFacts) -> RaisedChallenge | None:
 @doubt
 def knowledge_goal_against_record(facts: CaseFacts) -> RaisedChallenge | None:
     """Tuned models measured best for knowledge less often than by chance; retrieval is untried."""
-    least = facts.framework.threshold("published_cases")
-    if least is None or facts.tried_retrieval:
+    if facts.tried_retrieval:
         return None
-
     for goal in facts.goals(KNOWLEDGE_GOALS):
-        winners = facts.findings.record.get(goal, {})
-        total = sum(winners.values())
-        tuned = sum(winners.get(arm, 0) for arm in _TUNED)
-        # if all arms were equally good, tuned ones would win len(_TUNED) of len(ARMS) cases
-        as_often_as_chance = tuned * len(ARMS) >= len(_TUNED) * total
-        if total < least or as_often_as_chance:
+        count_of_goal = winners_of(goal)
+        if count_of_goal is None:
             continue
-        best = max(winners, key=lambda arm: winners[arm])
+        total = count_of_goal.n
+        tuned = count_of_goal.won_by_tuning
+        # if all arms were equally good, tuning would win len(WINS_OF_TUNING) of len(ARMS) cases
+        if tuned * len(ARMS) >= len(WINS_OF_TUNING) * total:
+            continue
+        won = count_of_goal.won
+        best = max(won, key=lambda arm: won[arm])
         return RaisedChallenge(
             between=("goals", "attempts"),
             says=(
                 f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
                 "alone or with retrieval or a better prompt, measured best "
-                f"{count(tuned)} times, and {ARMS[best]} {count(winners[best])} times."
+                f"{count(tuned)} times, and {ARMS[best]} {count(won[best])} times."
             ),
             settle=f"Compare with {ARMS[best]} on the same cases, or name the behavior to be tuned",
         )

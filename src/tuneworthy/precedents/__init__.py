@@ -1,1 +1,0 @@
-"""Outcomes of others: published cases of tuning."""
