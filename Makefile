@@ -62,6 +62,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/house.py --far
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

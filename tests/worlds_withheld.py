@@ -19,7 +19,7 @@ from tuneworthy.llm.runner import Job, Outcome
 from tuneworthy.model import lab as model_lab
 from tuneworthy.model.case import PromptVariant
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.lab import Arm, Contrast, Reply, Request
+from tuneworthy.model.lab import Arm, Contrast, Reply, Request, Settled
 from tuneworthy.scoring import Marker, scorer_for
 from tuneworthy.scoring.base import Kit
 
@@ -44,6 +44,13 @@ def came(key: str, text: str, finish: str = "stop") -> model_lab.Settled:
     )
 
 
+class Remembered(Outcome):
+    """An outcome that has its answers itself, without a ledger."""
+
+    def some(self, keys: Sequence[str]) -> dict[str, Settled]:
+        return {key: self.settled[key] for key in keys if key in self.settled}
+
+
 @dataclass
 class World:
     """A lab without a ledger: known answers, of which some don't come.
@@ -63,7 +70,7 @@ class World:
         cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0
     )
     plan: Any = None
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome = field(default_factory=lambda: Remembered(None))  # type: ignore[arg-type]  # it keeps its own
 
     def __post_init__(self) -> None:
         if self.plan is not None:

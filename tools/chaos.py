@@ -119,7 +119,7 @@ def frameworks() -> Any:
 
 
 def dossiers() -> Any:
-    lines = [["show", inputs.TASK_API, "history", "--since", "HERE"]]
+    lines = [["decide", inputs.TASK_API, "--format", "markdown", "--since", "HERE"]]
     return "after.json", [inputs.dossier().encode()], lines
 
 

@@ -1,12 +1,12 @@
-"""What the house comes to: tokens by room beside their ceiling, and how dense the code is.
+"""What the house comes to: tokens and modules by room beside their ceilings, and how dense it is.
 
     python tools/house.py         the table
-    python tools/house.py --set   today's counts become what ceilings are reckoned from
+    python tools/house.py --far   the five rooms farthest above their ceiling
 
-``tools/house.toml`` holds what each room had when the last issue landed. A room may come to 5% more
-than that; ``tests/house/test_house.py`` refuses what is above. Aims are reported and refuse nobody.
-Tokens are counted by Python's own tokenizer, without comments and line ends, because a budget of
-lines was kept by packing several statements into one.
+``tools/house.toml`` holds the ceilings. They fall and never rise, and a room above its ceiling may
+only shrink: ``tests/house/test_house.py`` compares with what stood when the day began. Tokens are
+counted by Python's own tokenizer, without comments and line ends, because a budget of lines was
+kept by packing several statements into one.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import subprocess
+import tarfile
 import tokenize
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "tuneworthy"
+PROJECT = Path(__file__).resolve().parents[1]
+SOURCE = PROJECT / "src" / "tuneworthy"
 BOOK = Path(__file__).with_name("house.toml")
 
 SLACK = 1.05
-"""A ceiling is what a room had, times this."""
+"""How much denser than the book says the code may be."""
 
 RIDDLES = frozenset(
     [
@@ -102,15 +104,11 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Some rooms that share an aim."""
+    """Some rooms that share a ceiling."""
 
     names: tuple[str, ...]
-    had: int  #: Tokens when the last issue landed.
-    aim: int
-
-    def ceiling(self) -> int:
-        """The most tokens that they may come to."""
-        return round(self.had * SLACK)
+    tokens: int  #: The most tokens that they may come to.
+    modules: int  #: The most modules.
 
 
 def room_of(path: Path) -> str:
@@ -185,72 +183,140 @@ def _nests(node: ast.AST) -> bool:
     return any(isinstance(each, _COMPREHENSION) for each in inner)
 
 
-def read_book() -> tuple[list[Room], dict[str, float]]:
-    """The rooms with what they had, and how dense the code was."""
-    book = tomllib.loads(BOOK.read_text("utf-8"))
-    rooms = [Room(tuple(row["rooms"]), row["had"], row["aim"]) for row in book["room"]]
+def read_book(text: str = "") -> tuple[list[Room], dict[str, float]]:
+    """The rooms with their ceilings, and how dense the code may be.
+
+    Args:
+        text: The book; that of this tree where it is empty.
+    """
+    book = tomllib.loads(text or BOOK.read_text("utf-8"))
+    rooms = [
+        Room(tuple(row["rooms"]), row["tokens"], row["modules"])
+        for row in book["room"]
+        if "tokens" in row
+    ]
     return rooms, book["density"]
 
 
-def sizes_by_room(rooms: list[Room]) -> Iterator[tuple[Room, Size]]:
-    """Each group of rooms with what it comes to today."""
-    files = modules()
-    for room in rooms:
-        yield (
-            room,
-            measure_files([path for path in files if room_of(path) in room.names]),
-        )
+def size_of(room: Room, files: dict[str, str]) -> Size:
+    """What a group of rooms comes to.
+
+    Args:
+        room: The group.
+        files: Source by its path in the package.
+    """
+    total = Size()
+    for path, text in files.items():
+        if path.split("/")[0].removesuffix(".py") in room.names:
+            total += measure_text(text, path)
+    return total
 
 
-def write_book() -> None:
-    """Make today's counts what ceilings are reckoned from; aims stay."""
-    rooms, _ = read_book()
-    lines = ["# Written by tools/house.py --set, but for the aims.", ""]
-    for room, size in sizes_by_room(rooms):
-        names = ", ".join(f'"{name}"' for name in room.names)
-        lines += [
-            "[[room]]",
-            f"rooms = [{names}]",
-            f"had = {size.tokens}",
-            f"aim = {room.aim}",
-            "",
-        ]
-    lines.append("[density]")
-    density = measure_files(modules()).density()
-    lines += [f"{name} = {value:.1f}" for name, value in density.items()]
-    BOOK.write_text("\n".join(lines) + "\n", "utf-8")
+def read_sources() -> dict[str, str]:
+    """Every source file of the package, by its path in it."""
+    return {
+        path.relative_to(SOURCE).as_posix(): path.read_text("utf-8")
+        for path in modules()
+    }
+
+
+def first_bound() -> str:
+    """The commit that stood when the day of the newest commit began; "" without a history.
+
+    It is the last one of an earlier day, or the very first where there is none.
+    """
+    try:
+        log = _git("log", "--format=%H %cs")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    commits = [line.split() for line in log.splitlines()]
+    today = commits[0][1]
+    for name, day in commits:
+        if day < today:
+            return name
+    return commits[-1][0]
+
+
+def sources_at(commit: str) -> dict[str, str]:
+    """Every source file of the package as it was in a commit, by its path in it."""
+    packed = subprocess.run(
+        ["git", "archive", commit, "src/tuneworthy"],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    texts = {}
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is not None and member.name.endswith(".py"):
+                path = member.name.removeprefix("src/tuneworthy/")
+                texts[path] = file.read().decode("utf-8")
+    return texts
+
+
+def book_at(commit: str) -> str:
+    """The book of ceilings as it was in a commit."""
+    return _git("show", f"{commit}:tools/house.toml")
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(
+        ["git", *words], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def print_table() -> None:
     """Print what the house comes to."""
     rooms, density = read_book()
-    print(f"{'tokens':>8}{'ceiling':>9}{'aim':>9}{'lines':>8}{'modules':>9}  rooms")
-    total = Size()
-    for room, size in sizes_by_room(rooms):
-        total += size
-        mark = " (over)" if size.tokens > room.ceiling() else ""
+    files = read_sources()
+    print(f"{'tokens':>8}{'ceiling':>9}{'modules':>9}{'ceiling':>9}{'lines':>9}  rooms")
+    for room in rooms:
+        size = size_of(room, files)
+        over = size.tokens > room.tokens or size.modules > room.modules
+        mark = " (over)" if over else ""
         print(
-            f"{size.tokens:>8,}{room.ceiling():>9,}{room.aim:>9,}{size.lines:>8,}"
-            f"{size.modules:>9}  {' '.join(room.names)}{mark}"
+            f"{size.tokens:>8,}{room.tokens:>9,}{size.modules:>9}{room.modules:>9}"
+            f"{size.lines:>9,}  {' '.join(room.names)}{mark}"
         )
-    aim = sum(room.aim for room in rooms)
-    print(f"{total.tokens:>8,}{'':>9}{aim:>9,}{total.lines:>8,}{total.modules:>9}  all")
+    total = measure_files(modules())
+    most_tokens = sum(room.tokens for room in rooms)
+    most_modules = sum(room.modules for room in rooms)
+    print(
+        f"{total.tokens:>8,}{most_tokens:>9,}{total.modules:>9}{most_modules:>9}"
+        f"{total.lines:>9,}  all"
+    )
     print()
     print("For 1,000 statements:")
     for name, value in total.density().items():
-        print(f"  {name.replace('_', ' '):24}{value:6.1f}   was {density[name]:.1f}")
+        print(
+            f"  {name.replace('_', ' '):24}{value:6.1f}   at most {density[name]:.1f}"
+        )
     print(f"Functions and classes with a riddle for a name: {len(total.riddles)}")
 
 
+def print_farthest() -> None:
+    """Print the five rooms that are farthest above their ceiling."""
+    rooms, _ = read_book()
+    files = read_sources()
+    above = [(size_of(room, files).tokens - room.tokens, room) for room in rooms]
+    above.sort(key=lambda pair: -pair[0])
+    for more, room in above[:5]:
+        if more > 0:
+            print(f"{' '.join(room.names)}: {more:,} tokens above {room.tokens:,}")
+
+
 def main() -> None:
-    """Print the table, or write the book anew."""
+    """Print the table, or what is farthest above."""
     parser = argparse.ArgumentParser(description="What the house comes to.")
     parser.add_argument(
-        "--set", action="store_true", help="reckon ceilings from today's counts"
+        "--far", action="store_true", help="the five rooms farthest above their ceiling"
     )
-    if parser.parse_args().set:
-        write_book()
-    print_table()
+    if parser.parse_args().far:
+        print_farthest()
+    else:
+        print_table()
 
 
 if __name__ == "__main__":

@@ -343,45 +343,6 @@ def test_a_wrong_question_is_one_line(
     assert error.count("\n") == 1
 
 
-# Side by side -----------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
-    tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = with_examples(tmp_path, project, "task-api", "energy-supplier")
-    told = "name: <b>Evil</b>\ngoals: [knowledge]\nfactors: {brand_voice: no}\n"
-    a_shelf(folder, evil=told)
-    before = {path: path.read_bytes() for path in folder.rglob("case.yaml")}
-    client = a_client(a_site(folder))
-    seen = Seen(client.get("/compare?of=task-api&of=energy-supplier").text)
-    for said in (
-        "Pilot it.",
-        "Not yet.",
-        "$4,125–$7,825",
-        "Explaining the bill",
-        "What differs",
-    ):
-        assert said in seen.text
-    what_if = "a=evil&b=evil&b_if=brand_voice%3Dyes+few_shot%3Dno"
-    answer = client.get(f"/compare?{what_if}")
-    assert "<b>Evil" not in answer.text
-    seen = Seen(answer.text)
-    assert "<b>Evil</b> with brand_voice=yes few_shot=no" in seen.text
-    assert "brand voice no yes" in seen.text
-    for wrong, says in (
-        ("a=nowhere&b=evil", "is not a case here"), ("a=../x&b=evil", "is not a case here"),
-        ("a=evil&b=evil&b_if=nonsense%3D1", "is nothing the lesson framework asks"),
-    ):  # fmt: skip
-        refused = client.get(f"/compare?{wrong}")
-        assert refused.status_code == 422
-        assert says in Seen(refused.text).text
-    for plain in ("", "?a=evil", "?of=evil"):
-        assert client.get(f"/compare{plain}").status_code == 200
-    assert {path: path.read_bytes() for path in folder.rglob("case.yaml")} == before
-
-
 # What is kept -----------------------------------------------------------------------------------
 
 
@@ -569,12 +530,6 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
     later.warm()
     found = later.listed(cases_portfolio.CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (0, None)
-
-
-def test_a_third_tick_is_named_and_not_compared(tmp_path: Path) -> None:
-    folder = a_shelf(tmp_path, one=OPEN_CASE, two=OPEN_CASE, three=OPEN_CASE)
-    seen = Seen(a_client(a_site(folder)).get("/compare?of=one&of=two&of=three").text)
-    assert "Only the first two are compared; left out: three." in seen.text
 
 
 def test_another_version_of_the_program_judges_anew(

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from hashlib import sha256
 from html import unescape
 from pathlib import Path
 from typing import get_args
@@ -135,9 +134,8 @@ def test_an_error_says_where_what_and_the_fix(
     err = said(capsys, "decide", TASK, "--framework", "lessn", code=2)
     assert err.endswith('Did you mean "lesson"? Or name a file\n')
     (tmp_path / "list.json").write_text("[]")
-    err = said(
-        capsys, "show", TASK, "history", "--since", str(tmp_path / "list.json"), code=2
-    )
+    memo = ("decide", TASK, "--format", "markdown")
+    err = said(capsys, *memo, "--since", str(tmp_path / "list.json"), code=2)
     assert "list.json: is not a dossier but another kind of JSON. Write one with" in err
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
@@ -301,27 +299,26 @@ def test_a_new_case_has_the_reasons_against_under_factors_where_none_are_for(
 
 
 @pytest.mark.slow
-def test_answer_then_diff_tells_what_moved_the_verdict(
+def test_the_comment_says_in_short_what_moved_since_the_base(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     folder, old = tmp_path / "bot", tmp_path / "old.json"
     said(capsys, "init", str(folder))
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
     said(capsys, "answer", str(folder), "few_shot=no", "brand_voice=yes")
-    out = said(capsys, "show", str(folder), "history", "--since", str(old))
-    memo = said(capsys, "decide", str(folder), "--format", "markdown")
+    memo = ("decide", str(folder), "--format", "markdown", "--since", str(old))
+    out = said(capsys, *memo)
     for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
-        assert row in memo
-    assert "Bot: Can't say yet → not yet." in out
-    assert "By the count: undecided → keep optimizing prompts." in flat(out)
-    assert "Moved by few-shot examples unknown → no." in out
-    new = tmp_path / "new.json"
-    said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))
-    since = ("show", str(folder), "history", "--since")
-    data = json.loads(said(capsys, *since, str(old), "--format", "json"))
-    assert data["moved_by"] == [["few_shot"]]
-    same = "No answer changed, nor anything else that the dossiers show."
-    assert same in said(capsys, *since, str(new))
+        assert row in out
+    assert "the answer was “can't say yet” and is “not yet”." in out
+    assert "| Answer | Can't say yet | Not yet |" in out
+    old.unlink()
+    said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
+    out = said(capsys, *memo)
+    assert "the answer stays “not yet”." in out
+    assert (
+        "| Answer |" not in out.partition("What changed")[2].partition("</details>")[0]
+    )
 
 
 def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
@@ -337,39 +334,6 @@ def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
         )
 
 
-AMOUNTS = ("economics.hourly_rate_usd=90", "economics.monthly.api_savings_usd=1800")
-DATA = ("data.examples=200", "economics.traffic.requests_per_month=50000")
-
-
-def a_candidate(capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[str, str]:
-    """A case that reaches a candidate with no amounts and no data, and its dossier."""
-    checks = (
-        "prompt_variations",
-        "foundation_models",
-        "retrieval_optimised",
-        "few_shot",
-    )
-    given = [
-        f"{name}=yes" for name in (*checks, "structured_prompt", "consistent_behavior")
-    ]
-    given += [
-        f"{name}=yes"
-        for name in ("domain_knowledge", "brand_voice", "latency_requirements")
-    ]
-    against = (
-        "low_volume",
-        "insufficient_data",
-        "exploration_phase",
-        "success_with_prompts",
-    )
-    given += [f"{name}=no" for name in (*against, "rapidly_changing_requirements")]
-    case, old = str(folder / "bot"), str(folder / "old.json")
-    said(capsys, "init", case)
-    said(capsys, "answer", case, "goals=persona", *given)
-    said(capsys, "decide", case, "--format", "json", "--output", old)
-    return case, old
-
-
 def flat(text: str) -> str:
     return " ".join(text.split())
 
@@ -383,91 +347,6 @@ def test_nothing_is_called_justified_or_final_beside_a_contradiction(
         page = flat(said(capsys, "decide", TASK, "--format", form))
         assert "justified" not in page.lower().replace('"justified"', "")
         assert not re.search(r"\b(?:Final|Not final|Go ahead)\b", page)
-
-
-@pytest.mark.slow
-def test_a_diff_tells_of_amounts_where_no_answer_changed(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    case, old = a_candidate(capsys, tmp_path)
-    said(capsys, "answer", case, *AMOUNTS)
-    out = flat(said(capsys, "show", case, "history", "--since", old, "--all"))
-    assert "By the count: fine-tune candidate, as before." in out
-    assert "No answer changed" not in out
-    assert "Nothing moved" not in out
-    assert re.search(
-        r"Pays back +Unknown: state what it saves",
-        said(capsys, "show", case, "history", "--since", old),
-    )
-    assert "Does it pay?" in out
-    assert re.search(r"Also changed: .*money", out)
-    data = json.loads(
-        said(capsys, "show", case, "history", "--since", old, "--format", "json")
-    )
-    assert [one["id"] for one in data["gates"]] == ["investment"]
-    assert [one["id"] for one in data["figures"]] == ["break_even_months", "ask_usd"]
-    assert (data["answers"], data["moved_by"]) == ([], "nothing")
-
-
-def test_a_diff_names_the_condition_that_changed(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    case, old = a_candidate(capsys, tmp_path)
-    said(capsys, "answer", case, "data.examples=0", DATA[1], "safety.data_reviewed=no")
-    out = flat(said(capsys, "show", case, "history", "--since", old))
-    assert "Conditions that changed" in out
-    assert "Is it safe?" in out
-    data = json.loads(
-        said(capsys, "show", case, "history", "--since", old, "--format", "json")
-    )
-    assert data["moved_by"] == "nothing"
-    (safety,) = (one for one in data["gates"] if one["id"] == "safety")
-    assert (safety["before"], safety["after"]) == ("unknown", "no")
-    assert safety["why_after"].startswith("the data isn't reviewed")
-
-
-@pytest.mark.slow
-def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    case, old = a_candidate(capsys, tmp_path)
-    counted = ("low_volume=unknown", "insufficient_data=unknown", *DATA)
-    said(capsys, "answer", case, *counted)
-    out = flat(said(capsys, "show", case, "history", "--since", old))
-    data = json.loads(
-        said(capsys, "show", case, "history", "--since", old, "--format", "json")
-    )
-    figures = {one["id"]: (one["before"], one["after"]) for one in data["figures"]}
-    assert figures["low_volume"][1].startswith(
-        "from 50,000 requests per month (low is under"
-    )
-    counted_on = "from 200 examples, 500 are needed for persona"
-    assert figures["insufficient_data"] == ("not counted", counted_on)
-    assert "Figures that changed" in out
-    before = tmp_path / "before.json"
-    more = ("--set", "economics.traffic.requests_per_month=20000")
-    said(capsys, "decide", TASK, *more, "--format", "json", "--output", str(before))
-    out = flat(said(capsys, "show", TASK, "history", "--since", str(before)))
-    assert (
-        "Bill per month $360, openai:gpt-4o as it is $36, openai:gpt-4o as it is" in out
-    )
-
-
-@pytest.mark.slow
-def test_a_diff_counts_a_changed_signal_and_a_changed_note(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    case, old = a_candidate(capsys, tmp_path)
-    said(capsys, "answer", case, "voice_drift=yes")
-    assert (
-        "voice drift unknown yes"
-        in flat(said(capsys, "show", case, "history", "--since", old)).lower()
-    )
-    noted = json.loads(said(capsys, "decide", case, "--format", "json"))
-    noted["factors"]["brand_voice"]["note"] = "heard"
-    (tmp_path / "noted.json").write_text(json.dumps(noted), encoding="utf-8")
-    out = said(capsys, "show", case, "history", "--since", str(tmp_path / "noted.json"))
-    assert "Also changed: notes to answers." in out
 
 
 def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> None:
@@ -859,9 +738,7 @@ def test_json_is_a_format_and_the_error_says_so(
 # show -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "section", ["options", "money", "plan", "why", "papers", "history"]
-)
+@pytest.mark.parametrize("section", ["options", "money", "plan", "why"])
 def test_every_section_comes_as_text_markdown_and_json(
     capsys: pytest.CaptureFixture[str], section: str
 ) -> None:
@@ -882,19 +759,6 @@ def test_every_section_comes_as_text_markdown_and_json(
         (("why", "--months", "3"), "--months goes with money, not with why"),
         (("options", "--seed", "3"), "--seed goes with money, not with options"),
         (("money", "few_shot"), "ID goes with why, not with money"),
-        (
-            ("money", "--since", "2026-11-01"),
-            "--since goes with history, not with money",
-        ),
-        (
-            ("history", "--set", "few_shot=no"),
-            "--set goes with decide and the other sections",
-        ),
-        (("history", "--since", "soon"), '"soon" is neither a day nor a file'),
-        (
-            ("history", "--since", "2026-11-01"),
-            "no earlier version of the case is kept",
-        ),
     ],
 )
 def test_what_does_not_go_with_a_section_is_refused(
@@ -933,76 +797,6 @@ def test_the_json_of_an_id_holds_what_its_text_says(
         *(claim["says"] for claim in data["challenges"]),
     ):
         assert flat(says).replace("’", "'") in text
-
-
-def kept(folder: Path, *versions: tuple[str, str]) -> None:
-    """Versions of a case as the page keeps them: a day, and the text of the file then."""
-    text = "".join(
-        json.dumps({
-            "at": f"{day}T12:00:00Z", "digest": sha256(text.encode()).hexdigest(), "text": text,
-            "by": "Ada",
-        }) + "\n"
-        for day, text in versions
-    )  # fmt: skip
-    (folder / ".tuneworthy").mkdir()
-    (folder / ".tuneworthy" / "history.jsonl").write_text(text, encoding="utf-8")
-
-
-def test_history_tells_what_each_version_changed_the_latest_first(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
-    now = second + "factors: {brand_voice: yes}\n"
-    (tmp_path / "case.yaml").write_text(now, encoding="utf-8")
-    assert "No earlier version is kept" in said(
-        capsys, "show", str(tmp_path), "history"
-    )
-    kept(
-        tmp_path,
-        ("2026-11-02", first),
-        ("2026-11-05", second),
-        ("2026-11-06", "no case"),
-    )
-    kept_second_is_newest = ("show", str(tmp_path), "history")
-    out = said(capsys, *kept_second_is_newest)
-    assert out.startswith("x: two changes, the latest first.")
-    newest, oldest = out.index("Since the last version"), out.index("5 Nov 2026, ")
-    assert newest < oldest
-    assert "by Ada" in out[oldest:]
-    assert re.search(r"brand voice +unknown +yes", out[newest:oldest])
-    assert re.search(r"few-shot examples +unknown +no", out[oldest:])
-    data = json.loads(said(capsys, *kept_second_is_newest, "--format", "json"))
-    changed = [
-        [one["id"] for one in each["difference"]["answers"]] for each in data["changes"]
-    ]
-    assert changed == [["brand_voice"], ["few_shot"]]
-
-
-@pytest.mark.parametrize(
-    ("since", "changed"),
-    [
-        (
-            "2026-10-01",
-            ["few_shot", "brand_voice"],
-        ),  # nothing is as old: the oldest that is kept
-        ("2026-11-03", ["few_shot", "brand_voice"]),
-        (
-            "2026-11-05",
-            ["few_shot", "brand_voice"],
-        ),  # what was changed on that day counts
-        ("2026-11-09", ["brand_voice"]),
-    ],
-)
-def test_since_a_day_is_since_it_began(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, since: str, changed: list[str]
-) -> None:
-    first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
-    (tmp_path / "case.yaml").write_text(second + "factors: {brand_voice: yes}\n")
-    kept(tmp_path, ("2026-11-02", first), ("2026-11-05", second))
-    command = ("show", str(tmp_path), "history", "--since", since)
-    data = json.loads(said(capsys, *command, "--format", "json"))
-    assert [one["id"] for one in data["answers"]] == changed
-    assert "Since " in said(capsys, *command)
 
 
 # The first screen -------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ def test_the_comment_says_what_a_pull_request_changes(copied: Path) -> None:
     assert (
         "Compared with the base, the answer was “pilot it” and is “not yet”" in changed
     )
-    assert "brand voice (yes → no)" in changed
+    assert "| Brand voice | yes | no |" in summary
     (checkout / "summary.md").unlink()
     done, summary = step("Decide", checkout, CASE="case", BASE="0" * 40)
     assert done.returncode == 0, done.stderr

@@ -206,7 +206,7 @@ SPOKEN = re.compile(
 )
 """A command line in a sentence, up to what can't belong to it; an import is none."""
 
-SECTIONS = {"options", "money", "plan", "why", "others", "papers", "history"}
+SECTIONS = {"options", "money", "plan", "why", "others"}
 
 
 def strings(tree: ast.AST) -> Iterator[str]:

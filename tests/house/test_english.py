@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from test_reports import EXAMPLES, rendered
 
 import prose
 import style
@@ -65,14 +66,15 @@ KEYS = re.compile(
     r"|\b\w*(?:optimis(?!t)|organis|recognis|specialis|behaviour|favour)\w*",
     re.IGNORECASE,
 )
-REPORTS = sorted((PROJECT / "tests" / "snapshots").glob("*.md"))
 
 
-@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["markdown", "whole"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_a_report_shows_no_key_no_id_no_machine_s_date_and_one_spelling(
-    path: Path,
+    name: str, form: str
 ) -> None:
-    text = path.read_text("utf-8").replace("\\", "").replace("&#8203;", "")
+    text = rendered(name, form).replace("\\", "").replace("&#8203;", "")
     text = text.partition("For the record")[0]
     code = r"```.*?```"
     address = r"https?://\S+"

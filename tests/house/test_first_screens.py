@@ -22,7 +22,7 @@ from tuneworthy.report.sections import lab_pilot as section_lab_pilot
 ROOT = Path(__file__).parents[2]
 GALLERY = sorted(path.parent for path in ROOT.glob("examples/*/case.yaml"))
 ON = ("--as-of", "2026-11-24")
-SECTIONS = ("options", "money", "plan", "why", "papers", "history")
+SECTIONS = ("options", "money", "plan", "why")
 REST = report_text.REST
 MOST_LINES = 24
 

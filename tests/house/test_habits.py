@@ -65,9 +65,7 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 # A case found upwards ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "command", [["decide"], ["show"], ["show", "money"], ["show", "history"]]
-)
+@pytest.mark.parametrize("command", [["decide"], ["show"], ["show", "money"]])
 def test_the_nearest_case_upwards_is_taken_and_said(
     case: Path, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:

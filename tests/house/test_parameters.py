@@ -124,9 +124,7 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
     with refusing(one, always=not one["refused"]) as (address, seen):
         # what is sent to an address like OpenAI's
         if one["refused"] == "max_completion_tokens":
-            monkeypatch.setitem(
-                __import__("internals").PRESETS, "openai", _preset(address)
-            )
+            monkeypatch.setitem(llm_endpoints.PRESETS, "openai", _preset(address))
         told = sent(address, asked(address))[0]
         if not one["refused"]:
             assert isinstance(told, Refused)

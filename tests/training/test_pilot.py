@@ -251,7 +251,7 @@ sys.path.insert(0, {tests!r})
 from itertools import pairwise
 from pathlib import Path
 from pilot_world import FakeTrainer, answers, pilot_of, rising
-from internals import training_pilot as api
+from tuneworthy.training import pilot as api
 trainer = FakeTrainer(Path({log!r}), usd=1.0, dies={dies!r})
 pilot = pilot_of(Path({folder!r}), trainer)
 api.run(pilot, cap_usd=100.0, transport=answers(rising()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -273,8 +272,6 @@ def test_the_end_of_an_interview_leads_to_a_page_and_names_no_command(
     assert "/cases/task-api/interview?ask=targets.quality.at_least" in [
         one.get("href") for one in seen.all("a")
     ]
-    beside = get(client, "/compare?a=task-api&b=task-api&b_if=low_volume%3Dyes")
-    assert "CASE" not in beside.text
 
 
 def test_who_decides_is_written_only_into_the_file_that_was_seen(
@@ -739,34 +736,6 @@ def test_an_export_is_what_the_command_line_writes_byte_for_byte(
         assert_shown_by_its_own_policy(
             client, name, out.read_text("utf-8"), monkeypatch
         )
-
-
-# History ---------------------------------------------------------------------------------------
-
-
-def test_what_changed_since_a_dossier_is_told(client: TestClient) -> None:
-    before = client.get("/cases/one/report/json").content
-    client.post(
-        "/cases/one/answers",
-        data=form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"}),
-    )
-    csrf = get(client, "/cases/one/report").hidden("csrf")
-    since = "/cases/one/report/since"
-    post = client.post(since, data={"csrf": csrf}, files={"dossier": before})
-    for said in ("By the count: undecided → keep optimizing prompts.",
-                 "Moved by few-shot examples unknown → no."):  # fmt: skip
-        assert said in Seen(post.text).text
-    for junk in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'):
-        post = client.post(since, data={"csrf": csrf}, files={"dossier": junk})
-        assert post.status_code == 422, junk[:10]
-    other = json.loads(client.get("/cases/one/report/json").content)
-    other["verdict"]["gates"][1]["why"] = "it was reviewed"
-    kept = {"dossier": json.dumps(other).encode()}
-    post = client.post(since, data={"csrf": csrf}, files=kept)
-    told = Seen(post.text).text
-    assert "Conditions that changed" in told
-    assert "it was reviewed" in told
-    assert "No answer changed" not in told
 
 
 # Strangers' words ------------------------------------------------------------------------------

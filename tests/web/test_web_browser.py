@@ -304,12 +304,6 @@ def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
             force=True
         )
         page.wait_for_url("**/cases/task-api")
-        watched.go("/")
-        page.get_by_label("Compare Task API assistant").check()
-        page.get_by_label("Compare Explaining the bill").check()
-        page.get_by_role("button", name="Compare").click()
-        page.wait_for_url("**/compare?of=*&of=*")
-        assert "The answer of each" in watched.text()
 
 
 @pytest.mark.slow
@@ -670,8 +664,6 @@ def pages() -> list[str]:
         "/?find=nothing-like-it",
         "/?budget=2000&sort=stake",
         "/?answer=no",
-        "/compare",
-        "/compare?a=task-api&b=evil&a_if=low_volume%3Dno",
         *(f"/cases/task-api{tab}" for tab in TABS),
     ]
     found += [f"/cases/open-one/interview?ask={name}" for name in ASKED]
@@ -716,7 +708,6 @@ REFUSED = [
     "/nothing-like-it",
     "/cases/nothing-like-it",
     "/cases/broken",
-    "/compare?a=nothing-like-it&b=task-api",
 ]
 """Addresses that are answered with an error, which is a page too."""
 NO_PAGES = {

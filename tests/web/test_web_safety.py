@@ -171,7 +171,7 @@ def test_no_form_is_taken_without_its_secret(client: TestClient, folder: Path) -
         if set(route.methods or ()) - {"GET", "HEAD"}
     ]
     paths = {re.sub(r"\{\w+\}", "one", route.path) for route in routes}
-    assert {"/new", "/cases/one/answers", "/cases/one/report/since", "/login"} <= paths
+    assert {"/new", "/cases/one/answers", "/cases/one/label/said", "/login"} <= paths
     form = a_change(client)
     for path in paths:
         for csrf in ("", "x", site.session, "0" * 64):
@@ -340,9 +340,9 @@ def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) 
             answer = client.post(path, content=body, headers=headers)
             assert answer.status_code == 413, path
             assert answer.text.count("MiB") == 1
-    big = {"dossier": b"[" + b"1," * (9 * 2**20)}
+    big = {"said": b"[" + b"1," * (9 * 2**20)}
     csrf = Seen(client.get("/new").text).hidden("csrf")
-    answer = client.post("/cases/one/report/since", data={"csrf": csrf}, files=big)
+    answer = client.post("/cases/one/label/said", data={"csrf": csrf}, files=big)
     assert answer.status_code == 413
     assert untouched(folder)
     for length in ("-1", "x", "1e3", "9" * 5000):

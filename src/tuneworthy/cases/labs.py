@@ -38,7 +38,7 @@ _DOCUMENTS: dict[str, Callable[..., b.Document]] = {
 """The documents of the labs that stand alone; a ceiling is told beside the case as it is now."""
 
 
-class Lab(NamedTuple):
+class LabSteps(NamedTuple):
     """A kind of lab that calls models: how to prepare, price and run it."""
 
     prepare: Callable[..., Any]
@@ -46,10 +46,10 @@ class Lab(NamedTuple):
     run: Callable[..., Any]
 
 
-LABS: dict[str, Lab] = {
-    "ceiling": Lab(prepare.prepare, prepare.quoted, ceiling.run),
-    "retrieve": Lab(retrieve.prepare, retrieve.quoted, retrieve.run),
-    "verify": Lab(prepare.prepare, verify.quoted, verify.run),
+LABS: dict[str, LabSteps] = {
+    "ceiling": LabSteps(prepare.prepare, prepare.quoted, ceiling.run),
+    "retrieve": LabSteps(retrieve.prepare, retrieve.quoted, retrieve.run),
+    "verify": LabSteps(prepare.prepare, verify.quoted, verify.run),
 }
 
 

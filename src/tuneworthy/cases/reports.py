@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -27,12 +26,11 @@ from tuneworthy.report.blocks import Document
 from tuneworthy.report.sections import money, plan
 from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import PricedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.width import WIDEST, columns
 
-Topic = Literal["options", "money", "plan", "why", "papers"]
+Topic = Literal["options", "money", "plan", "why"]
 """The parts of a judgement that can be shown alone."""
 
 
@@ -87,20 +85,18 @@ class MemoTop(NamedTuple):
 
     required: TuningAnswer | None = None  #: The answer that the check needs.
     before: Dossier | None = None  #: The case at the base.
-    framework: Framework | None = None  #: By which the case is judged now.
 
 
 def _top(dossier: Dossier, on_top: MemoTop | None) -> dict[str, Any]:
     """The parts of the memo that stand above it: the required answer, and the changes."""
     from tuneworthy.report.sections import memo
+    from tuneworthy.report.sections.deltas import changes_since
 
     said: dict[str, Any] = {}
     if on_top is not None and on_top.required is not None:
         said["required"] = memo.require(dossier.verdict.answer, on_top.required)
     if on_top is not None and on_top.before is not None:
-        judge = None if on_top.framework is None else judge_by(on_top.framework)
-        difference = compare(on_top.before, dossier, judge)
-        said["changes"] = memo.changes_since(difference)
+        said["changes"] = changes_since(on_top.before, dossier)
     return said
 
 
@@ -124,15 +120,6 @@ def case_report(
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
-    if topic == "papers":
-        # They read training sets and pilots, which no other report needs.
-        from tuneworthy.cases.papers import papers_dict, papers_document, write_papers
-
-        papers = write_papers(case, dossier)
-        if form == "json":
-            return json_text(papers_dict(papers))
-        document = papers_document(papers, dossier)
-        return render_document(document, form, colour=colour, everything=everything)
     if form == "json":
         return json_text(_data(topic, dossier, framework, name))
     more = not everything
@@ -211,18 +198,9 @@ def _otherwise(
     ]
 
 
-def judge_by(framework: Framework) -> Judge:
-    """A function that gives the verdict of answers by a framework."""
-    return partial(verdict_of, rules_of(framework))
-
-
 def read_dossier(path: Path) -> Dossier:
     """Read a dossier that ``--format json`` wrote."""
-    return parse_dossier(read_text(path, CASES_LIMIT, DossierError), str(path))
-
-
-def parse_dossier(raw: str, where: str) -> Dossier:
-    """Parse a dossier; ``where`` is its name in errors."""
+    raw = read_text(path, CASES_LIMIT, DossierError)
     fix = "write one with tuneworthy decide CASE --format json --output FILE"
     try:
         return Dossier.model_validate(json.loads(raw, parse_constant=_no_constant))
@@ -238,7 +216,7 @@ def parse_dossier(raw: str, where: str) -> Dossier:
             )
             if first["type"] == "missing" and '"tuneworthy/dossier/1"' in raw:
                 what = f"is a dossier of an earlier edition, without {place}"
-        raise DossierError(what, where=where, fix=fix) from None
+        raise DossierError(what, where=str(path), fix=fix) from None
 
 
 def _no_constant(name: str) -> None:

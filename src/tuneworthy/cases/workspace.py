@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
 
+from tuneworthy.cases.judging import stated
 from tuneworthy.cases.portfolio import (
     CaseQuery,
     CaseRow,
@@ -26,7 +27,6 @@ from tuneworthy.cases.portfolio import (
     case_row,
     portfolio,
 )
-from tuneworthy.cases.reports import judge_by, parse_dossier
 from tuneworthy.errors import (
     CaseError,
     ConflictError,
@@ -75,7 +75,7 @@ from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
 from tuneworthy.interview.start import start_case
 from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Difference, Dossier
+from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws, draw_for_list
@@ -87,7 +87,8 @@ from tuneworthy.pipeline import (
     what_counts_of_the_day,
 )
 from tuneworthy.report.blocks import Block
-from tuneworthy.report.sections.difference import compare
+from tuneworthy.report.sections.deltas import Delta, deltas
+from tuneworthy.report.sections.record import titles
 from tuneworthy.syntax.document import parse
 from tuneworthy.words import listing
 
@@ -282,10 +283,6 @@ def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
 
 
-MOST_VERSIONS = 30
-_MINUTE = timedelta(minutes=1)
-
-
 def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
     """Keep versions of a case file, the older first, except one that equals the last kept one.
 
@@ -317,27 +314,6 @@ def writers_since(case: Case, digest: str) -> str:
     return "somebody else"
 
 
-def entries(versions: Sequence[Version]) -> Iterator[Version]:
-    """The versions, the newest first; of several by one author within a minute, only the newest.
-
-    A version with the same time as the next one stays: it is the file as it was before that write.
-    """
-    shown: Version | None = None  # the last that was yielded
-    newer: Version | None = None  # the one after this, yielded or not
-    for version in reversed(versions):
-        if shown is None or newer is None:
-            is_shown = True
-        else:
-            is_other_author = version.by != newer.by
-            is_before_write = version.at == newer.at
-            is_older = shown.at - version.at >= _MINUTE
-            is_shown = is_other_author or is_before_write or is_older
-        if is_shown:
-            shown = version
-            yield version
-        newer = version
-
-
 def _kept(case: Case, digest: str) -> Version:
     """The kept version with this digest."""
     for version in reversed(read_versions(case)):
@@ -352,16 +328,14 @@ def _case(version: Version, case: Case) -> Case:
 
 
 def answers_since(now: EvaluatedCase, digest: str) -> list[str]:
-    """The present answers that changed since a version."""
-    then = decide(
-        _case(_kept(now.case, digest), now.case), now.framework, as_of=now.dossier.as_of
-    )
-    changes = compare(then, now.dossier, judge_by(now.framework)).answers
-    return [f"{change.title}: {change.after}" for change in changes]
-
-
-def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
-    return compare(parse_dossier(raw, "the file"), now.dossier, judge_by(now.framework))
+    """The present answers that were stated since a version."""
+    then = stated(_case(_kept(now.case, digest), now.case), now.framework)
+    names = titles(now.framework)
+    return [
+        f"{names[key]}: {state}"
+        for key, state in stated(now.case, now.framework).items()
+        if state != then[key]
+    ]
 
 
 def _counts(snapshot: CaseSnapshot) -> str:
@@ -457,14 +431,14 @@ class Workspace:
 
     def add_files(
         self, name: str, kind: FileKind, files: Sequence[Path]
-    ) -> tuple[list[str], tuple[Block, ...], Difference]:
+    ) -> tuple[list[str], tuple[Block, ...], list[Delta]]:
         """Copy files into a case: where they are now, what they hold, and how the verdict changed."""
         before = self.evaluated(name)
         place = self.directory.path(name)
         added = add_files(place, kind, files, self.chosen)
         remember(before.case, (added.before, added.after), self.author)
         after = self.evaluated(name)
-        changed = compare(before.dossier, after.dossier, judge_by(after.framework))
+        changed = deltas(before.dossier, after.dossier)
         names = [str(path.relative_to(place)) for path in added.paths]
         return names, added.says, changed
 

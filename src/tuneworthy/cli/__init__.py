@@ -38,7 +38,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "show": (
             "reports",
-            "Show options, money, plan, reasons, other cases or history.",
+            "Show options, money, plan, reasons or other cases.",
         ),
     },
     "Prove": {
@@ -102,7 +102,7 @@ GONE = {
     "invest": "tuneworthy show CASE money",
     "plan": "tuneworthy show CASE plan",
     "explain": "tuneworthy show CASE why, or tuneworthy framework show NAME ID",
-    "diff": "tuneworthy show CASE history",
+    "diff": "git diff CASE",
     "backtest": "tuneworthy framework check",
     "schema": "tuneworthy framework schema",
     "completion": 'eval "$(_TUNEWORTHY_COMPLETE=bash_source tuneworthy)"',

@@ -61,7 +61,10 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 @opt.flag("--short", "Print the one-page memo alone: with html or pdf.", "memo")
 @opt.flag("--all", "Print the whole report, not the memo: with markdown.", "whole")
 @opt.option(
-    "--since FILE", "Say over the memo what changed since this dossier: with markdown."
+    "--since FILE",
+    "Say over the memo, in short, what changed since this dossier: with markdown, as the comment "
+    "on a pull request does.",
+    rare=True,
 )
 @opt.gone_option(
     "--quick", "is gone", "leave it out: the answer needs no more", is_flag=True
@@ -107,7 +110,7 @@ def decide(
         case_path=case,
         colour=opt.colour(),
         memo=not whole if form == "markdown" else memo,
-        on_top=MemoTop(require, before, framework),
+        on_top=MemoTop(require, before),
     )
     opt.deliver(text)
     if require not in (None, dossier.verdict.answer):
@@ -133,7 +136,7 @@ def _refuse_form(option: str, is_given: bool, form: str, its: tuple[str, ...]) -
         raise click.UsageError(f"{option} goes with --format {' or '.join(its)}.")
 
 
-_SECTIONS = ("options", "money", "plan", "why", "papers", "history")
+_SECTIONS = ("options", "money", "plan", "why")
 
 
 @case_report(
@@ -142,8 +145,6 @@ _SECTIONS = ("options", "money", "plan", "why", "papers", "history")
     "tuneworthy show examples/task-api money --months 12",
     "tuneworthy show examples/task-api plan --as-of 2027-01-04",
     "tuneworthy show examples/task-api why low_volume",
-    "tuneworthy show my-case papers --format markdown --output papers.md",
-    "tuneworthy show my-case history --since 2026-11-01",
 )
 @click.argument("section", required=False)
 @click.argument("name", metavar="[ID]", required=False)
@@ -155,10 +156,6 @@ _SECTIONS = ("options", "money", "plan", "why", "papers", "history")
     None,
     "With money: look N months ahead.  [default: what the case says, else 36]",
 )
-@opt.option(
-    "--since DATE|FILE",
-    "With history: compare with the case of this day, or with a dossier that was kept.",
-)
 @opt.number(
     "--seed N", 0, None, None, "With money: draw by this seed.  [default: 0]", rare=True
 )
@@ -167,7 +164,6 @@ def show(
     section: str | None,
     name: str | None,
     months: int | None,
-    since: str | None,
     seed: int | None,
     answers: dict[str, str],
     chosen: str | None,
@@ -182,8 +178,6 @@ def show(
     plan     phases, hours, cost, dates, and when each is done
     why      the answers and rules behind the verdict; with ID all about one of
              them, or about an option, goal, target or challenge
-    papers   a model card, a summary of the training data, and the EU's threshold
-    history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
     # in "show money" the first word is the section, unless something there has that name: CASE is
     # left out, so each argument moves on by one
@@ -199,18 +193,9 @@ def show(
     topic = _section(section)
     _refuse("--months", months is not None, topic, "money")
     _refuse("--seed", seed is not None, topic, "money")
-    _refuse("--since", since is not None, topic, "history")
     _refuse("ID", name is not None, topic, "why")
     if opt.asked().form == "json":  # else the page says it
         opt.say_defaults(case)
-    if topic == "history":
-        # the kept versions are compared as they are
-        if answers:
-            raise click.UsageError(
-                "--set goes with decide and the other sections, not history."
-            )
-        _show_history(case, since, chosen, as_of)
-        return
     from tuneworthy.cases.reports import case_report
 
     if months is not None:
@@ -247,28 +232,6 @@ def _refuse(what: str, is_given: bool, topic: str, its: str) -> None:
     """Refuse what belongs to another section than the one that is asked for."""
     if is_given and topic != its:
         raise click.UsageError(f"{what} goes with {its}, not with {topic}.")
-
-
-def _show_history(
-    case: str, since: str | None, chosen: str | None, as_of: date | None
-) -> None:
-    """Show the changes of a case between its kept versions, or since one of them."""
-    from tuneworthy.cases import history
-    from tuneworthy.report.sections.difference import (
-        changes_dict,
-        changes_document,
-        document,
-    )
-
-    if since is not None:
-        then, change = history.changed_since(case, since, chosen, as_of)
-        as_json = change.model_dump(mode="json")
-        opt.show(document(change, then), lambda: json_text(as_json))
-        return
-    name, steps = history.changes(case, chosen, as_of)
-    opt.show(
-        changes_document(name, steps), lambda: json_text(changes_dict(name, steps))
-    )
 
 
 @opt.group(

@@ -441,7 +441,7 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
         0, running=len(lab.plan.arms), ask="wait for the first round"
     )
     # a search scores each answer at once, and keeps its text anyway
-    runner = calls.runner(show_progress, lean=False)
+    runner = calls.runner(show_progress)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_ask_all(runner, jobs), loop)

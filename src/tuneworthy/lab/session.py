@@ -85,14 +85,11 @@ class PaidCalls:
         self,
         progress: Progress | None = None,
         waiting: Waiting | None = None,
-        *,
-        lean: bool = True,
     ) -> Runner:
         """Return a runner that ends after the calls in flight when the user stops it.
 
         ``progress`` is called with each call that has ended. ``waiting`` gets texts about a wait;
-        by default, the observer gets them. A ``lean`` runner leaves answers in the ledger until
-        they are read, so that memory stays flat.
+        by default, the observer gets them.
         """
         runner = Runner(
             self.ledger,
@@ -104,7 +101,6 @@ class PaidCalls:
             at_once=self.at_once,
             progress=progress,
             probes=self.probes,
-            lean=lean,
             waiting=waiting or self._say_waiting,
         )
         self.on_stop(runner.stop)

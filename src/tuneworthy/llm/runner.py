@@ -6,13 +6,12 @@ import asyncio
 import math
 import random
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 from tuneworthy.errors import InputError, StoppedError
 from tuneworthy.llm.endpoints import (
@@ -29,7 +28,7 @@ from tuneworthy.llm.endpoints import (
     paid_usd,
     pico,
 )
-from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger, UsualCall
+from tuneworthy.llm.ledger import MOST_ASKED, Ledger, UsualCall
 from tuneworthy.model.base import TOKENS_PER_MTOK
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import (
@@ -214,7 +213,6 @@ MOST_TRIES = 8
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 60.0
 _LONGEST_ASKED_S = 600.0  # if an endpoint asks for a longer wait, we end and say so
-_NOT_BEGUN = "it was stopped before it was sent"
 
 Messages = Callable[[], tuple[ChatMessage, ...]]
 
@@ -282,23 +280,21 @@ class Stop(NamedTuple):
 class Outcome:
     """The result of a run. A job that isn't in ``settled`` was never sent."""
 
+    ledger: Ledger  #: Where the answers are.
     settled: dict[str, Settled] = field(default_factory=dict)
-    """By key. In a lean run, one record represents all answered jobs."""
-    ledger: Ledger | None = None  #: Where a lean run left them.
+    """By key. One record represents all answered jobs, so that memory stays flat."""
     stop: Stop = field(default_factory=Stop)
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
     def get(self, key: str) -> Settled | None:
-        """The state of a call, with its answer read from the ledger."""
+        """The state of a call, with its answer."""
         return self.some([key]).get(key)
 
     def some(self, keys: Sequence[str]) -> dict[str, Settled]:
-        """The states of some calls, by key."""
+        """The states of some calls, by key, with their answers."""
         settled = {key: self.settled[key] for key in keys if key in self.settled}
-        if self.ledger is not None:
-            answered = [key for key in settled if settled[key].status == "settled"]
-            settled |= self.ledger.find_all(answered)
-        return settled
+        answered = [key for key in settled if settled[key].status == "settled"]
+        return settled | self.ledger.find_all(answered)
 
 
 _THERE = Settled(key="", status="settled")  # the ledger holds the result
@@ -311,22 +307,13 @@ Waiting = Callable[[str], None]
 NOTICE_S = 60.0  #: Seconds without an answer after which it is said what is waited for.
 
 
-class _Attempt(NamedTuple):
-    """How one try to send a call ended."""
-
-    settled: Settled
-    answered: bool = False  #: Whether the endpoint gave an answer that was paid.
-    #: Seconds to wait before the next try; None where there is to be none.
-    wait_s: float | None = None
-
-
 class Runner:
     """Sends jobs under a cap that includes the money of earlier processes for the run.
 
     A request without a price is refused. ``at_once`` is the most calls in flight, and ``progress``
-    is called for each call at its end. A ``lean`` run leaves answers in the ledger until they are
-    needed. ``waiting`` gets a text about the wait, every ``notice_s`` seconds in which a busy
-    endpoint answers nothing. Raises InputError if the cap isn't an amount of money.
+    is called for each call at its end. Answers stay in the ledger. ``waiting`` gets a text about
+    the wait, every ``notice_s`` seconds in which a busy endpoint answers nothing. Raises InputError
+    if the cap isn't an amount of money.
     """
 
     def __init__(
@@ -340,7 +327,6 @@ class Runner:
         at_once: int = 16,
         progress: Progress | None = None,
         probes: Probes | None = None,
-        lean: bool = False,
         waiting: Waiting | None = None,
         notice_s: float = NOTICE_S,
     ) -> None:
@@ -349,25 +335,20 @@ class Runner:
                 f"a cap of {cap_usd:g} USD is not a valid cap",
                 fix="give an amount, as 5",
             )
-        #: Of all its calls so far.
-        self.outcome = Outcome(ledger=ledger if lean else None)
+        self.outcome = Outcome(ledger)  #: Of all its calls so far.
         self._ledger = ledger
         self._transport = transport
         self._price_of = price_of
+        self._run = run
+        self._cap = cap_usd
         self._at_once = max(1, at_once)
         self._gates: dict[str, Gate] = {}  # by address
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
         # calls that are being sent, by key; equal calls wait for them
         self._flying: dict[str, asyncio.Future[None]] = {}
-        # the money
-        self._cap = cap_usd
-        self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
-        self._held = set[str]()  # keys of calls whose money is held back
+        self._held = 0  # calls whose money is put aside
         self._freed = asyncio.Event()  # set when one of them ends
-        # writes to the ledger that are committed together, each with who waits for it
-        self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
-        # what is told meanwhile
         self._progress = progress or (lambda _: None)
         self._waiting = waiting
         self._notice_s = notice_s
@@ -431,56 +412,39 @@ class Runner:
     def _unsettled_jobs(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Yield the jobs that nobody has settled yet, and note how the others were settled."""
         for group in batches(jobs):
-            if self.outcome.ledger is None:
-                known = self._ledger.find_all([job.key for job in group])
-            else:
-                known = self._known_of_lean_run(group)
+            statuses = self._ledger.statuses([job.key for job in group])
             for job in group:
-                call = self.outcome.settled.get(job.key) or known.get(job.key)
-                # one that was sent and isn't answered may be in flight now
-                if call is None or call.status == "sent":
+                if not self._note_known(job, statuses.get(job.key)):
                     yield job
-                else:
-                    self._reuse(job, call)
 
-    def _known_of_lean_run(self, group: Sequence[Job]) -> dict[str, Settled]:
-        """The states of some jobs, by key; answers stay in the ledger where they tell nothing.
-
-        An answer is read as long as its model hasn't answered, to learn whether it does.
-        """
-        statuses = self._ledger.statuses([job.key for job in group])
-        known = {}
-        to_read = []
-        for job in group:
-            status = statuses.get(job.key)
-            if status is None:
-                continue
-            if status == "settled" and self._probes[job.place].answered:
-                known[job.key] = _THERE
-            else:
-                to_read.append(job.key)
-        return known | self._ledger.find_all(to_read)
-
-    def _reuse(self, job: Job, known: Settled) -> None:
-        """Note a job that was settled before."""
-        if known.status == "settled":
-            self.outcome.reused += 1
-            if known.whole is not None:
-                self._probes[job.place].answered = True
-            if self.outcome.ledger is not None:
-                known = _AGAIN
-            else:
-                known = known.model_copy(update={"reused": True})
-        self._done(job.key, known)
+    def _note_known(self, job: Job, status: str | None) -> bool:
+        """Note a job that was settled before, in this run or by the ledger; False for another."""
+        key = job.key
+        before = self.outcome.settled.get(key)
+        if before is not None:
+            status = before.status
+        # one that was sent and isn't answered may be in flight now
+        if status is None or status == "sent":
+            return False
+        if status != "settled":
+            known = before or self._ledger.find(key)
+            if known is not None:
+                self._done(key, known)
+            return True
+        self.outcome.reused += 1
+        probe = self._probes[job.place]
+        if not probe.answered:  # does its model answer?
+            call = self._ledger.find(key)
+            probe.answered = call is not None and call.whole is not None
+        self._done(key, _AGAIN)
+        return True
 
     async def _one(self, job: Job) -> None:
         """Send one call, unless an equal call was answered before or is on its way."""
         key = job.key
         while key in self._flying:  # an equal call: its answer is this one's, too
             await self._flying[key]
-        earlier = self.outcome.get(key) or self._ledger.find(key)
-        if earlier is not None:
-            self._reuse(job, earlier)
+        if self._note_known(job, self._ledger.statuses([key]).get(key)):
             return
         ended = asyncio.get_running_loop().create_future()
         self._flying[key] = ended
@@ -496,10 +460,8 @@ class Runner:
         """Keep the state of a call the first time, and report its end, and each reuse."""
         first = key not in self.outcome.settled
         if first:
-            is_left_in_ledger = (
-                self.outcome.ledger is not None and settled.status == "settled"
-            )
-            self.outcome.settled[key] = _THERE if is_left_in_ledger else settled
+            is_in_ledger = settled.status == "settled"
+            self.outcome.settled[key] = _THERE if is_in_ledger else settled
         if first or settled.reused:
             self._progress(settled)
 
@@ -534,54 +496,35 @@ class Runner:
     async def _send_until_settled(
         self, key: str, request: Request, price: Price, most: float
     ) -> Settled | None:
-        """Send one call, as often as the endpoint asks to come again; None if it was never sent."""
+        """Send one call, as often as the endpoint asks to come again; None if it was never sent.
+
+        A busy endpoint and a call that wasn't sent are written into the ledger as a failure.
+        """
         gate = self._gates.setdefault(request.base_url, Gate(self._at_once))
         settled: Settled | None = None
         for tries in range(MOST_TRIES):
             await gate.enter()
             answered = False
+            wait_s: float | None = None
             try:
-                if not await self._reserve_money(key, request.model, most):
+                if not await self._reserve(key, request.model, most):
                     return settled  # as the try before ended
-                attempt = await self._send_once(key, request, price, most, gate, tries)
-                settled = attempt.settled
-                answered = attempt.answered
+                try:
+                    settled = await self._answer(key, request, price, most)
+                    answered = settled.status == "settled"
+                except (Busy, NotSent) as caught:
+                    settled = self._ledger.fail(key, str(caught))
+                    self._busy = f"{request.model}: {caught}"
+                    if self._again(caught, gate):
+                        wait_s = self._wait_s(caught, max(tries, gate.closings))
+                finally:
+                    self._let_go()
             finally:
                 gate.leave(answered=answered)
-            if attempt.wait_s is None:
+            if wait_s is None:
                 return settled
-            await gate.refused(attempt.wait_s, last=tries + 1 == MOST_TRIES)
+            await gate.refused(wait_s, last=tries + 1 == MOST_TRIES)
         return settled
-
-    async def _send_once(
-        self,
-        key: str,
-        request: Request,
-        price: Price,
-        most: float,
-        gate: Gate,
-        tries: int,
-    ) -> _Attempt:
-        """Send a call whose money is reserved, after ``tries`` that failed, and free what is left.
-
-        A busy endpoint and a call that wasn't sent are written into the ledger as a failure.
-        """
-        try:
-            settled = await self._answer(key, request, price, most)
-            self._heard = time.monotonic()
-            self._busy = ""
-            return _Attempt(settled, answered=settled.status == "settled")
-        except (Busy, NotSent) as caught:
-            self._busy = f"{request.model}: {caught}"
-            settled = await self._write_together(
-                partial(self._ledger.fail, key, str(caught))
-            )
-            wait_s = None
-            if self._again(caught, gate):
-                wait_s = self._wait_s(caught, max(tries, gate.closings))
-            return _Attempt(settled, wait_s=wait_s)
-        finally:
-            self._let_go(key)
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
         """Whether to send the call again. If an endpoint answers nobody, the run ends."""
@@ -600,96 +543,33 @@ class Runner:
             return False
         return True
 
-    def _has_ended(self) -> bool:
-        return bool(self.outcome.stop)
-
-    async def _reserve_money(self, key: str, model: str, most: float) -> bool:
+    async def _reserve(self, key: str, model: str, most: float) -> bool:
         """Reserve the money for a call, and return whether that worked.
 
         Where the cap is too small, calls in flight are awaited first: most cost less than their
         reserve.
         """
-        while not self._has_ended():
-            try:
-                answer = await self._write_together(
-                    partial(self._set_aside, key, model, most)
-                )
-                if answer == "go" and self._has_ended():  # while it waited
-                    await self._write_together(
-                        partial(self._ledger.fail, key, _NOT_BEGUN)
-                    )
-                    self._let_go(key)
-                    return False
-            except BaseException:  # as where it is stopped while its money is put aside
-                self._take_back(key)
-                raise
+        while not self.outcome.stop:
+            answer = self._ledger.reserve(
+                key, run=self._run, model=model, usd=most, cap_usd=self._cap
+            )
             if answer == "go":
+                self._held += 1
                 return True
-            if not self._held:  # no call in flight will free any money
-                self._end(
-                    "cap", f"the next call could pass the cap of {self._cap:g} USD"
-                )
+            if self._held == 0:
+                await asyncio.sleep(0)  # calls of the same moment may need less
+            if self._held == 0:  # no call in flight will free any money
+                why = f"the next call could pass the cap of {self._cap:g} USD"
+                self._end("cap", why)
                 return False
             await self._freed.wait()
         return False
 
-    def _set_aside(self, key: str, model: str, most: float) -> Answer:
-        """Reserve a call's money in the ledger, and note whether it is held."""
-        answer = self._put(key, model=model, usd=most)
-        # At once, since others of its batch look at it; and a batch may be kept twice.
-        if answer == "go":
-            self._held.add(key)
-        else:
-            self._held.discard(key)
-        return answer
-
-    def _take_back(self, key: str) -> None:
-        """Give back the money of a call that was stopped before it was sent."""
-        self._commit()
-        call = self._ledger.find(key) if key in self._held else None
-        if call is not None and call.status == "sent":
-            self._ledger.fail(key, _NOT_BEGUN)
-        self._let_go(key)
-
-    def _let_go(self, key: str) -> None:
+    def _let_go(self) -> None:
         """Note that a call has ended, and let calls that wait for its money look again."""
-        self._held.discard(key)
+        self._held -= 1
         self._freed.set()
         self._freed = asyncio.Event()  # for the next one that ends
-
-    async def _write_together(self, write: Callable[[], T]) -> T:
-        """Return the result of a write to the ledger. Writes of one moment are committed together."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        self._writes.append((write, future))
-        # the first of this moment: others join before the loop turns
-        if len(self._writes) == 1:
-            loop.call_soon(self._commit)
-        return cast(T, await future)
-
-    def _commit(self) -> None:
-        """Commit the waiting writes in one transaction; if that fails, each in its own."""
-        writes = self._writes
-        self._writes = []
-        if not writes:  # others were quicker
-            return
-        try:
-            with self._ledger.together():
-                results = [write() for write, _ in writes]
-        except Exception as caught:  # noqa: BLE001  # whoever waits raises it
-            if len(writes) > 1:
-                # one of them is at fault, and the others aren't to fail with it
-                for waiting in writes:
-                    self._writes = [waiting]
-                    self._commit()
-                return
-            ((_, future),) = writes
-            if not future.done():  # whoever waited may have been stopped
-                future.set_exception(caught)
-            return
-        for (_, future), result in zip(writes, results, strict=True):
-            if not future.done():
-                future.set_result(result)
 
     async def _answer(
         self, key: str, request: Request, price: Price, most: float
@@ -705,15 +585,14 @@ class Runner:
         except Refused as caught:
             if caught.for_all:
                 self._end("refused", str(caught))
-            failed = await self._write_together(partial(ledger.fail, key, str(caught)))
-            probe.lacked(failed.why)
-            return failed
+            probe.lacked(str(caught))
+            settled = ledger.fail(key, str(caught))
         except (Busy, NotSent):
             probe.times = 0  # these failures aren't in a row any more
             raise
         except CallError as caught:  # doubtful, or a transport of somebody else's
             probe.lacked(str(caught))
-            return ledger.doubt(key, str(caught))
+            settled = ledger.doubt(key, str(caught))
         except asyncio.CancelledError:
             ledger.doubt(key, "the run was stopped while it was in flight")
             raise
@@ -722,9 +601,14 @@ class Runner:
                 key, f"a fault while it was in flight: {type(caught).__name__}"
             )
             raise
-        return await self._count(key, request, reply.held_against(request), price, most)
+        else:
+            reply = reply.held_against(request)
+            settled = self._keep(key, request, reply, price, most)
+        self._heard = time.monotonic()
+        self._busy = ""
+        return settled
 
-    async def _count(
+    def _keep(
         self, key: str, request: Request, reply: Reply, price: Price, most: float
     ) -> Settled:
         """Keep an answer with its cost, and note that its model has answered."""
@@ -744,10 +628,8 @@ class Runner:
             )
         if reply.lack == MAY_LACK:
             # not kept as an answer: the cause may be gone when the run is repeated
-            keep = partial(self._ledger.fail, key, reply.lacks, paid)
-        else:
-            keep = partial(self._ledger.settle, key, reply, paid, miscounted)
-        return await self._write_together(keep)
+            return self._ledger.fail(key, reply.lacks, paid)
+        return self._ledger.settle(key, reply, paid, miscounted)
 
     def _wait_s(self, caught: Busy | NotSent, before: int) -> float:
         """Seconds to wait: as the endpoint asks, else twice as long after each try ``before``."""
@@ -788,13 +670,13 @@ def quotes(
 ) -> dict[str, Quote]:
     """Quote several groups of calls, by name; equal calls of two groups count in both."""
     groups = defaultdict[str, _QuotedCalls](_QuotedCalls)
-    bounds = _Bounds(ledger, price_of)
+    costs = _Costs(ledger, price_of)
     for some in batches(jobs):
         statuses: Mapping[str, str] = {}
         if ledger is not None and not anew:
             statuses = ledger.statuses([job.key for _, job in some])
         for name, job in some:
-            groups[name].count_job(job, statuses.get(job.key, ""), bounds)
+            groups[name].count_job(job, statuses.get(job.key), costs)
     return {name: calls.quote() for name, calls in groups.items()}
 
 
@@ -806,29 +688,28 @@ class _QuotedCalls:
         self._reused = 0
         self._usd_most = 0.0
         self._usd_likely = 0.0
-        self._unpriced: list[str] = []  # models, each once
+        self._unpriced: dict[str, None] = {}  # models, each once
         # half of each key: it is long enough, and there may be millions
         self._counted = set[bytes]()
 
-    def count_job(self, job: Job, status: str, bounds: _Bounds) -> None:
-        """Count a call; ``status`` is its state in the ledger, empty where it was never sent."""
+    def count_job(self, job: Job, status: str | None, costs: _Costs) -> None:
+        """Count a call; ``status`` is its state in the ledger, None where it was never sent."""
         half = bytes.fromhex(job.key[:32])
         if half in self._counted:
             return
         self._counted.add(half)
-        if status:
-            if status == "settled":
-                self._reused += 1
-            bounds.learn(job)
+        if status is not None:
+            self._reused += status == "settled"
+            costs.learn(job)
             return
-        usd = bounds.bounds_usd(job)
+        usd = costs.bounds(job)
         if usd is None:
-            if job.frame.model not in self._unpriced:
-                self._unpriced.append(job.frame.model)
+            self._unpriced[job.frame.model] = None
             return
+        most, likely = usd
         self._calls += 1
-        self._usd_most += usd.most
-        self._usd_likely += usd.likely
+        self._usd_most += most
+        self._usd_likely += likely
 
     def quote(self) -> Quote:
         return Quote(
@@ -845,53 +726,45 @@ TOKENS_A_BYTE = 0.25
 _COUNTED = 50  # answered calls of a model that say how many tokens its input really has
 
 
-@dataclass(slots=True)
-class _ReadTokens:
-    """The real tokens of a model's inputs, and the most that they could have."""
-
-    calls: int = 0
-    most: int = 0
-    read: int = 0
-
-
-class _Bounds:
+class _Costs:
     """The highest and the likely cost of calls; equal look-ups are made once."""
 
     def __init__(self, ledger: Ledger | None, price_of: PriceOf) -> None:
         self._price_of = price_of
         self._ledger = ledger
         self._prices = dict[tuple[str, Place, int], Price | None]()
-        self._usual = dict[str, UsualCall | None]()  # by model
-        self._counted = defaultdict[str, _ReadTokens](_ReadTokens)  # by model
+        # by model
+        self._usual = dict[str, UsualCall | None]()
+        self._learned = Counter[str]()  # answered calls that were looked at
+        self._most_read = Counter[str]()  # the most tokens that their inputs could have
+        self._read = Counter[str]()  # and the real ones
 
     def learn(self, job: Job) -> None:
         """Count the real tokens of an answered call's input, for its model's other calls."""
-        counted = self._counted[job.frame.model]
-        if counted.calls >= _COUNTED or self._ledger is None:
+        model = job.frame.model
+        if self._learned[model] >= _COUNTED or self._ledger is None:
             return
         settled = self._ledger.find(job.key)
         if settled is not None and settled.reply is not None:
-            counted.calls += 1
-            counted.most += job.tokens
-            counted.read += settled.reply.usage.input_tokens
+            self._learned[model] += 1
+            self._most_read[model] += job.tokens
+            self._read[model] += settled.reply.usage.input_tokens
 
-    def bounds_usd(self, job: Job) -> _CallBounds | None:
+    def bounds(self, job: Job) -> tuple[float, float] | None:
         """The highest and the likely cost of a call in USD; None without a price or a bound."""
         price = self._price(job)
-        if price is None:
-            return None
-        most = most_usd(job.frame, price, job.tokens)
-        if most is None:
+        most = None if price is None else most_usd(job.frame, price, job.tokens)
+        if price is None or most is None:
             return None
         longest = job.frame.max_tokens
         if longest is None:
             longest = price.context_tokens
         if longest is None:  # a price of 0 needs no bound
-            return _CallBounds(most, most)
-        read = self._likely_read(job)
+            return most, most
+        read = job.tokens * self._tokens_a_byte(job.frame.model)
         wrote = min(self._likely_written(job, longest), longest)
         likely = (read * price.input + wrote * price.output) / TOKENS_PER_MTOK
-        return _CallBounds(most, min(most, likely))
+        return most, min(most, likely)
 
     def _price(self, job: Job) -> Price | None:
         """The price of a call; it may depend on the input's size, by powers of two."""
@@ -900,38 +773,28 @@ class _Bounds:
             self._prices[about] = self._price_of(job.request)
         return self._prices[about]
 
-    def _likely_read(self, job: Job) -> float:
-        """The likely tokens of a call's input, by those that its model has counted so far."""
-        counted = self._counted[job.frame.model]
-        a_byte = counted.read / counted.most if counted.read else TOKENS_A_BYTE
-        return job.tokens * a_byte
+    def _tokens_a_byte(self, model: str) -> float:
+        """Tokens for each byte of a model's input, by those that it has counted so far."""
+        if not self._read[model]:
+            return TOKENS_A_BYTE
+        return self._read[model] / self._most_read[model]
 
     def _likely_written(self, job: Job, longest: int) -> float:
         """The likely tokens of an answer: its model's average, the expected ones, or half the limit."""
         model = job.frame.model
-        if model not in self._usual:
-            known = None if self._ledger is None else self._ledger.usual(model)
-            self._usual[model] = known
-        usual = self._usual[model]
+        if model not in self._usual and self._ledger is not None:
+            self._usual[model] = self._ledger.usual(model)
+        usual = self._usual.get(model)
         if usual is not None:
             return usual.written
-        if job.expects is not None:
-            return job.expects
-        return longest / 2
-
-
-class _CallBounds(NamedTuple):
-    """The highest and the likely cost of a call, in USD."""
-
-    most: float
-    likely: float
+        return longest / 2 if job.expects is None else job.expects
 
 
 def total(parts: Sequence[Quote]) -> Quote:
     """Add up the quotes of different calls."""
-    unpriced: list[str] = []
+    unpriced: dict[str, None] = {}  # each once
     for part in parts:
-        unpriced += [model for model in part.unpriced if model not in unpriced]
+        unpriced |= dict.fromkeys(part.unpriced)
     return Quote(
         calls=sum(part.calls for part in parts),
         reused=sum(part.reused for part in parts),

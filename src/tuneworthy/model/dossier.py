@@ -794,55 +794,6 @@ class Dossier(LazyRecord):
         return json_text(self.to_dict())
 
 
-Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
-"""The smallest sets of changed answers that alone move the outcome; ``framework`` when none does
-and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
-
-
-class Change(Record):
-    """An answer, or a figure as the report says it, that isn't what it was."""
-
-    id: str
-    title: str
-    before: str
-    after: str
-
-
-class GateChange(Record):
-    """A gate whose state or reason isn't what it was."""
-
-    id: GateId
-    before: State
-    after: State
-    why_before: str
-    why_after: str
-
-
-class Difference(Record):
-    """The second dossier against the first."""
-
-    case_before: str
-    case_after: str
-    answer_before: TuningAnswer
-    answer_after: TuningAnswer
-    outcome_before: Verdict
-    outcome_after: Verdict
-    answers: tuple[Change, ...]  #: Those that changed, in the framework's order.
-    gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
-    #: Break-even, the bill, and what answers were counted from.
-    figures: tuple[Change, ...]
-    #: Whether another framework, or another version of it, judged.
-    framework_changed: bool
-    moved_by: Moved
-    appeared: tuple[str, ...]  #: Sentences of the challenges that are new.
-    settled: tuple[str, ...]  #: Sentences of the challenges that are gone.
-    elsewhere: tuple[
-        str, ...
-    ]  #: Other sections of the dossier that differ, by their names.
-    as_of_before: str
-    as_of_after: str
-
-
 Grade = Literal["warning", "note"]
 """Something to fix, or to know before relying on it; or a figure computed again that fits."""
 

@@ -20,7 +20,7 @@ from tuneworthy.report.blocks import (
 from tuneworthy.report.sections import failures, memo, money, plan, record, verdict
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import WHAT_TUNING_IS, headline
-from tuneworthy.report.sections.memo import Changes
+from tuneworthy.report.sections.deltas import Changes
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 

@@ -7,23 +7,21 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tuneworthy.cases.portfolio import CaseQuery, total_facts
 from tuneworthy.cases.workspace import (
     MOST_CASES,
-    Workspace,
     answers_since,
-    since_dossier,
     writers_since,
 )
 from tuneworthy.errors import ConflictError, InputError, one_line
@@ -40,7 +38,6 @@ from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, s
 from tuneworthy.report.sections import memo, money, payback, plan, record, verdict
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.deltas import deltas
-from tuneworthy.report.sections.difference import beside, difference
 from tuneworthy.report.sections.evidence import measurements
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.overview import look_at
@@ -92,86 +89,6 @@ def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
         sums=b.facts(sums),
         people=portfolio.owners or portfolio.totals.due or asked.order == "review",
     )
-
-
-class Sides(BaseModel):
-    """The cases to compare, each with answers to suppose, as ``few_shot=yes low_volume=no``."""
-
-    of: list[str] = []  #: The two that were ticked in the list.
-    a: str = ""
-    b: str = ""
-    a_if: str = Field("", max_length=2000)
-    b_if: str = Field("", max_length=2000)
-
-
-@router.get("/compare")
-def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
-    """Show two cases side by side, or a case and a what-if of it."""
-    workspace = site_of(request).workspace
-    # those ticked in the list come first, and named ones fill what is left
-    names = [*asked.of, asked.a, asked.b]
-    first = names[0]
-    second = names[1]
-    wrong = ""
-    sections: list[Section] = []
-    try:
-        sides = [
-            _side(workspace, name, supposed)
-            for name, supposed in ((first, asked.a_if), (second, asked.b_if))
-            if name
-        ]
-    except InputError as caught:
-        wrong = workspace.directory.plain_error(caught)
-    else:
-        sections += _compared_sections(sides)
-    fields = {
-        "a": first,
-        "b": second,
-        "a_if": asked.a_if,
-        "b_if": asked.b_if,
-        "left": _left_out_text(asked),
-    }
-    return page(
-        request,
-        "compare.html",
-        422 if wrong else 200,
-        told=fields,
-        names=workspace.names(),
-        wrong=wrong,
-        sections=sections,
-    )
-
-
-def _left_out_text(asked: Sides) -> str:
-    """Say which of more than two ticked cases aren't compared; empty for none."""
-    more = [name for name in asked.of[2:] if name]
-    if not more:
-        return ""
-    return f"Only the first two are compared; left out: {listing(more)}."
-
-
-def _compared_sections(sides: Sequence[_Side]) -> Iterator[Section]:
-    """The sections of a comparison; none while only one case is chosen."""
-    if len(sides) == 2:
-        first, second = sides
-        titles = [first.title, second.title]
-        yield from beside(first.dossier, second.dossier, titles)
-
-
-class _Side(NamedTuple):
-    """One of two cases that are compared, with some answers supposed."""
-
-    title: str
-    dossier: Dossier
-
-
-def _side(workspace: Workspace, name: str, supposed: str) -> _Side:
-    """Judge a case with supposed answers, as ``few_shot=yes low_volume=no``."""
-    dossier = workspace.what_if(name, _pairs(supposed)).dossier
-    title = dossier.case.name
-    if supposed:
-        title += f" with {supposed}"
-    return _Side(title, dossier)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -506,18 +423,6 @@ def _report_page(of: OfCase, status: int = 200, **values: Any) -> Response:
     return of.page(
         "report.html", status, memo=memo_of(of.dossier, short=True), **values
     )
-
-
-@router.post("/cases/{name}/report/since")
-def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Response:
-    """Show the changes since a dossier that the user uploads; the file isn't stored."""
-    try:
-        changes = since_dossier(
-            dossier.file.read().decode("utf-8", "replace"), of.evaluated
-        )
-    except InputError as caught:
-        return _report_page(of, 422, wrong=str(caught))
-    return _report_page(of, sections=(difference(changes),))
 
 
 @router.get("/cases/{name}/report/view")

@@ -69,7 +69,7 @@ def site_of(request: Request) -> Site:
 
 MIB = 1024 * 1024
 BODY_LIMIT = MIB  #: Bytes of a request.
-_UPLOAD = re.compile(r"/cases/[^/]+/(?:report/since|label)(?:/.*)?")
+_UPLOAD = re.compile(r"/cases/[^/]+/label(?:/.*)?")
 _UPLOAD_LIMIT = 17 * MIB
 """Addresses that take a file, and the most bytes of a request to each."""
 _FILES = re.compile(r"/cases/[^/]+/files(?:/.*)?")

@@ -32,7 +32,6 @@ from tuneworthy.intake.measure import FileKind, clean_name
 from tuneworthy.intake.recognise import KIND_WORDS, recognise_files
 from tuneworthy.model.evalset import Split
 from tuneworthy.report.blocks import pictures_in, section
-from tuneworthy.report.sections.difference import difference
 from tuneworthy.report.sections.framework import models_report
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading
@@ -97,9 +96,13 @@ def _added(
     except InputError as caught:
         wrong = of.plain(caught)
         return of.page("files.html", 422, kind=kind, wrong=wrong, recognised=recognised)
-    sections = (section("read", "What was read", read), difference(changed))
     return of.page(
-        "files.html", kind=kind, added=names, recognised=recognised, sections=sections
+        "files.html",
+        kind=kind,
+        added=names,
+        recognised=recognised,
+        sections=(section("read", "What was read", read),),
+        changes=changed,
     )
 
 

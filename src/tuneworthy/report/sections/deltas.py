@@ -1,4 +1,4 @@
-"""Changes of a what-if, as pairs of short values: an answer, an amount, a number of months."""
+"""Changes between two dossiers, as pairs of short values: an answer, an amount, a number of months."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult
+from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import NOT_KNOWN, duration, split_headline
 from tuneworthy.report.sections.plan import ask_text
-from tuneworthy.words import count, sentence, share
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import capital, count, sentence, share
 
 
 class Delta(NamedTuple):
@@ -66,3 +68,40 @@ def _money(dossier: Dossier) -> Iterator[tuple[str, str]]:
             repaid = f"{share(1 - money.simulation.p_never)} of all runs"
     yield "Pays back if it works", months
     yield "Repaid in", repaid
+
+
+class Changes(NamedTuple):
+    """The changes of a case since its base, for the comment on a pull request."""
+
+    says: str
+    blocks: tuple[b.Block, ...]
+
+
+def changes_since(before: Dossier, after: Dossier) -> Changes:
+    """Describe the changes since a base: a sentence, and a table of the values that moved."""
+    was = ANSWER_WORDS[before.verdict.answer]
+    now = ANSWER_WORDS[after.verdict.answer]
+    if was == now:
+        says = f"Compared with the base, the answer stays “{now}”."
+    else:
+        says = f"Compared with the base, the answer was “{was}” and is “{now}”."
+    rows = [
+        (delta.name, delta.was or "–", delta.now)
+        for delta in deltas(before, after)
+        if delta.moved
+    ]
+    earlier = _answers(before)
+    for name, answer in _answers(after).items():
+        state = earlier[name].state if name in earlier else "not asked"
+        if state != answer.state:
+            rows.append((capital(answer.title), state, answer.state))
+    if not rows:
+        return Changes(
+            says, (b.Prose("No answer changed, nor what follows from them."),)
+        )
+    return Changes(says, (b.table("What changed", "What | At the base | Now", rows),))
+
+
+def _answers(dossier: Dossier) -> dict[str, SignalResult | CheckResult | FactorResult]:
+    """All questions by their ids; a factor replaces a signal of the same name."""
+    return {**dossier.signals, **dossier.ceiling.checks, **dossier.factors}

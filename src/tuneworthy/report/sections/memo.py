@@ -14,7 +14,6 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import CaseDecision, defaults_sentence
 from tuneworthy.model.dossier import (
     AskNow,
-    Difference,
     Dossier,
     InvestmentResult,
     Phase,
@@ -41,7 +40,6 @@ from tuneworthy.report.sections.common import (
     tally,
     unchecked_text,
 )
-from tuneworthy.report.sections.difference import difference as what_changed
 from tuneworthy.report.sections.payback import (
     CHANCES,
     pays_back,
@@ -750,33 +748,6 @@ def _grounds(dossier: Dossier) -> str:
 
 
 # What stands beside the facts.
-
-
-class Changes(NamedTuple):
-    """The changes since the base, which is another dossier of the case."""
-
-    says: str
-    blocks: tuple[b.Block, ...]
-
-
-def changes_since(difference: Difference) -> Changes:
-    """Describe the changes since the base: a sentence, and blocks with all of them."""
-    was = ANSWER_WORDS[difference.answer_before]
-    now = ANSWER_WORDS[difference.answer_after]
-    if was == now:
-        says = f"Compared with the base, the answer stays “{now}”."
-    else:
-        says = f"Compared with the base, the answer was “{was}” and is “{now}”."
-    if difference.answers:
-        named = [
-            f"{change.title} ({change.before} → {change.after})"
-            for change in difference.answers[:_MOST_NAMED]
-        ]
-        left_out = len(difference.answers) - _MOST_NAMED
-        if left_out > 0:
-            named.append(f"{few(left_out)} more")
-        says += f" Answers that changed: {listing(named)}."
-    return Changes(says, what_changed(difference).blocks)
 
 
 def require(answer: TuningAnswer, required: TuningAnswer) -> str:
