@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +32,7 @@ from tuneworthy.answers.weigh import (
     with_own_evidence,
 )
 from tuneworthy.errors import FrameworkError
-from tuneworthy.facts.load import end_day, facts_on, own_facts, serves_until
+from tuneworthy.facts.load import facts_on
 from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.config import with_defaults
@@ -45,7 +44,6 @@ from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.model.base import (
-    DAYS_PER_MONTH,
     Interval,
     States,
     digest,
@@ -364,67 +362,6 @@ def monthly_bill(case: Case, as_of: date) -> Interval | None:
     case, _ = with_evidence(case, usable_evidence(measured, case))
     ways = serving_costs(case, listed_prices(case, as_of), "unknown", as_of)
     return None if ways.bill is None else ways.bill.usd
-
-
-def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:
-    """Everything that the judgement reads of the day, as a text. Equal texts mean equal judgements.
-
-    These parts of ``decide`` get the day: list prices; the services that offer tuning; the ways to
-    serve, the money, the gates and the challenges, which read when models and services end; the
-    challenge about the age of measurements; and the plan. The plan's dates change every day, but no
-    judgement reads them. A caller that shows a case compares the day of its review itself. A new
-    reader of the day has to be added here.
-    """
-    measured, _ = gathered(case)
-    ledger = usable_evidence(measured, case)
-    case, _ = with_evidence(case, ledger)
-    known_facts = facts_on(as_of)
-    review = case.decision.review_on
-    parts = {
-        "prices": listed_prices(case, as_of, unlisted(case, "no", as_of)),
-        "offered": [
-            s.service for s in known_facts.services if not s.until or as_of < s.until
-        ],
-        "looked up": known_facts.dated,
-        "own facts": own_facts(),
-        "model ends": _months_to_ends(case, as_of),
-        "tuned model ends in days": _days_served(case, as_of),
-        "old evidence": _old_days(ledger, framework, as_of),
-        "review is due": review and review <= as_of,
-    }
-    return repr(parts)
-
-
-def _months_to_ends(case: Case, as_of: date) -> list[tuple[int, int]]:
-    """The months until each model ends, rounded down and up: they meet only whole months."""
-    rounded = []
-    for model in case.models:
-        end = end_day(model, as_of)
-        if end is not None:
-            months = max(_months(end, as_of), -1.0)  # ended is ended, however long ago
-            rounded.append((math.floor(months), math.ceil(months)))
-    return rounded
-
-
-def _days_served(case: Case, as_of: date) -> int | None:
-    """The days that a tuned model can still be served; -1 after its end, None without an end."""
-    until = serves_until(case, as_of)
-    if until is None:
-        return None
-    return max((until - as_of).days, -1)  # ended is ended, however long ago
-
-
-def _old_days(ledger: Ledger, framework: Framework, as_of: date) -> list[bool]:
-    """Whether the measurements of each day are too old for the framework; empty without a limit."""
-    limit_months = framework.threshold("evidence_age")
-    if limit_months is None:
-        return []
-    days = {number.observed_on for number in ledger.values() if number.observed_on}
-    return [_months(as_of, day) > limit_months for day in sorted(days)]
-
-
-def _months(later: date, earlier: date) -> float:
-    return (later - earlier).days / DAYS_PER_MONTH
 
 
 def _card_of(pilot: PilotResult | None) -> PilotCard | None:

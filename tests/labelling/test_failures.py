@@ -24,12 +24,12 @@ from tuneworthy import (
     load_case,
     load_framework,
 )
-from tuneworthy.cases import failures as cases_failures
 from tuneworthy.cases import labs as cases_labs
 from tuneworthy.cli import run
 from tuneworthy.files import runs as files_runs
 from tuneworthy.files import stores as files_stores
 from tuneworthy.framework import failures as framework_failures
+from tuneworthy.intake import failures as intake_failures
 from tuneworthy.interview import questions as interview_questions
 from tuneworthy.lab import causes as lab_causes
 from tuneworthy.lab import ceiling as lab_ceiling
@@ -525,10 +525,10 @@ def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_eno
     _, report = files_runs.graded_cases(
         load_case(library), kept, best, "wrong", "report"
     )
-    draw = cases_failures.draw_failures(library, n=40, seed=0)
+    draw = intake_failures.draw_failures(library, n=40, seed=0)
     assert draw.way == best
     assert draw.source == "lab"
-    few = len(select) < cases_failures.FEWEST
+    few = len(select) < intake_failures.FEWEST
     assert draw.failures == len(select) + few * len(report)
     assert (draw.held_out > 0) is few
     wrong = {row.id for row in (*select, *report)}
@@ -547,7 +547,7 @@ def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(
     client = a_client(a_site(logged.parent))
     home = "/cases/orders/label"
     assert "tuneworthy evalset failures orders" in Seen(client.get(home).text).text
-    cases_failures.draw_failures(logged, n=30, seed=0)
+    intake_failures.draw_failures(logged, n=30, seed=0)
     assert "30 failures are drawn" in Seen(client.get(home).text).text
     address = f"{home}/next?kind=failure&labeller=ada"
     hidden: dict[str, str] = {}
@@ -571,7 +571,7 @@ def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(
 
 
 def test_what_is_settled_on_the_page_counts(logged: Path) -> None:
-    cases_failures.draw_failures(logged, n=30, seed=0)
+    intake_failures.draw_failures(logged, n=30, seed=0)
     for name, cause in (("ada", "format"), ("bob", "style")):
         queue = labelling_queue.open_queue(logged, LabelTask("failure", name))
         queue.label(queue.open_after(), cause)
@@ -594,7 +594,7 @@ def test_a_model_proposes_and_people_decide(
 ) -> None:
     with (logged / "case.yaml").open("a") as file:
         file.write("models: [{id: 'fake:one'}]\n")
-    draw = cases_failures.draw_failures(logged, n=30, seed=0)
+    draw = intake_failures.draw_failures(logged, n=30, seed=0)
     asked: list[Request] = []
 
     def answer(request: Request) -> str:
@@ -603,7 +603,7 @@ def test_a_model_proposes_and_people_decide(
             '{"cause": "format"}' if len(asked) % 2 else '{"cause": "of my own making"}'
         )
 
-    calls = cases_failures.prepare_proposals(logged, draw, "fake:one")
+    calls = intake_failures.prepare_proposals(logged, draw, "fake:one")
     assert lab_causes.quoted(calls).calls == 30
     assert not asked
     proposed = lab_causes.propose_causes(calls, cap_usd=0, transport=Fake(answer))
@@ -620,4 +620,4 @@ def test_a_model_proposes_and_people_decide(
     assert sum(row["said_so_far"] == "a model proposes: format" for row in rows) == 15
     assert not any(row["label"] for row in rows)
     with pytest.raises(InputError, match="Did you mean"):
-        cases_failures.prepare_proposals(logged, draw, "fake:on")
+        intake_failures.prepare_proposals(logged, draw, "fake:on")

@@ -197,8 +197,8 @@ def test_cases_are_listed_and_one_that_is_none_says_why(
     found = reader.call("list_cases")
     by_name = {one["name"]: one for one in found["cases"]}
     assert list(by_name) == ["task-api", "with data", "broken"]  # by their answers
-    assert by_name["task-api"]["outcome"] == "fine_tune_candidate"
-    assert by_name["with data"]["outcome"] == "undecided"
+    assert by_name["task-api"]["answer"] == "pilot"
+    assert by_name["with data"]["answer"] == "open"
     assert "broken/case.yaml:" in by_name["broken"]["problem"]
     assert str(shelf) not in json.dumps(found)
     assert found["more"] is False

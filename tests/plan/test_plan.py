@@ -620,7 +620,7 @@ def test_every_surface_shows_the_same_ask(slug: str) -> None:
         ask.low if ask.low == ask.high else Range(low=ask.low, high=ask.high)
     )
     assert row.ask_hours == ask.hours
-    assert row.asks in (
+    assert row.ask in (
         section_common.dollars(row.ask_usd),
         hours_text(*span(ask.hours)),
     )

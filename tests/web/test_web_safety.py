@@ -388,7 +388,7 @@ def test_a_fault_of_ours_shows_nothing_of_our_code(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"secret {folder}")
 
-    monkeypatch.setattr("tuneworthy.web.cases.total_facts", broken)
+    monkeypatch.setattr("tuneworthy.web.cases._list_address", broken)
     monkeypatch.setattr(site.workspace.__class__, "evaluated", broken)
     for path in ("/", "/cases/one"):
         answer = client.get(path)

@@ -84,7 +84,6 @@ from tuneworthy.pipeline import (
     framework_of,
     load_case,
     today,
-    what_counts_of_the_day,
 )
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.deltas import Delta, deltas
@@ -206,10 +205,10 @@ def open_directory(folder: str | Path) -> CaseDirectory:
 def open_workspace(
     folder: str | Path, chosen: str | None, as_of: date | None
 ) -> Workspace:
-    """Open the cases of a folder, with the rows and dossiers that were kept before."""
+    """Open the cases of a folder, with the rows that were kept before."""
     from tuneworthy.llm.embedded import weights_path
 
-    kept = KeptCases(weights_path().with_name("cases-2.sqlite"))
+    kept = KeptCases(weights_path().with_name("cases-3.sqlite"))
     return Workspace(open_directory(folder), chosen, as_of, kept)
 
 
@@ -338,12 +337,6 @@ def answers_since(now: EvaluatedCase, digest: str) -> list[str]:
     ]
 
 
-def _counts(snapshot: CaseSnapshot) -> str:
-    """A digest of everything that the judgement reads of the day of a snapshot."""
-    day = snapshot.day or today()
-    return text_digest(what_counts_of_the_day(snapshot.case, snapshot.framework, day))
-
-
 _PAGE = 50  # cases in one part of the list
 # after this time the rest of a list is worked out later, so the list appears at once
 _MOMENT_S = 0.08
@@ -355,7 +348,7 @@ class Workspace:
     """A folder of cases with their dossiers. Safe to use from several threads.
 
     The chosen framework judges the cases, else each case's own. They are judged as of ``as_of``, or
-    of today, as the days pass. With ``kept``, computed rows and dossiers last until the next start.
+    of today, as the days pass. With ``kept``, computed rows last until the next start.
     """
 
     def __init__(
@@ -557,15 +550,12 @@ class Workspace:
         """
         until = monotonic() + (_MOMENT_S if within_s is None else within_s)
         names = self.names()
-        if len(names) <= _FEW or within_s is not None:
+        if within_s is not None:
+            return portfolio([self.row(name, until) for name in names], query)
+        if len(names) <= _FEW:
             every = [self.row(name, until) for name in names]
-            return portfolio(
-                every, query, (most or _PAGE) if within_s is None else None
-            )
-        day = self._day()
-        page = portfolio(
-            [self._last(name, day) for name in names], query, most or _PAGE
-        )
+            return portfolio(every, query, most or _PAGE)
+        page = portfolio([self._last(name) for name in names], query, most or _PAGE)
         rows = tuple(self.row(row.name, until) for row in page.cases)
         return page.model_copy(update={"cases": rows})
 
@@ -578,15 +568,14 @@ class Workspace:
             self._names = (read_at, names)
         return names
 
-    def _kept_row(self, name: str) -> KeptRow:
-        """The last row of a case with its key; an empty row without a key if there is none."""
-        return self._rows.get(name) or KeptRow("", "", CaseRow(name=name))
-
-    def _last(self, name: str, day: date) -> CaseRow:
+    def _last(self, name: str) -> CaseRow:
         """The last row of a case; pending if it is of another day, or if there is none."""
-        row = self._kept_row(name).row
-        old = not row.problem and row.as_of != day
-        return row.model_copy(update={"pending": True}) if old else row
+        kept = self._rows.get(name)
+        if kept is None:
+            return CaseRow(name=name, pending=True)
+        if kept.row.problem or kept.row.as_of == self._day():
+            return kept.row
+        return kept.row.model_copy(update={"pending": True})
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:
         """The row of a case for the list; one that can't be read says why.
@@ -597,24 +586,27 @@ class Workspace:
         try:
             return self._current_row(name, until)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
-            row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
-            self._rows[name] = KeptRow("", "", row)
+            problem = self.directory.plain_error(caught, name)
+            row = CaseRow(name=name, problem=problem)
+            self._rows[name] = KeptRow("", row)
             return row
 
     def _current_row(self, name: str, until: float) -> CaseRow:
         """The kept row where it still holds, else a new one; a pending one after ``until``."""
         snapshot = self._snapshot(name)
-        kept = self._kept_row(name)
-        is_unchanged = kept.key == snapshot.lasting_key
-        if is_unchanged and kept.row.as_of == snapshot.day:
+        kept = self._rows.get(name)
+        if kept is not None and kept.key == snapshot.key:
             return kept.row
         if monotonic() > until:
-            last = self._last(name, self._day())
-            return last.model_copy(update={"pending": True})
-        # Only the day is another: what was counted from it is what makes a verdict age.
-        if is_unchanged and kept.counts == _counts(snapshot):
-            return self._carry_over(name, kept, snapshot)
-        return self._judge_row(name, snapshot)
+            return self._last(name).model_copy(update={"pending": True})
+        # parts of the dossier that no list shows aren't computed
+        dossier = decide(
+            snapshot.case, snapshot.framework, as_of=self._day(), draw=draw_for_list
+        )
+        row = case_row(name, dossier)
+        if self._is_current(name, snapshot):
+            self._keep_row(snapshot, row)
+        return row
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
         """Look at every case once, for ``within_s`` seconds at most, and judge those that changed.
@@ -640,61 +632,28 @@ class Workspace:
     def _snapshot(self, name: str) -> CaseSnapshot:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
-    def _judge_row(self, name: str, snapshot: CaseSnapshot) -> CaseRow:
-        """Judge a case for its row of the list, and keep the row for the next time.
-
-        Parts of the dossier that no list shows aren't computed.
-        """
-        dossier = decide(
-            snapshot.case, snapshot.framework, as_of=self._day(), draw=draw_for_list
-        )
-        row = case_row(name, dossier, snapshot.case.models)
-        # a row of a case that changed meanwhile would be kept under the key of what it isn't of
-        if self._snapshot(name).key == snapshot.key:
-            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), row)
-            self._rows[name] = kept
-            self._kept.keep(self._place, kept)
-        return row
-
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
-        """Judge a case, or take the kept dossier if nothing that it depends on has changed."""
-        key = snapshot.lasting_key
-        day = snapshot.day
-        dossier = self._kept.dossier(self._place, name, key, day) if day else None
-        if dossier is not None:
-            return self._keep(name, snapshot, dossier, again=True)
+        """Judge a case whose files have changed since it was judged last."""
         dossier = self.decide(snapshot.case, snapshot.framework)
-        # what changed while it was judged may be in the dossier, and isn't in its key
-        if self._snapshot(name).key == snapshot.key:
+        if self._is_current(name, snapshot):
             return self._keep(name, snapshot, dossier)
         return EvaluatedCase(**vars(snapshot), dossier=dossier)
 
-    def _keep(
-        self,
-        name: str,
-        snapshot: CaseSnapshot,
-        dossier: Dossier,
-        *,
-        again: bool = False,
-    ) -> EvaluatedCase:
-        """Keep a judged case in memory and, where the kept one is out of date, on the disk."""
-        kept = self._kept_row(name)
-        known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
-        if not again or not known:
-            row = case_row(name, dossier, snapshot.case.models)
-            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), row)
-            self._rows[name] = kept
-            self._kept.keep(self._place, kept, dossier)
-        return self._cases.keep(
-            name, snapshot.key, EvaluatedCase(**vars(snapshot), dossier=dossier)
-        )
+    def _is_current(self, name: str, snapshot: CaseSnapshot) -> bool:
+        """Whether nothing changed while a case was judged: the dossier would have another key."""
+        return self._snapshot(name).key == snapshot.key
 
-    def _carry_over(self, name: str, kept: KeptRow, snapshot: CaseSnapshot) -> CaseRow:
-        """The row of another day, as everything that counts of the day is the same today."""
-        row = kept.row.model_copy(update={"as_of": snapshot.day})
-        self._rows[name] = kept._replace(row=row)
-        self._kept.keep_row(self._place, self._rows[name])
-        return row
+    def _keep(
+        self, name: str, snapshot: CaseSnapshot, dossier: Dossier
+    ) -> EvaluatedCase:
+        """Keep a judged case in memory, and its row for the next start."""
+        self._keep_row(snapshot, case_row(name, dossier))
+        evaluated = EvaluatedCase(**vars(snapshot), dossier=dossier)
+        return self._cases.keep(name, snapshot.key, evaluated)
+
+    def _keep_row(self, snapshot: CaseSnapshot, row: CaseRow) -> None:
+        self._rows[row.name] = KeptRow(snapshot.key, row)
+        self._kept.keep(self._place, self._rows[row.name])
 
     def _day(self) -> date:
         return self.as_of or today()

@@ -662,13 +662,13 @@ def failures(
     equally many of each kind of case. People give each failure a cause from a list: in the column
     label of a sheet, or on the page with one key. No existing file is replaced.
     """
-    from tuneworthy.cases.failures import (
+    from tuneworthy.cases.judging import judge_case
+    from tuneworthy.files.disk import refuse_existing
+    from tuneworthy.intake.failures import (
         draw_failures,
         keep_proposals,
         prepare_proposals,
     )
-    from tuneworthy.cases.judging import judge_case
-    from tuneworthy.files.disk import refuse_existing
     from tuneworthy.lab.causes import quote_text
     from tuneworthy.labelling.failures import said_so_far
     from tuneworthy.labelling.sheets import new_sheet, sheet_path

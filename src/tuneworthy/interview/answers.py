@@ -411,12 +411,7 @@ class CaseSnapshot:
     @property
     def key(self) -> str:
         """A key that is equal for equal dossiers."""
-        return f"{self.lasting_key} {self.day}"
-
-    @property
-    def lasting_key(self) -> str:
-        """A key that is equal for equal dossiers, the day aside."""
-        return f"{self.digest} {self.inputs_digest}"
+        return f"{self.digest} {self.inputs_digest} {self.day}"
 
     def ask(self, ask_id: str) -> Ask:
         return ask_of(self.case, self.framework, ask_id)

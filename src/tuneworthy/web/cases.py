@@ -18,7 +18,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from tuneworthy.cases.portfolio import CaseQuery, total_facts
+from tuneworthy.cases.portfolio import CaseQuery
 from tuneworthy.cases.workspace import (
     MOST_CASES,
     answers_since,
@@ -79,14 +79,12 @@ def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
     """Show a row for each case; more on demand."""
     portfolio = site_of(request).workspace.listed(asked, most=asked.shown)
     wants_more_rows = wants_part(request) and asked.after
-    _, *sums = total_facts(portfolio)  # the first is the number of cases, in the title
     return page(
         request,
         "rows.html" if wants_more_rows else "list.html",
         found=portfolio,
         asked=asked,
         at=partial(_list_address, asked),
-        sums=b.facts(sums),
         people=portfolio.owners or portfolio.totals.due or asked.order == "review",
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tuneworthy.errors import CaseError, argument
 from tuneworthy.files import stores
 from tuneworthy.files.evalset import named_evalset
 from tuneworthy.files.runs import KeptRun, graded_cases, kept_runs
+from tuneworthy.intake.measure import Progress, log_failures
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -24,7 +25,6 @@ from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.stats.failures import draw_alike
 
 if TYPE_CHECKING:
-    from tuneworthy.intake.measure import Progress
     from tuneworthy.lab.causes import PreparedCauses
 
 FEWEST = 30  #: Failures that make shares worth reading; with fewer held-out cases are read too.
@@ -73,8 +73,6 @@ def _draw_from_log(
     case: Case, n: int, seed: int, mapping: str | Path | None, progress: Progress | None
 ) -> FailureDraw | None:
     """Failures in the logs; None where no logged answer was scored as wrong."""
-    from tuneworthy.intake.measure import log_failures
-
     failures = log_failures(case, n=n, seed=seed, mapping=mapping, progress=progress)
     if failures is None or not failures.drawn:
         return None
@@ -94,128 +92,101 @@ def _draw_from_log(
 
 
 def _draw_from_lab(case: Case, n: int, seed: int) -> FailureDraw | None:
-    """Failures of the best arm in the newest ceiling lab with any; None without such a lab."""
+    """Failures of the best arm in the newest ceiling lab with any; None without such a lab.
+
+    They are drawn among the cases for selecting. Where these are few, the held-out cases are added:
+    a person who reads failures changes prompts by them, and then the cases that were read are no
+    longer held out.
+    """
     for run in kept_runs(case):
         result = run.result
         if not isinstance(result, CeilingResult):
             continue
-        failures = _failures_of(case, run, result.best)
-        if failures:
-            return _lab_draw(case, result, failures, n, seed)
+        failures = _wrong_answers(case, run, result.best, "select")
+        held_out = {}
+        if len(failures) < FEWEST:
+            held_out = _wrong_answers(case, run, result.best, "report")
+        if failures or held_out:
+            return _lab_draw(case, result, failures | held_out, set(held_out), n, seed)
     return None
-
-
-class _LabFailure(NamedTuple):
-    """A wrong answer of a lab, as it was kept."""
-
-    case_id: str
-    asked: str
-    right: str
-    output: str
-    is_held_out: bool
-
-
-def _failures_of(case: Case, run: KeptRun, arm: str) -> list[_LabFailure]:
-    """The cases that an arm got wrong, among those for selecting.
-
-    Where these are few, the held-out cases are added. A person who reads failures changes prompts
-    by them, and then the cases that were read are no longer held out.
-    """
-    failures = _wrong_answers(case, run, arm, "select")
-    if len(failures) < FEWEST:
-        failures += _wrong_answers(case, run, arm, "report")
-    return failures
 
 
 def _wrong_answers(
     case: Case, run: KeptRun, arm: str, part: Split
-) -> list[_LabFailure]:
-    """The wrong answers that one arm gave in one part of the evaluation set."""
+) -> dict[str, DrawnFailure]:
+    """The wrong answers that one arm gave in one part of the evaluation set, by case."""
     arms, graded = graded_cases(case, run, arm, "wrong", part)
     if arm not in arms:
-        return []
+        return {}
     place = arms.index(arm)
-    failures = []
+    failures = {}
     for row in graded:
-        _, text = row.answers[place]
-        # The grade stands before the answer, with a colon between.
-        _, _, output = text.partition(": ")
-        failures.append(
-            _LabFailure(
-                case_id=row.id,
-                asked=row.asked,
-                right=row.right,
-                output=output,
-                is_held_out=part == "report",
-            )
-        )
+        # the grade stands before the answer, with a colon between
+        _, _, output = row.answers[place].text.partition(": ")
+        asked = EvalCase(id=row.id, input=row.asked, reference=row.right or None)
+        failures[row.id] = DrawnFailure(case=asked, output=output)
     return failures
 
 
 def _lab_draw(
-    case: Case, result: CeilingResult, failures: list[_LabFailure], n: int, seed: int
+    case: Case,
+    result: CeilingResult,
+    failures: Mapping[str, DrawnFailure],
+    held_out: Collection[str],
+    n: int,
+    seed: int,
 ) -> FailureDraw:
     """Draw failures of a lab's best arm for people to read, evenly over the kinds of cases."""
     entries = {entry.id: entry for entry in named_evalset(case) or ()}
-    kinds = [_kind(entries.get(failure.case_id)) for failure in failures]
-    chosen = [failures[place] for place in draw_alike(kinds, n, seed)]
+    ids = list(failures)
+    # the kind of a case is its first tag; a case may have left the set since the lab ran
+    kinds = [
+        entries[name].tags[0] if name in entries and entries[name].tags else ""
+        for name in ids
+    ]
+    chosen = [ids[place] for place in draw_alike(kinds, n, seed)]
+    drawn = [_with_passages(failures[name], entries.get(name)) for name in chosen]
     reported = result.reported
     if isinstance(reported, Unknown):
-        quality: float | Unknown = reported
-        low: float | Unknown = reported
-        high: float | Unknown = reported
-        cases = 0
+        figures: dict[str, float | int | Unknown] = {
+            "quality": reported,
+            "quality_low": reported,
+            "quality_high": reported,
+        }
     else:
-        quality = reported.value
-        low = reported.low
-        high = reported.high
-        cases = reported.n
-    return FailureDraw(
-        way=result.best,
-        source="lab",
-        seed=seed,
-        drawn_on=today(),
-        failures=len(failures),
-        quality=quality,
-        quality_low=low,
-        quality_high=high,
-        cases=cases,
-        held_out=len([failure for failure in chosen if failure.is_held_out]),
-        drawn=tuple(_mask_failure(failure, entries) for failure in chosen),
+        figures = {
+            "quality": reported.value,
+            "quality_low": reported.low,
+            "quality_high": reported.high,
+            "cases": reported.n,
+        }
+    return FailureDraw.model_validate(
+        {
+            "way": result.best,
+            "source": "lab",
+            "seed": seed,
+            "drawn_on": today(),
+            "failures": len(failures),
+            "held_out": sum(name in held_out for name in chosen),
+            "drawn": tuple(drawn),
+            **figures,
+        }
     )
 
 
-def _kind(entry: EvalCase | None) -> str:
-    """The kind of a case: its first tag; empty for one without."""
-    if entry is None or not entry.tags:
-        return ""
-    return entry.tags[0]
+def _with_passages(failure: DrawnFailure, entry: EvalCase | None) -> DrawnFailure:
+    """A failure with the passages of its case in the evaluation set.
 
-
-def _mask_failure(
-    failure: _LabFailure, entries: Mapping[str, EvalCase]
-) -> DrawnFailure:
-    """Make a drawn failure of a lab's wrong answer, with the passages of its case.
-
-    ``entries`` is the evaluation set by the ids of its cases. Only the passages are masked here:
-    they come from the set's file, while the lab masked question and answers before it kept them.
+    Only these are masked here: they come from the set's file, while the lab masked question and
+    answers before it kept them.
     """
     from tuneworthy.measure.personal import mask
 
-    passages: tuple[CasePassage, ...] = ()
-    # A case may have left the set since the lab ran.
-    entry = entries.get(failure.case_id)
-    if entry is not None:
-        passages = tuple(
-            CasePassage(text=mask(passage.text)) for passage in entry.contexts
-        )
-    asked = EvalCase(
-        id=failure.case_id,
-        input=failure.asked,
-        reference=failure.right or None,
-        contexts=passages,
-    )
-    return DrawnFailure(case=asked, output=failure.output)
+    if entry is None:
+        return failure
+    passages = tuple(CasePassage(text=mask(each.text)) for each in entry.contexts)
+    asked = failure.case.model_copy(update={"contexts": passages})
+    return failure.model_copy(update={"case": asked})
 
 
 def prepare_proposals(
