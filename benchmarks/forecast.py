@@ -106,7 +106,7 @@ def measure_decide(_: int) -> dict[str, float]:
 
 def measure_price(_: int) -> dict[str, float]:
     """Look a price up: the catalogue is loaded with the first one."""
-    from tuneworthy.llm.endpoints import price_on
+    from tuneworthy.llm.prices import price_on
 
     first, price = timed(lambda: price_on("openai:gpt-4o", DAY))
     assert price is not None

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from tuneworthy.errors import FrameworkError
 from tuneworthy.facts.load import COMPILED, FILES, facts_on
 from tuneworthy.facts.records import KnownFacts, price_of_fact
-from tuneworthy.llm.endpoints import listed_price
+from tuneworthy.llm.prices import listed_price
 from tuneworthy.syntax.document import parse
 
 ROOM = Path(__file__).resolve().parents[1] / "src" / "tuneworthy" / "facts"

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneworthy.llm.endpoints import price_on
+from tuneworthy.llm.prices import price_on
 from tuneworthy.text import embedding
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -42,7 +42,7 @@ from tuneworthy.framework.failures import failure_results, failures_of
 from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
-from tuneworthy.llm.endpoints import listed_prices
+from tuneworthy.llm.prices import listed_prices
 from tuneworthy.model.base import (
     Interval,
     States,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworthy.llm import endpoints as llm_endpoints
+from tuneworthy.llm import prices as llm_prices
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / "src/tuneworthy/llm/genai_prices"
@@ -21,7 +21,7 @@ TODAY = date(2026, 11, 30)
 def test_every_recorded_answer_of_the_package_is_given_again() -> None:
     """What genai-prices itself answered, for names of every provider: ``tools/vendor.py``."""
     for name, address, day, tokens, wanted in RECORDED:
-        price = llm_endpoints.price_on(
+        price = llm_prices.price_on(
             name, date.fromisoformat(day), base_url=address, input_tokens=tokens
         )
         answer = None if price is None else list(price)[:7]
@@ -43,7 +43,7 @@ def test_no_price_of_a_longer_call_is_lower() -> None:
     rising = 0
     for name in names:
         prices = [
-            llm_endpoints.price_on(name, TODAY, input_tokens=1 << power)
+            llm_prices.price_on(name, TODAY, input_tokens=1 << power)
             for power in range(14, 22)
         ]
         known = [price for price in prices if price is not None]
@@ -69,7 +69,7 @@ def test_a_price_by_the_hour_is_the_one_at_noon() -> None:
     ]
     assert hourly
     for provider, model in hourly:
-        price = llm_endpoints.price_on(f"{provider}:{model['id']}", TODAY)
+        price = llm_prices.price_on(f"{provider}:{model['id']}", TODAY)
         assert price is not None
         noon = [
             rates
@@ -93,4 +93,4 @@ def hours_of(rates: dict[str, list[str]]) -> set[str]:
     "name", ["openai:gpt-4o-20241332", "openai:\ud800", "litellm:/", "x" * 9999]
 )
 def test_a_name_nobody_knows_has_no_price(name: str) -> None:
-    assert llm_endpoints.price_on(name, TODAY) is None
+    assert llm_prices.price_on(name, TODAY) is None

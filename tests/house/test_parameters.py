@@ -12,14 +12,11 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lab_world import folder_of, known
 from loopback import LoopbackServer
@@ -29,8 +26,6 @@ from tuneworthy.lab.prepare import prepare
 from tuneworthy.llm import endpoints as llm_endpoints
 from tuneworthy.llm import http as llm_http
 from tuneworthy.llm.endpoints import Refused
-from tuneworthy.llm.ledger import Ledger
-from tuneworthy.model import lab as model_lab
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import ChatMessage, Reply, Request
 
@@ -239,160 +234,3 @@ def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
         assert command(["ceiling", str(folder), "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["arms"][0]["changed"] == ["max_completion_tokens for max_tokens"]
-
-
-@pytest.mark.slow
-def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> None:
-    with refusing(BODIES[0]) as (address, seen):
-        free = "usd_per_mtok: {input: 0, output: 0}"
-        models = f"[{{id: 'my:a', base_url: '{address}', {free}}}]"
-        folder = folder_of(tmp_path, n=60, models=models)
-        ceiling.run(prepare(folder), cap_usd=0)
-        assert any("max_tokens" in one for one in seen)
-        seen.clear()
-        folder_of(tmp_path, n=90, models=models)
-        done = ceiling.run(prepare(folder), cap_usd=0)
-        assert seen
-        assert not any("max_tokens" in one for one in seen)
-        assert done.result.arms[0].changed == ("max_completion_tokens for max_tokens",)
-
-
-@pytest.mark.slow
-def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(
-    tmp_path: Path,
-) -> None:
-    free = "usd_per_mtok: {input: 0, output: 0}"
-    with refusing(BODIES[0]) as (strict, seen), refusing() as (other, all_of_it):
-        models = [f"{{id: '{n}:a', base_url: '{at}', {free}}}" for n, at in
-                  (("my", strict), ("your", other))]  # fmt: skip
-        for n in (60, 90):  # the second run goes by what the first one learned
-            seen.clear()
-            all_of_it.clear()
-            ceiling.run(
-                prepare(folder_of(tmp_path, n=n, models=f"[{', '.join(models)}]")),
-                cap_usd=0,
-            )
-            assert seen
-            assert all("max_tokens" in one for one in all_of_it)
-        assert not any("max_tokens" in one for one in seen)
-
-
-RENAMED = '["max_completion_tokens for max_tokens"]'
-NEWER = {
-    "refused": "max_completion_tokens",
-    "body": {
-        "error": {"message": "Unrecognized request argument: max_completion_tokens"}
-    },
-    "status": 400,
-}
-
-
-def today() -> date:
-    return datetime.now(UTC).date()
-
-
-@pytest.mark.slow
-@given(st.booleans(), st.booleans(), st.integers(-2, 30))
-@settings(max_examples=8, deadline=None)
-def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
-    here: bool, same: bool, days: int
-) -> None:
-    async def go(address: str) -> Reply:
-        place = address if here else "http://127.0.0.1:9", "m" if same else "n"
-        told = {place: (RENAMED, str(today() - timedelta(days=days)))}
-        http = llm_http.Http({address: None}, changed=told)
-        try:
-            return await http.send(asked(address))
-        finally:
-            await http.close()
-
-    counts = here and same and 0 <= days <= 7
-    with refusing() as (address, seen):
-        told = asyncio.run(go(address))
-    assert ("max_completion_tokens" in seen[0]) == counts
-    if counts:  # it stays as old as it is: nobody refused anything today
-        assert told.refused is not None
-        assert told.refused.on == str(today() - timedelta(days=days))
-    else:
-        assert (told.changed, told.refused) == ((), None)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "said",
-    ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"],
-)
-def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(
-    said: str,
-) -> None:
-    async def go(address: str) -> Reply:
-        http = llm_http.Http(
-            {address: None}, changed={(address, "m"): (said, str(today()))}
-        )
-        try:
-            return await http.send(asked(address))
-        finally:
-            await http.close()
-
-    with refusing() as (address, seen):
-        assert asyncio.run(go(address)).changed == ()
-    assert seen[0]["max_tokens"] == 99
-    assert {"messages", "model", "temperature", "seed"} <= set(seen[0])
-
-
-def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(
-    tmp_path: Path,
-) -> None:
-    async def go(address: str) -> list[Reply]:
-        http = llm_http.Http(
-            {address: None}, changed={(address, "m"): (RENAMED, str(today()))}
-        )
-        try:
-            return [await http.send(asked(address, seed=n)) for n in range(3)]
-        finally:
-            await http.close()
-
-    with refusing(NEWER) as (address, seen):
-        replies = asyncio.run(go(address))
-    assert [one.changed for one in replies] == [()] * 3
-    assert len(seen) == 4
-    before = Reply(text="a", changed=("max_completion_tokens for max_tokens",),
-                   refused=model_lab.RefusedBy(base_url=address, on=str(today())))  # fmt: skip
-    remembered = kept_in(tmp_path / "c.sqlite3", [("b", replies[0]), ("a", before)])
-    assert remembered[address, "m"][0] == "[]"  # for the next process
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("keys", ["ab", "ba"])
-def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) -> None:
-    async def go(address: str) -> Reply:
-        http = llm_http.Http({address: None}, changed=kept_in(ledger, []))
-        try:
-            return await http.send(asked(address))
-        finally:
-            await http.close()
-
-    ledger, now = (
-        tmp_path / "c.sqlite3",
-        datetime.now(UTC).isoformat(timespec="microseconds"),
-    )
-    with refusing(NEWER) as (address, seen):
-        before = model_lab.RefusedBy(base_url=address, on=now)
-        renamed = Reply(text="a", changed=(json.loads(RENAMED)[0],), refused=before)
-        kept_in(ledger, [(keys[0], renamed)])
-        kept_in(ledger, [(keys[1], asyncio.run(go(address)))])
-        assert len(seen) == 2
-        seen.clear()
-        asyncio.run(go(address))
-    assert len(seen) == 1  # nothing is refused a second time
-
-
-def kept_in(
-    path: Path, replies: list[tuple[str, Reply]]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """What a ledger remembers with some more answers."""
-    with Ledger(path) as ledger:
-        for key, reply in replies:
-            ledger.reserve(key, run="r", model="m", usd=0, cap_usd=0)
-            ledger.settle(key, reply, 0)
-        return ledger.changes()

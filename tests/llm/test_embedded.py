@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -319,14 +319,11 @@ def real() -> Path:
     return weights.checked()
 
 
-@pytest.fixture(scope="module")
-def running(real: Path) -> Iterator[Path]:
-    """The weights, with a process that stays for all who share it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "CONTEXT_TOKENS", SMALL)
-        held = embedded._acquire_process(embedded.Weights(real, None))
-    yield real
-    embedded._let_go(held)
+@pytest.fixture
+def running(real: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The weights, for a process with little memory."""
+    monkeypatch.setattr(embedded, "CONTEXT_TOKENS", SMALL)
+    return real
 
 
 @pytest.fixture
@@ -478,20 +475,17 @@ def gone(address: str, within_s: float = 15.0) -> bool:
 
 
 @pytest.mark.slow
-def test_two_share_one_process_and_the_last_one_stops_it(own: Path) -> None:
-    async def both() -> list[str]:
-        one, other = llm_embedded.Embedded(own), llm_embedded.Embedded(own)
-        await asyncio.gather(one.send(request("Hi", 2)), other.send(request("Ho", 2)))
-        assert process_id(one) == process_id(other)
-        assert other._running is not None
-        addresses, process = other._running.base_urls, other._running.process
-        await one.close()
-        assert (await other.send(request("Ho", 2))).text
-        await other.close()
+def test_a_model_that_is_closed_leaves_no_server(own: Path) -> None:
+    async def ask(model: llm_embedded.Embedded) -> list[str]:
+        assert (await model.send(request("Ho", 2))).text
+        assert model._running is not None
+        addresses, process = model._running.base_urls, model._running.process
+        await model.close()
         assert process.poll() is not None
         return addresses
 
-    assert all(gone(address.removesuffix("/v1")) for address in asyncio.run(both()))
+    addresses = with_model(own, ask)
+    assert all(gone(address.removesuffix("/v1")) for address in addresses)
 
 
 @pytest.mark.slow

@@ -21,8 +21,8 @@ from loopback import LoopbackServer
 from tuneworthy import InputError
 from tuneworthy.cli import run as command
 from tuneworthy.llm import endpoints as llm_endpoints
+from tuneworthy.llm import hosts as llm_proxies
 from tuneworthy.llm import http as llm_http
-from tuneworthy.llm import proxies as llm_proxies
 from tuneworthy.llm.choose import transport_for
 from tuneworthy.llm.endpoints import reach
 from tuneworthy.model.case import Model

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.cases import reports as workspace_reports
-from tuneworthy.llm import endpoints as llm_endpoints
+from tuneworthy.llm import prices as llm_prices
 from tuneworthy.model import base as model_base
 from tuneworthy.model import case as model_case
 from tuneworthy.model.base import Unknown
@@ -1203,7 +1203,7 @@ def test_the_catalogue_prices_hosted_models_without_a_network(
         raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    found = llm_endpoints.price_on("openai:gpt-4o", DAY)
+    found = llm_prices.price_on("openai:gpt-4o", DAY)
     assert found is not None
     assert (found.input, found.output, found.cached_input) == (2.5, 10, 1.25)
     assert found.context_tokens == 128_000
@@ -1214,7 +1214,7 @@ def test_the_catalogue_prices_hosted_models_without_a_network(
     "name", ["ollama:llama3", "openai:of-our-own", "gpt-4o", ":", "", "openai:"]
 )
 def test_a_model_the_catalogue_does_not_know_has_no_price(name: str) -> None:
-    assert llm_endpoints.price_on(name, DAY) is None
+    assert llm_prices.price_on(name, DAY) is None
 
 
 @pytest.mark.parametrize(
@@ -1222,18 +1222,18 @@ def test_a_model_the_catalogue_does_not_know_has_no_price(name: str) -> None:
     ["https://my_host:8000/v1", "https://b\u00fccher.example/v1", "https://a:99999/v1"],
 )
 def test_an_address_that_cannot_be_called_has_no_list_price(address: str) -> None:
-    assert llm_endpoints.price_on("own:llama", DAY, base_url=address) is None
+    assert llm_prices.price_on("own:llama", DAY, base_url=address) is None
 
 
 def test_a_price_belongs_to_its_day_and_its_length() -> None:
     early, late = (
-        llm_endpoints.price_on("openai:o3", date(2025, 5, 1)),
-        llm_endpoints.price_on("openai:o3", DAY),
+        llm_prices.price_on("openai:o3", date(2025, 5, 1)),
+        llm_prices.price_on("openai:o3", DAY),
     )
     assert early is not None
     assert late is not None
     assert early.input > late.input
-    short, long = (llm_endpoints.price_on("anthropic:claude-sonnet-4-5", DAY, input_tokens=n)
+    short, long = (llm_prices.price_on("anthropic:claude-sonnet-4-5", DAY, input_tokens=n)
                    for n in (200_000, 200_001))  # fmt: skip
     assert short is not None
     assert long is not None
@@ -1252,7 +1252,7 @@ def test_a_price_belongs_to_its_day_and_its_length() -> None:
 def test_what_is_stated_tuned_or_local_is_never_looked_up(
     model: dict[str, Any],
 ) -> None:
-    assert llm_endpoints.look_up([Model.model_validate(model)], DAY) == {}
+    assert llm_prices.look_up([Model.model_validate(model)], DAY) == {}
 
 
 def test_a_looked_up_price_fires_the_challenge_of_a_saving_above_the_bill() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tuneworthy import InputError, load_case
 from tuneworthy.files import evalset as files_evalset
-from tuneworthy.llm import served as llm_served
+from tuneworthy.llm import prices as llm_served
 from tuneworthy.traces import mapping as traces_mapping
 from tuneworthy.traces.read import TraceFiles
 from tuneworthy.training import candidates as training_candidates

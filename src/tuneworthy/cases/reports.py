@@ -260,7 +260,8 @@ def listed_models(day: date) -> tuple[PricedModel, ...]:
 
     A model that has ended is left out.
     """
-    from tuneworthy.llm.endpoints import PRESETS, price_on
+    from tuneworthy.llm.endpoints import PRESETS
+    from tuneworthy.llm.prices import price_on
 
     known = facts_on(day)
     names = dict.fromkeys(known.rivals)

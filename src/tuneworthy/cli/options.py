@@ -289,7 +289,7 @@ to_option = option(
 
 def _through(context: click.Context, _parameter: object, value: str | None) -> None:
     if value is not None and not context.resilient_parsing:
-        from tuneworthy.llm.proxies import use_proxy
+        from tuneworthy.llm.hosts import use_proxy
 
         context.with_resource(use_proxy(value))
 

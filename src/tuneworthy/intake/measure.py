@@ -58,8 +58,7 @@ from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
 from tuneworthy.intake.ray import LogDraw, measure_files, read_way
 from tuneworthy.interview.questions import ask_of, part_asks
 from tuneworthy.interview.start import start_case
-from tuneworthy.llm.endpoints import price_on
-from tuneworthy.llm.served import find_served
+from tuneworthy.llm.prices import find_served, price_on
 from tuneworthy.model.case import Case, Holding, Materials, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision

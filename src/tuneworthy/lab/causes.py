@@ -23,9 +23,10 @@ from tuneworthy.lab.session import (
     stopped_by_user,
 )
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import STATE_PRICE, Reached, Transport, reach
+from tuneworthy.llm.endpoints import Reached, Transport, reach
 from tuneworthy.llm.hosts import find_strange_hosts, refuse_unconfirmed
 from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.prices import STATE_PRICE
 from tuneworthy.llm.runner import Job, PriceOf, quote
 from tuneworthy.model.base import readable
 from tuneworthy.model.case import Case

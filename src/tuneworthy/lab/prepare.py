@@ -59,22 +59,16 @@ from tuneworthy.lab.session import (
     stopped_by_user,
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
-from tuneworthy.llm.endpoints import (
-    STATE_PRICE,
-    UNLISTED,
-    Reached,
-    Transport,
-    price_on,
-    reach,
-)
+from tuneworthy.llm.endpoints import Reached, Transport, reach
 from tuneworthy.llm.hosts import (
     find_strange_hosts,
+    list_proxies,
     list_unconfirmed,
     read_host,
     refuse_unconfirmed,
 )
 from tuneworthy.llm.ledger import Ledger, UsualCall
-from tuneworthy.llm.proxies import list_proxies
+from tuneworthy.llm.prices import STATE_PRICE, UNLISTED, price_on
 from tuneworthy.llm.runner import TOKENS_A_BYTE, Job, PriceOf, Stop, quotes, total
 from tuneworthy.model.base import Strings, Unknown, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant
@@ -891,7 +885,6 @@ async def _work_with_calls(
         transport = transport_for(
             lab.places,
             at_once=at_once,
-            changed=ledger.changes(),
             confirmed=lab.confirmed,
         )
     try:

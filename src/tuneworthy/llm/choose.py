@@ -21,16 +21,17 @@ from tuneworthy.llm.endpoints import (
     Reached,
     Secret,
     Transport,
+    most_input_tokens,
+    on_this_machine,
+    reach,
+)
+from tuneworthy.llm.hosts import list_proxies, refuse_unconfirmed
+from tuneworthy.llm.prices import (
     least_price,
     list_price,
     look_up,
-    most_input_tokens,
-    on_this_machine,
     price_on,
-    reach,
 )
-from tuneworthy.llm.hosts import refuse_unconfirmed
-from tuneworthy.llm.proxies import list_proxies
 from tuneworthy.llm.runner import PriceOf
 from tuneworthy.model.base import Strings, readable
 from tuneworthy.model.case import Model, Price, TokenPrice, price_of
@@ -108,13 +109,12 @@ def transport_for(
     timeout_s: float = 120.0,
     at_once: int = 64,
     confirmed: Collection[str] = (),
-    **more: Any,
 ) -> Transport:
     """Return the transport for requests to some models; the caller closes it.
 
     An answer that takes more than ``timeout_s`` seconds is in doubt. ``at_once`` is the most calls
     in flight (give the runner no more). ``confirmed`` are hosts that may get calls beside the
-    vendors' own, and ``more`` is for ``Http``. Raises InputError if nobody confirmed a host, a key
+    vendors' own. Raises InputError if nobody confirmed a host, a key
     or a library is missing, or a fake has no such name.
     """
     refuse_unconfirmed(places, confirmed)
@@ -130,8 +130,7 @@ def transport_for(
             name = f"{place.provider}:{place.name}"
             by_place[name] = _transport_inside(place)
     if keys:
-        settings = {"timeout_s": timeout_s, "at_once": at_once, "confirmed": confirmed}
-        http = _http(keys, **settings, **more)
+        http = _http(keys, timeout_s=timeout_s, at_once=at_once, confirmed=confirmed)
         for address in keys:
             by_place[address] = http
     return Switch(by_place)
@@ -310,62 +309,71 @@ class Served(NamedTuple):
 
 def endpoints() -> tuple[Served, ...]:
     """List the endpoints known by name, each where the environment says, else at its vendor."""
-    places = [_reach_or_why(Model(id=f"{provider}:any")) for provider in PRESETS]
-    served_models = _list_served_models(places)
-    endpoints = []
-    for provider, place, names in zip(PRESETS, places, served_models, strict=True):
-        if isinstance(place, str):
-            endpoints.append(Served(provider, "", "unknown", why=place))
-        else:
-            endpoints.append(_describe_endpoint(provider, place, names, None))
-    return tuple(endpoints)
+    described = _describe([Model(id=f"{provider}:any") for provider in PRESETS])
+    return tuple(
+        served._replace(name=provider)
+        for provider, served in zip(PRESETS, described, strict=True)
+    )
 
 
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     """List the models of a case, in their order, with the list prices of a day."""
     known = tuple(models)
     listed = look_up(known, as_of)
-    places = [_reach_or_why(model) for model in known]
-    served_models = _list_served_models(places)
-    served = []
-    for model, place, names in zip(known, places, served_models, strict=True):
-        if isinstance(place, str):
-            served.append(Served(model.id, "", "unknown", why=place))
-            continue
+    described = []
+    for model, served in zip(known, _describe(known), strict=True):
         price = price_of(model, listed)
-        if price is None and place.provider in (LOCAL, FAKE) and not place.base_url:
-            price = FREE  # it runs inside this program
-        served.append(_describe_endpoint(model.id, place, names, price))
-    return tuple(served)
+        if price is None and served.state == "inside":
+            price = FREE
+        is_known = served.state != "unknown"
+        described.append(served._replace(price=price if is_known else None))
+    return tuple(described)
 
 
-def _reach_or_why(model: Model) -> Reached | str:
-    """Where a model is called, or the reason why it can't be."""
-    try:
-        return reach(model)
-    except CaseError as caught:
-        return str(caught)
-
-
-def _list_served_models(places: Sequence[Reached | str]) -> list[Strings | None]:
-    """The models that each place on this machine serves, all asked at once; None for no answer."""
-    names: list[Strings | None] = [None] * len(places)
+def _describe(models: Sequence[Model]) -> list[Served]:
+    """How each model can be called; endpoints on this machine are asked, all at once."""
+    described: list[Served] = []
+    asking: list[threading.Thread] = []
 
     def ask(index: int, place: Reached) -> None:
-        names[index] = _models_at(place)
+        names = _models_at(place)
+        if names is not None:
+            answering = described[index]._replace(state="answers", models=names)
+            described[index] = answering
 
-    threads = []
-    for index, place in enumerate(places):
-        if isinstance(place, str) or not place.base_url:
+    for index, model in enumerate(models):
+        try:
+            place = reach(model)
+        except CaseError as caught:
+            described.append(Served(model.id, "", "unknown", why=str(caught)))
             continue
-        if on_this_machine(place.base_url):
+        described.append(_describe_place(model.id, place))
+        if described[index].state == "silent":
             # a daemon, so that one that hangs doesn't keep the program from ending
             thread = threading.Thread(target=ask, args=(index, place), daemon=True)
-            threads.append(thread)
+            asking.append(thread)
             thread.start()
-    for thread in threads:
+    for thread in asking:
         thread.join(WAIT_S)
-    return list(names)  # a copy, which a late thread can't change
+    return list(described)  # a copy, which a late thread can't change
+
+
+def _describe_place(name: str, place: Reached) -> Served:
+    """A model with its state; one on this machine is silent until it answers."""
+    if not place.base_url:
+        return Served(name, "", "inside")
+    if on_this_machine(place.base_url):
+        return Served(name, place.base_url, "silent")
+    state: State = "open"
+    if place.key is not None:
+        state = "key"
+    elif place.key_from in _NEEDED:
+        state = "no_key"
+    return Served(name, place.base_url, state, place.key_from)
+
+
+#: Variables with keys that a vendor's endpoint needs.
+_NEEDED = frozenset(preset.key_from for preset in PRESETS.values() if preset.key_from)
 
 
 def _models_at(place: Reached) -> Strings | None:
@@ -395,27 +403,3 @@ def _names_in_list(raw: bytes) -> Strings:
         return tuple(str(each["id"])[:200] for each in listed[:_MOST_NAMED])
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
-
-
-def _describe_endpoint(
-    name: str, place: Reached, models: Strings | None, price: Price | None
-) -> Served:
-    """An endpoint with its state: whether it has a key, or answers on this machine."""
-    key_from = ""
-    if not place.base_url:
-        state: State = "inside"
-    elif on_this_machine(place.base_url):
-        state = "silent" if models is None else "answers"
-    else:
-        key_from = place.key_from
-        if place.key is not None:
-            state = "key"
-        elif key_from in _NEEDED:
-            state = "no_key"
-        else:
-            state = "open"
-    return Served(name, place.base_url, state, key_from, price, models or ())
-
-
-#: Variables with keys that a vendor's endpoint needs.
-_NEEDED = frozenset(preset.key_from for preset in PRESETS.values() if preset.key_from)

@@ -1,7 +1,7 @@
 """A small model inside this program, to try things out without a key and without a network.
 
-It runs in a separate process, which starts with the first call and stops with the last transport.
-All transports share it. It answers only on this machine, and only with a key that is drawn for each
+It runs in a separate process, which starts with the first call and stops with its transport. It
+answers only on this machine, and only with a key that is drawn for each
 start. It always writes the likeliest token, so answers are almost always the same. Calls that are
 computed together are added up in another order, which may change one. Asked one at a time, it
 repeats itself exactly on one machine.
@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.llm.endpoints import (
@@ -222,13 +222,6 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
         return ""
 
 
-class Weights(NamedTuple):
-    """The files of a model."""
-
-    model: Path
-    adapter: Path | None  #: None for the plain model.
-
-
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
 #: The most tokens of an answer to a request that doesn't say.
@@ -307,7 +300,8 @@ class Embedded:
     """The transport of an embedded model."""
 
     def __init__(self, weights: Path, adapter: Path | None = None) -> None:
-        self._weights = Weights(weights, adapter)
+        self._weights = weights
+        self._adapter = adapter
         # the process and its connections; None until the first call, and after a close
         self._running: _Running | None = None
         self._http: Http | None = None
@@ -317,14 +311,14 @@ class Embedded:
         self._going = Counter[str]()  # calls of each server
 
     async def close(self) -> None:
-        """Stop the model, unless another transport still uses it."""
+        """Stop the model."""
         http = self._http
         running = self._running
         self._http = self._running = None
         if http is not None:
             await http.close()
         if running is not None:
-            await asyncio.to_thread(_let_go, running)
+            await asyncio.to_thread(_stop, running.process)
 
     async def send(self, request: Request) -> Reply:
         """Ask the model once; see ``Transport``. As nothing is paid, nothing is in doubt.
@@ -369,59 +363,30 @@ class Embedded:
                 if self._starts > _MOST_STARTS:
                     why = f"the embedded model ended {_MOST_STARTS} times; it is not started again"
                     raise NotSent(why, again=False)
-                self._running = await _process_for(self._weights)
+                self._running = await self._start()
                 key = self._running.key
                 keys = dict.fromkeys(self._running.base_urls, key)
                 self._http = Http(keys, timeout_s=_ANSWER_S, at_once=SLOTS)
             return self._http, self._running
 
-
-async def _process_for(weights: Weights) -> _Running:
-    """The process for some weights. A caller that is stopped while it starts leaves none behind."""
-    starting = asyncio.ensure_future(asyncio.to_thread(_acquire_process, weights))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        _let_go(await starting)
-        raise
+    async def _start(self) -> _Running:
+        """Start the process. A caller that is stopped meanwhile leaves none behind."""
+        work = asyncio.to_thread(_start, self._weights, self._adapter)
+        starting = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            _stop((await starting).process)
+            raise
 
 
 @dataclass(slots=True)
 class _Running:
-    """A process with a model, and the number of transports that use it."""
+    """A process with a model."""
 
     process: subprocess.Popen[bytes]
     base_urls: list[str]
     key: Secret
-    users: int = 0
-
-
-_shared: dict[Weights, _Running] = {}
-_door = threading.Lock()
-
-
-def _acquire_process(weights: Weights) -> _Running:
-    """The process for some weights, started if there is none; NotSent if that fails."""
-    with _door:
-        running = _shared.get(weights)
-        if running is None or running.process.poll() is not None:
-            running = _start(weights)
-            _shared[weights] = running
-        running.users += 1
-        return running
-
-
-def _let_go(running: _Running) -> None:
-    """Remove one user. Without any, or if the process is dead, it is ended and forgotten."""
-    with _door:
-        running.users -= 1
-        if running.users > 0 and running.process.poll() is None:
-            return
-        # another process may have taken its place already
-        own = [weights for weights, shared in _shared.items() if shared is running]
-        for weights in own:
-            del _shared[weights]
-        _stop(running.process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -437,19 +402,18 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _start(weights: Weights) -> _Running:
+def _start(weights: Path, adapter: Path | None) -> _Running:
     """Start the embedded model's servers in a process of their own; a random key opens them."""
     key = secrets.token_urlsafe(24)
     servers = min(processors(), SLOTS)
     settings = {
-        "weights": str(weights.model),
-        "adapter": str(weights.adapter or ""),
+        "weights": str(weights),
+        "adapter": str(adapter or ""),
         "key": key,
         "servers": servers,
         "slots": math.ceil(SLOTS / servers),
         "context_tokens": CONTEXT_TOKENS,
         "most_output_tokens": MOST_OUTPUT_TOKENS,
-        "cache_prompt": True,
     }
     with tempfile.TemporaryFile() as log:
         command = [sys.executable, "-P", "-m", "tuneworthy.llm.embedded_server"]

@@ -65,7 +65,7 @@ def _serve(settings: dict[str, Any]) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = settings["weights"]
-    if settings.get("adapter"):
+    if settings["adapter"]:
         adapter = xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)
         params.lora_adapters = [adapter]
     params.hostnames = ["127.0.0.1"]
@@ -81,7 +81,7 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0
-    params.cache_prompt = settings["cache_prompt"]
+    params.cache_prompt = True
     # nothing is fetched, and nothing but answers is served
     params.offline = True
     params.ui = False

@@ -10,27 +10,15 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
-from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import price_of_fact
-from tuneworthy.llm.prices import (
-    NO_AMOUNTS,
-    amounts_for,
-    catalogue,
-    dearest_amounts,
-    find_model,
-    rates_on,
-)
 from tuneworthy.model.base import TOKENS_PER_MTOK, as_bytes, usd_per_request
-from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
+from tuneworthy.model.case import Model, Price
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import Reply, Request
@@ -214,6 +202,13 @@ def on_this_machine(base_url: str) -> bool:
     return host_of(base_url) in LOOPBACK
 
 
+def plain_address(base_url: str) -> str:
+    """An address in small letters, without the scheme's own port; a CaseError for an invalid one."""
+    place = _place(base_url)
+    port = f":{place.port}" if place.port else ""
+    return f"{place.scheme}://{place.host}{port}{urlsplit(base_url).path}"
+
+
 def host_of(base_url: str) -> str:
     """The host of an address, in small letters; a CaseError for an invalid one."""
     return _place(base_url).host
@@ -267,143 +262,6 @@ def _from_keyring(variable: str) -> str:
         return (keyring.get_password("tuneworthy", variable) or "").strip()
     except Exception:  # noqa: BLE001  # there is none, or one without a desktop raises what it likes
         return ""
-
-
-STATE_PRICE = (
-    "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
-    "--trust-prices"
-)  #: The advice for a model without a price.
-
-
-def look_up(
-    models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0
-) -> Prices:
-    """Look up the prices of models without a stated one, by id and address.
-
-    An unknown model is left out. ``input_tokens`` are those of a request. For a day before a
-    model's first entry, the catalogue gives its first price.
-    """
-    prices: dict[tuple[str, str | None], Price] = {}
-    for model in models:
-        if model.usd_per_mtok is not None:
-            continue
-        price = list_price(model, as_of, input_tokens)
-        if price is not None:
-            prices[model.id, model.base_url] = price
-    return prices
-
-
-def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
-    """The list price of an untuned model. A tuned one with such a name isn't on the list."""
-    if model.kind != "prompted" or model.runs == "own":
-        return None
-    return price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
-
-
-def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices:
-    """Look up the prices of a case's models and of others; {} without traffic.
-
-    Stated prices are left out, as they go first.
-    """
-    traffic = case.economics.traffic
-    tokens = traffic.input_tokens
-    if (
-        tokens is None
-        or traffic.output_tokens is None
-        or traffic.requests_per_month is None
-    ):
-        return NO_PRICES
-    models = (*case.models, *(Model(id=name) for name in others))
-    return look_up(models, as_of, input_tokens=tokens.likely)
-
-
-def price_on(
-    model_id: str,
-    as_of: date,
-    *,
-    base_url: str | None = None,
-    input_tokens: float = 0.0,
-) -> Price | None:
-    """Look up the price of a model on a day, in USD for a million tokens.
-
-    By the public list, else by the catalogue of facts. The address decides the provider if there is
-    one, else the first part of the id; a name without a provider has no price. Some prices rise
-    with the input tokens of a request. None where both lack the model or the address, or a price
-    for input or output.
-    """
-    listed = listed_price(model_id, as_of, base_url=base_url, input_tokens=input_tokens)
-    if listed is not None or base_url:
-        return listed
-    fact = facts_on(as_of).model(model_id)
-    return None if fact is None else price_of_fact(fact, as_of)
-
-
-def listed_price(
-    model_id: str,
-    as_of: date,
-    *,
-    base_url: str | None = None,
-    input_tokens: float = 0.0,
-) -> Price | None:
-    """Look up the price of a model on a day by the public list alone; see ``price_on``."""
-    provider, _, name = model_id.partition(":")
-    if not name:  # a bare name may be served by anybody, at any price
-        return None
-    if base_url:
-        try:
-            address = _listed_address(base_url)
-        except CaseError:  # an invalid address is refused where it is called
-            return None
-        model = find_model(name, None, address)
-    else:
-        model = find_model(name, provider, None)
-    if model is None:
-        return None
-    plain = amounts_for(rates_on(model, as_of), input_tokens)
-    if plain.input is None or plain.output is None:
-        return None
-    batch = amounts_for(rates_on(model, as_of, batch=True), input_tokens)
-    if batch == plain or batch.output is None:  # nothing is cheaper in a batch
-        batch = NO_AMOUNTS
-    return Price(
-        input=plain.input,
-        output=plain.output,
-        cached_input=plain.cached,
-        batch_input=batch.input,
-        batch_output=batch.output,
-        batch_cached_input=None if batch.cached == plain.cached else batch.cached,
-        context_tokens=model.get("context"),
-        catalogue=catalogue(),
-    )
-
-
-def _listed_address(base_url: str) -> str:
-    """An address in the form of the price list: in small letters, without the scheme's own port."""
-    place = _place(base_url)
-    port = f":{place.port}" if place.port else ""
-    return f"{place.scheme}://{place.host}{port}{urlsplit(base_url).path}"
-
-
-UNLISTED = "its own isn't listed: the dearest there, or that of its base"
-"""The note on the price of a model that ``least_price`` found."""
-_TUNED_NAME = re.compile(r"ft:([^:]+):")
-
-
-def least_price(name: str, address: str, day: date) -> Price | None:
-    """Return the lowest price for an unlisted model at an address; None for an unlisted provider.
-
-    If its name says which model was tuned, that model's price counts, else the highest price there.
-    """
-    tuned = _TUNED_NAME.match(name)
-    if tuned is not None:
-        # any provider stands before the name, as the address decides
-        of_base = listed_price(f"tuned:{tuned[1]}", day, base_url=address)
-        if of_base is not None:
-            return of_base
-    dearest = dearest_amounts(address, day)
-    if dearest.input is None or dearest.output is None:
-        return None
-    return Price(dearest.input, dearest.output, catalogue=catalogue())
 
 
 TAKES_NO = "it takes no "  #: How the reason begins for which a model can't be asked in some way.

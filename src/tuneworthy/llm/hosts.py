@@ -1,20 +1,33 @@
-"""The hosts at which models are called, and which of them somebody confirmed.
+"""The hosts at which models are called: who confirmed them, and the proxy on the way.
 
 A case file may be a stranger's, and it says where its models are called: under a vendor's name, it
 may name any host. So a model that isn't at its vendor's own host is shown with its host. Nothing is
 sent to a host that nobody confirmed on this machine, and a case file can't confirm one.
+
+A user's environment or ``--proxy`` may name a proxy, and a case file can't. Only encrypted calls go
+through it, so it sees the called host, but neither a key nor a text. Calls to this machine never do.
 """
 
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
-from functools import lru_cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from tuneworthy.errors import CaseError, InputError
-from tuneworthy.llm.endpoints import LOOPBACK, PRESETS, Reached, host_of, named_address
+from tuneworthy.llm.endpoints import (
+    LOOPBACK,
+    PRESETS,
+    Reached,
+    host_of,
+    named_address,
+    on_this_machine,
+)
 from tuneworthy.model.base import Strings
 
 _VENDORS = frozenset(host_of(preset.base_url) for preset in PRESETS.values())
@@ -32,20 +45,7 @@ def user_folder(variable: str, usual: str) -> Path | None:
     The user's folder is in the environment's ``variable``, else it is ``usual`` in the home; None
     without a home.
     """
-    named = os.environ.get(variable, "")
-    # Unix's variable, and Windows'
-    homes = tuple(os.environ.get(name, "") for name in ("HOME", "USERPROFILE"))
-    return _user_folder(named, usual, homes)
-
-
-@lru_cache(maxsize=8)
-def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
-    """Our folder of a user, where the environment or the home names one.
-
-    A decision asks twenty times, so it is cached. The last argument has the variables that
-    ``Path.home`` reads, so that another home isn't taken for the cached one.
-    """
-    base = Path(named)
+    base = Path(os.environ.get(variable, ""))
     # it is empty, or would depend on where the program was started
     if not base.is_absolute():
         try:
@@ -89,29 +89,28 @@ def name_with_host(model_id: str, base_url: str | None) -> str:
 
 def find_strange_hosts(places: Iterable[Reached]) -> Strings:
     """Return the hosts of places other than their vendors' own, each once."""
-    hosts: list[str] = []
-    for place in places:
-        host = find_strange_host(f"{place.provider}:{place.name}", place.base_url)
-        if host and host not in hosts:
-            hosts.append(host)
-    return tuple(hosts)
+    hosts = [
+        find_strange_host(f"{place.provider}:{place.name}", place.base_url)
+        for place in places
+    ]
+    return tuple(dict.fromkeys(host for host in hosts if host))
 
 
-def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
-    """Whether a host is on this machine, is a known vendor's, or was confirmed.
+def may_send_to(host: str, confirmed: Collection[str], provider: str = "") -> bool:
+    """Whether a host is on this machine, in a user's environment, confirmed, or a vendor's own.
 
-    A host in a user's environment, as in ``OPENAI_BASE_URL``, is confirmed.
+    A vendor's name confirms only its own host; another name confirms every vendor's.
     """
-    return (
-        host in LOOPBACK
-        or host in _VENDORS
-        or host in confirmed
-        or host in _hosts_in_environment()
-    )
+    if host in LOOPBACK or host in confirmed or host in _hosts_in_environment():
+        return True
+    preset = PRESETS.get(provider)
+    if preset is None:
+        return host in _VENDORS
+    return host == host_of(preset.base_url)
 
 
 def _hosts_in_environment() -> frozenset[str]:
-    """The hosts at which a user's environment places vendors' models."""
+    """The hosts at which a user's environment places vendors' models, as ``OPENAI_BASE_URL`` does."""
     hosts = set[str]()
     for provider in PRESETS:
         address = named_address(provider)
@@ -121,30 +120,10 @@ def _hosts_in_environment() -> frozenset[str]:
     return frozenset(hosts)
 
 
-def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
-    """Whether a model may be called at its place. A vendor's name confirms only its own host.
-
-    A key for a host is in the environment or the keyring because its user put it there, so it
-    confirms the host.
-    """
-    host = host_of(place.base_url)
-    if place.key is not None or host in LOOPBACK or host in confirmed:
-        return True
-    if host in _hosts_in_environment():
-        return True
-    preset = PRESETS.get(place.provider)
-    if preset is None:
-        return host in _VENDORS
-    return host == host_of(preset.base_url)
-
-
 def list_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:
     """List a sentence for each host that nobody confirmed, with the way to confirm it; () for none."""
-    sentences: list[str] = []
-    for refusal in _refusals(places, confirmed):
-        if str(refusal) not in sentences:
-            sentences.append(str(refusal))
-    return tuple(sentences)
+    refusals = [str(refusal) for refusal in _refusals(places, confirmed)]
+    return tuple(dict.fromkeys(refusals))
 
 
 def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> None:
@@ -156,11 +135,17 @@ def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) ->
 def _refusals(
     places: Iterable[Reached], confirmed: Collection[str]
 ) -> Iterator[InputError]:
-    """The error for each place whose host nobody confirmed; a model inside the program has none."""
+    """The error for each place whose host nobody confirmed; a model inside the program has none.
+
+    A key for a host is in the environment or the keyring because its user put it there, so it
+    confirms the host.
+    """
     for place in places:
-        if place.base_url and not _is_confirmed(place, confirmed):
-            model = f'model "{place.provider}:{place.name}"'
-            yield unconfirmed_error(model, host_of(place.base_url))
+        if not place.base_url or place.key is not None:
+            continue
+        host = host_of(place.base_url)
+        if not may_send_to(host, confirmed, place.provider):
+            yield unconfirmed_error(f'model "{place.provider}:{place.name}"', host)
 
 
 def unconfirmed_error(what: str, host: str) -> InputError:
@@ -176,3 +161,125 @@ def shorten_path(path: Path) -> str:
     with suppress(RuntimeError, ValueError):  # no home is known, or it is elsewhere
         return f"~/{path.relative_to(Path.home())}"
     return str(path)
+
+
+# The proxy.
+
+VARIABLE = "HTTPS_PROXY"
+_ENCRYPTED = "https"
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
+class Proxy(NamedTuple):
+    """The address of a proxy; it may hold a password."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.without_login})"
+
+    @property
+    def without_login(self) -> str:
+        """Host and port without the user and the password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.scheme}://{self.without_login}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that signs in at the proxy; {} without a user. Only the proxy gets it."""
+        if not self.user:
+            return {}
+        login = b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Proxy-Authorization": f"Basic {login}"}
+
+
+def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
+    """Read a proxy with or without http://, a port, a user and a password.
+
+    Raises InputError for another text. The error doesn't repeat it, as it may hold a password.
+    """
+    no_proxy = InputError(
+        "names no proxy over http", where=where, fix="write it as http://host:3128"
+    )
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        port = parts.port
+    except ValueError:
+        raise no_proxy from None
+    plain = text.isascii() and text.isprintable() and " " not in text
+    if not plain or not parts.hostname or parts.scheme not in _USUAL_PORTS:
+        raise no_proxy
+    user = unquote(parts.username or "")
+    password = unquote(parts.password or "")
+    usual = _USUAL_PORTS[parts.scheme]
+    return Proxy(parts.scheme, parts.hostname, port or usual, user, password)
+
+
+def find_proxy(url: str) -> Proxy | None:
+    """Return the proxy for calls to an address; None for direct calls.
+
+    It is that of ``HTTPS_PROXY``, else of ``ALL_PROXY``, except for hosts in ``NO_PROXY``. A
+    variable in small letters takes precedence.
+    """
+    # a proxy would read what isn't encrypted
+    if urlsplit(url).scheme.lower() != _ENCRYPTED or on_this_machine(url):
+        return None
+    proxies = getproxies_environment()
+    text = proxies.get(_ENCRYPTED) or proxies.get("all") or ""
+    host = host_of(url).strip("[]")  # NO_PROXY has IPv6 addresses without brackets
+    if not text.strip() or proxy_bypass(host):
+        return None
+    return read_proxy(text.strip())
+
+
+def list_proxies(urls: Iterable[str]) -> Strings:
+    """List the proxies for calls to some addresses, without passwords, each once."""
+    names: dict[str, None] = {}
+    for url in urls:
+        if not url:  # a model inside this program
+            continue
+        with suppress(CaseError):  # an invalid address is reported where it is called
+            proxy = find_proxy(url)
+            if proxy is not None:
+                names[proxy.without_login] = None
+    return tuple(names)
+
+
+def except_this_machine() -> None:
+    """Let libraries that read the environment themselves reach this machine without a proxy."""
+    proxies = getproxies_environment()
+    exceptions = proxies.pop("no", "")
+    no_proxy_at_all = not proxies or exceptions.strip() == "*"
+    if no_proxy_at_all:
+        return
+    hosts = [host for host in exceptions.split(",") if host]
+    for own in ("localhost", "127.0.0.1", "::1"):
+        if own not in hosts:
+            hosts.append(own)
+    # some libraries read one of them, and some the other
+    for variable in ("no_proxy", "NO_PROXY"):
+        os.environ[variable] = ",".join(hosts)
+
+
+@contextmanager
+def use_proxy(text: str) -> Iterator[None]:
+    """Let this program and its child processes use a proxy until the block ends."""
+    read_proxy(text, "--proxy")
+    # the lower-case variable counts before the one in capitals
+    variable = VARIABLE.lower()
+    before = os.environ.get(variable)
+    os.environ[variable] = text
+    try:
+        yield
+    finally:
+        os.environ.pop(variable, None)
+        if before is not None:
+            os.environ[variable] = before

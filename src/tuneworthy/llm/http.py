@@ -7,8 +7,9 @@ import json
 import math
 import re
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -29,13 +30,11 @@ from tuneworthy.llm.endpoints import (
     key_variable,
     named_address,
 )
-from tuneworthy.llm.hosts import may_send_to, unconfirmed_error
-from tuneworthy.llm.proxies import find_proxy
+from tuneworthy.llm.hosts import find_proxy, may_send_to, unconfirmed_error
 from tuneworthy.model.base import readable
 from tuneworthy.model.lab import (
     ERROR_END,
     ChatMessage,
-    RefusedBy,
     Reply,
     Request,
     Usage,
@@ -52,7 +51,6 @@ _BYTES_A_TOKEN = 64  # sixteen times the usual ones
 # bytes for thinking that no token limit counts, and for JSON
 _BYTES_AROUND = 256 * 1024
 _MOST_TOKENS = 10**9  # of a count that is kept
-_FORGOTTEN_AFTER = timedelta(days=7)
 # many servers close after 5 s, and a call sent just then would be in doubt
 _IDLE_S = 4.0
 
@@ -60,10 +58,8 @@ _IDLE_S = 4.0
 class Http:
     """A transport over HTTP, with the key of each base URL; None where an endpoint needs none.
 
-    An answer that takes more than ``timeout_s`` seconds is in doubt. ``changed`` is what earlier
-    runs had to send instead of refused parameters (``Ledger.changes``). A parameter that was
-    refused more than a week ago is tried again: endpoints change, and trying costs one unpaid call.
-    Nothing goes to a host that is neither known nor ``confirmed``, nor has a key of its own.
+    An answer that takes more than ``timeout_s`` seconds is in doubt. Nothing goes to a host that is
+    neither known nor ``confirmed``, nor has a key of its own.
     """
 
     def __init__(
@@ -72,18 +68,15 @@ class Http:
         *,
         timeout_s: float = 120.0,
         at_once: int = 64,
-        changed: Mapping[Place, tuple[str, str]] | None = None,
         confirmed: Collection[str] = (),
     ) -> None:
         self._confirmed = frozenset(confirmed)
-        self._changed = dict(changed or {})
         self._keys = dict(keys)
         self._timeout = timeout_s
         self._at_once = at_once
         self._answered: set[str] = set()
-        self._learned: dict[Place, dict[str, str]] = {}
+        self._learned = defaultdict[Place, dict[str, str]](dict)
         """Parameters that were refused, with their replacements."""
-        self._refused: dict[Place, RefusedBy] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -95,10 +88,7 @@ class Http:
 
         Where the endpoint refuses a parameter, which costs nothing, it is replaced and sent again.
         """
-        place = request.base_url, request.model
-        if place not in self._learned:
-            self._learned[place] = self._earlier(place)
-        replaced = self._learned[place]
+        replaced = self._learned[request.base_url, request.model]
         for _ in range(_MOST_CHANGES):
             before = dict(replaced)
             try:
@@ -106,40 +96,13 @@ class Http:
             except NotTaken as caught:
                 if caught.parameter not in _INSTEAD:
                     raise
-                self._learn(place, caught.parameter)
+                replaced.setdefault(caught.parameter, _INSTEAD[caught.parameter])
                 if replaced == before:  # the replacement that it asked for didn't help
                     raise
             else:
                 changed = tuple(_CHANGES[parameter] for parameter in replaced)
-                more = {"changed": changed, "refused": self._refused.get(place)}
-                return reply.model_copy(update=more)
+                return reply.model_copy(update={"changed": changed})
         raise Refused("it takes none of the parameters that were tried")
-
-    def _learn(self, place: Place, parameter: str) -> None:
-        """Note that an endpoint refused a parameter, and what is sent instead from now on."""
-        replaced = self._learned[place]
-        if parameter in replaced.values() and place in self._changed:
-            # a replacement of an earlier run is refused: the endpoint takes other parameters now
-            del self._changed[place]
-            replaced.clear()
-        else:
-            replaced.setdefault(parameter, _INSTEAD[parameter])
-        base_url, _ = place
-        self._refused[place] = RefusedBy(base_url=base_url, on=_now())
-
-    def _earlier(self, place: Place) -> dict[str, str]:
-        """Replacements of parameters that runs of the last days had to make; {} without any."""
-        changes, refused_on = self._changed.get(place, ("", ""))
-        replaced = {
-            old: new for old, new in _INSTEAD.items() if _CHANGES[old] in changes
-        }
-        # a day in the future was written by a wrong clock, and would never be forgotten
-        is_recent = _day(_now(_FORGOTTEN_AFTER)) <= _day(refused_on) <= _day(_now())
-        if not replaced or not is_recent:
-            return {}
-        base_url, _ = place
-        self._refused[place] = RefusedBy(base_url=base_url, on=refused_on)
-        return replaced
 
     async def _send(self, request: Request, replaced: Mapping[str, str]) -> Reply:
         """Send a request once, with other parameters in place of refused ones."""
@@ -290,16 +253,6 @@ def _most_bytes(request: Request) -> int:
     if request.max_tokens is None:
         return _MOST_BYTES
     return min(_MOST_BYTES, _BYTES_AROUND + request.max_tokens * _BYTES_A_TOKEN)
-
-
-def _now(ago: timedelta = timedelta()) -> str:
-    """The present moment, or one before it, as text that sorts by time and begins with the day."""
-    return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
-
-
-def _day(moment: str) -> str:
-    """The day of a moment, as 2026-12-03."""
-    return moment[:10]
 
 
 def _way_to(url: str) -> dict[str, Any]:

@@ -568,21 +568,6 @@ class Ledger:
         # answers of earlier versions lack the other two
         return UsualCall(written, thought or 0.0, seconds or 0.0)
 
-    def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """Return what was sent instead of refused parameters, by address and model.
-
-        Each value is the replacements as JSON, and the time of the last refusal.
-        """
-        rows = self._query_rows(
-            "SELECT json_extract(reply, '$.refused.base_url') AS place, model, "
-            "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
-            """WHERE status = 'settled' AND reply LIKE '%"refused":{"%' GROUP BY place, model"""
-        )
-        return {
-            (str(place), model): (str(changed), str(on))
-            for place, model, changed, on in rows
-        }
-
     def _money(self, run: str) -> _RunMoney:
         rows = self._query_rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
         if not rows:

@@ -1,8 +1,8 @@
-"""The public price list: the prices of models at providers, and their first days.
+"""What models cost: the public price list, the catalogue of facts, and names in logs.
 
-It is the data of genai-prices, in ``genai_prices/`` with its license. Its own package would bring
-an HTTP client that fetches newer lists. Our copy is renewed by ``tools/vendor.py``, which also
-compares every answer of this module with that package.
+The list has prices at providers and their first days. It is the data of genai-prices, in
+``genai_prices/`` with its license. Its own package would bring an HTTP client that fetches newer
+lists. Our copy is renewed by ``tools/vendor.py``, which also compares every answer with it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
+
+from tuneworthy.errors import CaseError
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import price_of_fact
+from tuneworthy.llm.endpoints import plain_address
+from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 
 
 class Tiers(TypedDict):
@@ -276,3 +282,250 @@ def _amount_for(price: Amount | None, input_tokens: float) -> float | None:
         if input_tokens > start:
             amount = dearer
     return amount
+
+
+# The price of a model that is called.
+
+STATE_PRICE = (
+    "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
+    "--trust-prices"
+)  #: The advice for a model without a price.
+
+
+def look_up(
+    models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0
+) -> Prices:
+    """Look up the prices of models without a stated one, by id and address.
+
+    An unknown model is left out. ``input_tokens`` are those of a request. For a day before a
+    model's first entry, the catalogue gives its first price.
+    """
+    prices: dict[tuple[str, str | None], Price] = {}
+    for model in models:
+        if model.usd_per_mtok is not None:
+            continue
+        price = list_price(model, as_of, input_tokens)
+        if price is not None:
+            prices[model.id, model.base_url] = price
+    return prices
+
+
+def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
+    """The list price of an untuned model. A tuned one with such a name isn't on the list."""
+    if model.kind != "prompted" or model.runs == "own":
+        return None
+    return price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
+
+
+def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices:
+    """Look up the prices of a case's models and of others; {} without traffic.
+
+    Stated prices are left out, as they go first.
+    """
+    traffic = case.economics.traffic
+    tokens = traffic.input_tokens
+    if (
+        tokens is None
+        or traffic.output_tokens is None
+        or traffic.requests_per_month is None
+    ):
+        return NO_PRICES
+    models = (*case.models, *(Model(id=name) for name in others))
+    return look_up(models, as_of, input_tokens=tokens.likely)
+
+
+def price_on(
+    model_id: str,
+    as_of: date,
+    *,
+    base_url: str | None = None,
+    input_tokens: float = 0.0,
+) -> Price | None:
+    """Look up the price of a model on a day, in USD for a million tokens.
+
+    By the public list, else by the catalogue of facts. The address decides the provider if there is
+    one, else the first part of the id; a name without a provider has no price. Some prices rise
+    with the input tokens of a request. None where both lack the model or the address, or a price
+    for input or output.
+    """
+    listed = listed_price(model_id, as_of, base_url=base_url, input_tokens=input_tokens)
+    if listed is not None or base_url:
+        return listed
+    fact = facts_on(as_of).model(model_id)
+    return None if fact is None else price_of_fact(fact, as_of)
+
+
+def listed_price(
+    model_id: str,
+    as_of: date,
+    *,
+    base_url: str | None = None,
+    input_tokens: float = 0.0,
+) -> Price | None:
+    """Look up the price of a model on a day by the public list alone; see ``price_on``."""
+    provider, _, name = model_id.partition(":")
+    if not name:  # a bare name may be served by anybody, at any price
+        return None
+    if base_url:
+        try:
+            address = plain_address(base_url)
+        except CaseError:  # an invalid address is refused where it is called
+            return None
+        model = find_model(name, None, address)
+    else:
+        model = find_model(name, provider, None)
+    if model is None:
+        return None
+    plain = amounts_for(rates_on(model, as_of), input_tokens)
+    if plain.input is None or plain.output is None:
+        return None
+    batch = amounts_for(rates_on(model, as_of, batch=True), input_tokens)
+    if batch == plain or batch.output is None:  # nothing is cheaper in a batch
+        batch = NO_AMOUNTS
+    return Price(
+        input=plain.input,
+        output=plain.output,
+        cached_input=plain.cached,
+        batch_input=batch.input,
+        batch_output=batch.output,
+        batch_cached_input=None if batch.cached == plain.cached else batch.cached,
+        context_tokens=model.get("context"),
+        catalogue=catalogue(),
+    )
+
+
+UNLISTED = "its own isn't listed: the dearest there, or that of its base"
+"""The note on the price of a model that ``least_price`` found."""
+_TUNED_NAME = re.compile(r"ft:([^:]+):")
+
+
+def least_price(name: str, address: str, day: date) -> Price | None:
+    """Return the lowest price for an unlisted model at an address; None for an unlisted provider.
+
+    If its name says which model was tuned, that model's price counts, else the highest price there.
+    """
+    tuned = _TUNED_NAME.match(name)
+    if tuned is not None:
+        # any provider stands before the name, as the address decides
+        of_base = listed_price(f"tuned:{tuned[1]}", day, base_url=address)
+        if of_base is not None:
+            return of_base
+    dearest = dearest_amounts(address, day)
+    if dearest.input is None or dearest.output is None:
+        return None
+    return Price(dearest.input, dearest.output, catalogue=catalogue())
+
+
+# The provider of a model in a log. A log names a model as its maker's software does: with or without
+# the provider, by an alias or by a dated snapshot, after a route or a resource name.
+
+_OWN = re.compile(
+    r"ollama|vllm|lm[-_ ]?studio|llama[-_.]?cpp|llamafile|\btgi\b|\blocal\b|localhost",
+    re.IGNORECASE,
+)
+"""Words for a model on your own machine, which has no list price."""
+_KINDS = frozenset(
+    {"chat", "completion", "responses", "messages", "models", "publishers"}
+)
+"""Parts before a name that say how it was called."""
+_ARN = re.compile(r"arn:aws[\w-]*:bedrock:.*/", re.IGNORECASE)
+_BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
+_MANY = 4096
+
+
+class ServedModel(NamedTuple):
+    """A model at its provider."""
+
+    provider: str
+    name: str  #: As the log has it, without the provider.
+    listed: ListedModel
+    batch: bool  #: Whether calls of a batch are meant.
+
+    @property
+    def id(self) -> str:
+        """Provider and name, as a case file writes it."""
+        return f"{self.provider}:{self.name}"
+
+    @property
+    def key(self) -> str:
+        """Provider and the list's name, equal for an alias and its snapshot."""
+        return f"{self.provider}:{self.listed['id']}"
+
+    def amounts(self, day: date, input_tokens: float) -> Amounts:
+        """Prices of a request on a day."""
+        return amounts_for(rates_on(self.listed, day, batch=self.batch), input_tokens)
+
+
+@lru_cache(maxsize=_MANY)
+def find_served(name: str, provider: str = "") -> ServedModel | None:
+    """Find the model with a name, if one provider is likely; None where none or several are.
+
+    ``provider`` is a provider, a route or a host in the log's words. Where the list doesn't know
+    it, the maker of the named model is used.
+    """
+    before_slash, _, _ = name.partition("/")
+    if not name or _OWN.search(f"{provider} {before_slash}"):
+        return None
+    batch = _BATCH.search(provider) is not None
+    for place, bare in _readings(name, provider):
+        if "://" in place:
+            listed = find_model(bare, None, place)
+        else:
+            listed = find_model(bare, place, None)
+        place_id = provider_id(place, bare)
+        if listed is not None and place_id is not None:
+            return ServedModel(place_id, bare, listed, batch)
+    *_, bare = _bares(name)  # the name alone
+    return _served_by_maker(bare, batch=batch)
+
+
+def _served_by_maker(name: str, *, batch: bool) -> ServedModel | None:
+    """The model at its maker, else at the only provider that lists it."""
+    of_maker = find_model(name, None, None)
+    maker = provider_id(None, name)
+    if of_maker is not None and maker is not None:
+        return ServedModel(maker, name, of_maker, batch)
+    offers = providers_with(name)
+    if len(offers) != 1:  # nobody knows at which of them it ran
+        return None
+    ((only_provider, model),) = offers
+    return ServedModel(only_provider, name, model, batch)
+
+
+def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
+    """Yield pairs of a provider and a name that the log may mean, the likelier first."""
+    bares = list(_bares(name))
+    for place in _places(provider):
+        for bare in bares:
+            yield place, bare
+    if _ARN.match(name):  # Amazon's name of a resource
+        yield "bedrock", bares[-1]
+    for sign in (":", "/"):
+        first, _, rest = name.partition(sign)
+        if rest and provider_id(first, rest) is not None:
+            for bare in _bares(rest):
+                yield first, bare
+
+
+def _places(provider: str) -> tuple[str, ...]:
+    """The provider as the list may know it; what has a dot may be a host, or a name."""
+    if not provider:
+        return ()
+    if "://" in provider or "." not in provider:
+        return (provider,)
+    return (f"https://{provider}", provider)
+
+
+def _bares(name: str) -> Iterator[str]:
+    """Yield the name with fewer and fewer parts before it: ``a/b:c``, ``b:c``, ``c``."""
+    rest = _ARN.sub("", name)
+    while True:
+        yield rest
+        part = re.match(r"([^:/]+)([:/])", rest)
+        if part is None or part.end() >= len(rest):
+            return
+        head = part[1].casefold()
+        is_known = head in _KINDS or provider_id(head, "") is not None
+        if part[2] == ":" and not is_known:
+            return  # a version or a size stands behind the colon, as in llama3:8b
+        rest = rest[part.end() :]

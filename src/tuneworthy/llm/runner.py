@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeVar
 
 from tuneworthy.errors import InputError, StoppedError
 from tuneworthy.llm.endpoints import (
-    STATE_PRICE,
     Busy,
     CallError,
     NotSent,
@@ -29,6 +28,7 @@ from tuneworthy.llm.endpoints import (
     pico,
 )
 from tuneworthy.llm.ledger import MOST_ASKED, Ledger, UsualCall
+from tuneworthy.llm.prices import STATE_PRICE
 from tuneworthy.model.base import TOKENS_PER_MTOK
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import (

@@ -352,14 +352,8 @@ def shows_nothing(text: str) -> bool:
     return True
 
 
-class RefusedBy(Record):
-    """Where an endpoint refused parameters, and when it last did."""
-
-    base_url: str
-    on: str  #: The moment in UTC, by which of two of one day the later is known; once the day.
-
-
-class Reply(Record):
+# replies that earlier editions kept also say when a parameter was refused
+class Reply(Record, extra="ignore"):
     """One answer of an endpoint."""
 
     text: str
@@ -371,7 +365,6 @@ class Reply(Record):
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
     changed: Strings = ()  #: Parameters that it refused, and what it got instead.
-    refused: RefusedBy | None = None  #: Where and when, unless there were none.
 
     @property
     def cut_off(self) -> bool:

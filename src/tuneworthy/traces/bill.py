@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from tuneworthy.llm.prices import Amounts
-from tuneworthy.llm.served import find_served
+from tuneworthy.llm.prices import Amounts, find_served
 from tuneworthy.model.evidence import Batch
 
 _DAY_S = 86_400.0

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
-from tuneworthy.llm.proxies import except_this_machine
+from tuneworthy.llm.hosts import except_this_machine
 from tuneworthy.traces.stores import (
     ENDPOINTS,
     MOST_PAGES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from tuneworthy.llm.endpoints import STATE_PRICE
+from tuneworthy.llm.prices import STATE_PRICE
 from tuneworthy.model.base import json_text
 from tuneworthy.model.lab import (
     Arm,
