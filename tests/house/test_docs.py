@@ -121,6 +121,7 @@ def test_every_question_is_in_the_reference_and_says_what_is_inferred() -> None:
 # Size -------------------------------------------------------------------------------------------
 
 MOST_PAGES = 32
+MOST_WORDS_IN_ALL = 58_000
 MOST_WORDS = 35_000
 MOST_WORDS_A_PAGE = 1_200
 NOT_FOR_USERS = ("docs/decisions/", "docs/evidence/")
@@ -538,11 +539,11 @@ def test_the_guides_leave_nothing_of_the_lesson_out() -> None:
         assert f"| {approach.title} | {approach.data.low:,}" in pilot, approach.title
 
 
-def test_numbered_decisions_follow_one_another() -> None:
+def test_decisions_have_a_number_each_and_say_why() -> None:
+    """A record of what is gone goes; the others keep their number."""
     names = sorted(path.name for path in (PROJECT / "docs" / "decisions").glob("*.md"))
-    assert [name[:4] for name in names] == [
-        f"{n:04d}" for n in range(1, len(names) + 1)
-    ]
+    numbers = [name[:4] for name in names]
+    assert len(set(numbers)) == len(numbers)
     for name in names:
         text = text_of(f"docs/decisions/{name}")
         found = [
