@@ -192,10 +192,8 @@ class Answers:
             slug, one = min(
                 fired.items(), key=lambda item: (item[0] != "task-api", item[0])
             )
-            lines += bullet(f"Says, of {slug}: “{one.says}”")
             lines += bullet(f"To settle: {one.settle}")
-            cases = ", ".join(f"[{name}](../../examples/{name})" for name in fired)
-            lines += bullet(f"Fires in: {cases}")
+            lines += bullet(f"For example in [{slug}](../../examples/{slug})")
         return [*lines, ""]
 
 

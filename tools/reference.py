@@ -25,7 +25,8 @@ from tuneworthy.traces.formats import formats
 PROJECT = Path(__file__).resolve().parents[1]
 
 _COMMANDS = """
-What `--help-all` says of each. CASE is a case folder or its `case.yaml`. Exit codes stand with the
+What each takes. `--help` says what an option does, with examples; `--help-all` shows the rarely
+used ones, too. CASE is a case folder or its `case.yaml`. Exit codes stand with the
 [dossier](dossier.md#exit-codes).
 """
 _CASE = """
@@ -146,26 +147,34 @@ def commands() -> list[str]:
 
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
-    settings: dict[str, Any] = {"terminal_width": 80, "max_content_width": 80}
-    with command.make_context(
-        name, [], parent=parent, resilient_parsing=True, **settings
-    ) as here:
+    with command.make_context(name, [], parent=parent, resilient_parsing=True) as here:
         show_all(here)
-        text = command.get_help(here)
-        lines = [
-            f"## {here.command_path}",
-            "",
-            "```text",
-            *text.splitlines(),
-            "```",
-            "",
-        ]
+        lines = [f"## {here.command_path}", "", *paragraph(_says(command))]
+        lines += [f"* `{word}`" for word in _words(command, here)]
+        lines.append("")
         if isinstance(command, click.Group):
             for each in command.list_commands(here):
                 below = command.get_command(here, each)
                 assert below is not None  # it was just listed
                 lines += _help(below, each, here)
     return lines
+
+
+def _says(command: click.Command) -> str:
+    """The first paragraph of a command's help."""
+    return (command.help or "").strip().partition("\n\n")[0]
+
+
+def _words(command: click.Command, here: click.Context) -> list[str]:
+    """What a command takes: its arguments, then its options with what stands behind them."""
+    words = []
+    for each in command.get_params(here):
+        if isinstance(each, click.Argument):
+            words.append(each.make_metavar(here))
+        elif isinstance(each, click.Option) and not each.hidden:
+            flag = "" if each.is_flag else f" {each.make_metavar(here)}"
+            words.append(f"{each.opts[-1]}{flag}")
+    return words
 
 
 def case_page(framework: Framework) -> list[str]:

@@ -475,7 +475,7 @@ def test_the_frameworks_of_the_guide_load_and_decide(copy: Path) -> None:
 def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(
     copy: Path,
 ) -> None:
-    put_files(text_of("docs/guides/openai-evals.md"), copy)
+    put_files(text_of("docs/guides/measure.md"), copy)
     items = [
         {
             "object": "eval.run.output_item",
