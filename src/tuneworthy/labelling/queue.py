@@ -351,19 +351,22 @@ def _outputs_to_label(
     source: str | Path, case: Case, task: LabelTask
 ) -> tuple[list[Item], str]:
     """Return the outputs to label by a rubric or in pairs, in random order, and the rubric's text."""
-    _refuse_impossible(task)
-    outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
+    outputs: Outputs = {}
+    if task.scale in SCALES and (task.rubric or task.kind == "pairwise"):
+        outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
+    _refuse_impossible(task, outputs)
     rubric = rubric_text(task.rubric) if task.rubric else ""
-    cases = shuffled(named_evalset(case) or (), task.seed)
-    _refuse_silent_arms(task, outputs)
     arms = tuple(sorted(task.arms or outputs))
-    if task.kind == "pairwise":
-        # a pair has no scale, so its labels belong to the rubric alone
-        rubric_digest = digest_of(rubric) if rubric else ""
-        items = _pair_items(cases, outputs, arms, rubric_digest, task.seed)
-    else:
-        rubric_digest = digest_of(rubric, task.scale)
-        items = _rubric_items(cases, outputs, arms, rubric_digest, task)
+    items: list[Item] = []
+    for each in shuffled(named_evalset(case) or (), task.seed):
+        if task.kind == "pairwise":
+            # a pair has no scale, so its labels belong to the rubric alone
+            digest = digest_of(rubric) if rubric else ""
+            items += _pair_item(each, outputs, arms, digest, task.seed)
+            continue
+        digest = digest_of(rubric, task.scale)
+        for arm, output in _shuffle_arms(each, outputs, arms, task.seed):
+            items.append(_rubric_item(each, arm, output, digest, task.scale))
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
         raise CaseError(
@@ -372,83 +375,60 @@ def _outputs_to_label(
     return items, rubric
 
 
-def _refuse_impossible(task: LabelTask) -> None:
-    """Raise an InputError for a task whose own options don't fit together."""
+def _refuse_impossible(task: LabelTask, outputs: Outputs) -> None:
+    """Raise an InputError for a task whose options don't fit together, or an arm without outputs."""
     if task.scale not in SCALES:
         raise InputError(f'"{task.scale[:40]}" is not a scale', fix=" or ".join(SCALES))
-    if task.kind == "pairwise" and len(task.arms) != 2:
-        raise InputError("a pair is two arms", where="arms", fix="choose two")
-    if task.kind == "rubric" and not task.rubric:
-        raise InputError(
-            "needs a rubric", where="rubric", fix="write one, or choose one"
-        )
-
-
-def _refuse_silent_arms(task: LabelTask, outputs: Outputs) -> None:
-    """Raise an InputError for a pair of one arm with itself, and for an arm without outputs."""
-    if task.kind == "pairwise" and task.arms[0] == task.arms[1]:
-        raise CaseError("names one arm twice", where="--pairwise", fix="name two")
+    if task.kind == "pairwise":
+        if len(task.arms) != 2:
+            raise InputError("a pair is two arms", where="arms", fix="choose two")
+        if task.arms[0] == task.arms[1]:
+            raise CaseError("names one arm twice", where="--pairwise", fix="name two")
+    elif not task.rubric:
+        fix = "write one, or choose one"
+        raise InputError("needs a rubric", where="rubric", fix=fix)
     for arm in task.arms:
         if arm not in outputs:
             fix = did_you_mean(arm, tuple(outputs))
             raise InputError(f'"{arm[:80]}" answered nothing', where="ARM", fix=fix)
 
 
-def _pair_items(
-    cases: Iterable[EvalCase],
-    outputs: Outputs,
-    arms: tuple[str, ...],
-    rubric: str,
-    seed: int,
+def _pair_item(
+    case: EvalCase, outputs: Outputs, arms: tuple[str, ...], rubric: str, seed: int
 ) -> list[Item]:
-    """The outputs of two arms side by side, for each case that both answered.
+    """The outputs of two arms for a case side by side; [] where one of them lacks.
 
     The seed draws which of them is shown first. ``rubric`` is the rubric's digest.
     """
-    first_arm, second_arm = arms
-    first = outputs[first_arm]
-    second = outputs[second_arm]
-    items = []
-    for case in cases:
-        if case.id not in first or case.id not in second:
-            continue
-        item = Item(
+    answers = tuple(outputs[arm][case.id] for arm in arms if case.id in outputs[arm])
+    if len(answers) < len(arms):
+        return []
+    flipped = _chance(seed, case).random() < 0.5
+    return [
+        Item(
             task="pairwise",
             case=case,
             arms=arms,
-            outputs=(first[case.id], second[case.id]),
+            outputs=answers,
             choices=PAIRS,
-            flipped=_chance(seed, case).random() < 0.5,
+            flipped=flipped,
             rubric=rubric,
         )
-        items.append(item)
-    return items
+    ]
 
 
-def _rubric_items(
-    cases: Iterable[EvalCase],
-    outputs: Outputs,
-    arms: tuple[str, ...],
-    rubric: str,
-    task: LabelTask,
-) -> list[Item]:
-    """Each output of some arms as an item, the arms of a case in an order drawn by the seed.
-
-    ``rubric`` is the digest of the rubric and its scale.
-    """
-    items = []
-    for case in cases:
-        for arm, output in _shuffle_arms(case, outputs, arms, task.seed):
-            item = Item(
-                task="rubric",
-                case=case,
-                arms=(arm,),
-                outputs=(output,),
-                choices=SCALES[task.scale],
-                rubric=rubric,
-            )
-            items.append(item)
-    return items
+def _rubric_item(
+    case: EvalCase, arm: str, output: str, rubric: str, scale: str
+) -> Item:
+    """An output to label; ``rubric`` is the digest of the rubric and its scale."""
+    return Item(
+        task="rubric",
+        case=case,
+        arms=(arm,),
+        outputs=(output,),
+        choices=SCALES[scale],
+        rubric=rubric,
+    )
 
 
 def _shuffle_arms(
@@ -476,19 +456,26 @@ def _drawn_items(
         raise InputError(
             "needs the rubric", where="--for", fix="give --rubric FILE as well"
         )
-    wanted = _wanted_labels(case, source, lab)
-    plan = wanted.plan
-    text = _rubric_of_lab(rubric, plan)
+    plan, arms = _judged_arms(case, source, lab)
+    text = rubric_text(rubric)
+    if digest_of(text, SCALE) != plan.rubric:
+        given = f"the one the lab was given, {plan.file}"
+        fix = f"give {given}, or run the lab with this one"
+        raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
     ready = prepare(source, seed=plan.seed, max_tokens=plan.max_tokens, scored=False)
     if lab != "verify":  # a search may have added arms
         ready = with_searched(ready)
     outputs = outputs_of(ready)
-    arms = wanted.arms or tuple(arm.id for arm in ready.plan.arms)
+    arms = arms or tuple(arm.id for arm in ready.plan.arms)
     # an arm is chosen on the cases for selecting, and judged on the held-out ones
     cases = ready.plan.select if lab == "choose" else ready.plan.report
     items: list[Item] = []
     for eval_case in label_sample(cases, plan.labels, plan.seed):
-        items += _different_outputs(eval_case, outputs, arms, plan)
+        arm_of: dict[str, str] = {}
+        for arm, output in _shuffle_arms(eval_case, outputs, arms, plan.seed):
+            arm_of.setdefault(output, arm)  # what several wrote is shown once
+        for output, arm in arm_of.items():
+            items.append(_rubric_item(eval_case, arm, output, plan.rubric, SCALE))
     if not items:
         fix = f"run the lab on: tuneworthy {_command_of(lab)} {source}"
         raise CaseError(
@@ -497,81 +484,37 @@ def _drawn_items(
     return items, text
 
 
-def _rubric_of_lab(rubric: str | Path, plan: JudgePlan) -> str:
-    """The text of a rubric; a CaseError where the lab's grader was given another one."""
-    text = rubric_text(rubric)
-    if digest_of(text, SCALE) != plan.rubric:
-        fix = (
-            f"give the one the lab was given, {plan.file}, or run the lab with this one"
-        )
-        raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
-    return text
+def _judged_arms(
+    case: Case, source: str | Path, lab: For
+) -> tuple[JudgePlan, tuple[str, ...]]:
+    """A grader's plan, and the arms whose outputs people label for it; () for all arms.
 
-
-def _different_outputs(
-    case: EvalCase, outputs: Outputs, arms: Sequence[str], plan: JudgePlan
-) -> list[Item]:
-    """An item for each different output of a case, under the first shuffled arm that wrote it."""
-    mixed = _shuffle_arms(case, outputs, arms, plan.seed)
-    arm_by_output: dict[str, str] = {}
-    for arm, output in mixed:
-        arm_by_output.setdefault(output, arm)
-    items = []
-    for output, arm in arm_by_output.items():
-        item = Item(
-            task="rubric",
-            case=case,
-            arms=(arm,),
-            outputs=(output,),
-            choices=SCALES[SCALE],
-            rubric=plan.rubric,
-        )
-        items.append(item)
-    return items
+    Raises:
+        CaseError: If no lab with a grader has written its plan.
+    """
+    plan: CeilingPlan | VerifyPlan | None = None
+    if lab != "verify":
+        plan = stores.written_choice(case)
+    if plan is None and lab != "report":  # to choose an arm, the plan of either will do
+        plan = stores.written_plan(case)
+    if plan is None or plan.judge is None:
+        run = f"tuneworthy {_command_of(lab)} {source}"
+        fix = f"run it first: {run} --judge RUBRIC --judge-model MODEL"
+        what = "no lab with a judge has chosen its arms yet"
+        raise CaseError(what, where=str(source), fix=fix)
+    if lab == "choose":
+        return plan.judge, ()
+    if isinstance(plan, VerifyPlan):
+        return plan.judge, (plan.tuned, plan.untuned)
+    chosen = dict.fromkeys(plan.chosen)
+    if plan.before:
+        chosen.setdefault(plan.before)
+    return plan.judge, tuple(chosen)
 
 
 def _command_of(lab: For) -> str:
     """The command that runs the lab."""
     return "verify" if lab == "verify" else "ceiling"
-
-
-class _WantedLabels(NamedTuple):
-    """A grader's plan, and the arms whose outputs people label for it; () for all arms."""
-
-    plan: JudgePlan
-    arms: tuple[str, ...]
-
-
-def _wanted_labels(case: Case, source: str | Path, lab: For) -> _WantedLabels:
-    """Read from the lab's plan which labels its grader needs.
-
-    Raises:
-        CaseError: If no lab with a grader has written its plan.
-    """
-    plan = _written_plan(case, lab)
-    if plan is None or plan.judge is None:
-        fix = f"run it first: tuneworthy {_command_of(lab)} {source} --judge RUBRIC --judge-model MODEL"
-        raise CaseError(
-            "no lab with a judge has chosen its arms yet", where=str(source), fix=fix
-        )
-    if lab == "choose":
-        return _WantedLabels(plan.judge, ())
-    if isinstance(plan, VerifyPlan):
-        return _WantedLabels(plan.judge, (plan.tuned, plan.untuned))
-    arms = plan.chosen
-    if plan.before and plan.before not in arms:
-        arms = (*arms, plan.before)
-    return _WantedLabels(plan.judge, arms)
-
-
-def _written_plan(case: Case, lab: For) -> CeilingPlan | VerifyPlan | None:
-    """The plan that the lab wrote. To choose an arm, the plan of either lab will do."""
-    if lab == "verify":
-        return stores.written_plan(case)
-    plan = stores.written_choice(case)
-    if plan is None and lab == "choose":
-        return stores.written_plan(case)
-    return plan
 
 
 #: The labels of each labeller that count.

@@ -6,7 +6,6 @@ label is kept as soon as it is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
@@ -16,7 +15,6 @@ from starlette.responses import HTMLResponse, Response
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.labelling.failures import record_now_and_then
-from tuneworthy.labelling.fields import join_answer, split_answer
 from tuneworthy.labelling.queue import (
     LONGEST,
     Kind,
@@ -75,40 +73,15 @@ class Next(LabelQuery):
 
     item: Short = ""
     after: Short = ""
-    whole: bool = False  #: An answer with fields as one text.
 
 
-_FIELD = "field."  #: Begins the name of a field of an answer in a form.
-
-
-class LabelAnswer(LabelQuery, extra="allow"):
-    """A person's label for an item; ``field.NAME`` is the text typed into a field of the answer."""
+class LabelAnswer(LabelQuery):
+    """A person's label for an item."""
 
     item: Short
     said: Annotated[str, Field(max_length=LONGEST)]
     better: Annotated[str, Field(max_length=LONGEST)] = ""  #: The answer of an edit.
     why: Annotated[str, Field(max_length=LONGEST)] = ""  #: Of a rejection.
-
-    @property
-    def typed(self) -> dict[str, str]:
-        """The text typed into each field of an answer; empty for an answer that is a single text."""
-        typed = {}
-        for name, text in (self.model_extra or {}).items():
-            # no file in its place
-            if name.startswith(_FIELD) and isinstance(text, str):
-                typed[name.removeprefix(_FIELD)] = text
-        return typed
-
-    @property
-    def answer(self) -> str:
-        """The answer, with the typed fields put into it.
-
-        Raises:
-            InputError: If a field can't hold what was typed.
-        """
-        if self.typed:
-            return join_answer(self.said, self.typed)
-        return self.said
 
 
 class Rubric(LabelQuery):
@@ -154,17 +127,14 @@ def save_label(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     if answer.said == "reject":
         beside = answer.why
     try:
-        queue.label(answer.item, answer.answer, beside)
-        if queue.items[answer.item].task == "failure":  # also one that is settled
-            record_now_and_then(queue.case, queue.done, len(queue.items))
+        queue.label(answer.item, answer.said, beside)
     except ConflictError as caught:
         return _question(of, answer, queue, queue.open_after(), 409, caught.what)
     except InputError as caught:
-        if not answer.typed:  # then no field of the form is to blame
-            raise
-        return _question(
-            of, answer, queue, answer.item, 422, of.plain(caught), answer.typed
-        )
+        says = of.plain(caught)
+        return _question(of, answer, queue, answer.item, 422, says, answer.said)
+    if queue.items[answer.item].task == "failure":  # also one that is settled
+        record_now_and_then(queue.case, queue.done, len(queue.items))
     return of.to(answer.address(after=answer.item))
 
 
@@ -175,22 +145,15 @@ def _question(
     wanted: str,
     status: int = 200,
     notice: str = "",
-    typed: Mapping[str, str] | None = None,
+    typed: str = "",
 ) -> HTMLResponse:
-    """The page of a question, with the typed fields if there was a fault in them."""
+    """The page of a question, with the typed answer if there was a fault in it."""
     item = queue.items.get(wanted)
     if wanted and item is None and not notice:
         notice = "that question has changed since, or is settled"
-    begun = ""  # the answer to begin with: a label, or else what the log has
-    if item is not None:
+    begun = typed  # the answer to begin with: a label, or else what the log has
+    if item is not None and not typed:
         begun = queue.value_of(wanted) or item.case.logged or ""
-    fields = []
-    if not (isinstance(asked, Next) and asked.whole):
-        fields = split_answer(begun)
-    if typed is not None:
-        fields = [
-            field._replace(text=typed.get(field.name, field.text)) for field in fields
-        ]
     return of.page(
         "question.html",
         status,
@@ -200,5 +163,4 @@ def _question(
         notice=notice,
         words=words,
         begun=begun,
-        fields=fields,
     )
