@@ -75,8 +75,6 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.report
 	@$(BIN)/python benchmarks/road.py
-	@$(BIN)/python benchmarks/forecast.py
-	@$(BIN)/python benchmarks/report.py
 
 lock: $(VENV)/.made
 	@$(PIP) install uv

@@ -1,19 +1,15 @@
 """Paid calls: 5,000 at 64 at once against an endpoint on loopback that takes 50 ms for each.
 
 Run ``python benchmarks/calls.py`` in an environment where Tuneworthy is installed with its extra
-``lab``. Four parts: refusals, beside a ``--former`` checkout; speed, with everything else that is
-installed beside us; faults; and a run that is killed at random moments. ``--promptfoo`` and
-``--inspect`` name their commands where they are installed; what isn't named is left out.
+``lab``. Four parts: refusals, speed, faults, and a run that is killed at random moments.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
 import random
-import resource
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,17 +27,6 @@ CALLS, AT_ONCE, LATENCY_S = 5000, 64, 0.05
 IDEAL_S = CALLS / AT_ONCE * LATENCY_S
 WALL_BUDGET, CPU_BUDGET_S = 4.0, 9.0
 KILLS, KILLED_CALLS, CAP_USD = 100, 20_000, 100.0
-OTHERS_WAIT_S = 900
-
-INSPECT_TASK = """
-from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.solver import generate
-
-@task
-def calls():
-    return Task(MemoryDataset([Sample(input=str(n)) for n in range({calls})]), solver=generate())
-"""
 
 
 @contextmanager
@@ -85,65 +70,11 @@ def ours(
     return [sys.executable, str(HERE / "calls_child.py"), *told]
 
 
-def child(command: list[str], env: dict[str, str] | None = None) -> dict[str, Any]:
+def child(command: list[str]) -> dict[str, Any]:
     """The figures of a run of ours."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
-
-
-def whole(
-    command: list[str], folder: Path, more: dict[str, str]
-) -> tuple[float, float] | str:
-    """Wall and CPU seconds of somebody else's whole process; or why there are none."""
-    before, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=os.environ | more, capture_output=True, text=True,
-            timeout=OTHERS_WAIT_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as caught:
-        return type(caught).__name__
-    wall, now = time.monotonic() - before, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (
-        0,
-        100,
-    ):  # promptfoo says 100 where a test of an answer fails
-        return f"exit code {done.returncode}: {(done.stderr or done.stdout)[-200:]!r}"
-    return wall, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-
-
-def promptfoo(command: str, folder: Path, base_url: str) -> tuple[float, float] | str:
-    """The same calls by promptfoo."""
-    config = {
-        # a prompt that reads as JSON would be sent as it stands
-        "prompts": ["Number {{q}}"],
-        "providers": [
-            {
-                "id": "openai:chat:plain",
-                "config": {"apiBaseUrl": base_url, "apiKey": "none"},
-            }
-        ],
-        "tests": [{"vars": {"q": str(number)}} for number in range(CALLS)],
-    }
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    told = ["eval", "-c", "config.json", "-j", str(AT_ONCE), "--no-cache", "--no-table",
-            "--no-progress-bar", "--output", "out.json"]  # fmt: skip
-    off = ("DISABLE_TELEMETRY", "DISABLE_UPDATE", "DISABLE_REMOTE_GENERATION")
-    quiet = {f"PROMPTFOO_{name}": "1" for name in off}
-    quiet["PROMPTFOO_CONFIG_DIR"] = str(folder)
-    return whole([command, *told], folder, quiet)
-
-
-def inspect(command: str, folder: Path, base_url: str) -> tuple[float, float] | str:
-    """The same calls by Inspect."""
-    (folder / "calls.py").write_text(INSPECT_TASK.format(calls=CALLS), encoding="utf-8")
-    many = str(AT_ONCE)
-    told = ["eval", "calls.py", "--model", "openai-api/loop/plain", "--max-connections", many,
-            "--max-samples", many, "--display", "none", "--log-dir", "logs"]  # fmt: skip
-    return whole(
-        [command, *told], folder, {"LOOP_BASE_URL": base_url, "LOOP_API_KEY": "none"}
-    )
 
 
 def row(what: str, *cells: object) -> None:
@@ -151,8 +82,8 @@ def row(what: str, *cells: object) -> None:
     print("| " + " | ".join([what, *map(str, cells)]) + " |", flush=True)
 
 
-def speed(folder: Path, others: dict[str, str | None]) -> bool:
-    """All of them in turns, each against an endpoint of its own."""
+def speed(folder: Path) -> bool:
+    """Many calls, and the same again from the ledger."""
     row(f"{CALLS:,} calls, {AT_ONCE} at once", "wall × ideal", "CPU s", "answered")
     row("---", "---:", "---:", "---:")
     with endpoint() as base_url:
@@ -168,23 +99,6 @@ def speed(folder: Path, others: dict[str, str | None]) -> bool:
     )
     row("the same again, nothing sent", f"{again['wall_s'] / IDEAL_S:.2f}",
         f"{again['whole_cpu_s']:.1f}", again["calls"])  # fmt: skip
-    runs: dict[str, Callable[[str, Path, str], tuple[float, float] | str]] = {
-        "promptfoo": promptfoo, "inspect": inspect,
-    }  # fmt: skip
-    for name, run in runs.items():
-        if (command := others[name]) is None:
-            row(name, "not named", "", "")
-            continue
-        place = folder / name
-        place.mkdir()
-        with endpoint() as base_url:
-            found, answered = run(command, place, base_url), len(count(base_url))
-        if isinstance(found, str):
-            row(name, f"failed ({found})", "", answered)
-        elif answered < CALLS:
-            row(name, "ended early", "", answered)
-        else:
-            row(name, f"{found[0] / IDEAL_S:.2f}", f"{found[1]:.1f}", answered)
     kept = (
         told["wall_s"] <= WALL_BUDGET * IDEAL_S and told["whole_cpu_s"] <= CPU_BUDGET_S
     )
@@ -212,36 +126,26 @@ BUSY = {"plain": 1.0, "busy_2": 2.5, "busy_10": 4.0, "full": None}
 FEWER = 2000
 
 
-def refusals(folder: Path, former: Path | None) -> bool:
-    """Refusals by chance and for want of room, against a former version where one is named."""
-    ideal, kept = FEWER / AT_ONCE * LATENCY_S, True
-    print(
-        f"\n| {FEWER:,} calls, {AT_ONCE} at once | wall × plain | wall × ideal | former × ideal |"
-    )
-    print("|---|---:|---:|---:|")
+def refusals(folder: Path) -> bool:
+    """Refusals by chance and for want of room."""
+    ideal = FEWER / AT_ONCE * LATENCY_S
+    kept = True
     plain = 0.0
+    print(f"\n| {FEWER:,} calls, {AT_ONCE} at once | wall × plain | wall × ideal |")
+    print("|---|---:|---:|")
     for model, most in BUSY.items():
-        took = []
-        for which in (None, former) if former else (None,):
-            env = (
-                None
-                if which is None
-                else {**os.environ, "PYTHONPATH": str(which / "src")}
-            )
-            with endpoint() as base_url:
-                name = folder / f"{model}-{which is None}" / "c.sqlite3"
-                told = child(ours(name, base_url, model, FEWER), env)
-                check_once(base_url, FEWER)
-                refused = told_by(base_url)["refused"]
-            assert told["calls"] == FEWER
-            assert (refused > 0) == (model != "plain"), (
-                f"{model}: {refused} calls were refused"
-            )
-            took.append(told["wall_s"])
-        plain = plain or took[0]
-        before = f"{took[1] / ideal:.1f}" if len(took) > 1 else ""
-        row(model, f"{took[0] / plain:.1f}", f"{took[0] / ideal:.1f}", before)
-        kept &= most is None or model == "plain" or took[0] <= most * plain
+        with endpoint() as base_url:
+            told = child(ours(folder / model / "c.sqlite3", base_url, model, FEWER))
+            check_once(base_url, FEWER)
+            refused = told_by(base_url)["refused"]
+        assert told["calls"] == FEWER
+        assert (refused > 0) == (model != "plain"), (
+            f"{model}: {refused} calls were refused"
+        )
+        took = told["wall_s"]
+        plain = plain or took
+        row(model, f"{took / plain:.1f}", f"{took / ideal:.1f}")
+        kept &= most is None or took <= most * plain
     return kept
 
 
@@ -288,25 +192,12 @@ def main() -> int:
     Returns:
         0 when every budget and every promise is kept, 1 when one is not.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0] if __doc__ else None
-    )
-    for name in ("promptfoo", "inspect"):
-        parser.add_argument(f"--{name}", metavar="COMMAND", help="to measure beside us")
-    parser.add_argument(
-        "--former", type=Path, help="another checkout, measured in turn"
-    )
-    parser.add_argument("--only", choices=("refusals",), help="this part alone")
-    told = vars(parser.parse_args())
-    former, only = told.pop("former"), told.pop("only")
     print(
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
     )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        kept = [refusals(folder, former)]
-        if only is None:
-            kept += [speed(folder, told), faults(folder), killed(folder)]
+        kept = [refusals(folder), speed(folder), faults(folder), killed(folder)]
     print("\nEvery budget is kept." if all(kept) else f"\nNot kept: {kept}")
     return 0 if all(kept) else 1
 

@@ -1,17 +1,14 @@
 """A lab's own work: what it costs beside the calls, with many cases and with every answer there.
 
-Run ``python benchmarks/labs.py [--former FOLDER]`` in an environment where Tuneworthy is installed
-with its extra ``lab``. Cases are made up: 77 labels, six prompts with a system prompt of about
-1,000 characters, each as written and with the nearest eight examples, and three baselines; a
-function answers. ``--former`` names a checkout of another version, which runs in turn with this
-one. All figures are CPU seconds of whole processes, and their peak of memory.
+Run ``python benchmarks/labs.py`` in an environment where Tuneworthy is installed with its extra
+``lab``. Cases are made up: 77 labels, six prompts with a system prompt of about 1,000 characters,
+each as written and with the nearest eight examples, and three baselines; a function answers. All
+figures are CPU seconds of whole processes, and their peak of memory.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import random
 import re
 import resource
@@ -22,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 CALLS, MANY = 39_440, 100_000  #: Calls of the labs that run again, about.
+QUOTED = (8_000, 16_000)  #: Cases of the quotes.
 CPU_BUDGET_S, MEMORY_BUDGET_MIB, GROWTH_BUDGET = 10.0, 400, 2.2
 WORDS = [
     f"{a}{b}{c}" for a in "bcdfgklm" for b in "aeiou" for c in ("rd", "nk", "st", "lt")
@@ -50,7 +48,7 @@ def write(folder: Path, cases: int, prompts: int = 6) -> Path:
     return folder
 
 
-def run(source: Path, *told: str) -> tuple[float, float, str]:
+def run(*told: str) -> tuple[float, float, str]:
     """CPU seconds, peak in MiB and what it printed, of a whole command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     show = "import resource, sys; sys.argv[0] = 'tuneworthy'; from tuneworthy.cli import main\n"
@@ -59,7 +57,6 @@ def run(source: Path, *told: str) -> tuple[float, float, str]:
     )
     done = subprocess.run(
         [sys.executable, "-c", show, *told],
-        env={**os.environ, "PYTHONPATH": str(source / "src")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -89,53 +86,40 @@ def check_lab(result: dict[str, Any], before: int | None) -> int:
     return made
 
 
+def quotes(base: Path) -> bool:
+    """What a quote takes of a number of cases, and of twice as many."""
+    took = []
+    for cases in QUOTED:
+        folder = write(base / f"q{cases}", cases)
+        cpu, peak, text = run("ceiling", str(folder), "--dry-run")
+        assert quoted(text) > cases, f"{quoted(text)} calls for {cases} cases"
+        took.append(cpu)
+        grown = f"× {cpu / took[0]:.2f}"
+        print(f"| quote, {cases:,} cases | {cpu:.1f} | {peak:.0f} | {grown} |")
+    return took[1] <= GROWTH_BUDGET * took[0]
+
+
+def labs(base: Path, calls: int) -> bool:
+    """A lab of about so many calls, and the same again with every answer there."""
+    folder = write(base / f"r{calls}", calls * 10 // 39)
+    cpu = peak = 0.0
+    made = None
+    for what in ("first", "again, nothing sent"):
+        asked = ("ceiling", str(folder), "--budget", "1", "--format", "json")
+        cpu, peak, text = run(*asked)
+        made = check_lab(json.loads(text), made)
+        each = f"{cpu / made * 1e3:.2f} ms a call"
+        print(f"| a lab of {made:,} calls, {what} | {cpu:.1f} | {peak:.0f} | {each} |")
+    return peak <= MEMORY_BUDGET_MIB and (calls > CALLS or cpu <= CPU_BUDGET_S)
+
+
 def main() -> None:
     """Print the table, and fail where a budget isn't kept."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--former", type=Path)
-    parser.add_argument(
-        "--calls", type=int, default=0, help="one lab of about so many calls"
-    )
-    parser.add_argument("--quote", action="store_true", help="quotes alone")
-    told, own = parser.parse_args(), Path(__file__).resolve().parents[1]
-    sources = {"": own} | ({"former": told.former} if told.former else {})
-    kept = True
-    print("| what | version | CPU s | peak MiB | |\n|---|---|---:|---:|---:|")
-    with tempfile.TemporaryDirectory() as base:
-        if not told.calls:
-            took: dict[str, list[float]] = {}
-            for cases in (8_000, 16_000):
-                folder = write(Path(base) / f"q{cases}", cases)
-                for name, source in sources.items():
-                    cpu, peak, text = run(source, "ceiling", str(folder), "--dry-run")
-                    assert quoted(text) > cases, (
-                        f"{quoted(text)} calls for {cases} cases"
-                    )
-                    took.setdefault(name, []).append(cpu)
-                    grown = (
-                        f"× {cpu / took[name][0]:.2f}" if len(took[name]) > 1 else ""
-                    )
-                    print(
-                        f"| quote, {cases:,} cases | {name} | {cpu:.1f} | {peak:.0f} | {grown} |"
-                    )
-            kept &= took[""][1] <= GROWTH_BUDGET * took[""][0]
-        for calls in (
-            () if told.quote else (told.calls,) if told.calls else (CALLS, MANY)
-        ):
-            for name, source in sources.items():
-                folder = write(Path(base) / f"r{calls}{name}", calls * 10 // 39)
-                cpu = peak = 0.0
-                made = None
-                for what in ("first", "again, nothing sent"):
-                    cpu, peak, text = run(source, "ceiling", str(folder), "--budget", "1",
-                                          "--format", "json")  # fmt: skip
-                    made = check_lab(json.loads(text), made)
-                    row = f"| a lab of {made:,} calls, {what} | {name}"
-                    print(f"{row} | {cpu:.1f} | {peak:.0f} | {cpu / made * 1e3:.2f} ms a call |",
-                          flush=True)  # fmt: skip
-                kept &= bool(name) or peak <= MEMORY_BUDGET_MIB
-                kept &= bool(name) or calls > CALLS or cpu <= CPU_BUDGET_S
-    sys.exit(not kept)
+    print("| what | CPU s | peak MiB | |\n|---|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as place:
+        base = Path(place)
+        kept = [quotes(base), labs(base, CALLS), labs(base, MANY)]
+    sys.exit(not all(kept))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import platform
 import random
 import re
 import statistics
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-from road import Line, table
+from road import Line, printed
 
 from tuneworthy import load_framework
 
@@ -34,16 +33,13 @@ FIRST_S, TOGGLE_S, READER_S = 0.3 if CASES <= 200 else 1.0, 0.05, 0.5
 """Budgets: the first page, a toggle, and the 95th percentile of what readers wait."""
 TOGGLES, IN_A_ROW = 60, 10
 PAGES = 30
-TALKS = 30
-"""Answers of an interview, and levers moved."""
 READERS, READING_S, PAUSE_S = 50, 20.0, 1.0
 """Readers, for how long, and the mean time each looks at what came before it asks again."""
 SEED = 7
 
 
-def folder_of_cases(folder: Path) -> list[str]:
-    """Cases by the lesson with answers at even odds; gives the names of those with money, most."""
-    priced = list[str]()
+def folder_of_cases(folder: Path) -> None:
+    """Cases by the lesson with answers at even odds, most of them with money."""
     chance, lesson = random.Random(SEED), load_framework("lesson")
     rooms: dict[str, Mapping[str, object]] = {
         "ceiling": lesson.ceiling,
@@ -70,11 +66,9 @@ def folder_of_cases(folder: Path) -> list[str]:
             }  # fmt: skip
             told["models"] = [{"id": "openai:gpt-4o"}]
             told["data"] = {"examples": chance.randrange(0, 20_000)}
-            priced.append(f"case-{number:03}")
         place = folder / f"case-{number:03}"
         place.mkdir()
         (place / "case.yaml").write_text(json.dumps(told, indent=1), "utf-8")
-    return priced
 
 
 @dataclass
@@ -158,45 +152,6 @@ def hidden_fields(text: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text))
 
 
-async def talks(client: aiohttp.ClientSession) -> list[float]:
-    """Seconds of each of some answers of an interview, with the next question."""
-    found = []
-    for number in range(TALKS):
-        path = f"/cases/case-{100 + number:03}/interview"
-        _, text = await timed(client, f"{path}?ask=factors.brand_voice")
-        form = hidden_fields(text)
-        said = "no" if 'value="yes" aria-pressed' in text else "yes"
-        began = time.perf_counter()
-        sent = client.post(
-            path, data={**form, "said": said}, headers={"HX-Request": "true"}
-        )
-        async with sent as answer:
-            text = await answer.text()
-            found.append(time.perf_counter() - began)
-            if answer.status != 200:
-                raise RuntimeError(f"{path}: {answer.status}")
-        assert hidden_fields(text) != form, "no other question was asked"
-    return found
-
-
-async def levers(client: aiohttp.ClientSession, priced: list[str]) -> list[float]:
-    """Seconds until the money of a what-if is there, for amounts that were never drawn before."""
-    found, drawn = list[float](), set[str]()
-    for number, case in enumerate(priced[-TALKS:]):
-        given = f"economics.monthly.api_savings_usd={500 + 50 * number}"
-        path = f"/cases/{case}/money?{given}"
-        began = time.perf_counter()
-        async with client.get(path, headers={"HX-Request": "true"}) as answer:
-            text = await answer.text()
-            found.append(time.perf_counter() - began)
-            if answer.status != 200:
-                raise RuntimeError(f"{path}: {answer.status}")
-        assert "$" in text, "no money was drawn"
-        drawn.add(text)
-    assert len(drawn) == TALKS
-    return found
-
-
 async def readers(client: aiohttp.ClientSession) -> tuple[list[float], int]:
     """What many readers wait, and how many answers were errors."""
     until, waits, errors = time.monotonic() + READING_S, list[float](), 0
@@ -240,12 +195,9 @@ async def started(server: Server) -> tuple[float, float]:
 
 
 async def measure(
-    server: Server, priced: list[str], cold: tuple[float, float]
+    server: Server, cold: tuple[float, float]
 ) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and what else there is to say; ``cold`` is of the start before.
-
-    ``priced`` are the cases with money.
-    """
+    """The lines of the table, and what else there is to say; ``cold`` is of the start before."""
     connector = aiohttp.TCPConnector(limit=READERS + 4)
     async with aiohttp.ClientSession(server.home, connector=connector) as client:
         first, text = await timed(client, "/")
@@ -257,7 +209,6 @@ async def measure(
         cpu.append(server.cpu_s())
         took = await toggles(client)
         cpu.append(server.cpu_s())
-        said, moved = await talks(client), await levers(client, priced)
         waits, errors = await readers(client)
         assert waits, "no reader got a page"
     lines = [
@@ -276,12 +227,6 @@ async def measure(
         Line(f"a toggle, median of {TOGGLES}", statistics.median(took), "s", TOGGLE_S),
         Line("the same, 95th percentile", p95(took), "s"),
         Line("CPU of the server for one", (cpu[2] - cpu[1]) / TOGGLES, "s", TOGGLE_S),
-        Line(
-            f"an answer of the interview, median of {TALKS}",
-            statistics.median(said),
-            "s",
-        ),
-        Line(f"a lever moved, median of {TALKS}", statistics.median(moved), "s"),
         Line(f"{READERS} readers at a time, median", statistics.median(waits), "s"),
         Line("the same, 95th percentile", p95(waits), "s", READER_S),
         Line("answers that were errors", float(errors), "", 0),
@@ -304,21 +249,16 @@ def main() -> int:
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        priced = folder_of_cases(folder)
+        folder_of_cases(folder)
         with tempfile.TemporaryDirectory() as cache:
             kept = Path(cache) / "kept.sqlite"
             with serving(folder, kept) as server:
                 cold = asyncio.run(started(server))
             with serving(folder, kept) as server:
-                found, notes = asyncio.run(measure(server, priced, cold))
-    print(
-        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
-    )
-    print(table(found))
+                found, notes = asyncio.run(measure(server, cold))
+    code = printed(found)
     print("\n".join(["", *notes]))
-    return int(
-        any(line.budget is not None and line.value > line.budget for line in found)
-    )
+    return code
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
-"""What the road costs: CPU seconds and memory, with the budget of each beside it.
+"""What the commands, a decision, the draws and a report cost, with the budget of each beside it.
 
-Run ``python benchmarks/road.py`` in an environment where Tuneworthy is installed. Everything is
-measured in child processes, in one run, and also as a multiple of what a bare Python takes on the
-same machine at the same time, which is what compares between machines.
-
-``python benchmarks/road.py --former FOLDER`` measures another checkout (its ``src``) in turn with
-this one, in the same environment, and gives what this one takes as a multiple of the other.
+Run ``python benchmarks/road.py`` in an environment where Tuneworthy is installed with the extra
+``report``. Seconds are CPU seconds. Whole processes run in turns with a bare Python, and the last
+column says how many times as long they take: that compares between machines. Steps inside a process
+are measured in fresh processes, each with its own seed.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,14 +24,17 @@ from statistics import median
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-COMMAND = Path(sys.executable).with_name("tuneworthy")
+COMMAND = str(Path(sys.executable).with_name("tuneworthy"))
 PROCESS_RUNS = 15
 STEP_RUNS = 5
 DECISIONS = 50
 CASES = 10_000
 FOR, AGAINST = 12, 8  # factors of the own framework; together 20, so 2**20 completions
+DRAWS, MONTHS = 100_000, 36
 ANSWERS = ("yes", "no", "unknown")
 SECTIONS = ("verdict", "distribution", "bounds", "flips", "next_questions")
+FEWEST_CHARTS = 4  # a page with fewer was made without the drawing that is timed
+BYTES_PER_MB = 1_000_000
 
 # ru_maxrss is kibibytes on Linux and bytes on macOS.
 MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
@@ -47,56 +48,37 @@ class Line:
     value: float
     unit: str
     budget: float | None = None
-    seconds: float | None = None
-    """CPU seconds to compare with a bare Python; None for what is no time."""
 
 
-def child_cpu_s(
-    command: list[str], says: str = "", env: Mapping[str, str] | None = None
-) -> float:
-    """CPU seconds, user and system, that a command takes from start to end; it has to say that."""
+def child_cpu_s(command: list[str]) -> float:
+    """CPU seconds, user and system, that a command takes from start to end."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command, cwd=PROJECT, check=True, capture_output=True, text=True, env=env
-    )
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert says in done.stdout, f"{command} didn't say {says!r}"
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def processes_cpu_s(
-    commands: Mapping[str, list[str]], says: Mapping[str, str]
-) -> dict[str, float]:
-    """Median CPU seconds of whole processes, in turns, so that a busy moment hits all alike.
-
-    ``says`` is what each has to print, by name; a bare Python prints nothing.
-    """
-    for name, command in commands.items():
-        # the first run compiles and warms the disk cache
-        child_cpu_s(command, says.get(name, ""))
-    runs = [
-        {
-            name: child_cpu_s(command, says.get(name, ""))
-            for name, command in commands.items()
-        }
-        for _ in range(PROCESS_RUNS)
-    ]
-    return {name: median(run[name] for run in runs) for name in commands}
+def processes_cpu_s(commands: Mapping[str, list[str]]) -> dict[str, float]:
+    """Median CPU seconds of whole processes, in turns, so that a busy moment hits all alike."""
+    for command in commands.values():
+        child_cpu_s(command)  # the first run compiles and warms the disk cache
+    runs: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(PROCESS_RUNS):
+        for name, command in commands.items():
+            runs[name].append(child_cpu_s(command))
+    return {name: median(seconds) for name, seconds in runs.items()}
 
 
-def step(name: str, seed: int = 0) -> dict[str, float]:
-    """Figures of one in-process step, measured in a fresh process."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--step", name, str(seed)],
-        cwd=PROJECT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
-
-
-def steps(name: str) -> list[dict[str, float]]:
-    """The same step several times, each with a seed of its own."""
-    return [step(name, seed) for seed in range(STEP_RUNS)]
+def steps(name: str) -> dict[str, float]:
+    """Median figures of one step in fresh processes, each with a seed of its own."""
+    runs = []
+    for seed in range(STEP_RUNS):
+        command = [sys.executable, __file__, "--step", name, str(seed)]
+        done = subprocess.run(
+            command, cwd=PROJECT, capture_output=True, text=True, check=True
+        )
+        runs.append(json.loads(done.stdout))
+    return {figure: median(run[figure] for run in runs) for figure in runs[0]}
 
 
 def peak_mib() -> float:
@@ -111,9 +93,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - before, result
 
 
-def own_framework(
-    rng: random.Random, pro: int = FOR, con: int = AGAINST
-) -> dict[str, Any]:
+def own_framework(rng: random.Random) -> dict[str, Any]:
     """A framework of many factors whose weights have three decimals and count."""
 
     def factors(kind: str, many: int) -> dict[str, Any]:
@@ -126,9 +106,12 @@ def own_framework(
             for n in range(many)
         }
 
-    reasons, against = factors("reason", pro), factors("obstacle", con)
-    for_weight = sum(factor["weight"] for factor in reasons.values())
-    against_weight = sum(factor["weight"] for factor in against.values())
+    reasons = factors("reason", FOR)
+    against = factors("obstacle", AGAINST)
+    half_for = round(sum(factor["weight"] for factor in reasons.values()) / 2, 3)
+    half_against = round(sum(factor["weight"] for factor in against.values()) / 2, 3)
+    few_for = {"indicator_weight": {"less_than": half_for}}
+    many_against = {"anti_indicator_weight": {"at_least": half_against}}
     return {
         "name": "own",
         "ceiling": {"tried": {"title": "tried", "ask": "Was everything else tried?"}},
@@ -142,16 +125,8 @@ def own_framework(
         },
         "tree": [
             {"when": {"ceiling": "no"}, "outcome": "keep_optimizing_prompts"},
-            {
-                "when": {"indicator_weight": {"less_than": round(for_weight / 2, 3)}},
-                "outcome": "improve_rag_or_switch_model",
-            },
-            {
-                "when": {
-                    "anti_indicator_weight": {"at_least": round(against_weight / 2, 3)}
-                },
-                "outcome": "address_anti_indicators",
-            },
+            {"when": few_for, "outcome": "improve_rag_or_switch_model"},
+            {"when": many_against, "outcome": "address_anti_indicators"},
             {"outcome": "fine_tune_candidate"},
         ],
     }
@@ -167,34 +142,19 @@ def decide_all(case: Any, framework: Any) -> Any:
     return dossier
 
 
-def look_ahead(case: Any, framework: Any) -> Any:
-    """A decision with what open answers would make of it, which a former version may not have."""
-    return getattr(decide_all(case, framework), "reach", None)
-
-
 def measure_eleven(_: random.Random) -> dict[str, float]:
     """Decide a case of which only the ceiling is known: eleven open factors."""
     from tuneworthy import load_case, load_framework
 
     lesson = load_framework("lesson")
     ceiling = dict.fromkeys(lesson.ceiling, "yes")
-    cases = [
-        load_case({"name": f"case {n}", "ceiling": ceiling})
-        for n in range(DECISIONS + 1)
-    ]
-    first, dossier = timed(partial(decide_all, cases[0], lesson))
-    assert dossier.counts.unknown == 11
-    times, ahead = list[float](), list[float]()
-    for case in cases[1:]:
+    times = []
+    for number in range(DECISIONS + 1):
+        case = load_case({"name": f"case {number}", "ceiling": ceiling})
         seconds, dossier = timed(partial(decide_all, case, lesson))
         assert dossier.counts.unknown == 11
         times.append(seconds)
-    for case in cases[1:]:
-        seconds, reach = timed(partial(look_ahead, case, lesson))
-        assert reach is None or reach.answers  # a former version may have none
-        ahead.append(seconds)
-    assert len(times) == len(ahead) == DECISIONS
-    return {"first": first, "later": median(times), "ahead": median(ahead)}
+    return {"first": times[0], "later": median(times[1:])}
 
 
 def measure_own(rng: random.Random) -> dict[str, float]:
@@ -203,153 +163,165 @@ def measure_own(rng: random.Random) -> dict[str, float]:
 
     framework = load_framework(own_framework(rng))
     case = load_case({"name": "all open", "ceiling": {"tried": "yes"}})
-    before = peak_mib()
     seconds, dossier = timed(partial(decide_all, case, framework))
     assert dossier.counts.unknown == FOR + AGAINST
-    return {"seconds": seconds, "peak": peak_mib(), "above": peak_mib() - before}
-
-
-def measure_many(rng: random.Random) -> dict[str, float]:
-    """Decide a case with twenty-five open weighted factors, the first thing a process does."""
-    from tuneworthy import load_case, load_framework
-
-    framework = load_framework(own_framework(rng, 15, 10))
-    case = load_case({"name": "all open", "ceiling": {"tried": "yes"}})
-    seconds, dossier = timed(partial(decide_all, case, framework))
-    assert dossier.counts.unknown == 25
-    return {"seconds": seconds}
+    return {"seconds": seconds, "peak": peak_mib()}
 
 
 def measure_batch(rng: random.Random) -> dict[str, float]:
-    """Load ten thousand random cases and give the verdicts on all of them."""
+    """Give the verdicts on ten thousand random cases."""
     from tuneworthy import load_case, load_framework, verdicts
 
     lesson = load_framework("lesson")
-    told = [
-        {
-            "name": f"case {n}",
-            "ceiling": {check: rng.choice(ANSWERS) for check in lesson.ceiling},
-            "factors": {factor: rng.choice(ANSWERS) for factor in lesson.factors},
-        }
-        for n in range(CASES)
-    ]
-    loading, cases = timed(lambda: [load_case(case) for case in told])
+    cases = []
+    for number in range(CASES):
+        ceiling = {check: rng.choice(ANSWERS) for check in lesson.ceiling}
+        factors = {factor: rng.choice(ANSWERS) for factor in lesson.factors}
+        told = {"name": f"case {number}", "ceiling": ceiling, "factors": factors}
+        cases.append(load_case(told))
     seconds, results = timed(lambda: list(verdicts(cases, lesson)))
     assert len(results) == CASES
     assert len({verdict.outcome for verdict in results}) > 1
-    return {"loading": loading, "seconds": seconds}
+    return {"seconds": seconds}
+
+
+def uncertain() -> dict[str, Any]:
+    """A case in which everything that may be a range is one, priced on both sides."""
+
+    def around(likely: float) -> dict[str, float]:
+        return {"low": likely * 0.6, "likely": likely, "high": likely * 1.5}
+
+    hours = {name: {"hours": around(20)} for name in ("evaluation", "deployment")}
+    prepared = {"hours": around(40)}
+    trained = {"usd": around(300)}
+    ongoing = {
+        "monitoring_hours": around(6),
+        "retraining_hours_per_quarter": around(12),
+        "other_usd": around(100),
+    }
+    traffic = {
+        "requests_per_month": around(300_000),
+        "input_tokens": around(3000),
+        "output_tokens": around(200),
+        "tuned_input_tokens": around(600),
+        "growth_per_month": {"low": -0.01, "likely": 0.02, "high": 0.05},
+        "cacheable_share": 0.5,
+    }
+    serving = {
+        "gpu_usd_per_hour": around(2),
+        "requests_per_gpu_hour": around(1500),
+        "utilisation": {"low": 0.2, "likely": 0.4, "high": 0.7},
+        "always_on_gpus": 1,
+    }
+    assumptions = {
+        "discount_per_year": around(0.1),
+        "failure_chance": around(0.15),
+        "model_life_months": around(14),
+    }
+    economics = {
+        "hourly_rate_usd": around(100),
+        "upfront": {"data_preparation": prepared, "training": trained, **hours},
+        "monthly": {"quality_value_usd": around(500), "ongoing": ongoing},
+        "traffic": traffic,
+        "serving": serving,
+        "assumptions": assumptions,
+    }
+    price = {"input": 2.5, "output": 10, "cached_input": 1.25}
+    models = [
+        {"id": "hosted", "usd_per_mtok": price},
+        {"id": "tuned", "kind": "tuned", "runs": "own"},
+    ]
+    return {
+        "name": "all ranges",
+        "strategic_value": "high",
+        "economics": economics,
+        "models": models,
+    }
+
+
+def measure_draws(rng: random.Random) -> dict[str, float]:
+    """Draw the case above; the libraries are loaded, and the memory is the whole process's."""
+    from tuneworthy import load_case, load_framework
+    from tuneworthy.model.case import NO_PRICES
+    from tuneworthy.money.investment import MoneyContext, assess_money
+    from tuneworthy.money.simulate import Draws, simulate
+
+    case, lesson = load_case(uncertain()), load_framework("lesson")
+    held: list[Any] = []
+
+    def keep(stakes: Any, _: int) -> Draws | None:
+        held.append(stakes)
+        return None
+
+    assess_money(MoneyContext(case, lesson, NO_PRICES, sampler=keep))
+    seed = rng.randrange(1000)
+    seconds, drawn = timed(lambda: simulate(held[0], seed, DRAWS))
+    assert drawn is not None
+    found = drawn.simulation
+    assert (found.draws, found.horizon_months) == (DRAWS, MONTHS)
+    assert len(found.tornado) >= 15
+    return {"seconds": seconds, "peak": peak_mib()}
 
 
 STEPS: dict[str, Callable[[random.Random], dict[str, float]]] = {
     "eleven": measure_eleven,
     "own": measure_own,
-    "many": measure_many,
     "batch": measure_batch,
+    "draws": measure_draws,
 }
 
 
-def process_lines() -> list[Line]:
+def written(output: Path, *more: str) -> list[str]:
+    """The command that writes the Task API case as a page or a PDF, by the name of the file."""
+    asked = ["--format", output.suffix[1:], "--force", "--output", str(output)]
+    return [COMMAND, "decide", "examples/task-api", *asked, *more]
+
+
+def process_lines(folder: Path) -> list[Line]:
     """Lines about whole processes; the first is a bare Python."""
+    page = folder / "page.html"
+    pdf = folder / "page.pdf"
+    memo = folder / "memo.pdf"
     took = processes_cpu_s(
         {
             "bare": [sys.executable, "-c", "pass"],
-            "help": [str(COMMAND), "--help"],
-            "decide": [str(COMMAND), "decide", "examples/task-api"],
-        },
-        {"help": "Usage: tuneworthy", "decide": "Task API"},
+            "help": [COMMAND, "--help"],
+            "decide": [COMMAND, "decide", "examples/task-api"],
+            "page": written(page),
+            "pdf": written(pdf),
+            "memo": written(memo, "--short"),
+        }
     )
+    charts = page.read_text("utf-8").count("<svg")
+    assert charts >= FEWEST_CHARTS, f"the page holds {charts} charts"
+    assert b"/Count" in pdf.read_bytes()
     bare = took["bare"]
     return [
-        Line("`python -c pass`", bare, "s", seconds=bare),
-        Line("`tuneworthy --help`", took["help"], "s", seconds=took["help"]),
+        Line("`python -c pass`", bare, "s"),
         Line("`tuneworthy --help`, over bare Python", took["help"] - bare, "s", 0.25),
-        Line(
-            "`tuneworthy decide examples/task-api`",
-            took["decide"],
-            "s",
-            0.5,
-            took["decide"],
-        ),
+        Line("`tuneworthy decide examples/task-api`", took["decide"], "s", 0.5),
+        Line("the same as a page", took["page"], "s", 3),
+        Line("its size", page.stat().st_size / BYTES_PER_MB, "MB", 1.5),
+        Line("the same as a PDF", took["pdf"], "s", 4),
+        Line("its memo as a PDF", took["memo"], "s", 2),
     ]
 
 
 def step_lines() -> list[Line]:
     """Lines about single steps inside a process."""
-    eleven, own, batch = steps("eleven"), steps("own"), steps("batch")
-    later = median(run["later"] for run in eleven)
-    first = median(run["first"] for run in eleven)
-    ahead = median(run["ahead"] for run in eleven)
-    weighted = median(run["seconds"] for run in own)
-    verdicts = median(run["seconds"] for run in batch)
-    loading = median(run["loading"] for run in batch)
+    eleven = steps("eleven")
+    own = steps("own")
+    draws = steps("draws")
+    drawn = f"{DRAWS:,} draws of {MONTHS} months, everything a range"
     return [
-        Line("eleven open factors, decided", later * 1e3, "ms", 5, later),
-        Line(
-            "the same, and what open answers would make of it",
-            ahead * 1e3,
-            "ms",
-            None,
-            ahead,
-        ),
-        Line(
-            "eleven open factors, first decision of a process",
-            first * 1e3,
-            "ms",
-            None,
-            first,
-        ),
-        Line(
-            "twenty open weighted factors, an own framework", weighted, "s", 1, weighted
-        ),
-        Line(
-            "the same, peak of the whole process",
-            max(r["peak"] for r in own),
-            "MiB",
-            300,
-        ),
-        Line(
-            "the same, above what was held before", max(r["above"] for r in own), "MiB"
-        ),
-        Line("`verdicts` on 10,000 random cases", verdicts, "s", 2, verdicts),
-        Line("`load_case` on the same 10,000 mappings", loading, "s", None, loading),
+        Line("eleven open factors, decided", eleven["later"], "s", 0.005),
+        Line("the same, first decision of a process", eleven["first"], "s"),
+        Line("twenty open weighted factors, an own framework", own["seconds"], "s", 1),
+        Line("the same, peak of the whole process", own["peak"], "MiB", 300),
+        Line("`verdicts` on 10,000 cases", steps("batch")["seconds"], "s", 2),
+        Line(drawn, draws["seconds"], "s", 0.5),
+        Line("the same, peak of the whole process", draws["peak"], "MiB", 400),
     ]
-
-
-def compared(former: Path) -> str:
-    """What this checkout takes beside another one, each run in turn, as a Markdown table."""
-    python, road = sys.executable, str(Path(__file__).resolve())
-    decide = [python, "-m", "tuneworthy", "decide", str(PROJECT / "examples/task-api")]
-    commands = {
-        "`tuneworthy --help`": [python, "-m", "tuneworthy", "--help"],
-        "`tuneworthy decide examples/task-api`": decide,
-    }
-    figures = {
-        "eleven": "eleven open factors, decided",
-        "own": "twenty open weighted factors, an own framework",
-        "many": "twenty-five",
-        "batch": "`verdicts` on 10,000 random cases",
-    }
-    took: dict[str, list[list[float]]] = {}
-    for run in range(STEP_RUNS):
-        for which, source in enumerate((former, PROJECT)):
-            there = {**os.environ, "PYTHONPATH": str(source / "src")}
-            for what, command in commands.items():
-                took.setdefault(what, [[], []])[which].append(
-                    child_cpu_s(command, env=there)
-                )
-            for name, what in figures.items():
-                done = subprocess.run(
-                    [python, road, "--step", name, str(run)],
-                    cwd=PROJECT, capture_output=True, text=True, check=True, env=there,
-                )  # fmt: skip
-                found = json.loads(done.stdout)
-                seconds = found.get("later", found.get("seconds"))
-                took.setdefault(what, [[], []])[which].append(seconds)
-    rows = ["| what | former | this | this / former |", "|---|---:|---:|---:|"]
-    for what, (before, now) in took.items():
-        one, two = median(before), median(now)
-        rows.append(f"| {what} | {one:.3g} s | {two:.3g} s | {two / one:.2f} |")
-    return "\n".join(rows)
 
 
 def table(lines: list[Line]) -> str:
@@ -357,50 +329,35 @@ def table(lines: list[Line]) -> str:
     bare = lines[0].value
     rows = ["| what | measured | budget | × bare Python |", "|---|---:|---:|---:|"]
     for line in lines:
-        budget = "" if line.budget is None else f"≤ {line.budget:g} {line.unit}"
-        if line.budget is not None and line.value > line.budget:
-            budget += " **over**"
-        ratio = "" if line.seconds is None else f"{line.seconds / bare:.2f}"
+        budget = ""
+        if line.budget is not None:
+            budget = f"≤ {line.budget:g} {line.unit}"
+            budget += " **over**" if line.value > line.budget else ""
+        ratio = f"{line.value / bare:.2f}" if line.unit == "s" else ""
         rows.append(
             f"| {line.what} | {line.value:.3g} {line.unit} | {budget} | {ratio} |"
         )
     return "\n".join(rows)
 
 
-def main() -> int:
-    """Measure one step for a parent process, or everything for a person.
+def printed(lines: list[Line]) -> int:
+    """Print the table; 0 when every budget is kept, 1 when one is not."""
+    machine = f"{platform.system()} {platform.machine()}"
+    print(f"Python {platform.python_version()} on {machine}.\n")
+    print(table(lines))
+    budgets = [line for line in lines if line.budget is not None]
+    return int(any(line.value > (line.budget or 0) for line in budgets))
 
-    Returns:
-        0 when every budget is kept, 1 when one is not, 2 when there is nothing to measure.
-    """
+
+def main() -> int:
+    """Measure one step for a parent process, or everything for a person."""
     if sys.argv[1:2] == ["--step"]:
         name, seed = sys.argv[2:4]
         print(json.dumps(STEPS[name](random.Random(int(seed)))))
         return 0
-    if sys.argv[1:2] == ["--former"]:
-        former = Path(sys.argv[2]).resolve()
-        print(
-            f"Python {platform.python_version()}; former: {former.name}\n\n{compared(former)}"
-        )
-        return 0
-    if not COMMAND.exists():
-        print(
-            "tuneworthy is not installed beside this Python: run make bench",
-            file=sys.stderr,
-        )
-        return 2
-    try:
-        lines = [*process_lines(), *step_lines()]
-    except subprocess.CalledProcessError as failed:
-        print(failed, failed.stderr, sep="\n", file=sys.stderr)
-        return 2
-    print(
-        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
-    )
-    print(table(lines))
-    return int(
-        any(line.budget is not None and line.value > line.budget for line in lines)
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [*process_lines(Path(folder)), *step_lines()]
+    return printed(lines)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ The packages are installed into a temporary folder, with what they need, and nev
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
 import importlib
 import json
@@ -19,7 +18,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import distributions
@@ -330,7 +328,7 @@ def texts_to_embed(places: Sequence[Path]) -> list[str]:
 
 
 def compare_vectors(places: Sequence[Path]) -> None:
-    """Hold our pieces and vectors against theirs, and say how many agree and how fast both are."""
+    """Hold our pieces and vectors against theirs, and say how many agree."""
     package = importlib.import_module("wordllama")
     folder = Path(str(package.__file__)).parent
     theirs = package.WordLlama.load(cache_dir=folder, disable_download=True)
@@ -354,22 +352,6 @@ def compare_vectors(places: Sequence[Path]) -> None:
     print(
         f"vectors: {near:,} of {len(some):,} within {MOST_ROUNDED}, at most {far.max():.1e}"
     )
-    plain = sorted((text[:2000] for text in texts[6000:] if text), key=len)
-    taken: dict[str, list[float]] = {"theirs": [], "ours": []}
-    for _ in range(5):
-        gc.collect()
-        begun = time.process_time(), time.perf_counter()
-        theirs.embed(plain, batch_size=16)
-        taken["theirs"].append(time.perf_counter() - begun[1])
-        embedding.tokenizer.cache_clear()
-        embedding.tokenizer()
-        begun = time.process_time(), time.perf_counter()
-        embedding.mean_vectors(plain)
-        taken["ours"].append(time.perf_counter() - begun[1])
-    for name, seconds in taken.items():
-        print(
-            f"{name}: {len(plain) / min(seconds):,.0f} texts a second (best of {len(seconds)})"
-        )
 
 
 def main() -> None:
