@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_winners import script_of
 
 from faulty import Fake
 from lab_world import chance
@@ -27,7 +28,6 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Model
 from tuneworthy.model.lab import Request
 from tuneworthy.training import card as training_card
-from tuneworthy.training import served as training_served
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.trainers import TrainingWork
 
@@ -187,10 +187,10 @@ def test_a_plan_hands_over_the_head_that_ends_a_case(
     decided = said(capsys, "decide", "case")
     assert "switch to a plain classifier and watch it for two weeks" in decided
     assert "tuneworthy export case --to head" in decided
-    served = training_served.ServedWay(folder)
+    script = script_of(folder)
     cases: list[dict[str, Any]] = [
         json.loads(line)
         for line in (copied / "eval.jsonl").read_text("utf-8").splitlines()
     ]
-    right = [served.answer(row["input"])["label"] == row["reference"] for row in cases]
+    right = [script.label(row["input"])["label"] == row["reference"] for row in cases]
     assert sum(right) / len(right) >= 0.93

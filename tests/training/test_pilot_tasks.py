@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from test_winners import script_of
 
 from faulty import Fake
 from lab_world import chance, folder_of
-from loopback import LoopbackServer
 from pilot_world import AS_OF, FakeTrainer, case_of, general_answers, pilot_of
 from tuneworthy import Dossier, decide, load_case, load_framework
 from tuneworthy.files import stores as files_stores
-from tuneworthy.lab import plan as lab_plan
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.lab.session import ledger_or_none
 from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model import training as model_training
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.case import Model
 from tuneworthy.model.lab import Reply, Request
 from tuneworthy.model.training import TrainingExample
 from tuneworthy.report import render
@@ -37,7 +33,6 @@ from tuneworthy.report.sections import lab_pilot as section_lab_pilot
 from tuneworthy.report.sections import lab_verify as section_lab_verify
 from tuneworthy.training import card as training_card
 from tuneworthy.training import pilot as training_pilot
-from tuneworthy.training import served as training_served
 from tuneworthy.training import unsearched as training_unsearched
 from tuneworthy.training import winners as training_winners
 
@@ -385,17 +380,11 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
 
     done = training_winners.hand_over(place, "head", tmp_path / "head")
     assert routed.model in done.routed
-    served = training_served.ServedWay(tmp_path / "head")
-    answers = [served.answer(case.text) for case in pilot.lab.plan.report]
+    script = script_of(tmp_path / "head")
+    answers = [script.label(case.text) for case in pilot.lab.plan.report]
     to_model = [answer for answer in answers if not answer["sure"]]
     assert len(to_model) / len(answers) == pytest.approx(routed.to_model)
     assert '"sure": false' in (tmp_path / "head" / "README.md").read_text("utf-8")
-    # the stand-in has no address: the folder says what to send, as the pilot sent it
-    arm = next(row.arm for row in result.arms if row.arm.id == routed.model)
-    for asked, said in zip(pilot.lab.plan.report, answers, strict=True):
-        request = lab_plan.request_for(arm, asked, pilot.lab.plan.setting)
-        sent = [message.model_dump() for message in request.messages]
-        assert said["sure"] or said["messages"] == sent
 
     case = load_case(place)
     record, learnt = files_stores.read_training(case) or pytest.fail("it has one")
@@ -404,109 +393,6 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
     files_stores.write_training(case, other, learnt[1:])
     later = training_winners.hand_over(place, "head", tmp_path / "later")
     assert later.routed == ""  # the pilot chose for a head of other examples
-
-
-class Completions(BaseHTTPRequestHandler):
-    """An endpoint that keeps what it was asked, and gives one answer."""
-
-    asked: ClassVar[list[dict[str, Any]]]
-    status: ClassVar[int] = 200
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        kept = {"path": self.path, "key": self.headers["Authorization"], **body}
-        self.asked.append(kept)
-        message = {"role": "assistant", "content": " from the model\n"}
-        raw = json.dumps({"choices": [{"message": message}]}).encode()
-        self.send_response(self.status)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, *_: Any) -> None:
-        return None
-
-
-class AtAddress(FakeTrainer):
-    """Serves its models at the address of their base."""
-
-    def __init__(self, log: Path, address: str) -> None:
-        super().__init__(log)
-        self._address = address
-
-    def served(self, model: str) -> Model:
-        own = {"base_url": self._address, "runs": "own"}
-        return super().served(model).model_copy(update=own)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("answer_of_card", ["go", "no_go"])
-def test_a_routed_head_that_is_handed_over_asks_the_model_below_its_score(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer_of_card: str
-) -> None:
-    general = general_answers()
-    tuned, untuned = {"go": (1.0, 0.1), "no_go": (0.5, 0.6)}[answer_of_card]
-
-    def answer(request: Request) -> str:
-        asked = request.messages[-1].content
-        if not asked.startswith("ticket"):
-            return general.get(asked, "no")
-        number = int(asked.split()[1])
-        share = tuned if "tuned" in request.model else untuned
-        right = chance(0, request.model, number) < share
-        return ticket(number if right else number + 1)[1]
-
-    seen: list[dict[str, Any]] = []
-    handler = type("Bound", (Completions,), {"asked": seen})
-    server = LoopbackServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    price = "usd_per_mtok: {input: 1, output: 1}"
-    models = f"[{{id: 'my:base', base_url: '{address}', {price}}}]"
-    place = tickets_case(tmp_path, models=models)
-    lab = prepare(place, as_of=AS_OF)
-    trainer = AtAddress(tmp_path / "trained.log", address=address)
-    pilot = training_pilot.prepare_pilot(lab, trainer, "my:base", seeds=1)
-    try:
-        result = training_pilot.run(pilot, cap_usd=1000.0, transport=Fake(answer))
-        assert result.card.answer == answer_of_card, result.card.because
-        done = training_winners.hand_over(place, "head", tmp_path / "head")
-        routed = result.routed_tuned if answer_of_card == "go" else result.routed
-        assert not isinstance(routed, Unknown)
-        assert routed.model in done.routed
-        assert f"{address}/chat/completions" in done.asks
-        rest = json.loads((tmp_path / "head" / "way.json").read_text("utf-8"))["rest"]
-        monkeypatch.setenv(rest["key_from"], "a key")
-        served = training_served.ServedWay(tmp_path / "head")
-        cases = pilot.lab.plan.report
-        answers = [served.answer(case.text) for case in cases]
-        unsure = [one for one in answers if not one["sure"]]
-        assert len(unsure) / len(cases) == pytest.approx(routed.to_model)
-        assert {one["label"] for one in unsure} == {"from the model"}
-        assert {one["by"] for one in unsure} == {routed.model}
-        assert len(seen) == len(unsure)
-        name = "tuned-120" if answer_of_card == "go" else "base"
-        assert {body["model"] for body in seen} == {name}
-        assert {body["key"] for body in seen} == {"Bearer a key"}
-        sure = {
-            case.text for case, one in zip(cases, answers, strict=True) if one["sure"]
-        }
-        assert not sure & {body["messages"][-1]["content"] for body in seen}
-        lost = next(
-            case.text
-            for case, each in zip(cases, answers, strict=True)
-            if not each["sure"]
-        )
-        for status in (302, 500):
-            monkeypatch.setattr(handler, "status", status)
-            before = len(seen)
-            with pytest.raises(training_served.NoAnswerError, match=f"HTTP {status}"):
-                served.answer(lost)
-            assert len(seen) == before + 1  # no redirect is followed
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_search_that_a_go_lacks_has_its_price(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,12 @@ from tuneworthy.cli import run as command
 from tuneworthy.files import stores as files_stores
 from tuneworthy.lab import plan as lab_plan
 from tuneworthy.lab.prepare import prepare
+from tuneworthy.model import evalset as model_evalset
+from tuneworthy.model import lab as model_lab
 from tuneworthy.model import training as model_training
 from tuneworthy.training import as_piloted as training_as_piloted
+from tuneworthy.training import export as training_export
 from tuneworthy.training import pilot as training_pilot
-from tuneworthy.training import served as training_served
 from tuneworthy.training import winners as training_winners
 
 KINDS = {"invoice": "please send the bill for order", "moved": "my new street is number",
@@ -65,75 +66,66 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def script_of(folder: Path) -> Any:
+    """The script of a folder that was written, imported."""
+    spec = spec_from_file_location("run_way", folder / "run_way.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
 def test_the_head_of_the_folder_says_what_the_head_of_the_pilot_says(
     folder: Path, tmp_path: Path
 ) -> None:
     done = training_winners.hand_over(folder, "head", tmp_path / "head")
     assert (done.examples, done.labels) == (45, 3)
-    served = training_served.ServedWay(tmp_path / "head")
+    script = script_of(tmp_path / "head")
     for kind, text in KINDS.items():
-        answer = served.answer(f"{text} 999")
+        answer = script.label(f"{text} 999")
         assert answer["label"] == kind
         assert 0 < answer["score"] <= 1
     lab = prepare(folder, scored=False)
     solved = training_as_piloted.solved_examples(lab)
     pool = lab_plan.Pool(tuple(case for _, case in solved))
     for case in lab.plan.select:
-        assert served.answer(case.text)["label"] == pool.head(case)
+        answer = script.label(case.text)
+        assert answer["label"] == pool.head(case)
+        assert answer["score"] == pytest.approx(pool.sureness(case), abs=1e-5)
 
 
 def test_the_folder_runs_alone(folder: Path, tmp_path: Path) -> None:
     training_winners.hand_over(folder, "head", tmp_path / "head")
-    server = (tmp_path / "head" / "server.py").read_text("utf-8")
-    assert "tuneworthy" not in server
-    assert "tuneworthy" not in (tmp_path / "head" / "way.json").read_text("utf-8")
+    assert "tuneworthy" not in (tmp_path / "head" / "run_way.py").read_text("utf-8")
     ended = subprocess.run(
-        [sys.executable, "server.py", "the screen of my device cracked"],
+        [sys.executable, "run_way.py", "the screen of my device cracked"],
         cwd=tmp_path / "head",
         capture_output=True,
         check=True,
     )
     assert json.loads(ended.stdout)["label"] == "broken"
-    assert (tmp_path / "head" / "wordllama" / "LICENSE").is_file()
+    assert (tmp_path / "head" / "LICENSE-of-the-table").is_file()
 
 
 def test_the_messages_with_the_nearest_examples_are_those_of_the_arm(
     folder: Path, tmp_path: Path
 ) -> None:
     training_winners.hand_over(folder, "nearest", tmp_path / "near")
-    answer = training_served.ServedWay(tmp_path / "near").answer(
-        "my new street is number 998"
-    )
-    messages = answer["messages"]
-    assert messages[0] == {"role": "system", "content": "Name the kind."}
-    assert len(messages) == 2 + 2 * 8
-    assert messages[-2] == {"role": "assistant", "content": "moved"}
+    text = "my new street is number 998 of {{input}}"
+    answer = script_of(tmp_path / "near").messages(text)
+    lab = prepare(folder, scored=False)
+    solved = training_as_piloted.solved_examples(lab)
+    pool = lab_plan.Pool(tuple(case for _, case in solved))
+    arm = model_lab.Arm(
+        id="near", kind="prompt", prompt="plain", model="fake:base", few_shot=8,
+        few_shot_from="nearest",
+    )  # fmt: skip
+    setting = replace(lab.plan.setting, pool=pool)
+    case = model_evalset.EvalCase(id="asked", input=text)
+    request = lab_plan.request_for(arm, case, setting)
+    assert answer["messages"] == [each.model_dump() for each in request.messages]
     assert answer["nearest"] == "moved"
-
-
-def test_a_server_answers_texts_and_refuses_everything_else(
-    folder: Path, tmp_path: Path
-) -> None:
-    training_winners.hand_over(folder, "head", tmp_path / "head")
-    server = training_served.make_server(tmp_path / "head", 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_address[1]}/"
-
-    def asked(raw: bytes) -> tuple[int, Any]:
-        try:
-            with urllib.request.urlopen(address, data=raw) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as caught:
-            return caught.code, json.load(caught)
-
-    try:
-        assert asked(b'{"input": "the bill please"}')[1]["label"] == "invoice"
-        for raw in (b"{", b"[]", b"7", b'{"input": 7}', b"[" * 9000):
-            status, said = asked(raw)
-            assert (status, list(said)) == (400, ["error"])
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_what_nobody_measured_is_unknown_and_a_second_export_replaces_nothing(
@@ -169,3 +161,11 @@ def test_too_few_examples_make_no_head(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="too few to train a head"):
         training_winners.hand_over(tmp_path, "head")
     assert not (tmp_path / "export").exists()
+
+
+def test_readme_and_guide_say_how_many_targets_ship() -> None:
+    targets = f"{len(training_export.target_names())} targets"
+    project = Path(__file__).parents[2]
+    assert targets in (project / "README.md").read_text("utf-8")
+    guide = project / "docs" / "guides" / "training-file.md"
+    assert targets in guide.read_text("utf-8")

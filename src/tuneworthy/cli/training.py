@@ -781,8 +781,8 @@ def export(
     Once a pilot has run, the folder has its system prompt, general examples and recipe. Also writes
     the job or configuration file, and prints the command, an estimated price, what the service
     retains, and when the base ends. The targets head and nearest are ways without a trained model:
-    a folder with a small server. If the service would refuse lines, or the base was switched off,
-    nothing is written, and other bases are named. No existing file is replaced.
+    one file with the script that runs it. If the service would refuse lines, or the base was
+    switched off, nothing is written, and other bases are named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json
