@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneworthy.model.base import Strings
 from tuneworthy.text.json import UNREAD, read_json
-from tuneworthy.text.search import Pattern, Searcher
 
 if TYPE_CHECKING:
     from tuneworthy.text.search import Texts
@@ -268,20 +267,7 @@ def follows(
     if instruction.kind == "call_or_text":
         return _follows_call_or_text(texts, calls)
     check = CHECKS[instruction.kind](instruction)
-    may_hold = _may_hold_words(instruction, texts)
-    if may_hold is None:
-        may_hold = [True] * len(texts)
-    # a text without the words breaks only an instruction to say them
-    follows_without = instruction.kind != "always_says"
-    verdicts: list[bool | None] = []
-    for text, may in zip(texts, may_hold, strict=True):
-        if not text or text.isspace():
-            verdicts.append(None)
-        elif may:
-            verdicts.append(check(text))
-        else:
-            verdicts.append(follows_without)
-    return verdicts
+    return [check(text) if text and not text.isspace() else None for text in texts]
 
 
 def _follows_call_or_text(texts: Texts, calls: Sequence[int]) -> list[bool | None]:
@@ -293,49 +279,13 @@ def _follows_call_or_text(texts: Texts, calls: Sequence[int]) -> list[bool | Non
     return verdicts
 
 
-def _may_hold_words(instruction: Instruction, texts: Texts) -> list[bool] | None:
-    """Which texts may have the words that a check looks for; None where the check itself is quick.
-
-    Most texts have no such word, and searching a whole batch is faster than searching each text.
-    """
-    words: Strings = ()
-    if instruction.kind == "no_apology":
-        words = ("sorry", "apolog")
-    elif instruction.kind in {"never_says", "always_says"}:
-        # Capitals of other alphabets are searched for differently than the check does.
-        words = tuple(word for word in instruction.words[:1] if word.isascii())
-    if not words:
-        return None
-    holds_any = [False] * len(texts)
-    for flags in _searcher(words).rows(texts).values():  # of each word, a flag a text
-        for place, holds in enumerate(flags.tolist()):
-            if holds:
-                holds_any[place] = True
-    return holds_any
-
-
-@lru_cache(maxsize=256)
-def _searcher(words: Strings) -> Searcher:
-    patterns = {word: Pattern(word, literal=True, caseless=True) for word in words}
-    return Searcher(patterns)
-
-
 def _most_words(instruction: Instruction) -> Check:
-    """A check that a text has at most so many words. Counting them is slow, and mostly not needed."""
+    """A check that a text has at most so many words; no more of them are cut apart."""
     most = instruction.amount
-
-    def check(text: str) -> bool:
-        # A word takes a character and a space, so a short text has no more than that many.
-        if len(text) < 2 * most:
-            return True
-        # A text has at most one word more than it has spaces.
-        spaces = text.count(" ") + text.count("\n") + text.count("\t")
-        return spaces < most or len(text.split(None, most)) <= most
-
-    return check
+    return lambda text: len(text.split(None, most)) <= most
 
 
-def _at_most_signs(signs: str, find_all: Callable[[str], Sequence[Any]]) -> Maker:
+def _at_most(signs: str, find_all: Callable[[str], Sequence[Any]]) -> Maker:
     """A check for at most some matches. With few ``signs``, no exact search is needed."""
 
     def make_check(instruction: Instruction) -> Check:
@@ -399,21 +349,10 @@ def _says(instruction: Instruction, *, wanted: bool) -> Check:
     return check
 
 
-def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) -> Maker:
-    """A check that nothing matches, or with ``wanted``, something.
-
-    A text without any of the ``hints`` can't match; without hints, a text of ASCII can't.
-    """
+def _lacks(pattern: str | re.Pattern[str], *, wanted: bool = False) -> Maker:
+    """A check that nothing matches, or with ``wanted``, something."""
     search = re.compile(pattern).search
-
-    def check(text: str) -> bool:
-        may_match = not text.isascii()
-        if hints:
-            may_match = any(hint in text for hint in hints)
-        matches = may_match and search(text) is not None
-        return matches is wanted
-
-    return lambda _instruction: check
+    return lambda _instruction: lambda text: (search(text) is not None) is wanted
 
 
 def _is_json(_instruction: Instruction) -> Check:
@@ -429,21 +368,21 @@ def _most_characters(instruction: Instruction) -> Check:
 CHECKS: Mapping[str, Maker] = {
     "json": _is_json,
     "most_words": _most_words,
-    "most_sentences": _at_most_signs(".!?", _PATTERNS["sentence_end"].findall),
+    "most_sentences": _at_most(".!?", _PATTERNS["sentence_end"].findall),
     "most_characters": _most_characters,
-    "most_questions": _at_most_signs("?", _PATTERNS["question"].findall),
+    "most_questions": _at_most("?", _PATTERNS["question"].findall),
     "starts_with": _starts_with,
     "ends_with": _ends_with,
     "never_says": partial(_says, wanted=False),
     "always_says": partial(_says, wanted=True),
-    "bullets": _lacks(_PATTERNS["item"], "- ", "* ", "•", wanted=True),
-    "no_bullets": _lacks(_PATTERNS["item"], "- ", "* ", "•"),
+    "bullets": _lacks(_PATTERNS["item"], wanted=True),
+    "no_bullets": _lacks(_PATTERNS["item"]),
     "no_emojis": _lacks(_PATTERNS["emoji"]),
-    "no_markdown": _lacks(_PATTERNS["markdown"], "**", "#", "```", "]("),
-    "no_exclamation_marks": _lacks("!", "!"),
+    "no_markdown": _lacks(_PATTERNS["markdown"]),
+    "no_exclamation_marks": _lacks("!"),
     "lower_case": lambda _: lambda text: text == text.lower(),
     "upper_case": lambda _: lambda text: text == text.upper(),
-    "no_apology": lambda _: lambda text: _PATTERNS["apology"].search(text) is None,
+    "no_apology": _lacks(_PATTERNS["apology"]),
 }
 """The check of a text for each kind of instruction. ``follows`` has two more kinds, about tool
 calls."""

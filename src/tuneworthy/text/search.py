@@ -11,13 +11,13 @@ import threading
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, update_wrapper
 from importlib.metadata import version
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tuneworthy.model.base import as_bytes
 from tuneworthy.text.kept import keep, key_of, open_kept
@@ -282,7 +282,6 @@ def forget() -> None:
         recent.clear()
 
 
-_BEHIND = 64  #: Zeros behind all texts, so that the opening of the last one has all its bytes.
 SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 """Bytes that a space may begin with, by their number."""
 
@@ -311,8 +310,8 @@ class Joined:
         """The number of bytes of each text."""
         #: Where each text ends.
         self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1
-        self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
-        """All texts, followed by zeros."""
+        self.data = bytearray(as_bytes(whole)) + b"\0"
+        """All texts, followed by a zero, so that an empty last text has a first byte."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
         # The line breaks of joining become the byte that no text has.
         self._bytes[self.ends[:-1]] = BETWEEN[0]
@@ -324,17 +323,6 @@ class Joined:
         """A text as UTF-8."""
         end = int(self.ends[row])
         return bytes(self.data[end - int(self.lengths[row]) : end])
-
-    def opening(self, most: int) -> NDArray[np.uint8]:
-        """The first bytes of each text, 64 at most, a row for each, padded with zeros."""
-        # A view with a row for each byte, of that byte and those behind it; it copies nothing. The
-        # zeros behind all texts let the last rows have all their bytes, too.
-        every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
-        openings: NDArray[np.uint8] = every[self.ends - self.lengths]
-        short = np.flatnonzero(self.lengths < most)
-        # times 0 where the text has ended, and the next one begins
-        openings[short] *= np.arange(most) < self.lengths[short, None]
-        return openings
 
     def holding(self, piece: bytes) -> Flags:
         """Which texts contain some bytes."""
@@ -352,7 +340,9 @@ class Joined:
     @cached_property
     def first(self) -> NDArray[np.uint8]:
         """The first byte of each text; 0 for an empty one."""
-        return self.opening(1)[:, 0]
+        first: NDArray[np.uint8] = self._bytes[self.ends - self.lengths]
+        first[self.lengths == 0] = 0  # there, the next text begins
+        return first
 
     @cached_property
     def blank(self) -> Flags:
@@ -377,10 +367,6 @@ def joined(texts: Texts) -> Joined:
 _PASS_BYTES = 1 << 28
 """Bytes of one pass, as hyperscan counts in 32 bits; a longer batch goes in several."""
 
-_LOOKED_AT_ALONE = 120_000
-"""Bytes up to which shipped patterns are searched by `re`, without compiling them for hyperscan
-(our measurement: at this size, both take the same time)."""
-
 _RESOLVE_AT = 1_000_000  #: Hits kept at once, so that no text can fill the memory.
 
 OnHit = Callable[[int, int, int, int, object], None]
@@ -391,8 +377,8 @@ class Searcher:
     """Searches the texts of a batch for patterns, by name.
 
     Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled.
-    ``shipped`` patterns are known to compile. That happens only when there is enough text, as
-    compiling takes longer than searching some hundred texts without it.
+    ``shipped`` patterns are known to compile: that happens at their first use, unless an earlier
+    run kept them compiled.
     """
 
     def __init__(
@@ -405,11 +391,7 @@ class Searcher:
         self._needles = tuple(needles)
         #: Which patterns stay within one text.
         self._simple = np.array([not needle.crosses for needle in needles], dtype=bool)
-        #: Whether it was looked for patterns that an earlier run compiled.
-        self._looked = not shipped
         self._scan = None if shipped else _scanner(_database(self._needles))
-        #: Bytes that may still be searched without compiling.
-        self._left = _LOOKED_AT_ALONE
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
         """Which texts contain each pattern; None contains nothing.
@@ -424,37 +406,9 @@ class Searcher:
         match_ends = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
-            size = int(whole.lengths.sum())
-            self._look_for_kept()
-            if self._scan is None and size <= self._left:
-                self._left -= size
-                self._one_by_one(whole, match_ends)
-            else:
-                for start, stop in pairwise(_passes(whole)):
-                    self._pass(whole, start, stop, match_ends)
+            for start, stop in pairwise(_passes(whole)):
+                self._pass(whole, start, stop, match_ends)
         return dict(zip(self._names, match_ends, strict=True))
-
-    def _look_for_kept(self) -> None:
-        """Load patterns that an earlier run compiled, however little text there is."""
-        if not self._looked:
-            self._looked = True
-            database = _kept_database(self._needles)
-            if database is not None:
-                self._scan = _scanner(database)
-
-    def _scan_function(self) -> Callable[[memoryview, OnHit], None]:
-        """The function that scans bytes; shipped patterns are compiled at its first use."""
-        if self._scan is None:
-            self._scan = _scanner(_database(self._needles, keeps=True))
-        return self._scan
-
-    def _one_by_one(self, texts: Joined, match_ends: NDArray[np.int32]) -> None:
-        """Search few texts, each pattern by `re`."""
-        rows: list[int] = np.flatnonzero(texts.lengths).tolist()
-        data_by_row = {row: texts.one(row) for row in rows}
-        for index, needle in enumerate(self._needles):
-            for row, data in data_by_row.items():
-                match_ends[index, row] = end_in(needle, data)
 
     def _pass(
         self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]
@@ -482,7 +436,9 @@ class Searcher:
             ends.clear()
 
         data = memoryview(texts.data)[begin : int(texts.ends[stop - 1])]
-        self._scan_function()(data, note_match)
+        if self._scan is None:
+            self._scan = _scanner(_shipped_database(self._needles))
+        self._scan(data, note_match)
         if patterns:
             resolve()
 
@@ -541,8 +497,8 @@ def _passes(texts: Joined) -> list[int]:
     return bounds
 
 
-def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any:
-    """Compile patterns with hyperscan, and keep them if asked; a ValueError if one can't be."""
+def _database(needles: Sequence[CompiledPattern]) -> Any:
+    """Compile patterns with hyperscan; a ValueError if one can't be."""
     import hyperscan
 
     database = hyperscan.Database()
@@ -553,9 +509,6 @@ def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any
     flags = [caseless if needle.flags else 0 for needle in needles]
     try:
         database.compile(expressions=expressions, flags=flags)
-        if keeps:
-            data = hyperscan.dumpb(database)
-            keep("patterns", _database_key(needles), data, _MOST_KEPT)
     except hyperscan.error as problem:
         raise ValueError(f"a pattern can't be compiled: {problem}") from None
     return database
@@ -564,23 +517,22 @@ def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any
 _MOST_KEPT = 8  #: Lists of shipped patterns that are kept compiled.
 
 
-def _kept_database(needles: Sequence[CompiledPattern]) -> Any:
-    """Patterns that an earlier run compiled; None if they aren't kept.
+def _shipped_database(needles: Sequence[CompiledPattern]) -> Any:
+    """Patterns as an earlier run compiled them, else compiled and kept.
 
     Hyperscan refuses a damaged database, or one of another version or for another processor.
     """
     import hyperscan
 
-    kept = open_kept("patterns", _database_key(needles))
-    if kept is None:
-        return None
-    with kept:
-        data = kept.read()
-    try:
-        database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
-        database.scratch = hyperscan.Scratch(database)
-    except hyperscan.error:
-        return None
+    key = _database_key(needles)
+    kept = open_kept("patterns", key)
+    if kept is not None:
+        with kept, suppress(hyperscan.error):
+            database = hyperscan.loadb(kept.read(), hyperscan.HS_MODE_BLOCK)
+            database.scratch = hyperscan.Scratch(database)
+            return database
+    database = _database(needles)
+    keep("patterns", key, hyperscan.dumpb(database), _MOST_KEPT)
     return database
 
 
