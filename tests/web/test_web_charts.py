@@ -134,7 +134,7 @@ def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
     assert {to for to, _ in links} <= set(ids)
     assert all(title.strip() for _, title in links)
     kinds = {to.partition("-")[0] for to, _ in links}
-    assert kinds >= {"back", "phase", "case", "answer", "calculation", "given"}
+    assert kinds >= {"back", "phase", "answer", "calculation", "given"}
     for picture in report_document.pictures(dossier).values():
         shown = text[text.index(f'<figure aria-labelledby="{picture.id}-title"') :]
         wide = re.search(r'<svg class="wide" role="group".*?</svg>', shown, re.DOTALL)

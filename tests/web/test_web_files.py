@@ -106,7 +106,7 @@ def test_what_fits_is_read_kept_and_named(
     name, data, says = FITS[kind]
     seen = send(client, kind, (name, data))
     assert says in seen.text
-    assert "By the count: " in seen.text
+    assert "What changed" in seen.text
     text = (folder / "one" / "case.yaml").read_text("utf-8")
     assert text.startswith(OPEN_CASE.rstrip("\n").split("\n")[0])
     assert "# asked twice" in text
