@@ -642,18 +642,6 @@ def test_every_command_takes_one_thread_of_the_linear_algebra() -> None:
 # What the commands are, and what their help says ------------------------------------------------
 
 
-@pytest.mark.parametrize("name", cli_room.GONE)
-def test_a_command_that_is_gone_names_its_heir(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    for arguments in ((name,), (name, TASK), (name, "--help")):
-        err = said(capsys, *arguments, code=2)
-        assert (
-            err
-            == f'there is no command "{name}" any more. Use: {cli_room.GONE[name]}\n'
-        )
-
-
 def test_there_are_twenty_commands_in_four_groups(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -725,14 +713,6 @@ def test_a_shell_completes_commands_options_choices_and_paths(
     assert completed("decide", "examples/t") == ["examples/t"]
     monkeypatch.setenv("_TUNEWORTHY_COMPLETE", "bash_source")
     assert "complete" in said(capsys)
-
-
-def test_json_is_a_format_and_the_error_says_so(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for command in (("decide", TASK), ("show", TASK), ("ceiling", TASK)):
-        assert "Use --format json." in said(capsys, *command, "--json", code=2)
-    assert "Use --format json" not in said(capsys, "init", "--json", code=2)
 
 
 # show -------------------------------------------------------------------------------------------

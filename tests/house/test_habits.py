@@ -389,7 +389,7 @@ def test_every_command_with_a_result_prints_json(
 def test_every_command_that_prints_a_result_offers_json() -> None:
     """What prints no result: starting, asking, serving, and sheets that are tables or files."""
     without = {
-        "init", "interview", "demo", "serve", "mcp", "evalset export", "evalset edit",
+        "init", "interview", "demo", "serve", "mcp", "evalset export",
         "data review", "data compare", "models pull", "framework schema",
     }  # fmt: skip
     lacking = {name for name, forms in formats().items() if "json" not in forms}

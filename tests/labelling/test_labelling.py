@@ -31,7 +31,6 @@ from tuneworthy.model import evalset as model_evalset
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
 from tuneworthy.model.lab import Reply
-from tuneworthy.report.sections import evalset as section_evalset
 from tuneworthy.stats import agreement as stats_agreement
 
 Rows = list[tuple[str | None, ...]]
@@ -361,46 +360,6 @@ def test_a_file_of_elsewhere_is_no_sheet(
     assert not (folder / ".tuneworthy" / "labels").exists()
 
 
-def test_an_editor_begins_with_the_logged_answer_and_keeps_what_is_written(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cases: list[dict[str, object]] = [
-        {"id": f"c{n}", "input": "x\x1b[2J", "logged": '{"a": 1}'} for n in range(3)
-    ]
-    cases.append({"id": "known", "input": "x", "reference": {"a": 1}})
-    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in cases))
-    shown: list[tuple[str, str]] = []
-
-    def editor(writes: str | None) -> None:
-        def edit(text: str, extension: str) -> str | None:
-            shown.append((text, extension))
-            return writes
-
-        monkeypatch.setattr("click.edit", edit)
-
-    asked = ["evalset", "edit", str(folder), "c1", "--labeller", "ada"]
-    editor('{"a": 2}\n')
-    assert run(asked) == 0
-    assert "\x1b" not in capsys.readouterr().out
-    editor(None)
-    assert run(asked) == 0
-    editor("{")
-    assert run(asked) == 2
-    assert "is not JSON" in capsys.readouterr().err
-    assert shown == [
-        ('{"a": 1}', ".json"),
-        ('{"a": 2}', ".json"),
-        ('{"a": 2}', ".json"),
-    ]
-    assert values(folder, "ada") == ['{"a": 2}']
-    for name, says in (
-        ("known", "has a right answer in the set"),
-        ("nobody", "no case has the id"),
-    ):
-        assert run(["evalset", "edit", str(folder), name]) == 2
-        assert says in capsys.readouterr().err
-
-
 def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
     case, one = load_case(folder), Label(task="answer", case="c1", value="a")
     append_label(case, "ada", one)
@@ -543,16 +502,6 @@ def test_a_lab_that_answered_nothing_says_how_to_run_it(lab: Path) -> None:
     with pytest.raises(CaseError, match="tuneworthy ceiling"):
         label_queue(lab, "ada", rubric=lab / "rubric.md")
     assert not (lab / ".tuneworthy").exists()
-
-
-def test_hostile_text_moves_no_cursor() -> None:
-    hostile = "a\x1b[2Jb\u202ec\rd\n" + "x" * 9_000
-    item = section_evalset.Item(
-        "rubric", EvalCase(id="1", input=hostile), ("a",), (hostile,), ("yes", "no")
-    )
-    page = section_evalset.item_page(item)
-    assert not any(c in page for c in "\x1b\u202e\r")
-    assert len(page) < 40_000
 
 
 # Two labellers ----------------------------------------------------------------------------------

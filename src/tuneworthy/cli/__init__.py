@@ -97,28 +97,6 @@ _COMMANDS = {
     for name, entry in group.items()
 }
 
-GONE = {
-    "options": "tuneworthy show CASE options",
-    "invest": "tuneworthy show CASE money",
-    "plan": "tuneworthy show CASE plan",
-    "explain": "tuneworthy show CASE why, or tuneworthy framework show NAME ID",
-    "diff": "git diff CASE",
-    "backtest": "tuneworthy framework check",
-    "schema": "tuneworthy framework schema",
-    "completion": 'eval "$(_TUNEWORTHY_COMPLETE=bash_source tuneworthy)"',
-    "evalset label": "the page, or tuneworthy evalset export CASE --labeller NAME, then import",
-    "evalset adjudicate": "tuneworthy evalset export CASE --settle, then tuneworthy evalset import",
-}
-"""Commands of version 0.1, each with what does its work now. This table stays for one version."""
-
-
-class GoneError(click.ClickException):
-    """A command that has an heir: the message is whole as it is."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f'there is no command "{name}" any more. Use: {GONE[name]}')
-
-
 _ALL = "tuneworthy.help_all"
 
 
@@ -180,8 +158,6 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first word names; an error suggests another one."""
         name = args[0] if args else ""
-        if name in GONE:
-            raise GoneError(name)
         is_option = name.startswith("-")  # click refuses it itself
         if args and name not in _COMMANDS and not is_option:
             from difflib import get_close_matches
@@ -314,22 +290,10 @@ def _explain_error(caught: TuneworthyError | click.ClickException) -> int:
     if isinstance(caught, TuneworthyError):
         return _say(str(caught))
     message = caught.format_message()
-    if isinstance(caught, click.NoSuchOption) and caught.option_name == "--json":
-        message = _instead_of_json(caught) or message
     if isinstance(caught, click.UsageError):
         path = caught.ctx.command_path if caught.ctx else "tuneworthy"
         message = f"{path}: {message} Help: {path} --help"
     return _say(message)
-
-
-def _instead_of_json(caught: click.NoSuchOption) -> str:
-    """Name the option to use instead of ``--json``; empty where the command gives no JSON."""
-    parameters = caught.ctx.command.params if caught.ctx else []
-    for parameter in parameters:
-        kind = parameter.type
-        if isinstance(kind, click.Choice) and "json" in kind.choices:
-            return f"there is no option --json. Use {parameter.opts[0]} json."
-    return ""
 
 
 def _say(message: str, code: int = WRONG_INPUT) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from tuneworthy.intake.measure import HowRead
-    from tuneworthy.interview.questions import AmbiguousNameError
     from tuneworthy.labelling.queue import For, Kind, LabelTask
-    from tuneworthy.model.interview import AnswerResult
 
 
 @opt.command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
@@ -169,7 +166,7 @@ def answer(
         confirmed = cases.confirm(case, chosen)
         opt.deliver(json_text(answer_dict(None, confirmed)) if as_json else confirmed)
         return
-    wrote = _write_answers(case, opt.pairs(answers, "KEY=VALUE", strict=True), chosen)
+    wrote = cases.write(case, opt.pairs(answers, "KEY=VALUE", strict=True), chosen)
     confirmed = cases.confirm(case, chosen) if confirms else ""
     opt.say_defaults(case)
     if as_json:
@@ -179,45 +176,6 @@ def answer(
     text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
     verdict, *_ = text.split("\n\n")  # the first paragraph of the report
     opt.deliver(f"{confirmed}{page}\n{verdict}\n")
-
-
-def _write_answers(
-    case: str, values: dict[str, str], chosen: str | None
-) -> AnswerResult:
-    """Write answers; a name that may mean several questions is asked about on a terminal."""
-    from tuneworthy.cases import judging as cases
-    from tuneworthy.interview.questions import AmbiguousNameError
-
-    while True:
-        try:
-            return cases.write(case, values, chosen)
-        except AmbiguousNameError as caught:
-            path = _which(caught)
-            if path is None:
-                raise
-            # the same answers in the same order, under the name that was meant
-            values = {
-                path if key == caught.name else key: value
-                for key, value in values.items()
-            }
-
-
-def _which(caught: AmbiguousNameError) -> str | None:
-    """Which of several questions is meant: asked on a terminal; None where nobody can be asked."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return None
-    ways = {str(number): path for number, path in enumerate(caught.ways, start=1)}
-    for key, path in ways.items():
-        click.echo(f"  [{key}] {path}: {one_line(caught.ways[path])}")
-    asked = f"Which {one_line(caught.name)}?"
-    key = click.prompt(asked, type=click.Choice(list(ways)), show_choices=False)
-    return ways[key]
-
-
-_WITH_MODEL = (
-    "a talk with a model is gone",
-    'let your own assistant ask: by the skill, or by the tools of "tuneworthy mcp"',
-)
 
 
 @opt.command(
@@ -232,12 +190,6 @@ _WITH_MODEL = (
 )
 @opt.framework_option
 @opt.as_of_option
-@opt.gone_option("--model", *_WITH_MODEL)
-@opt.gone_option("--budget", *_WITH_MODEL)
-@opt.gone_option("--transcript", *_WITH_MODEL)
-@opt.gone_option(
-    "--plain", "is gone", "leave it out: lines are the only way now", is_flag=True
-)
 def interview(
     case: str, script: str | None, chosen: str | None, as_of: date | None
 ) -> None:
@@ -560,43 +512,6 @@ def _import_labels(path: Path, case: str) -> int:
         click.echo(one_line(problem), err=True)
     what = f"{counted(len(read.problems), 'line')} can't be read as labels; nothing was kept"
     raise InputError(what, where=str(path), fix="correct them, and import it again")
-
-
-@opt.command("tuneworthy evalset edit my-case c17 --labeller ada", of=evalset)
-@click.argument("case", metavar="CASE", shell_complete=opt.complete_path)
-@click.argument("case_id", metavar="ID")
-@opt.option("--labeller NAME", "Label under this name.", default="me")
-def edit(case: str, case_id: str, labeller: str) -> None:
-    """Write the right answer to one case of the set, ID, in your editor ($EDITOR).
-
-    It begins with your answer so far, otherwise with the one in the log. If the other answers are
-    JSON, this one must be, too.
-    """
-    from tuneworthy.labelling.sheets import answer_to_edit
-    from tuneworthy.report.sections.evalset import item_page
-
-    queue, name = answer_to_edit(case, case_id, labeller)
-    item = queue.items[name]
-    opt.deliver(item_page(item))
-    text = queue.value_of(name) or item.case.logged or ""
-    ending = ".json" if queue.form.is_json else ".txt"
-    while True:
-        written = click.edit(text, extension=ending)
-        if written is None:
-            click.echo("Nothing was written, so nothing was kept.")
-            return
-        try:
-            queue.label(name, written)
-        except InputError as caught:
-            if not sys.stdin.isatty():
-                raise
-            click.echo(one_line(str(caught)), err=True)
-            if not click.confirm("Edit it again?", default=True):
-                raise
-            text = written
-        else:
-            click.echo(f"Kept the answer of {labeller} to {one_line(case_id)}.")
-            return
 
 
 @evalset.command()

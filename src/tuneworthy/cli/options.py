@@ -18,8 +18,6 @@ import click
 from click.core import ParameterSource
 
 from tuneworthy.cli import (
-    GONE,
-    GoneError,
     columns_of,
     examples,
     help_all_option,
@@ -168,27 +166,12 @@ def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
             """Put the usual command first where the first word is none."""
             word = args[0] if args else ""
-            former = f"{ctx.info_name} {word}"
-            if former in GONE and not Path(word).exists():
-                raise GoneError(former)
             known = (*self.commands, *ctx.help_option_names, "--help-all")
             if word not in known:
                 args = [first, *args]
             return super().parse_args(ctx, args)
 
     return click.group(cls=CaseFirst if first else Group, epilog=examples(*lines))
-
-
-def gone_option(flag: str, what: str, fix: str, *, is_flag: bool = False) -> Decorator:
-    """A hidden option of a former version, whose use says what has taken its place."""
-
-    def refuse(_context: object, _parameter: object, value: object) -> None:
-        if value:
-            raise InputError(what, where=flag, fix=fix)
-
-    return click.option(
-        flag, hidden=True, expose_value=False, is_flag=is_flag, callback=refuse
-    )
 
 
 def option(

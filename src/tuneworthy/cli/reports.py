@@ -66,9 +66,6 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
     "on a pull request does.",
     rare=True,
 )
-@opt.gone_option(
-    "--quick", "is gone", "leave it out: the answer needs no more", is_flag=True
-)
 def decide(
     case: str,
     require: TuningAnswer | None,

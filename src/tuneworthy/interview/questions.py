@@ -59,20 +59,6 @@ def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
     return {room: getattr(framework, room) for room in ROOMS}
 
 
-class AmbiguousNameError(CaseError):
-    """A name that reports give to more than one question."""
-
-    def __init__(self, name: str, ways: Mapping[str, str]) -> None:
-        self.name = name
-        #: The path of each, with its question.
-        self.ways = ways
-        paths = list(ways)
-        super().__init__(
-            f'"{short_text(name)}" may be {listing(paths, "or")}',
-            fix=f"write one of them, as {paths[0]}=yes",
-        )
-
-
 def _comparable_name(name: str) -> str:
     """A name or a title in small letters and one spelling, so that equal ones can be compared."""
     return name.casefold().replace("_", " ").replace("optimis", "optimiz")
@@ -86,8 +72,7 @@ def answer_path(
     With ``by_id``, an id means its own question, even if reports use it as another's title.
 
     Raises:
-        AmbiguousNameError: If the name is the title of more than one question.
-        CaseError: If no question has that name.
+        CaseError: If no question has that name, or more than one.
     """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
@@ -97,7 +82,11 @@ def answer_path(
         if own:
             asked = own
     if len(asked) > 1:
-        raise AmbiguousNameError(name, asked)
+        paths = list(asked)
+        raise CaseError(
+            f'"{short_text(name)}" may be {listing(paths, "or")}',
+            fix=f"write one of them, as {paths[0]}=yes",
+        )
     if asked:
         (path,) = asked
         return tuple(path.split("."))

@@ -19,7 +19,6 @@ from tuneworthy.files import stores
 from tuneworthy.files.case import case_path
 from tuneworthy.files.disk import write_new
 from tuneworthy.files.evalset import (
-    named_evalset,
     read_table,
     table_csv,
     table_json_lines,
@@ -325,26 +324,6 @@ def _choice(item: Item, label: str) -> str:
     else:
         fix = f"write one of these: {', '.join(shown_choices(item))}"
     raise InputError(f'"{label.strip()[:40]}" can\'t be said of it', fix=fix)
-
-
-def answer_to_edit(
-    source: str | Path, case_id: str, labeller: str
-) -> tuple[LabelQueue, str]:
-    """Return the queue of right answers, and the id of the item of one case in it.
-
-    Raises:
-        InputError: If there is no such case, or it has a right answer.
-    """
-    queue = open_queue(source, LabelTask("answer", labeller))
-    for name, item in queue.items.items():
-        if item.case.id == case_id:
-            return queue, name
-    every = [entry.id for entry in named_evalset(queue.case) or ()]
-    if case_id in every:
-        what = f'the case "{case_id[:60]}" has a right answer in the set'
-        raise InputError(what, where=str(source), fix="change it there")
-    fix = did_you_mean(case_id, every)
-    raise InputError(f'no case has the id "{case_id[:60]}"', where=str(source), fix=fix)
 
 
 def import_text(read: ImportedLabels) -> str:

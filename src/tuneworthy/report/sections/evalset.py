@@ -23,7 +23,6 @@ from tuneworthy.model.evalset import (
 from tuneworthy.plan.context import phase_words
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
-from tuneworthy.report.text import safe, wrapped
 from tuneworthy.words import (
     count,
     counted,
@@ -367,9 +366,6 @@ def to_settle(results: Sequence[AgreementOf]) -> int:
     return unsettled
 
 
-_MOST_LINES = 60  #: Lines of an output that a terminal shows.
-# characters of a line; text that is safe to show is cut a little later
-_MOST_CHARACTERS = 3_800
 QUESTIONS = named("questions")
 # keys of choices that their first letter doesn't give
 _KEYS = {"first": "1", "second": "2"}
@@ -422,17 +418,6 @@ def titles_of(item: Item) -> dict[str, str]:
     return dict(zip(item.choices, item.titles or item.choices, strict=True))
 
 
-def item_page(item: Item) -> str:
-    """A page for a terminal: the parts of an item, and the question about it."""
-    lines: list[str] = []
-    for name, text in item_parts(item):
-        lines.append(name)
-        lines += _output_lines(text)
-    lines.append("")
-    lines += wrapped(QUESTIONS[item.task])
-    return "\n".join(lines) + "\n"
-
-
 def item_parts(
     item: Item, *, rubric: str = "", labels: Sequence[str] = ()
 ) -> Iterator[tuple[str, str]]:
@@ -457,15 +442,3 @@ def item_parts(
         yield "Rubric", rubric
     if labels:
         yield "Labels so far", "\n".join(labels)
-
-
-def _output_lines(text: str) -> Iterator[str]:
-    """An output's lines for a terminal; the number of lines, and their length, are limited."""
-    every = text.splitlines() or [""]
-    for line in every[:_MOST_LINES]:
-        whole = line.expandtabs(4)
-        yield from wrapped(safe(whole[:_MOST_CHARACTERS]), first="  ")
-        if len(whole) > _MOST_CHARACTERS:
-            yield f"  … and {count(len(whole) - _MOST_CHARACTERS)} characters more"
-    if len(every) > _MOST_LINES:
-        yield f"  … and {count(len(every) - _MOST_LINES)} lines more"
