@@ -371,9 +371,8 @@ def _enough(facts: CardFacts) -> _Finding | None:
 
 def _quality(facts: CardFacts) -> _Finding:
     """The row on quality against its target; without one, the measured quality alone."""
-    rests = (
-        f"{count(facts.plan.cases)} held-out cases, {counted(facts.plan.seeds, 'seed')}"
-    )
+    seeds = counted(facts.plan.seeds, "seed")
+    rests = f"{count(facts.plan.cases)} held-out cases, {seeds}, {_trainer(facts.plan)}"
     measured = facts.verify.tuned
     says = measured.ask if isinstance(measured, Unknown) else _share_text(measured)
     held = facts.held.targets.get("quality")
@@ -388,6 +387,14 @@ def _quality(facts: CardFacts) -> _Finding:
         return _Finding("unknown", "too few of its calls got an answer", rests)
     says = f"{quality_interval(figure.value, *figure.interval)}, of {quality(held.limit)} wanted"
     return _Finding(held.state, says, rests)
+
+
+def _trainer(plan: PilotPlan) -> str:
+    """Say which trainer ran."""
+    if plan.way != "hosted":
+        return "trained by this program's own loop"
+    provider, _, _ = plan.base.partition(":")
+    return f"trained by jobs of {provider}"
 
 
 _ROW_STATES: dict[str, State] = {"yes": "met", "no": "missed", "unknown": "unknown"}

@@ -63,8 +63,8 @@ from tuneworthy.training.bases import (
 )
 from tuneworthy.training.candidates import GATED_ELSEWHERE, training_set
 from tuneworthy.training.gate import called, hidden_example, tokens_of
+from tuneworthy.training.lora import WARMUP
 from tuneworthy.training.recipes import (
-    WARMUP,
     billions_by_name,
     billions_in,
     model_folder,
@@ -166,7 +166,6 @@ class Target(FileRecord):
     """The texts that the loss covers: the last answer, all of the assistant's, or unknown."""
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
-    copies: tuple[str, ...] = ()  #: Modules of this room that its script imports.
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
@@ -196,8 +195,7 @@ class Target(FileRecord):
         )
 
 
-_ROOM = files("tuneworthy.training")
-_FOLDER = _ROOM.joinpath("targets")
+_FOLDER = files("tuneworthy.training").joinpath("targets")
 
 
 def target_names() -> list[str]:
@@ -777,7 +775,6 @@ class _ExportFiles(NamedTuple):
 
     lines: dict[str, str]  #: Files of examples, by name.
     jobs: dict[str, str]  #: Jobs and scripts, by name.
-    copies: dict[str, str]  #: Modules that the scripts import, by name.
     command: str
 
 
@@ -793,7 +790,6 @@ def _files(
     return _ExportFiles(
         lines={to.train: train, to.validation: held},
         jobs={file: _with(text, values, flags) for file, text in to.write.items()},
-        copies={file: _ROOM.joinpath(file).read_text("utf-8") for file in to.copies},
         command=_with(to.run, values, flags),
     )
 
@@ -801,7 +797,7 @@ def _files(
 def _write(folder: Path, files: _ExportFiles, report: ExportReport) -> None:
     """Write all files of an export into a new folder, or none of them."""
     with made_whole(folder) as place:
-        for contents in (files.lines, files.jobs, files.copies):
+        for contents in (files.lines, files.jobs):
             for file, text in contents.items():
                 if text:  # a target may take no file to validate on
                     write_new(place / file, text)

@@ -39,7 +39,7 @@ from tuneworthy.training.export import (
     target,
     written,
 )
-from tuneworthy.training.recipes import WARMUP
+from tuneworthy.training.lora import WARMUP
 from tuneworthy.training.trainers import (
     Finished,
     Row,

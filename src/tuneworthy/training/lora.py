@@ -2,8 +2,8 @@
 
 It loads the base once, and then takes a job in each line of its input, as JSON. It answers in lines
 of JSON, and ends when its input ends, which also happens when its parent is killed. A job continues
-from the last state that it wrote, so a stop loses a minute at most. The recipe was measured with
-SmolLM2-135M on two cores (docs/evidence/accuracy.md); the same loop runs on CUDA.
+from the last state that it wrote, so a stop loses a minute at most. Why the loop is ours and not a
+library's stands in docs/evidence/dependencies.md.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ import json
 import math
 import os
 import queue
+import random
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tuneworthy.llm.seals import origin, seal
-from tuneworthy.training.steps import IGNORED, order, share_of_rate, split_tokens
 
+WARMUP = 0.1  #: Share of the steps over which the rate rises from nought.
 _BETA = 0.1  # the beta of DPO, as published
-_FOUR = 4  # bits of a weight
+_IGNORED = -100  # label of a token that no loss is taken of
 _SEAL = re.compile(rb"(?:[0-9a-f]{64}){1,2}")
 _GGUF = {
     "q_proj": "attn_q",
@@ -63,16 +64,11 @@ def main() -> None:
         job = json.loads(lines.get())
         try:
             if base is None:  # all jobs of a process have the same base
-                base = _base_of(job)
+                bits = job["recipe"]["bits"]
+                base = Base(job["base"], job["device"], job["threads"], bits)
             say(done=base.train(job, say))
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
-
-
-def _base_of(job: Row) -> Base:
-    """Load the base of a job."""
-    bits = job["recipe"]["bits"] if "recipe" in job else 16
-    return Base(job["base"], job["device"], job["threads"], bits)
 
 
 class Base:
@@ -85,14 +81,15 @@ class Base:
         transformers.logging.set_verbosity_error()
         torch.set_num_threads(threads)
         path = Path(place)
-        where: Row = {"gguf_file": path.name} if path.is_file() else {}
-        folder = str(path.parent if where else path)
+        self.gguf = path.is_file()
         self.device = device
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, **where
-        )
-        self.gguf = bool(where)
-        if bits == _FOUR:  # 4 bits need a GPU and don't run on a processor
+        # code beside weights is a stranger's
+        where: Row = {"local_files_only": True, "trust_remote_code": False}
+        if self.gguf:
+            where["gguf_file"] = path.name
+        folder = str(path.parent if self.gguf else path)
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **where)
+        if bits == 4:  # it needs a GPU and doesn't run on a processor
             where["quantization_config"] = transformers.BitsAndBytesConfig(
                 load_in_4bit=True,
                 bnb_4bit_quant_type="nf4",
@@ -102,12 +99,10 @@ class Base:
         model = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.bfloat16,
-            local_files_only=True,
-            trust_remote_code=False,  # code beside weights is a stranger's
             use_safetensors=True,  # other files of weights can hold code
             **where,
         )
-        self.model = model if bits == _FOUR else model.to(device)
+        self.model = model if bits == 4 else model.to(device)
 
     def train(self, job: Row, say: Say) -> Row:
         """Train one adapter, or only time the first steps if ``job`` asks for that."""
@@ -115,8 +110,6 @@ class Base:
         import torch
 
         recipe = job["recipe"]
-        folder = Path(job["folder"])
-        folder.mkdir(parents=True, exist_ok=True)
         # for the adapter's first weights and its dropout
         torch.manual_seed(job["seed"])
         config = peft.LoraConfig(
@@ -132,172 +125,111 @@ class Base:
             self.model.enable_input_require_grads()
         model = peft.get_peft_model(self.model, config)
         try:
-            return self._steps(model, job, folder, say)
+            return self._train_adapter(model, job, say)
         finally:
             self.model = model.unload()  # the plain base, for the next job
 
-    def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
+    def _train_adapter(self, model: Any, job: Row, say: Say) -> Row:
         """Train by the recipe; a run that was stopped goes on from its last saved state."""
         recipe = job["recipe"]
-        rows = job["rows"]
+        folder = Path(job["folder"])
+        folder.mkdir(parents=True, exist_ok=True)
         # a job that only measures does its first steps
-        batches = _batches(len(rows), recipe, job["seed"])[: job["measure"] or None]
-        steps = len(batches)
-        state = folder / "state.pt"
-        run = _RunState(model, recipe, steps)
-        run.restore(_read_state(state))
+        batches = _batches(job["rows"], recipe, job["seed"])[: job["measure"] or None]
+        run = _Run(model, recipe, len(batches), folder / "state.pt")
+        run.restore()
         model.train()
-        saved = time.monotonic()
         loss = 0.0
-        started = saved - run.seconds
-        for step in range(run.step, steps):
-            batch = [rows[place] for place in batches[step]]
-            loss = self._step(model, batch, recipe)
+        for batch in batches[run.step :]:
+            loss = self._compute_gradient(model, batch, recipe)
             run.update_weights()
-            say(step=step + 1, of=steps, loss=round(loss, 4))
-            if time.monotonic() - saved > job["save_every_s"]:
-                run.step = step + 1
-                run.seconds = time.monotonic() - started
-                _write_state(run.checkpoint(), state)
-                saved = time.monotonic()
-        seconds = time.monotonic() - started
+            say(step=run.step, of=len(batches), loss=round(loss, 4))
+            run.save_every(job["save_every_s"])
+        seconds = run.seconds
         model.save_pretrained(str(folder))
         if self.gguf:
-            write_gguf(
-                _adapter(model), self.model.config, recipe, folder / "adapter.gguf"
-            )
-        state.unlink(missing_ok=True)
+            adapter = folder / "adapter.gguf"
+            write_gguf(_adapter(model), self.model.config, recipe, adapter)
+        run.state.unlink(missing_ok=True)
         return {
             "seconds": seconds,
-            "steps": steps,
+            "steps": len(batches),
             "loss": loss,
             "brought": run.brought,
             "memory_mib": _memory_mib(),
         }
 
-    def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
+    def _compute_gradient(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
         """Compute the gradient of a batch in the recipe's number of parts, and return its loss.
 
         A part weighs as many tokens, or pairs, as it has, so the number of parts changes nothing.
         """
         size = math.ceil(len(batch) / recipe["parts"])
         parts = [batch[at : at + size] for at in range(0, len(batch), size)]
-        if recipe["method"] != "sft":
-            loss = 0.0
-            for part in parts:
-                loss += self._learn_pairs(
-                    model, part, recipe, pairs_in_batch=len(batch)
-                )
-            return loss
-        return self._learn_answers(model, parts, recipe)
-
-    def _learn_answers(
-        self, model: Any, parts: Sequence[Sequence[Row]], recipe: Row
-    ) -> float:
-        """Compute the gradient of a batch's answers, and return the mean loss of their tokens."""
-        tokens = [
-            self._tokens([(row["messages"], "") for row in part], recipe)
-            for part in parts
-        ]
-        # the first token of a row is never predicted, so it isn't learned
-        answer_tokens = sum(
-            int((part[:, 1:, _LABEL] != IGNORED).sum()) for part in tokens
-        )
+        tokens = [self._tokens(part, recipe) for part in parts]
+        if recipe["method"] == "sft":
+            learn, weight = _loss_of_answers, sum(_learned(part) for part in tokens)
+        else:
+            learn, weight = _loss_of_pairs, len(batch)
         whole = 0.0
         for part in tokens:
-            _, likelihoods = _answer_likelihoods(model, part)
-            loss = -likelihoods.sum() / answer_tokens
+            loss = learn(model, part) / weight
             loss.backward()
             whole += float(loss.detach())
         return whole
 
-    def _learn_pairs(
-        self, model: Any, part: Sequence[Row], recipe: Row, *, pairs_in_batch: int
-    ) -> float:
-        """Compute the gradient of some pairs of a batch, and return their part of its loss.
+    def _tokens(self, part: Sequence[Row], recipe: Row) -> Any:
+        """Id, position, label and answer of each token: (rows, tokens, 4); only answers have labels.
 
-        It is the loss of direct preference optimization (Rafailov et al. 2023): how much likelier
-        the better answer has become than in the base, less the same for the worse one.
+        Answers are numbered as the rows of ``part``; for pairs, the worse ones follow. A long
+        prompt loses its beginning. Sequences share a row as long as they fit. Positions start again
+        for each, which shows the model where it begins, so only the ends of rows are padded.
         """
         import torch
 
-        answers = [(row["messages"], "") for row in part]
-        answers += [(row["messages"], row["rejected"]) for row in part]
-        tokens = self._tokens(answers, recipe)
-        with model.disable_adapter(), torch.no_grad():
-            in_base = self._sum_by_answer(model, tokens, len(answers))
-        tuned = self._sum_by_answer(model, tokens, len(answers))
-        better, worse = (tuned - in_base).chunk(2)  # the better answers stand first
-        losses = -torch.nn.functional.logsigmoid(_BETA * (better - worse))
-        loss = losses.sum() / pairs_in_batch
-        loss.backward()
-        return float(loss.detach())
-
-    def _sum_by_answer(self, model: Any, tokens: Any, answers: int) -> Any:
-        """The log-likelihood of each answer: the sum over its tokens."""
-        import torch
-
-        answer, likelihoods = _answer_likelihoods(model, tokens)
-        nothing = torch.zeros(answers, device=self.device)
-        return nothing.index_add(0, answer, likelihoods)
-
-    def _tokens(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> Any:
-        """Id, position, label and pair of each token: (rows, tokens, 4); only answers have labels.
-
-        A pair is a conversation, and an answer instead of its last one, "" for that one itself. A
-        long prompt loses its beginning. Pairs share a row as long as they fit. Positions start
-        again for each pair, which shows the model where it begins, so only the ends of rows are
-        padded.
-        """
-        import torch
-
-        sequences = [
-            self._sequence(number, messages, instead, recipe["longest"])
-            for number, (messages, instead) in enumerate(pairs)
-        ]
+        talks = [row["messages"] for row in part]
+        if recipe["method"] != "sft":
+            for row in part:
+                *asked, answer = row["messages"]
+                talks.append([*asked, {**answer, "content": row["rejected"]}])
+        longest = recipe["longest"]
+        sequences = []
+        for number, talk in enumerate(talks):
+            prompt, answer = self._split(talk, longest)
+            labels = [_IGNORED] * len(prompt) + answer
+            places = range(len(labels))
+            ids = prompt + answer
+            sequences.append(
+                [[*each, number] for each in zip(ids, places, labels, strict=True)]
+            )
         # not every base can tell where the next example of a row begins
-        room = recipe["longest"] if self.model.config.model_type == "llama" else 0
-        rows = _share_rows(sequences, room)
-        width = max((len(row) for row in rows), default=0)
-        padding_id = self.tokenizer.pad_token_id or 0
-        for row in rows:
-            last = row[-1]
-            for further in range(1, 1 + width - len(row)):
-                position = last.position + further
-                row.append(_Token(padding_id, position, IGNORED, last.pair))
+        is_llama = self.model.config.model_type == "llama"
+        rows = _share_rows(sequences, longest if is_llama else 0)
+        width = max(len(tokens) for tokens in rows)
+        padding = self.tokenizer.pad_token_id or 0
+        for tokens in rows:
+            _, position, _, number = tokens[-1]
+            for further in range(1, 1 + width - len(tokens)):
+                tokens.append([padding, position + further, _IGNORED, number])
         return torch.tensor(rows, device=self.device)
 
-    def _sequence(
-        self, number: int, messages: list[Row], instead: str, longest: int
-    ) -> list[_Token]:
-        """The tokens of one pair, at most ``longest``."""
-        *asked, answer = messages
-        if instead:
-            answer = {**answer, "content": instead}
-        prompt_ids, answer_ids = split_tokens(self.tokenizer, asked, answer, longest)
-        labels = [IGNORED] * len(prompt_ids) + answer_ids
-        ids = prompt_ids + answer_ids
-        return [
-            _Token(token_id, position, label, number)
-            for position, (token_id, label) in enumerate(zip(ids, labels, strict=True))
-        ]
+    def _split(self, messages: list[Row], longest: int) -> tuple[list[int], list[int]]:
+        """Tokens of a prompt and of its answer, at most ``longest`` together."""
+        prompt = self._ids(messages[:-1], ends_in_prompt=True)
+        whole = self._ids(messages, ends_in_prompt=False)
+        answer = whole[len(prompt) :][:longest]
+        return prompt[max(0, len(prompt) + len(answer) - longest) :], answer
+
+    def _ids(self, messages: list[Row], *, ends_in_prompt: bool) -> list[int]:
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=ends_in_prompt
+        )
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-class _Token(NamedTuple):
-    """A token of a row, in the order of the last axis of ``Base._tokens``."""
-
-    id: int
-    position: int  #: In its pair, from 0.
-    label: int
-    pair: int  #: The number of its pair in the part.
-
-
-_LABEL = 2  # of a token, the place of its label
-
-
-def _share_rows(sequences: Sequence[Sequence[_Token]], room: int) -> list[list[_Token]]:
+def _share_rows(sequences: Sequence[list[Any]], room: int) -> list[list[Any]]:
     """Put each sequence into the first row with room for it, the longest sequences first."""
-    rows: list[list[_Token]] = []
+    rows: list[list[Any]] = []
     for sequence in sorted(sequences, key=len, reverse=True):
         for row in rows:
             if len(row) + len(sequence) <= room:
@@ -308,105 +240,64 @@ def _share_rows(sequences: Sequence[Sequence[_Token]], room: int) -> list[list[_
     return rows
 
 
-class _RunState:
-    """The changing parts of a run, which are saved so that it can go on."""
-
-    def __init__(self, model: Any, recipe: Row, steps: int) -> None:
-        import torch
-
-        self._model = model
-        self._clip = recipe["clip"]
-        self._weights = [p for p in model.parameters() if p.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            self._weights, lr=recipe["rate"], weight_decay=0.0
-        )
-        rise = max(1, steps // 10)  # the tenth that ``recipes.WARMUP`` states
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(
-            self._optimizer, lambda step: share_of_rate(step, steps, rise)
-        )
-        self.step = 0  # the first one that isn't done
-        self.seconds = 0.0
-        self.brought = False
-
-    def update_weights(self) -> None:
-        """Move the weights by the gradient of a batch, and begin the next one's."""
-        import torch
-
-        torch.nn.utils.clip_grad_norm_(self._weights, self._clip)
-        self._optimizer.step()
-        self._schedule.step()
-        self._optimizer.zero_grad()
-
-    def checkpoint(self) -> Row:
-        """The state as it is saved."""
-        import torch
-
-        return {
-            "step": self.step,
-            "seconds": self.seconds,
-            "adapter": _adapter(self._model),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "chance": torch.get_rng_state(),
-            "brought": self.brought,
-        }
-
-    def restore(self, checkpoint: Row | None) -> None:
-        """Go on from a saved state; from the beginning where there is none."""
-        import torch
-
-        if checkpoint is None:
-            return
-        self.step = checkpoint["step"]
-        self.seconds = checkpoint["seconds"]
-        self.brought = checkpoint.get("brought", False)
-        # the base's own weights aren't saved with the adapter's
-        self._model.load_state_dict(checkpoint["adapter"], strict=False)
-        self._optimizer.load_state_dict(checkpoint["optimizer"])
-        self._schedule.load_state_dict(checkpoint["schedule"])
-        torch.set_rng_state(checkpoint["chance"])
+def _batches(rows: Sequence[Row], recipe: Row, seed: int) -> list[list[Row]]:
+    """The rows of each step: every epoch has an order of its own."""
+    chance = random.Random(seed)  # noqa: S311  # hides nothing
+    ordered = list[Row]()
+    for _ in range(recipe["epochs"]):
+        ordered += chance.sample(rows, len(rows))
+    size = recipe["batch"]
+    return [ordered[at : at + size] for at in range(0, len(ordered), size)]
 
 
-def _write_state(checkpoint: Row, path: Path) -> None:
-    """Write the state of a run whole or not at all, behind a line with its seal."""
+# The losses.
+
+
+def _learned(tokens: Any) -> int:
+    """How many tokens are learned; the first of a row is never predicted, and never learned."""
+    *_, labels, _ = tokens.unbind(-1)
+    return int((labels[:, 1:] != _IGNORED).sum())
+
+
+def _loss_of_answers(model: Any, tokens: Any) -> Any:
+    """The loss of all tokens of the answers together."""
+    _, likelihoods = _answer_likelihoods(model, tokens)
+    return -likelihoods.sum()
+
+
+def _loss_of_pairs(model: Any, tokens: Any) -> Any:
+    """The loss of direct preference optimization (Rafailov et al. 2023), of all pairs together.
+
+    How much likelier the better answer has become than in the base, less the same for the worse.
+    """
     import torch
 
-    raw = io.BytesIO()
-    torch.save(checkpoint, raw)
-    part = path.with_suffix(".part")
-    sealed = seal(hashlib.sha256(raw.getvalue()).hexdigest())
-    part.write_bytes(f"{sealed}\n".encode() + raw.getvalue())
-    part.replace(path)
+    with model.disable_adapter(), torch.no_grad():
+        in_base = _sum_by_answer(model, tokens)
+    change = _sum_by_answer(model, tokens) - in_base
+    better, worse = change.chunk(2)  # the better answers stand first
+    return -torch.nn.functional.logsigmoid(_BETA * (better - worse)).sum()
 
 
-def _read_state(path: Path) -> Row | None:
-    """The state of a run that was stopped; None without one, and for one that was changed."""
+def _sum_by_answer(model: Any, tokens: Any) -> Any:
+    """The log-likelihood of each answer: the sum over its tokens."""
     import torch
 
-    if not path.is_file():
-        return None
-    sealed, _, raw = path.read_bytes().partition(b"\n")
-    if not _SEAL.fullmatch(sealed):
-        return None  # of before, when states had no seals
-    made = origin(hashlib.sha256(raw).hexdigest(), sealed.decode())
-    if made == "edited":
-        return None
-    checkpoint: Row = torch.load(io.BytesIO(raw), weights_only=True)
-    if made == "brought":
-        checkpoint["brought"] = True
-    return checkpoint
+    answer, likelihoods = _answer_likelihoods(model, tokens)
+    answers = int(tokens[..., -1].max()) + 1
+    nothing = torch.zeros(answers, device=tokens.device)
+    return nothing.index_add(0, answer, likelihoods)
 
 
 def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
-    """The pair of each token of an answer, and its log-likelihood.
+    """The answer of each token that is learned, and the token's log-likelihood.
 
     Only the places before such tokens reach the last layer. Over a whole vocabulary, that layer
     takes the most memory, and prompts don't need it.
     """
-    # the last axis of tokens holds these four numbers of each
-    ids, positions, labels, pairs = tokens.unbind(-1)
+    ids, positions, labels, answers = tokens.unbind(-1)
     # a place predicts the token after it, so labels begin one place later
-    rows, places = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
+    rows, places = (labels[:, 1:] != _IGNORED).nonzero(as_tuple=True)
     head = model.get_base_model().get_output_embeddings()
 
     def keep_answers(_: Any, inputs: tuple[Any]) -> Any:
@@ -417,16 +308,99 @@ def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
         # what pads a row comes last, where no answer sees it: no mask is needed
         logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
     likely = logits.float().log_softmax(-1)
-    answers = labels[rows, places + 1]
-    likelihoods = likely.gather(-1, answers.unsqueeze(-1)).squeeze(-1)
-    return pairs[rows, places], likelihoods
+    learned = labels[rows, places + 1].unsqueeze(-1)
+    return answers[rows, places], likely.gather(-1, learned).squeeze(-1)
 
 
-def _batches(rows: int, recipe: Row, seed: int) -> list[list[int]]:
-    """The rows of each step: every epoch has an order of its own."""
-    size = recipe["batch"]
-    places = order(rows, recipe["epochs"], seed)
-    return [places[at : at + size] for at in range(0, len(places), size)]
+# The state of a run, and what it leaves.
+
+
+class _Run:
+    """The changing parts of a run, which are saved so that it can go on."""
+
+    def __init__(self, model: Any, recipe: Row, steps: int, state: Path) -> None:
+        import torch
+
+        self.state = state
+        self.step = 0  # the number of steps that are done
+        self.brought = (
+            False  # whether it went on from a state that came with the folder
+        )
+        self._model = model
+        self._clip = recipe["clip"]
+        self._weights = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._weights, lr=recipe["rate"], weight_decay=0.0
+        )
+        rise = max(1, int(steps * WARMUP))
+
+        def share_of_rate(step: int) -> float:
+            falling = (steps - step) / max(1, steps - rise)
+            return min((step + 1) / rise, max(0.0, falling))
+
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimizer, share_of_rate
+        )
+        self._began = self._saved = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def update_weights(self) -> None:
+        """Move the weights by the gradient of a batch, and begin the next one's."""
+        import torch
+
+        torch.nn.utils.clip_grad_norm_(self._weights, self._clip)
+        self._optimizer.step()
+        self._schedule.step()
+        self._optimizer.zero_grad()
+        self.step += 1
+
+    def save_every(self, seconds: float) -> None:
+        """Write the state, where the last one is older, whole or not at all, behind its seal."""
+        import torch
+
+        if time.monotonic() - self._saved <= seconds:
+            return
+        raw = io.BytesIO()
+        checkpoint = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "adapter": _adapter(self._model),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "chance": torch.get_rng_state(),
+            "brought": self.brought,
+        }
+        torch.save(checkpoint, raw)
+        part = self.state.with_suffix(".part")
+        sealed = seal(hashlib.sha256(raw.getvalue()).hexdigest())
+        part.write_bytes(f"{sealed}\n".encode() + raw.getvalue())
+        part.replace(self.state)
+        self._saved = time.monotonic()
+
+    def restore(self) -> None:
+        """Go on from the saved state; from the beginning without one, or where it was changed."""
+        import torch
+
+        if not self.state.is_file():
+            return
+        sealed, _, raw = self.state.read_bytes().partition(b"\n")
+        if not _SEAL.fullmatch(sealed):
+            return
+        made = origin(hashlib.sha256(raw).hexdigest(), sealed.decode())
+        if made == "edited":
+            return
+        checkpoint: Row = torch.load(io.BytesIO(raw), weights_only=True)
+        self.step = checkpoint["step"]
+        self.brought = made == "brought" or checkpoint["brought"]
+        self._began -= checkpoint["seconds"]
+        # the base's own weights aren't saved with the adapter's
+        self._model.load_state_dict(checkpoint["adapter"], strict=False)
+        self._optimizer.load_state_dict(checkpoint["optimizer"])
+        self._schedule.load_state_dict(checkpoint["schedule"])
+        torch.set_rng_state(checkpoint["chance"])
 
 
 def _adapter(model: Any) -> dict[str, Any]:
@@ -469,20 +443,15 @@ def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) ->
         side = "a" if "lora_A" in words else "b"
         values = tensor.float().numpy()
         if side == "b" and kind in heads:
-            values = _interleaved(values, heads[kind])
+            # the runtime rotates neighbouring rows: the halves of each head are interleaved
+            halves = values.reshape(heads[kind], 2, -1, values.shape[1])
+            values = halves.swapaxes(1, 2).reshape(values.shape)
         writer.add_tensor(f"blk.{layer}.{_GGUF[kind]}.weight.lora_{side}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     part.replace(path)
-
-
-def _interleaved(values: Any, heads: int) -> Any:
-    """Interleave each head's two halves, as the runtime rotates neighbouring rows."""
-    rows, columns = values.shape
-    halves = values.reshape(heads, 2, rows // heads // 2, columns)
-    return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from tuneworthy.model.pilot import Method, Recipe
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
 FILE = "recipes.yaml"
-WARMUP = 0.1  #: Share of the steps over which the rate rises from nought.
 MOST_TRIED = 4  #: Rates that a sweep tries at most.
 _AROUND = (1.0, 0.3, 3.0, 0.1)
 """Multiples of the recipe's rate, in the order in which a sweep tries them."""
