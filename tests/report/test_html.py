@@ -272,15 +272,7 @@ def test_every_section_is_there_with_its_numbers() -> None:
     ):
         assert words in page.text
     pictures = re.findall(r'<figure aria-labelledby="(\w+)-title"', made("full"))
-    assert pictures == [
-        "reasons",
-        "scored",
-        "fan",
-        "tornado",
-        "gantt",
-        "spending",
-        "won",
-    ]
+    assert pictures == ["scored", "fan", "gantt"]
 
 
 @pytest.mark.slow
@@ -295,10 +287,7 @@ def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
         update={"ways": found.ways[:1], "plan": unknown, "investment": money}
     )
     text = html(bare)
-    assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == [
-        "reasons",
-        "won",
-    ]
+    assert "<figure" not in text
     assert text.count("To find out: count first") == 3
 
 
@@ -357,8 +346,6 @@ def test_every_colour_of_a_picture_has_its_place_in_the_style() -> None:
             "line",
             "text",
             "tspan",
-            "a",
-            "title",
         }
     assert ' id="' not in drawn
 

@@ -237,7 +237,7 @@ def test_a_dot_is_only_where_a_line_has_paid_itself_back(path: Path) -> None:
     money = judged(path).investment
     if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
         return
-    drawing = report_charts.fan(money, money.simulation, {})
+    drawing = report_charts.fan(money, money.simulation)
     assert drawing is not None
     for dot in (row for row in drawing.rows if "back" in row):
         name = dot["back"]

@@ -22,7 +22,6 @@ from live import served
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.cli import run
 from tuneworthy.interview import answers as interview_answers
-from tuneworthy.report import html as report_html
 from web_world import (
     DAY,
     a_client,
@@ -112,7 +111,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             ).result()
             == 0
         )
-    report_html.chart_script()  # made in seconds and kept, so that no page has to wait for it
     with served(a_site(folder)) as port:
         yield World(folder, port)
 
@@ -711,7 +709,6 @@ REFUSED = [
 ]
 """Addresses that are answered with an error, which is a page too."""
 NO_PAGES = {
-    "/charts.js",
     "/cases/{name}/charts/{chart}",
     "/cases/{name}/find",
     "/cases/{name}/money/if/{code}/charts/{chart}",
@@ -794,33 +791,6 @@ def test_a_list_has_room_for_names_at_every_width(
         assert abs(main - table) < 1
         rows = watched.ask(at.format(".cases tbody tr"))
         assert max(rows) - min(rows) < 1, "no row has columns that others lack"
-
-
-@pytest.mark.slow
-def test_a_picture_that_comes_late_takes_nothing_from_that_of_the_width_now(
-    browser: Any, world: World
-) -> None:
-    with Watched(browser, world, width=PHONE) as watched:
-        page = watched.page
-        page.add_init_script(
-            "const ask = window.fetch; window.answered = 0; window.fetch = (...told) =>"
-            " ask(...told).finally(() => { window.answered += 1; })"
-        )
-        held: list[Any] = []
-        page.route("**/fan.json?width=narrow", lambda route: held.append(route))  # noqa: PLW0108  # playwright marks what it is given
-        with page.expect_request("**/fan.json?width=narrow"):
-            watched.go("/cases/task-api")
-        page.set_viewport_size({"width": 1100, "height": 900})
-        page.wait_for_selector("[data-chart][data-drawn=yes]")
-        page.wait_for_function("() => window.answered === 1")
-        held[0].fulfill(status=500)
-        page.wait_for_function("() => window.answered === 2")
-        assert watched.ask("document.querySelector('[data-chart]').dataset.drawn") == (
-            "yes"
-        )
-        watched.complaints = [
-            line for line in watched.complaints if "a status of 500" not in line
-        ]
 
 
 @pytest.mark.slow

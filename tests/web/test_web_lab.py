@@ -192,25 +192,6 @@ def test_cases_by_arms_are_those_that_were_scored_and_open_one_by_one(
     assert len(differ.all("tr")) <= len(whole.all("tr"))
 
 
-@pytest.mark.slow
-def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(
-    folder: Path,
-) -> None:
-    run = ran(folder, known(RIGHT))
-    client = client_of(folder)
-    at = f"{AT}/runs/{run.id}"
-    drawn = client.get(f"{at}/charts/lab-board.json").json()["data"]["values"]
-    file = folder / ".tuneworthy" / "runs" / f"{run.id}.select.json"
-    head, *rows = json.loads(file.read_text("utf-8"))
-    for row in drawn:
-        assert row["lead"].startswith(f"{at}/cases?part=select")
-        asked = {f"case-{one[0]}" for one in rows if one[head.index(row["title"])]}
-        seen = Seen(client.get(row["lead"]).text)
-        assert {one["id"] for one in seen.all("tr") if "id" in one} == asked
-    file.unlink()  # as in a run of an older version
-    assert "weren’t kept" not in Seen(client.get(drawn[0]["lead"]).text).text
-
-
 def _verified(tmp_path: Path) -> tuple[Path, str, Any]:
     models = f"{PRICED[:-1]}, {{id: 'fake:t', kind: tuned, {PRICE}}}]"
     folder = folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=models)

@@ -5,7 +5,7 @@ below. Write plain sentences and never escape anything: each renderer does that.
 is a paragraph, a list is opened, and what is empty is left out. ``detail=True`` on a block means
 that a terminal shows it only with ``--all``; a ``Fold`` is such a detail, closed on the page. A
 fact's ``value`` and ``beside`` are read in one go ("$6,000" "once"). A ``Picture`` is drawn on the
-page; the others show its table, but for ``table_is="elsewhere"``: another table has it all.
+page; the others show its table.
 
     def waiting(dossier: Dossier) -> Section:
         rows = (("Left a month", "$1,500", "as stated"),)
@@ -31,7 +31,6 @@ Kind = Literal["text", "number", "state", "date"]  #: How a column reads.
 
 Look = Literal["strong", "good", "bad", "warn"]
 FactsLook = Literal["plain", "key", "words", "sign"]
-TableIs = Literal["folded", "open", "elsewhere"]
 
 SEVERITIES: dict[Severity, tuple[str, str]] = {
     "contradiction": ("Contradiction", "two statements exclude each other"),
@@ -70,8 +69,6 @@ class Fact:
     value: str
     beside: str = ""  #: Text that continues the value, smaller.
     link: str = ""  #: Id of the section that says more; empty for none.
-    source: str = ""  #: Where the value comes from, for a page that can be touched.
-    id: str = ""  #: The id that a mark of a picture leads to; empty for none.
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,6 @@ class Cell:
     below: str = ""
     href: str = ""  #: A web address to go to, which starts with http; empty for none.
     aside: bool = False  #: Whether what is below is left out on paper.
-    id: str = ""  #: The id that a mark of a picture leads to; empty for none.
     glyph: Glyph | None = None
     page: str = ""  #: A page of the case that shows more, where the case is on a page of its own.
 
@@ -144,9 +140,7 @@ class Picture:
     drawing: Drawing
     table: Table
     key: tuple[tuple[str, str], ...] = ()  #: Look of a mark, and what it means.
-    table_is: TableIs = "folded"
-    """Whether the table is opened by a click, is always open, or is left out on paper and in text
-    because another table says more."""
+    is_open: bool = False  #: Whether the table is open; a click opens it else.
     block: ClassVar[str] = "picture"
 
 

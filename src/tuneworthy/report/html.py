@@ -7,21 +7,18 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
-from tuneworthy.report.charts import NARROW, WIDE, Drawing, looks, vl_version
+from tuneworthy.report.charts import NARROW, WIDE, Drawing, looks
 from tuneworthy.report.named import field_name, name_fields, template
 from tuneworthy.words import cut
 
@@ -91,7 +88,7 @@ def picture(block: Picture, label: str) -> Markup:
 
 def _labelled_svg(drawing: Drawing, width: int, style_class: str, label: str) -> Markup:
     """A drawing with its label and the class that the style knows its width by."""
-    attributes = f'role="{drawing.role}" aria-label="{Markup.escape(label)}"'
+    attributes = f'role="img" aria-label="{Markup.escape(label)}"'
     start = f'<svg class="{style_class}" {attributes} '
     text = drawing.svg(width).replace("<svg ", start, 1)
     # the drawing is our own renderer's, cleaned; the label is escaped
@@ -114,8 +111,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
         lstrip_blocks=True,
     )
     jinja.filters |= {"said": name_fields, "field_name": field_name}
-    # without touch a file shows all at once; a page may fold where numbers are from
-    jinja.globals |= {"picture": picture, "severities": SEVERITIES, "touch": False}
+    jinja.globals |= {"picture": picture, "severities": SEVERITIES}
     return jinja
 
 
@@ -223,42 +219,3 @@ def _printing_command(path: str, folder: str, printed: Path) -> list[str]:
     if is_root:
         command.append("--no-sandbox")  # without which it doesn't start for root
     return command
-
-
-_SNIPPET = template("charts.js")
-"""The script that draws charts. A box names its chart's address. Where it can't be drawn, the still
-picture and the table stay."""
-_BUILD = (
-    "import sys, vl_convert;"
-    "sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1], sys.argv[2]).encode())"
-)
-_LONGEST_S = 120.0  # to build the script
-
-_building = Lock()
-
-
-@cache
-def script_digest() -> str:
-    """A short digest of the versions and the code that the script is built from.
-
-    It is known before the script is built, so pages can put it into the script's address: a browser
-    that has an older script loads the new one.
-    """
-    sources = (metadata.version("vl-convert-python"), vl_version(), _SNIPPET)
-    return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
-
-
-def chart_script() -> bytes:
-    """The script in UTF-8, built once in some seconds; a SubprocessError if that fails."""
-    with _building:  # a second request waits for the first one's script
-        return _built_script()
-
-
-@cache
-def _built_script() -> bytes:
-    """Build the script in another process: the renderer would block every thread of this one."""
-    command = [sys.executable, "-P", "-c", _BUILD, _SNIPPET, vl_version()]
-    built = subprocess.run(  # noqa: S603  # our own line, and no text of a user's
-        command, check=True, capture_output=True, timeout=_LONGEST_S
-    )
-    return built.stdout

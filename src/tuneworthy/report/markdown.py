@@ -100,8 +100,6 @@ def _block(block: b.Block, level: int) -> list[str]:
             caption = [] if block.quiet else [f"{md(block.caption)}:"]
             return [*caption, _table(block.head, block.rows)]
         case b.Picture():
-            if block.table_is == "elsewhere":
-                return []
             return _block(block.table, level)
         case b.Fold() | b.Part():
             heading = f"{'#' * level} {md(block.title)}"

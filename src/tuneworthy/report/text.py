@@ -370,23 +370,12 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
             caption = [] if block.quiet else wrapped(safe(block.caption), first=indent)
             return [*caption, *_table(block, paint, indent)]
         case b.Picture():
-            return _picture(block, paint, indent, everything)
+            return _block(block.table, paint, indent, everything)
         case b.Claims():
             return _claims(block, paint, indent)
         case b.Fold() | b.Part():
             inner = _blocks(block.blocks, paint, indent + "  ", everything)
             return paint.lines("strong", block.title, indent) + inner if inner else []
-
-
-def _picture(
-    block: b.Picture, paint: Paint, indent: str, everything: bool
-) -> list[str]:
-    """The table of a picture, unless another table shows it or it is a detail."""
-    if block.table_is == "elsewhere":
-        return []
-    if block.table.detail and not everything:
-        return []
-    return _block(block.table, paint, indent, everything)
 
 
 def _bullets(block: b.Bullets, paint: Paint, indent: str) -> list[str]:

@@ -44,7 +44,6 @@ from starlette.responses import PlainTextResponse, Response
 from tuneworthy.cases.workspace import Workspace, open_workspace
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
 from tuneworthy.listen import EVERYWHERE, in_link, is_loopback, listening, serve
-from tuneworthy.report.html import chart_script
 from tuneworthy.web import cases, interview, lab, label, signing
 from tuneworthy.web.guard import (
     HEADERS,
@@ -224,7 +223,6 @@ def run(
         for line in start_lines(address, site):
             click.echo(line)
         Thread(target=site.workspace.watch, name="watch", daemon=True).start()
-        Thread(target=chart_script, name="charts", daemon=True).start()
         if browse:
             webbrowser.open(f"{address}?token={site.token}")
         with suppress(KeyboardInterrupt):  # how it is meant to end

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
@@ -31,10 +28,9 @@ from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import blocks as b
 from tuneworthy.report.blocks import Picture, Section, pictures_in
-from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.document import report as memo_of
-from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
+from tuneworthy.report.html import STYLE, policy, still
 from tuneworthy.report.sections import memo, money, payback, plan, record, verdict
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.deltas import deltas
@@ -43,8 +39,6 @@ from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.overview import look_at
 from tuneworthy.web.render import (
     AUTHOR,
-    FOREVER,
-    SCRIPT,
     AskedCase,
     ExportForm,
     OfCase,
@@ -438,30 +432,14 @@ def file(of: OfCase, form: ExportForm) -> Response:
         return _report_page(of, 503, wrong_form=of.plain(caught))
 
 
-# The charts of a case: each at an address of its own, and the script that draws them.
+# The charts of a case, each at an address of its own.
 
 Width = Annotated[Literal["wide", "narrow"], Query()]
-_MAKER = ThreadPoolExecutor(1, "charts")
-"""A thread of its own for requests that wait for the script, so that no other request waits."""
-
-
-@router.get(SCRIPT)
-async def script(request: Request) -> Response:
-    """Serve the script that draws charts. It is built once, in some seconds, and kept."""
-    digest = script_digest()
-    etag = f'"{digest}"'
-    # an address with the digest never has another script
-    caching = FOREVER if request.url.query == digest else "no-cache"
-    headers = {"ETag": etag, "Cache-Control": caching}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
-    text = await asyncio.get_running_loop().run_in_executor(_MAKER, chart_script)
-    return Response(text, media_type="text/javascript", headers=headers)
 
 
 @router.get("/cases/{name}/charts/{chart}")
 def case_chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
-    """Serve a chart of the report: ``NAME.json`` for Vega-Lite, ``NAME.svg`` as a still picture."""
+    """Serve a chart of the report as ``NAME.svg``."""
     return chart_answer(of, pictures(of.dossier), chart, width)
 
 
@@ -471,29 +449,23 @@ def chart_answer(
     chart: str,
     width: Literal["wide", "narrow"],
 ) -> Response:
-    """One of some pictures by its id, in the format of its ending, for a desk or a telephone."""
+    """One of some pictures by its id, for a desk or a telephone."""
     name, _, form = chart.rpartition(".")
     picture = drawn.get(name)
-    if picture is None or form not in ("svg", "json"):
+    if picture is None or form != "svg":
         raise HTTPException(
             404, "there is no such chart; what it showed may have changed"
         )
-    is_narrow = width == "narrow"
-    headers = {"Cache-Control": "private, no-cache"}
-    if form == "svg":
-        body = still(picture.drawing, narrow=is_narrow)
-        media = "image/svg+xml"
-        headers["Content-Security-Policy"] = policy(STYLE)
-    else:
-        base, _, _ = of.request.url.path.rpartition("/charts/")
-        spec = picture.drawing.spec(NARROW if is_narrow else WIDE, base)
-        body = json.dumps(spec, allow_nan=False)
-        media = "application/json"
+    body = still(picture.drawing, narrow=width == "narrow")
     etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    headers["ETag"] = etag
+    headers = {
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": policy(STYLE),
+        "ETag": etag,
+    }
     if of.request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    return Response(body, media_type=media, headers=headers)
+    return Response(body, media_type="image/svg+xml", headers=headers)
 
 
 # The money of a case: what it comes to, and what it would come to with other amounts.

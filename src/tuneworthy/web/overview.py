@@ -228,9 +228,9 @@ def _cells(
 
 
 def _money_picture(dossier: Dossier) -> b.Picture | None:
-    """The money month by month, else the cost up to each decision, which needs no saving."""
+    """The money month by month, else the plan, which needs no saving."""
     drawn = b.pictures_in([money.investment(dossier), plan.section(dossier)])
-    return drawn.get("fan") or drawn.get("spending")
+    return drawn.get("fan") or drawn.get("gantt")
 
 
 def _lacking_amounts(case: EvaluatedCase) -> list[AskedQuestion]:

@@ -40,7 +40,7 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.document import report
-from tuneworthy.report.html import environment, page_style, policy, script_digest, style
+from tuneworthy.report.html import environment, page_style, policy, style
 from tuneworthy.report.named import template
 from tuneworthy.report.sections import common, signing
 from tuneworthy.verdict.headline import ANSWER_WORDS
@@ -48,28 +48,21 @@ from tuneworthy.web.commands import said_on_page
 from tuneworthy.web.guard import site_of
 from tuneworthy.words import counted, share, small_usd, usd_range
 
-# A picture on a page of the server: drawn by the browser, still where it runs no script.
+# A picture on a page of the server, which the browser asks for when it comes into view.
 
-SCRIPT = "/charts.js"
-"""The address of the script that draws. It isn't in the package, but built from a library."""
-
-_BOX = Markup(
-    '<div class="chart" data-chart="{at}.json" data-script="{script}" role="{role}"'
-    ' aria-label="{label}"><svg viewBox="0 0 {width} {height}" aria-hidden="true"></svg></div>'
-    '<noscript><picture><source media="(max-width: 44rem)" srcset="{at}.svg?width=narrow">'
+_PICTURE = Markup(
+    '<picture><source media="(max-width: 44rem)" srcset="{at}.svg?width=narrow">'
     '<img class="still" src="{at}.svg" alt="{label}" loading="lazy" width="{width}"'
-    ' height="{height}"></picture></noscript>'
+    ' height="{height}"></picture>'
 )
 
 
 @pass_context
 def framed(context: Context, block: Picture, label: str) -> Markup:
-    """A box as high as its chart, whose address is below the template's ``charts``, else ``base``."""
+    """A picture by its address, which is below the template's ``charts``, else ``base``."""
     folder = context.get("charts") or f"{context['base']}/charts"
-    return _BOX.format(
+    return _PICTURE.format(
         at=f"{folder}/{block.id}",
-        role=block.drawing.role,
-        script=f"{SCRIPT}?{script_digest()}",
         label=label,
         width=WIDE,
         height=block.drawing.height(WIDE),
@@ -110,7 +103,6 @@ def _environment() -> Environment:
     env.filters["said"] = said_on_page
     env.globals |= {
         "asset": asset,
-        "touch": True,
         "picture": framed,
         "tabs": TABS,
         "common": common,

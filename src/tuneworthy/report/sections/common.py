@@ -702,22 +702,22 @@ def captioned(
     table: b.Table,
     *,
     id: str = "",
-    table_is: b.TableIs = "folded",
     title: str = "",
-    says: str = "{says}",
-    but: Sequence[str] = (),
+    is_open: bool = False,
 ) -> b.Picture | None:
     """A chart with the words of its look; None where nothing was drawn.
 
-    ``title`` is the finding, instead of the look's title. ``says`` is the text below, in which
-    ``{says}`` stands for the look's own text. ``but`` are looks of the legend that no mark has.
+    ``title`` is the finding, instead of the look's title.
     """
     if drawing is None:
         return None
     own = looks()[drawing.look]
-    key = tuple(
-        (look, meaning) for look, meaning in own["key"].items() if look not in but
+    return b.Picture(
+        id or drawing.look,
+        title or own["title"],
+        own["says"],
+        drawing,
+        table,
+        tuple(own["key"].items()),
+        is_open,
     )
-    name = id or drawing.look
-    text = says.format(says=own["says"])
-    return b.Picture(name, title or own["title"], text, drawing, table, key, table_is)

@@ -330,15 +330,12 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     rows = [board_row(arm) for arm in result.arms[:MOST_ARMS]]
     table = b.table(title, f"Arm | {MEASURED}", rows, quiet=True)
     target = None if isinstance(result.target, Unknown) else result.target
-    says = "{says} On the cases for selecting."
-    if len(result.arms) > charts.MOST_ROWS:
-        says += f" The first {few(charts.MOST_ROWS)} of {few(len(result.arms))} arms."
     picture = captioned(
         charts.board(result.arms, target),
         table,
         id="lab-board",
-        table_is="open",
-        says=says,
+        title="Arms side by side, on the cases for selecting",
+        is_open=True,
     )
     yield picture or table
     left_out = len(result.arms) - MOST_ARMS

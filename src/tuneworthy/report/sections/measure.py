@@ -273,7 +273,7 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
         ask = report.ask("usable_examples", "log `output`, what the model wrote")
         yield b.Todo(ask)
         return
-    yield steps_table(series, quiet=True)
+    yield steps_table(series)
     if isinstance(usable.high, float) and usable.high > usable.number:
         yield "Over half are near copies, perhaps from a template: this count gives no conclusion"
     need = report.detail("usable_examples", "need")

@@ -61,7 +61,6 @@ _SAVINGS = "economics.monthly.api_savings_usd"
 _RUNNING = "economics.monthly.ongoing_usd"
 _TITLE = "What it costs and what it brings"
 _STEPS_TITLE = "The calculation, line by line"
-_GIVEN = "Assumptions"
 
 
 def break_even_clauses(dossier: Dossier) -> list[str]:
@@ -240,9 +239,7 @@ def investment(dossier: Dossier) -> b.Section:
         _missing_amounts(money),
         _assumed_amounts(money),
         _worked(_STEPS_TITLE, money.steps, "calculation"),
-        b.fold("What the costs are made of", _items(money), id="costs")
-        if money.items
-        else None,
+        b.fold("What the costs are made of", _items(money)) if money.items else None,
         b.part("What the traffic alone would save", _computed(money)),
         b.part("How sure the money is", _simulated(money.simulation, money)),
     )
@@ -344,7 +341,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     if not isinstance(money.bill_usd, Unknown):
         beside = f"{every}, the most that tuning could save"
         title = period_words(money).bill_title
-        yield b.Fact(title, dollars(money.bill_usd), beside, id="bill")
+        yield b.Fact(title, dollars(money.bill_usd), beside)
     if money.capped:
         beside = f"{every}, capped at the bill. The stated saving is higher."
         yield b.Fact("Saving at most", dollars(money.possible_saving_usd), beside)
@@ -370,11 +367,8 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
     word, net = left(money.monthly_net_usd)
     after = f"after running costs, {stated}".removesuffix(", ")
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
-    worked = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     paid = _back(money, back.point)
-    yield b.Fact(
-        "Pays back (break-even)", paid, stated, source=worked, id="back-stated"
-    )
+    yield b.Fact("Pays back (break-even)", paid, stated)
     if money.capped:
         yield from _capped_facts(money)
     table = money.by_table
@@ -385,7 +379,7 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
         if money.capped:
             beside += ", and the stated saving"
         by_table = duration(table.break_even_months)
-        yield b.Fact("Pays back, by the table", by_table, beside, id="back-table")
+        yield b.Fact("Pays back, by the table", by_table, beside)
 
 
 def _capped_facts(money: InvestmentResult) -> Iterator[b.Fact]:
@@ -504,18 +498,16 @@ def _simulated(
         yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
         return
     yield _how_drawn(drawn, money)
-    chances = list(_chances(drawn, money))
-    yield b.facts(chances)
+    yield b.facts(_chances(drawn, money))
     yield from _scenarios(money)
     if not money.one_off:  # a job has no months
-        labels_by_id = {fact.id: fact.label for fact in (*_facts(money), *chances)}
-        picture = charts.fan(money, drawn, labels_by_id)
+        picture = charts.fan(money, drawn)
         yield captioned(picture, _curve(drawn), title=_fan_title(money, drawn))
     yield from _swings(drawn, money)
     yield from _worths(money)
     if drawn.assumes:
         assumptions = b.bullets(sentence(text) for text in drawn.assumes)
-        yield b.fold(_GIVEN, assumptions, id="given")
+        yield b.fold("Assumptions", assumptions)
 
 
 def _how_drawn(drawn: Simulation, money: InvestmentResult) -> str:
@@ -533,7 +525,7 @@ def _how_drawn(drawn: Simulation, money: InvestmentResult) -> str:
 
 
 def _swings(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Parts]:
-    """The effect of each uncertain amount alone, as a sentence and a picture."""
+    """The effect of each uncertain amount alone, as a sentence and a table."""
     says = (
         f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, with the "
         "odds of failure. Each amount is moved alone from there."
@@ -541,13 +533,12 @@ def _swings(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Parts]:
     if not _certain(drawn):
         says += f" The average over all runs is {dollars(money.gain_usd)}."
     yield says
-    ends = b.records(
+    yield b.records(
         "What each amount alone does to the result",
         "Amount | #Worth at its low end | #Worth at its high end",
         "{input} | {low_usd:usd} | {high_usd:usd}",
         drawn.tornado,
     )
-    yield captioned(charts.tornado(drawn, _input_links(money, drawn)), ends)
 
 
 def _worths(money: InvestmentResult) -> Iterator[b.Parts]:
@@ -577,32 +568,6 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
         return repaid
     late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"
     return f"{repaid}. {capital(late)}"
-
-
-def _input_links(
-    money: InvestmentResult, drawn: Simulation
-) -> dict[str, list[charts.Destination]]:
-    """The source of each varied amount, by its name; before it the amount's lever, if it has one."""
-    paths = {
-        label(path): path for path in case_fields() if path.startswith("economics")
-    }
-    links: dict[str, list[charts.Destination]] = {}
-    for swing in drawn.tornado:
-        path = paths.get(swing.input, "")
-        links[swing.input] = [_source_of_input(path, money)]
-        if path in LEVERS:
-            lever = charts.Destination(swing.input, f"#{path}")
-            links[swing.input].insert(0, lever)
-    return links
-
-
-def _source_of_input(path: str, money: InvestmentResult) -> charts.Destination:
-    """The place of a report that says where an amount is from."""
-    if ".assumptions." in path:
-        return charts.Destination(_GIVEN, "#given")
-    if ".traffic." in path and not isinstance(money.bill_usd, Unknown):
-        return charts.Destination("The bill today", "#bill")
-    return charts.Destination(_STEPS_TITLE, "#calculation")
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
@@ -643,7 +608,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
         yield from _worth_facts(drawn, money)
         return
     spread = _spread(money.break_even_months)
-    yield b.Fact("Pays back if it works", spread, "month by month", id="back-possible")
+    yield b.Fact("Pays back if it works", spread, "month by month")
     yield from _worth_facts(drawn, money)
     waiting = drawn.cost_of_waiting_usd
     if isinstance(waiting, float) and waiting < 0:

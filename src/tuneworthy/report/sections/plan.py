@@ -77,36 +77,18 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         todo = b.Todo(plan.ask, "There is no plan yet.")
         return b.section("plan", "The plan", todo)
     phases = _phases(plan)
-    calendar = captioned(charts.gantt(plan), phases, table_is="open")
+    calendar = captioned(charts.gantt(plan), phases, is_open=True)
     steps_title = "What is done in each phase, and when it is done"
     parts: list[b.Parts] = [
         sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"),
         b.facts(_facts(dossier, plan)),
         calendar or phases,
-        _spending(plan, phases),
         b.fold(steps_title, _steps(plan, case_path)),
     ]
     if plan.notes:
         notes = b.bullets(sentence(note) for note in plan.notes)
         parts.append(b.part("What the plan rests on", notes))
     return b.section("plan", "The plan", parts)
-
-
-def _spending(plan: Plan, phases: b.Table) -> b.Picture | None:
-    """The picture of what each phase adds, with what is spent up to the next decision as its title."""
-    drawing = charts.spending(plan)
-    if drawing is None:
-        return None
-    up_to_decisions = [row["says"] for row in drawing.rows if "decides" in row]
-    next_decision, *_ = up_to_decisions
-    has_later = any(row["part"] == "later" for row in drawing.rows)
-    return captioned(
-        drawing,
-        phases,
-        table_is="elsewhere",
-        title=f"{next_decision} up to the next decision",
-        but=() if has_later else ("band",),
-    )
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -260,4 +242,4 @@ def _phase_fold(phase: Phase, number: int, case: str) -> b.Fold:
         tasks = [sentence(_COMMAND.sub(name_case, step)) for step in phase.steps]
         parts.append(b.bullets(tasks))
     parts.append(sentence(f"done when {phase.done_when}"))
-    return b.fold(f"{number} {phase.title}", parts, id=f"phase-{phase.id}")
+    return b.fold(f"{number} {phase.title}", parts)

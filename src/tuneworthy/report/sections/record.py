@@ -92,9 +92,9 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
     titles = ("Asked", "?Answer", "From", "Weight", "Note")
     for caption, group in groups.items():
         rows = []
-        for name, result in group.items():
+        for result in group.values():
             below = result.ask if questions else ""
-            asked = b.Cell(result.title, below, aside=True, id=f"answer-{name}")
+            asked = b.Cell(result.title, below, aside=True)
             source = source_words(result.state, result.source)
             weight = str(getattr(result, "weight", ""))  # only a reason has one
             rows.append((asked, result.state, source, weight, result.note))

@@ -14,11 +14,9 @@ from tuneworthy.model.dossier import (
     SignalResult,
 )
 from tuneworthy.report import blocks as b
-from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     NOTHING_TURNS,
     byline,
-    captioned,
     ceiling_text,
     confirm_text,
     count_text,
@@ -78,15 +76,10 @@ def reasons(dossier: Dossier) -> b.Facts:
 
 def why(dossier: Dossier) -> b.Section:
     """The reasons, the caveats, and the conditions that have to be settled first."""
-    titles = "Reason | Answer | Known from | Weight"
-    cells = "{title} | {state} | {source} | {weight}"
-    table = b.records("Reasons", titles, cells, dossier.factors.values())
-    drawing = charts.reasons(dossier.factors, dossier.verdict.basis.turning)
     parts: list[b.Parts] = [reasons(dossier)]
     confirm = confirm_text(dossier)
     if confirm:
         parts.append(b.facts([("Signs that are only stated", sentence(confirm))]))
-    parts.append(captioned(drawing, table, table_is="elsewhere"))
     caveats = keep_in_mind(dossier)
     if caveats:
         parts.append(b.part("Keep in mind", b.bullets(caveats)))

@@ -499,13 +499,13 @@ def _known_part(dossier: Dossier, ways: Sequence[WayResult]) -> b.Block:
     table = _known_table(dossier, ways)
     limit = dossier.targets["quality"].limit
     target = limit if isinstance(limit, float | int) else None
-    return captioned(charts.ways(ways, target), table, table_is="open") or table
+    return captioned(charts.ways(ways, target), table, is_open=True) or table
 
 
 def _known_table(dossier: Dossier, ways: Sequence[WayResult]) -> b.Table:
     rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
     for way in ways:
-        name = b.Cell(way.title, _meets(way), id=f"way-{way.id}")
+        name = b.Cell(way.title, _meets(way))
         rows.append([name, *_cells(way), _from(way)])
     titles = f"Way | #Quality | #p95 | #Bill{a_month(dossier)} | Private | From"
     return b.table("What runs, and what was scored", titles, rows)
@@ -542,7 +542,7 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
         return None
     rows = [
         (
-            b.Cell(way.title, id=f"way-{way.id}"),
+            way.title,
             NOT_KNOWN if way.chance_word in ("", "unknown") else way.chance_word,
             ranged(way.to_try.hours, as_hours, " h"),
             sentence(way.because),
@@ -553,10 +553,7 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
 
 
 def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
-    rows = [
-        (b.Cell(way.title, id=f"way-{way.id}"), _state_text(way), sentence(way.because))
-        for way in ways
-    ]
+    rows = [(way.title, _state_text(way), sentence(way.because)) for way in ways]
     return b.table(caption, "Way | State | Because", rows, quiet=True)
 
 
