@@ -362,11 +362,6 @@ def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> No
         693,
         1023,
     ]
-    right = {row["rule"]: (row["right"], row["n"]) for row in lint["record"]}
-    assert right == {
-        "tree_granted": (63, 141), "score": (84, 141), "difference": (84, 141), "always": (81, 141),
-    }  # fmt: skip
-    assert "always saying yes" in said(capsys, "framework", "check", "lesson", "--all")
     said(capsys, "framework", "check", "lesson", "--strict", code=1)
     assert (
         json.loads(said(capsys, "framework", "schema"))["title"]

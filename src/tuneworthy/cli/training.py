@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
     from tuneworthy.model.case import Model, TokenPrice
     from tuneworthy.model.lab import Stand
-    from tuneworthy.model.pilot import PilotPlan, PilotResult, Recipe
-    from tuneworthy.report.blocks import Document
+    from tuneworthy.model.pilot import PilotPlan, PilotResult, Recipe, TrainingQuote
     from tuneworthy.training.export import Shape
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -331,10 +329,14 @@ def _curve_image(result: PilotResult) -> bytes:
 
 def _quote_pilot(case: str, options: _PilotOptions) -> int:
     """Deliver the quote of a pilot; the exit code."""
-    with opt.live_line(_lines) as lines:
-        pilot = _prepared(case, lines.say, options)
-        quote = _quote(pilot, options.budget)
-    opt.show(quote.document, lambda: quote.json)
+    import asyncio
+
+    from tuneworthy.training.pilot import quoted_training
+
+    with opt.live_line(_PilotLine) as line:
+        pilot = _prepared(case, line.say, options)
+        training = asyncio.run(quoted_training(pilot))
+    _show_quote(pilot, training, options.budget)
     return ANSWERED
 
 
@@ -345,12 +347,12 @@ def _run_pilot(case: str, options: _PilotOptions, *, image: bool) -> int:
     from tuneworthy.report.sections.lab_pilot import pilot_document
     from tuneworthy.training.pilot import run
 
-    with opt.live_line(_lines) as lines:
-        pilot = _prepared(case, lines.say, options)
+    with opt.live_line(_PilotLine) as line:
+        pilot = _prepared(case, line.say, options)
         result = run(
             pilot,
             cap_usd=options.budget,
-            watch=lines.watch,
+            watch=line.watch,
             again=options.again,
             at_once=options.at_once,
             ask_again=options.ask_again,
@@ -365,36 +367,19 @@ def _run_pilot(case: str, options: _PilotOptions, *, image: bool) -> int:
     return STOPPED if result.stopped else ANSWERED
 
 
-class _PilotLines(NamedTuple):
-    """The functions that show on one line what a pilot does."""
+class _PilotLine:
+    """Shows on one line what a pilot does: what is trained, and how many calls have ended."""
 
-    say: Callable[[str], None]  #: For what is begun or trained.
-    watch: Callable[[Stand], None]  #: For how many calls of it have ended.
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._current = ""  # the run that is going on
 
+    def say(self, text: str) -> None:
+        self._current, _, _ = text.partition(", step ")
+        self._show(text)
 
-def _lines(show: Callable[[str], None]) -> _PilotLines:
-    """Show what goes on: what is begun or trained, and how many calls of it have ended."""
-    began = time.monotonic()
-    current = ""  # the run that is going on
-
-    def say(text: str) -> None:
-        """Show the text; ``NAME, step 3 of 40`` also with the time that is left for the run."""
-        nonlocal began, current
-        name, _, step = text.partition(", step ")
-        now = time.monotonic()
-        if name != current:
-            current = name
-            began = now
-        done, _, total = step.partition(" of ")
-        if done and int(done) > 1:  # a single step tells little of the others
-            left = (now - began) / int(done) * (int(total) - int(done))
-            text += f", {left:.0f} s left of this run"
-        show(text)
-
-    def watch(stand: Stand) -> None:
-        show(f"{current}: {stand.done:,} of {stand.of:,} calls")
-
-    return _PilotLines(say, watch)
+    def watch(self, stand: Stand) -> None:
+        self._show(f"{self._current}: {stand.done:,} of {stand.of:,} calls")
 
 
 def _prepared(
@@ -634,23 +619,16 @@ def _trainer(lab: PreparedLab, base: _Base, options: _PilotOptions) -> Trainer:
     return LoraTrainer(folder, base.folder, device, model, serves=options.serve)
 
 
-class _HostedPrices(NamedTuple):
-    """The prices of a service, in USD per million tokens."""
-
-    trained: float  #: Each epoch counts.
-    serving: TokenPrice  #: Of the tuned model.
-
-
 def _hosted(model: Model, options: _PilotOptions, confirmed: frozenset[str]) -> Trainer:
     """The trainer that runs jobs at a service; refuse to go on without its prices."""
     from tuneworthy.training.hosted import HostedTrainer
 
-    prices = _read_prices(model, options.prices or "")
+    trained, serving = _read_prices(model, options.prices or "")
     return HostedTrainer(
         model,
         _service(model.id, options),
-        usd_per_mtok=prices.trained,
-        serving=prices.serving,
+        usd_per_mtok=trained,
+        serving=serving,
         base=options.tuned_from or "",
         account=options.account or "",
         at_once=options.jobs,
@@ -658,8 +636,11 @@ def _hosted(model: Model, options: _PilotOptions, confirmed: frozenset[str]) -> 
     )
 
 
-def _read_prices(model: Model, text: str) -> _HostedPrices:
-    """Read ``TRAIN,IN,OUT``; an InputError says where to look the prices up."""
+def _read_prices(model: Model, text: str) -> tuple[float, TokenPrice]:
+    """Read ``TRAIN,IN,OUT`` in USD per million tokens: what is trained on, and how it is served.
+
+    An InputError says where to look the prices up.
+    """
     from tuneworthy.model.case import TokenPrice
     from tuneworthy.pipeline import today
     from tuneworthy.training.bases import asked_text
@@ -667,7 +648,7 @@ def _read_prices(model: Model, text: str) -> _HostedPrices:
     try:
         trained, read, wrote = (float(price) for price in text.split(","))
         TokenPrice(input=trained, output=trained)  # refuses what is below 0
-        return _HostedPrices(trained, TokenPrice(input=read, output=wrote))
+        return trained, TokenPrice(input=read, output=wrote)
     except ValueError:
         what = (
             f'are not prices: "{text[:40]}"' if text else "are needed for --way hosted"
@@ -679,17 +660,8 @@ def _read_prices(model: Model, text: str) -> _HostedPrices:
         raise InputError(what, where="--prices", fix=fix) from None
 
 
-class _PilotQuote(NamedTuple):
-    """The quote of a pilot, in both forms."""
-
-    document: Document
-    json: str
-
-
-def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
-    """The quote of a pilot: its plan, its training, its calls, and where they go."""
-    import asyncio
-
+def _show_quote(pilot: PreparedPilot, training: TrainingQuote, budget: float) -> None:
+    """Deliver the quote of a pilot: its plan, its training, its calls, and where they go."""
     from tuneworthy.lab.prepare import quoted
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab_pilot import pilot_quote_document
@@ -698,10 +670,8 @@ def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
         PILOT_RUN,
         base_rows,
         pilot_price,
-        quoted_training,
     )
 
-    training = asyncio.run(quoted_training(pilot))
     calls = quoted(pilot.lab, lambda _, ledger: pilot_price(pilot, ledger), PILOT_RUN)
     values: dict[str, Any] = {
         "plan": pilot.plan.model_dump(mode="json"),
@@ -722,8 +692,9 @@ def _quote(pilot: PreparedPilot, budget: float) -> _PilotQuote:
     document = pilot_quote_document(
         pilot.plan, training, calls, budget, pilot.lab.case.name, more
     )
-    json = json_text({"schema": "tuneworthy/pilot-quote/1", **values})
-    return _PilotQuote(document, json)
+    opt.show(
+        document, lambda: json_text({"schema": "tuneworthy/pilot-quote/1", **values})
+    )
 
 
 @opt.command(
