@@ -10,9 +10,10 @@ from typing import Any
 from lab_world import chance
 from tuneworthy import load_case
 from tuneworthy.lab import plan as lab_plan
+from tuneworthy.lab import race as lab_race
 from tuneworthy.lab import result as lab_result
-from tuneworthy.lab import scores as lab_scores
-from tuneworthy.lab.plan import Pool, make_plan
+from tuneworthy.lab.plan import make_plan
+from tuneworthy.lab.pool import Pool
 from tuneworthy.lab.scores import Scores
 from tuneworthy.llm import endpoints as llm_endpoints
 from tuneworthy.llm.runner import Job, Outcome
@@ -100,6 +101,9 @@ class World:
     def runner(self, *_: object) -> World:
         return self
 
+    def show(self, *_: object, **__: object) -> None:
+        """Nobody watches."""
+
     def key(self, request: Request) -> str:
         return (
             "mine" if request.model == "mine" else request.messages[0].content.strip()
@@ -119,9 +123,9 @@ class World:
             )
         return self.outcome
 
-    def raced(self) -> tuple[lab_scores.Lab, tuple[Arm, ...]]:
+    def raced(self) -> tuple[lab_race.Lab, tuple[Arm, ...]]:
         scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
-        lab = lab_scores.Lab(self.plan, scores, self)  # type: ignore[arg-type]  # made up
+        lab = lab_race.Lab(self.plan, scores, self)  # type: ignore[arg-type]  # made up
 
         async def go() -> tuple[Arm, ...]:
             await lab.race()

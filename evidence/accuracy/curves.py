@@ -27,7 +27,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tuneworthy.lab.plan import Pool, Setting, request_for
+from tuneworthy.lab.plan import Setting, request_for
+from tuneworthy.lab.pool import Pool
 from tuneworthy.lab.result import digest_of_json
 from tuneworthy.llm.embedded import MODEL, local_model
 from tuneworthy.llm.endpoints import LOCAL, CallError, reach

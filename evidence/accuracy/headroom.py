@@ -30,16 +30,17 @@ from searches import rank_correlation
 
 from tuneworthy.lab.ceiling import evaluator_for
 from tuneworthy.lab.headroom import WORTH, foretell
-from tuneworthy.lab.plan import Cases
-from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, paid, prepare, price
+from tuneworthy.lab.pool import Cases
+from tuneworthy.lab.prepare import PreparedLab, paid, prepare
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
     PromptCandidate,
     ProposalRequest,
     parted_for,
 )
+from tuneworthy.lab.quote import price
 from tuneworthy.lab.search import Search
-from tuneworthy.lab.session import PaidCalls
+from tuneworthy.lab.session import CEILING_RUN, PaidCalls
 from tuneworthy.llm.endpoints import reach
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Headroom, Quote

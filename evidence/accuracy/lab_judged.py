@@ -26,9 +26,11 @@ import numpy as np
 from lab_world import CAREFUL, LOUD, chance
 from tuneworthy import load_case, load_framework
 from tuneworthy.lab.judge import LabJudge, label_sample
-from tuneworthy.lab.plan import LabPlan, Pool, Setting, make_plan, plan_arms
+from tuneworthy.lab.plan import LabPlan, Setting, make_plan, plan_arms
+from tuneworthy.lab.pool import Pool
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import chosen_arms, outcome
-from tuneworthy.lab.scores import Lab, Scores
+from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.choose import Fake
 from tuneworthy.llm.endpoints import Reached

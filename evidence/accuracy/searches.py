@@ -29,8 +29,9 @@ import numpy as np
 from aiohttp import web
 
 from tuneworthy.lab import ceiling as api
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
 from tuneworthy.lab.propose import CandidateEvaluator, as_written
+from tuneworthy.lab.quote import quoted
 from tuneworthy.lab.search import Search, plan_with
 from tuneworthy.llm.runner import Job
 from tuneworthy.model.base import Unknown

@@ -11,7 +11,8 @@ import pytest
 from faulty import Fake
 from tuneworthy.cli import run as command
 from tuneworthy.lab import ceiling
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.model import lab as model_lab
 from tuneworthy.model.lab import Request
 

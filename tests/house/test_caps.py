@@ -12,7 +12,8 @@ from test_labs_unanswered import AS_OF, chat, models, served
 from lab_world import folder_of
 from tuneworthy.cli import run as command
 from tuneworthy.lab import ceiling, verify
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.model.lab import Request
 
 THOUGHT = 900

@@ -27,7 +27,8 @@ from tuneworthy.cli import run as command
 from tuneworthy.files.stores import append_label, read_evidence
 from tuneworthy.lab import ceiling, verify
 from tuneworthy.lab import judge as lab_judge
-from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
+from tuneworthy.lab.prepare import PreparedLab, prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.model import evalset as model_evalset
 from tuneworthy.model import lab as model_lab
 from tuneworthy.model.base import Unknown

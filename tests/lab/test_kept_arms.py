@@ -24,7 +24,8 @@ from tuneworthy.cli import run as command
 from tuneworthy.files import stores as files_stores
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import verify as lab_verify
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.measure.signals.running import RunningSignal
 from tuneworthy.model import ways as model_ways
 from tuneworthy.model.base import Unknown

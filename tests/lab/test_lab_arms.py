@@ -21,7 +21,8 @@ from tuneworthy.files import case as files_case
 from tuneworthy.files import materials as files_materials
 from tuneworthy.files import stores as files_stores
 from tuneworthy.lab import ceiling as lab_ceiling
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.model.lab import Request
 
 DAY = date(2026, 11, 27)

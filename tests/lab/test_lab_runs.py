@@ -17,8 +17,7 @@ from faulty import Fake
 from lab_world import CAREFUL, folder_of, known
 from tuneworthy import Dossier, decide, load_case, load_framework
 from tuneworthy.lab import ceiling
-from tuneworthy.lab import plan as lab_plan
-from tuneworthy.lab.plan import Pool
+from tuneworthy.lab.pool import Pool, answer_text
 from tuneworthy.lab.prepare import PreparedLab, prepare
 from tuneworthy.llm.choose import echo
 from tuneworthy.model.base import Unknown
@@ -54,9 +53,7 @@ def test_constrained_output_is_written_in_the_order_of_the_schema(
 
 
 def test_an_example_is_shown_in_the_order_its_author_wrote() -> None:
-    assert (
-        lab_plan.answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
-    )
+    assert answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
     near = EvalCase(id="e", input="Where?", reference={"z": [], "a": []})
     nearest = Arm(id="n", kind="baseline", of="nearest_neighbour")
     assert (

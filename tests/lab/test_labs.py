@@ -31,8 +31,11 @@ from tuneworthy.lab import ceiling as api
 from tuneworthy.lab import plan as lab_plan
 from tuneworthy.lab import result as lab_result
 from tuneworthy.lab import scores as lab_scores
-from tuneworthy.lab.plan import Pool, make_plan
-from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
+from tuneworthy.lab.plan import make_plan
+from tuneworthy.lab.pool import Pool, logistic, question
+from tuneworthy.lab.prepare import PreparedLab, prepare
+from tuneworthy.lab.quote import quoted
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm import endpoints as llm_endpoints
@@ -117,7 +120,7 @@ def test_no_conversation_and_no_lone_question_both_chooses_and_reports(
     assert not {c.cluster for c in plan.select} & {c.cluster for c in plan.report}
     lone = {f"c{i}" for i, (_, talk) in enumerate(told) if talk is None}
     select, report = (
-        {lab_plan.question(c) for c in part if c.id in lone}
+        {question(c) for c in part if c.id in lone}
         for part in (plan.select, plan.report)
     )
     assert not select & report
@@ -134,12 +137,11 @@ def test_a_case_never_sees_its_own_conversation_or_question(
             assert len(found) == len(set(found))
             for one in (pool.examples[place] for place in found):
                 assert one.cluster != case.cluster
-                assert lab_plan.question(one) != lab_plan.question(case)
+                assert question(one) != question(case)
         allowed = [
             o
             for o in cases
-            if o.cluster != case.cluster
-            and lab_plan.question(o) != lab_plan.question(case)
+            if o.cluster != case.cluster and question(o) != question(case)
         ]
         assert len(pool.nearest(5, case)) == min(5, len(allowed))
         assert pool.look_up(NEIGHBOUR, case) == ("x" if allowed else "")
@@ -220,7 +222,7 @@ def test_a_logistic_head_is_the_one_that_the_loss_has() -> None:
     rng = np.random.default_rng(0)
     rows, codes = rng.normal(size=(80, 3)), rng.integers(0, 3, 80)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    weights = lab_plan.logistic(rows.astype(np.float32), codes)
+    weights = logistic(rows.astype(np.float32), codes)
     chances = np.exp(np.hstack([rows, np.ones((80, 1))]) @ weights)
     chances /= chances.sum(axis=1, keepdims=True)
     center = rows.mean(axis=0)
@@ -914,7 +916,7 @@ async def _raced(
 ) -> CeilingResult:
     scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
     with Ledger(tmp_path / "calls.sqlite3") as ledger:
-        lab = lab_scores.Lab(
+        lab = Lab(
             plan, scores, PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0)
         )
         await lab.race()
@@ -1172,6 +1174,6 @@ def test_a_plan_names_what_each_arm_of_a_model_was_refused() -> None:
     )
     scores = Scores()
     for arm in (thinks, plain):
-        scores.note_score(arm.id, "a", 1.0)
+        scores.note_score(arm.id, EvalCase(id="a", input="a"), 1.0)
     scores.arm_scores(thinks).changed["no reasoning_effort"] = None
     assert scores.changes((thinks, plain)) == ("m: no reasoning_effort",)

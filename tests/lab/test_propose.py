@@ -24,10 +24,11 @@ from tuneworthy import InputError
 from tuneworthy.cli import run as command
 from tuneworthy.files import materials as files_materials
 from tuneworthy.lab import ceiling as api
-from tuneworthy.lab import plan as lab_plan
 from tuneworthy.lab import propose as lab_propose
 from tuneworthy.lab.plan import make_plan
-from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
+from tuneworthy.lab.pool import question
+from tuneworthy.lab.prepare import PreparedLab, prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.model import lab as model_lab
 from tuneworthy.model.base import Unknown
@@ -275,9 +276,7 @@ def test_cases_to_learn_from_race_nothing_and_are_asked_nowhere_else(
     )
     assert plan.report == before.report
     assert not {c.cluster for c in taught} & {c.cluster for c in plan.select}
-    assert not {lab_plan.question(c) for c in taught} & {
-        lab_plan.question(c) for c in plan.report
-    }
+    assert not {question(c) for c in taught} & {question(c) for c in plan.report}
     assert len(taught) <= len(before.select) / 3
 
 

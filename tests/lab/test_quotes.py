@@ -16,7 +16,8 @@ from tuneworthy import load_case
 from tuneworthy.cases.workspace import Workspace, open_directory
 from tuneworthy.cli import run as command
 from tuneworthy.lab import ceiling as api
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.mcp import tools as mcp_tools
 from tuneworthy.model.lab import Reply, Request, Usage
 from worlds_search import World, chance

@@ -17,7 +17,7 @@ from lab_world import folder_of
 from tuneworthy import Dossier, decide, load_case, load_framework
 from tuneworthy import pipeline as pipeline_room
 from tuneworthy.lab import ceiling as lab_ceiling
-from tuneworthy.lab import reward as lab_reward
+from tuneworthy.lab import result as lab_reward
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase

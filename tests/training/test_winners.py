@@ -25,7 +25,8 @@ from pilot_world import (
 from tuneworthy import InputError, load_case
 from tuneworthy.cli import run as command
 from tuneworthy.files import stores as files_stores
-from tuneworthy.lab import plan as lab_plan
+from tuneworthy.lab.plan import request_for
+from tuneworthy.lab.pool import Pool
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.model import evalset as model_evalset
 from tuneworthy.model import lab as model_lab
@@ -88,7 +89,7 @@ def test_the_head_of_the_folder_says_what_the_head_of_the_pilot_says(
         assert 0 < answer["score"] <= 1
     lab = prepare(folder, scored=False)
     solved = training_as_piloted.solved_examples(lab)
-    pool = lab_plan.Pool(tuple(case for _, case in solved))
+    pool = Pool(tuple(case for _, case in solved))
     for case in lab.plan.select:
         answer = script.label(case.text)
         assert answer["label"] == pool.head(case)
@@ -116,14 +117,14 @@ def test_the_messages_with_the_nearest_examples_are_those_of_the_arm(
     answer = script_of(tmp_path / "near").messages(text)
     lab = prepare(folder, scored=False)
     solved = training_as_piloted.solved_examples(lab)
-    pool = lab_plan.Pool(tuple(case for _, case in solved))
+    pool = Pool(tuple(case for _, case in solved))
     arm = model_lab.Arm(
         id="near", kind="prompt", prompt="plain", model="fake:base", few_shot=8,
         few_shot_from="nearest",
     )  # fmt: skip
     setting = replace(lab.plan.setting, pool=pool)
     case = model_evalset.EvalCase(id="asked", input=text)
-    request = lab_plan.request_for(arm, case, setting)
+    request = request_for(arm, case, setting)
     assert answer["messages"] == [each.model_dump() for each in request.messages]
     assert answer["nearest"] == "moved"
 

@@ -25,7 +25,8 @@ from tuneworthy.cli import run as command
 from tuneworthy.files import runs as files_runs
 from tuneworthy.files.runs import kept_runs
 from tuneworthy.lab import ceiling, retrieve, verify
-from tuneworthy.lab.prepare import prepare, quoted
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.quote import quoted
 from tuneworthy.model.lab import CeilingResult
 from web_world import DAY, Seen, a_client, a_site, all_routes
 

@@ -15,6 +15,7 @@ from tuneworthy.errors import InputError, argument
 from tuneworthy.files import runs
 from tuneworthy.files.runs import KeptRun, LabKind, LabResult
 from tuneworthy.lab import ceiling, prepare, retrieve, verify
+from tuneworthy.lab.quote import quoted
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import Split
 from tuneworthy.model.lab import CeilingResult, Quote, RetrievalResult
@@ -47,7 +48,7 @@ class LabSteps(NamedTuple):
 
 
 LABS: dict[str, LabSteps] = {
-    "ceiling": LabSteps(prepare.prepare, prepare.quoted, ceiling.run),
+    "ceiling": LabSteps(prepare.prepare, quoted, ceiling.run),
     "retrieve": LabSteps(retrieve.prepare, retrieve.quoted, retrieve.run),
     "verify": LabSteps(prepare.prepare, verify.quoted, verify.run),
 }

@@ -662,7 +662,7 @@ def _read_prices(model: Model, text: str) -> tuple[float, TokenPrice]:
 
 def _show_quote(pilot: PreparedPilot, training: TrainingQuote, budget: float) -> None:
     """Deliver the quote of a pilot: its plan, its training, its calls, and where they go."""
-    from tuneworthy.lab.prepare import quoted
+    from tuneworthy.lab.quote import host_rows, quoted
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab_pilot import pilot_quote_document
     from tuneworthy.training.candidates import GATED_ELSEWHERE
@@ -686,7 +686,7 @@ def _show_quote(pilot: PreparedPilot, training: TrainingQuote, budget: float) ->
     rows_of_base = base_rows(pilot)
     if rows_of_base:
         values["base"] = dict(rows_of_base)
-    more = [*rows_of_base, *pilot.lab.host_rows]
+    more = [*rows_of_base, *host_rows(pilot.lab)]
     if not pilot.gated_here:
         more.append(("Training set", GATED_ELSEWHERE))
     document = pilot_quote_document(

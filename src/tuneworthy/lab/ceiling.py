@@ -1,4 +1,4 @@
-"""The ceiling lab of a case: its quote, its run, its report, and its evidence."""
+"""The ceiling lab of a case: its search, its run, its report, and its evidence."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from typing import NamedTuple, Unpack
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.evalset import case_values, table_csv
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
-from tuneworthy.lab import prepare
-from tuneworthy.lab.arms import measured_arms
+from tuneworthy.lab import quote as lab_quote
+from tuneworthy.lab.evidence import ceiling_evidence, measured_arms
 from tuneworthy.lab.headroom import foretell
-from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
-from tuneworthy.lab.prepare import (
-    CEILING_RUN,
-    CallSettings,
-    PreparedLab,
-    paid,
-    price,
-    probed,
-)
+from tuneworthy.lab.plan import Arms, LabPlan
+from tuneworthy.lab.pool import Cases, answer_text
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
     CutShortError,
@@ -33,18 +27,18 @@ from tuneworthy.lab.propose import (
     kept_in,
     parted_for,
 )
+from tuneworthy.lab.quote import price
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import (
-    NO_SEARCH,
     SearchFindings,
     best_before,
     chosen_arms,
     digest_of_json,
-    evidence_of,
     outcome,
     rival_arms,
 )
 from tuneworthy.lab.routing import route, routed_arm
-from tuneworthy.lab.scores import Lab, Scores
+from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.search import (
     MOST_DRAWS,
     SEARCH_MARGIN,
@@ -53,7 +47,7 @@ from tuneworthy.lab.search import (
     own_cap,
     plan_with,
 )
-from tuneworthy.lab.session import PaidCalls
+from tuneworthy.lab.session import CEILING_RUN, PaidCalls
 from tuneworthy.lab.verify import margin_of
 from tuneworthy.llm.endpoints import FAKE, LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner, Stop
@@ -118,16 +112,15 @@ class CeilingRun(NamedTuple):
     def _column(self, arm: Arm, cases: Cases) -> list[str]:
         """Return an arm's score and answer for each case; empty for a case it wasn't run on."""
         results = self.scores.arm_scores(arm)
-        ran = {case.id for case in results.ran(cases)}
         column = []
         for case, mean in zip(cases, results.means(cases).tolist(), strict=True):
-            if case.id not in ran:
+            row = results.rows.get(case.id)
+            if row is None:
                 column.append("")
                 continue
             score = "no answer" if math.isnan(mean) else quality(mean)
             # where no answer came, the reason takes its place
-            text = results.first_output(case) or results.why.get(case.id, "")
-            column.append(f"{score}: {self.scores.shown(text)}")
+            column.append(f"{score}: {self.scores.shown(row.output or row.why)}")
         return column
 
 
@@ -150,7 +143,7 @@ def run(
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
     arms = _measure_arms(lab, result, plan)
-    append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
+    append_evidence(case, ceiling_evidence(result, plan, arms, as_of), lab.files)
     judge = lab.scores.judge
     return CeilingRun(
         result=result,
@@ -170,7 +163,12 @@ def _measure_arms(
     proposed = list[str]()
     if not isinstance(result.proposing, Unknown):
         proposed = [prompt.name for prompt in result.proposing.prompts]
-    reported = _arms_on_held_out(result, plan)
+    names = {result.best, *(each.second for each in result.contrasts)}
+    names |= {row.arm.id for row in result.rivals}
+    if result.gained:
+        names.add(result.gained.second)
+    # none where no arm was chosen for the held-out cases
+    reported = [arm for arm in plan.arms if result.best and arm.id in names]
     arms = measured_arms(
         "ceiling", plan, lab.scores, reported, lab.as_of, proposed=proposed
     )
@@ -181,20 +179,8 @@ def _measure_arms(
     routed = route(plan, lab.scores, (*best, *others), margin=margin)
     if routed is None:
         return arms
-    routing = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
-    return (*arms, routing.arm)
-
-
-def _arms_on_held_out(result: CeilingResult, plan: LabPlan) -> list[Arm]:
-    """Return the arms that ran on the held-out cases, in the order of the plan; [] for none chosen."""
-    if not result.best:
-        return []
-    names = {result.best}
-    names |= {contrast.second for contrast in result.contrasts}
-    names |= {row.arm.id for row in result.rivals}
-    if result.gained:
-        names.add(result.gained.second)
-    return [arm for arm in plan.arms if arm.id in names]
+    row, _ = routed_arm("ceiling", plan, lab.scores, routed, lab.as_of)
+    return (*arms, row)
 
 
 async def _run(
@@ -202,62 +188,40 @@ async def _run(
 ) -> tuple[CeilingResult, LabPlan]:
     """Search for prompts, compare the arms, then score the chosen arms on held-out cases."""
     prepared, stop = await probed(prepared, calls)
-    searched = _SearchOutcome(prepared.plan, NO_SEARCH, stop)
+    plan = prepared.plan
+    findings = SearchFindings()
     if not stop:
-        searched = await _search_and_keep(prepared, calls)
-    lab = Lab(searched.plan, prepared.scores, calls, searched.stop)
+        plan, findings, stop = await _search_and_keep(prepared, calls)
+    lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
+    target = _quality_target(prepared.case)
     # without a race there is nothing to choose by
-    choice = _Choice() if searched.stop else _choose(prepared, lab)
-    if choice.chosen and not lab.stop:
+    chosen = () if stop else chosen_arms(lab)
+    rivals: Arms = ()
+    before = None
+    # a result names the chosen arms of a stopped race, though they'll meet no held-out case
+    if chosen and not lab.stop:
+        latency_s = prepared.case.targets.latency_p95_s
+        rivals = rival_arms(lab, chosen, target=target, latency_s=latency_s)
+        searched = _searched_arms(prepared, plan)
+        before = best_before(lab, chosen[0], searched)
+        choice = _choice_record(prepared, lab, chosen, rivals, before)
         # written before the held-out cases are looked at, so that no answer to them can change it
-        write_choice(prepared.case, _choice_record(prepared, lab, choice))
-        await lab.report(choice.arms)
+        write_choice(prepared.case, choice)
+        reported = (*chosen, *rivals) if before is None else (*chosen, *rivals, before)
+        await lab.report(tuple(dict.fromkeys(reported)))
     result = outcome(
         lab,
-        choice.chosen,
+        chosen,
         prepared.framework,
-        rivals=choice.rivals,
-        before=choice.before,
-        target=_quality_target(prepared.case),
+        rivals=rivals,
+        before=before,
+        target=target,
         quote=quote,
         scorer=prepared.scorer,
-        searched=searched.findings,
+        searched=findings,
     )
-    return result, searched.plan
-
-
-class _Choice(NamedTuple):
-    """The arms that meet the held-out cases, chosen on the others."""
-
-    chosen: Arms = ()  #: The best prompt, and the arms to compare it with.
-    rivals: Arms = ()  #: Of other models, which may be enough.
-    before: Arm | None = None  #: The best prompt from before a search.
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """All of them; each once, though an arm may be chosen for two reasons."""
-        arms = list[Arm]()
-        for arm in (*self.chosen, *self.rivals, self.before):
-            if arm is not None and arm not in arms:
-                arms.append(arm)
-        return tuple(arms)
-
-
-def _choose(prepared: PreparedLab, lab: Lab) -> _Choice:
-    """Choose the arms for the held-out cases, by their scores on the cases for selecting."""
-    chosen = chosen_arms(lab)
-    if not chosen or lab.stop:
-        # a result names the chosen arms of a stopped race, though they'll meet no held-out case
-        return _Choice(chosen)
-    rivals = rival_arms(
-        lab,
-        chosen,
-        target=_quality_target(prepared.case),
-        latency_s=prepared.case.targets.latency_p95_s,
-    )
-    before = best_before(lab, chosen[0], _searched_arms(prepared, lab.plan))
-    return _Choice(chosen, rivals, before)
+    return result, plan
 
 
 def _quality_target(case: Case) -> float | None:
@@ -270,7 +234,9 @@ def _searched_arms(prepared: PreparedLab, plan: LabPlan) -> tuple[Arm, ...]:
     return tuple(arm for arm in plan.arms if arm not in prepared.plan.arms)
 
 
-def _choice_record(prepared: PreparedLab, lab: Lab, choice: _Choice) -> CeilingPlan:
+def _choice_record(
+    prepared: PreparedLab, lab: Lab, chosen: Arms, rivals: Arms, before: Arm | None
+) -> CeilingPlan:
     """Return the choice as it is written down, with a digest of what it was made on."""
     plan = lab.plan
     inputs = (
@@ -278,16 +244,16 @@ def _choice_record(prepared: PreparedLab, lab: Lab, choice: _Choice) -> CeilingP
         [arm.model_dump(mode="json") for arm in plan.arms],
     )
     return CeilingPlan(
-        chosen=tuple(arm.id for arm in choice.chosen),
+        chosen=tuple(arm.id for arm in chosen),
         select=len(plan.select),
         report=len(plan.report),
         inputs=digest_of_json(inputs),
         judge=prepared.judge,
-        rivals=tuple(arm.id for arm in choice.rivals),
-        before="" if choice.before is None else choice.before.id,
+        rivals=tuple(arm.id for arm in rivals),
+        before="" if before is None else before.id,
         learned=len(prepared.request.taught) if prepared.request else 0,
         searched=_searched_arms(prepared, plan),
-        changed=lab.scores.changes((*choice.chosen, *choice.rivals)),
+        changed=lab.scores.changes((*chosen, *rivals)),
         written_on=prepared.as_of,
     )
 
@@ -321,7 +287,7 @@ def _cases_text(done: CeilingRun, form: str) -> str:
     return table_csv(columns, rows)
 
 
-render_quote = prepare.render_quote
+render_quote = lab_quote.render_quote
 
 
 def with_search(
@@ -384,30 +350,23 @@ def _searching(
     return replace(lab, plan=plan, request=request)
 
 
-def _writer(case: Case, model: str | None) -> Model:
-    """Return the model that writes prompts, by default one of the case; refuse one too weak for it."""
-    writer = _default_writer(case) if model is None else _named_writer(case, model)
+def _writer(case: Case, model_id: str | None) -> Model:
+    """Return the model that writes prompts; refuse one too weak for it.
+
+    By default it is the case's first prompted chat model that is served, else its first prompted
+    one. A model that the case doesn't list is called at its provider's usual address.
+    """
+    if model_id is None:
+        prompted = [model for model in case.models if model.kind == "prompted"]
+        served = [each for each in prompted if each.api == "chat" and not each.embedded]
+        writer = (served or prompted)[0]
+    else:
+        listed = [model for model in case.models if model.id == model_id]
+        writer = listed[0] if listed else Model(id=model_id)
     if writer.base_url is None and writer.id.startswith(f"{LOCAL}:"):
         fix = "name a capable one, as --propose-with openai:gpt-6.1-sol"
         raise CaseError(f'model "{writer.id}" is too weak to write prompts', fix=fix)
     return writer
-
-
-def _default_writer(case: Case) -> Model:
-    """Return the case's first prompted chat model that is served; else its first prompted model."""
-    prompted = [model for model in case.models if model.kind == "prompted"]
-    for model in prompted:
-        if model.api == "chat" and not model.embedded:
-            return model
-    return prompted[0]
-
-
-def _named_writer(case: Case, model_id: str) -> Model:
-    """Return the case's model with an id; else one at its provider's usual address."""
-    for model in case.models:
-        if model.id == model_id:
-            return model
-    return Model(id=model_id)
 
 
 def foretold(
@@ -458,53 +417,44 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     )
 
 
-class _SearchOutcome(NamedTuple):
-    """The plan after a search, and what the search found."""
-
-    plan: LabPlan
-    findings: SearchFindings
-    stop: Stop = Stop()
-
-
-async def _search_and_keep(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
+async def _search_and_keep(
+    lab: PreparedLab, calls: PaidCalls
+) -> tuple[LabPlan, SearchFindings, Stop]:
     """Search for prompts and keep them beside the case, if a search was asked for.
 
-    Where the search ends early, by its cap or without answers, the race continues with the prompts
-    so far.
+    Returns the plan after it, what was found, and why the user or an endpoint stopped it. Where the
+    search ends early, by its cap or without answers, the race continues with the prompts so far.
     """
     if lab.request is None:
-        none = PromptSearch(ended="none", why=lab.unsearched)
-        findings = SearchFindings(search=none) if lab.unsearched else NO_SEARCH
-        return _SearchOutcome(lab.plan, findings)
+        search = PromptSearch(ended="none", why=lab.unsearched)
+        return lab.plan, SearchFindings(search), Stop()
     search_calls = calls.with_own_cap(_search_cap(lab, lab.request, calls))
     evaluator = evaluator_for(lab, search_calls)
-    search = Search(evaluator)
+    made = Search(evaluator)
     try:
         # it takes seconds of computing, and the loop has to send calls meanwhile
         headroom = await asyncio.to_thread(foretell, evaluator)
-        await asyncio.to_thread(search.run)
-        searched = plan_with(search)
+        await asyncio.to_thread(made.run)
+        searched = plan_with(made)
     except CutShortError as cut:
-        return _cut_short_search(lab.plan, cut.stop)
+        stopped = PromptSearch(ended="stopped", why=cut.stop.why)
+        nothing = Unknown(ask="run it to its end")
+        findings = SearchFindings(stopped, proposing=nothing, plateau=nothing)
+        return lab.plan, findings, cut.stop
     write_prompts(lab.case, searched.prompts)
-    findings = SearchFindings(
-        headroom=headroom,
-        proposing=describe(search, searched),
-        plateau=search.plateau,
-        search=_search_record(search, search_calls),
+    spend = search_calls.ledger.spend(search_calls.run)
+    record = PromptSearch(
+        ended=made.ended,
+        draws=len(made.draws),
+        margin=SEARCH_MARGIN,
+        usd=spend.paid + spend.held,
+        rounds=made.rounds,
+        cap_usd=search_calls.cap_usd,
+        why=made.why,
     )
-    return _SearchOutcome(searched.plan, findings)
-
-
-def _cut_short_search(plan: LabPlan, stop: Stop) -> _SearchOutcome:
-    """Return the outcome of a search that the user or an endpoint stopped: nothing is known of it."""
-    unknown = Unknown(ask="run it to its end")
-    findings = SearchFindings(
-        proposing=unknown,
-        plateau=unknown,
-        search=PromptSearch(ended="stopped", why=stop.why),
-    )
-    return _SearchOutcome(plan, findings, stop)
+    proposing = describe(made, searched)
+    findings = SearchFindings(record, headroom, proposing, made.plateau)
+    return searched.plan, findings, Stop()
 
 
 def _search_cap(lab: PreparedLab, request: ProposalRequest, calls: PaidCalls) -> float:
@@ -515,30 +465,12 @@ def _search_cap(lab: PreparedLab, request: ProposalRequest, calls: PaidCalls) ->
     """
     # only the quote is computed: nothing is asked, so no answer needs to be kept
     evaluator = CandidateEvaluator(
-        lab.plan,
-        request,
-        lab.scores.marker,
-        kept_in(None),
-        judge=lab.scores.judge,
+        lab.plan, request, lab.scores.marker, kept_in(None), judge=lab.scores.judge
     )
     cap = own_cap(evaluator, calls.ledger, calls.price_of)
     if request.cap_usd is not None:
         return cap
     return min(cap, calls.cap_usd * _SEARCH_PART)
-
-
-def _search_record(search: Search, calls: PaidCalls) -> PromptSearch:
-    """Return how far a search went, and what it cost."""
-    spend = calls.ledger.spend(calls.run)
-    return PromptSearch(
-        ended=search.ended,
-        draws=len(search.draws),
-        margin=SEARCH_MARGIN,
-        usd=spend.paid + spend.held,
-        rounds=search.rounds,
-        cap_usd=calls.cap_usd,
-        why=search.why,
-    )
 
 
 async def _ask_all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
-from tuneworthy.lab.plan import Cases
+from tuneworthy.lab.pool import Cases
 from tuneworthy.lab.propose import (
     SHOWN,
     CandidateEvaluator,

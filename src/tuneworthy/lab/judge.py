@@ -20,7 +20,8 @@ import numpy as np
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.stores import ADJUDICATED, read_labels
-from tuneworthy.lab.plan import PROBE_TOKENS, Cases, request_to
+from tuneworthy.lab.plan import PROBE_TOKENS, request_to
+from tuneworthy.lab.pool import Cases
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.hosts import name_with_host

@@ -1,13 +1,12 @@
-"""The start of every lab of a case: its plan, its scores, and its price."""
+"""The start of every lab of a case: its plan and its scores, and its run with paid calls."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
@@ -24,41 +23,32 @@ from tuneworthy.files.stores import (
     read_proposed,
     written_choice,
 )
-from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup
+from tuneworthy.lab.judge import JudgeChoice, LabJudge, judge_setup
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
-    PROBE_TOKENS,
-    Arms,
-    Cases,
     LabPlan,
-    Pool,
     Setting,
-    Told,
-    answer_text,
     joined,
     make_plan,
     plan_arms,
-    request_to,
 )
-from tuneworthy.lab.propose import (
-    CandidateEvaluator,
-    ProposalRequest,
-    kept_in,
-    parted_for,
-)
-from tuneworthy.lab.result import ENOUGH, own_work
+from tuneworthy.lab.pool import Cases, Pool, answer_text
+from tuneworthy.lab.propose import ProposalRequest, parted_for
 from tuneworthy.lab.scores import Scores
-from tuneworthy.lab.search import Search, cost
 from tuneworthy.lab.session import (
+    CEILING_RUN,
+    SEARCH_RUN,
     PaidCalls,
     Watch,
     correct_spent,
     ledger_of,
     ledger_or_none,
-    spend_of,
+    runs_beside,
     stopped_by_user,
+    told_by,
+    with_spent,
 )
-from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
+from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import Reached, Transport, reach
 from tuneworthy.llm.hosts import (
     find_strange_hosts,
@@ -67,41 +57,29 @@ from tuneworthy.llm.hosts import (
     read_host,
     refuse_unconfirmed,
 )
-from tuneworthy.llm.ledger import Ledger, UsualCall
-from tuneworthy.llm.prices import STATE_PRICE, UNLISTED, price_on
-from tuneworthy.llm.runner import TOKENS_A_BYTE, Job, PriceOf, Stop, quotes, total
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.prices import STATE_PRICE
+from tuneworthy.llm.runner import TOKENS_A_BYTE, PriceOf, Stop
 from tuneworthy.model.base import Strings, Unknown, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import MeasuredFile
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.lab import Arm, ChatMessage, JudgePlan, Quote, canonical_json
+from tuneworthy.model.lab import JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
-from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import judge_text
-from tuneworthy.report.sections.lab_quote import (
-    duration,
-    general_row,
-    proposals_row,
-    quote_document,
-    quote_json,
-)
 from tuneworthy.scoring import Marker, default_scorers
-from tuneworthy.scoring.base import Kit, Output, Scorer
+from tuneworthy.scoring.base import Kit, Output
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.words import count, listing, share
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
-ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one was made, a guess.
 #: Goals whose outputs few references match.
 JUDGED = frozenset({"persona", "generation"})
 JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
-CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
-SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
 MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
 _LONGEST_LABEL = 80  # characters
 _MOST_LABELS = 200
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
+_END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +103,15 @@ class PreparedLab:
     """Hosts that the user confirmed, beside those that need no confirmation."""
 
     @property
+    def callers(self) -> list[ProposalRequest | LabJudge]:
+        """The callers of models beside the arms: the writer of prompts and the grader."""
+        return [each for each in (self.request, self.scores.judge) if each is not None]
+
+    @property
     def places(self) -> list[Reached]:
         """The places of all models that it may call."""
-        return [
-            *self.plan.setting.reached.values(),
-            *(each.place for each in self.callers),
-        ]
+        beside_arms = [each.place for each in self.callers]
+        return [*self.plan.setting.reached.values(), *beside_arms]
 
     @property
     def unconfirmed(self) -> Strings:
@@ -143,103 +124,9 @@ class PreparedLab:
         return list_proxies(place.base_url for place in self.places)
 
     @property
-    def host_rows(self) -> Iterator[tuple[str, str]]:
-        """Rows of a quote on hosts that aren't the vendors' own, proxies and unconfirmed hosts."""
-        hosts = find_strange_hosts(self.places)
-        if hosts:
-            where = f"{listing(hosts)}, which isn't the host of a model's own vendor"
-            yield "Sent to", where
-        if self.proxies:
-            sees = "which sees the hosts that are called, and no key and no text"
-            yield "Through", f"the proxy {listing(self.proxies)}, {sees}"
-        for sentence in self.unconfirmed:
-            yield "Host", f"{sentence}. Until then nothing is sent"
-
-    @property
-    def search_rows(self) -> Iterator[tuple[str, str]]:
-        """Rows of a quote on the search for better prompts, or why there is none."""
-        request = self.request
-        if request is not None:
-            yield proposals_row(request.draws, request.named, len(request.taught))
-        if self.unsearched:
-            yield "No search", self.unsearched
-
-    @property
-    def callers(self) -> list[ProposalRequest | LabJudge]:
-        """The callers of models beside the arms: the writer of prompts and the grader."""
-        return [each for each in (self.request, self.scores.judge) if each is not None]
-
-    @property
     def price_of(self) -> PriceOf:
         models = (caller.model for caller in self.callers)
         return prices_of((*self.case.models, *models), self.as_of, self.trusted)
-
-    @property
-    def price_rows(self) -> Iterator[tuple[str, str]]:
-        """Rows of a quote beside its numbers: prices, keys, too few cases, the probes."""
-        yield from self._list_price_rows()
-        yield from self.host_rows
-        for key in lacking_keys(self.plan.setting.reached.values()):
-            yield "Key", f"{key}. Until then nothing is sent"
-        yield from self._thinking_rows()
-        yield from self._size_rows()
-
-    def _list_price_rows(self) -> Iterator[tuple[str, str]]:
-        """Yield a row for each model whose list price counts, as its stated price is lower."""
-        reached = self.plan.setting.reached
-        stated_price_of = prices_of(self.case.models, self.as_of, frozenset(reached))
-        for name, place in reached.items():
-            request = request_to(place, [ChatMessage(role="user", content="")])
-            price = self.price_of(request)
-            stated = stated_price_of(request)
-            if not price or not stated or price == stated:
-                continue
-            text = f"{price.input:g} and {price.output:g} USD a million tokens"
-            listed_as = f"{place.provider}:{place.name}"
-            if price_on(listed_as, self.as_of, base_url=place.base_url) is None:
-                text += f" ({UNLISTED})"
-            yield name, f"the list price counts, {text}, as the case states less"
-
-    def _thinking_rows(self) -> Iterator[tuple[str, str]]:
-        """Yield a row for each model that thinks, which is paid for and not shown."""
-        all_usual = self.usual
-        for model in self.case.models:
-            usual = all_usual.get(model.id)
-            may_think = any(effort != "none" for effort in model.effort)
-            if usual is not None and usual.thought:
-                part = share(usual.thought / usual.written)
-                size = f"{count(usual.thought)} tokens an answer so far, {part} of its"
-                text = f"about {size} output, paid for and not shown"
-                yield "Thinking", f"{model.id}: {text}"
-            elif may_think:
-                text = "paid for as output; how much, it shows when asked"
-                yield "Thinking", f"{model.id}: {text}"
-
-    def _size_rows(self) -> Iterator[tuple[str, str]]:
-        """Yield rows on too few conversations, and on the limit of an answer."""
-        parts = (self.plan.select, self.plan.report)
-        fewest = min(len({case.cluster for case in part}) for part in parts)
-        if fewest < ENOUGH:
-            text = f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell"
-            yield "Too few", text
-        probes = len(self.plan.probe_jobs())
-        if probes:
-            most = self.plan.setting.max_tokens
-            text = f"{most:,} tokens an answer; {probes} probes, {PROBE_TOKENS:,} each, may show"
-            yield "Output", f"{text} that a model takes more (--max-tokens states it)"
-
-    @property
-    def usual(self) -> dict[str, UsualCall]:
-        """The average call of each model that was called before, by id."""
-        usual = dict[str, UsualCall]()
-        with ledger_or_none(self.case) as ledger:
-            if ledger is None:  # nothing was ever called
-                return usual
-            for name, place in self.plan.setting.reached.items():
-                average = ledger.usual(place.name)
-                if average is not None:
-                    usual[name] = average
-        return usual
 
     @property
     def judge(self) -> JudgePlan | None:
@@ -272,7 +159,10 @@ def prepare(
     at the hosts in ``to``, beside those that need no confirmation. Raises InputError if the case
     has no models, prompts or evaluation set, or an invalid one.
     """
-    confirmed = _confirmed_with_judge(to, judge)
+    confirmed = read_confirmed_hosts(to)
+    if judge is not None and judge.base_url:
+        # who names a grader's address on the command line confirms it
+        confirmed |= {read_host(judge.base_url)}
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
     cases = evalset_of(case, source)
@@ -296,7 +186,10 @@ def prepare(
         reached={model.id: reach(model) for model in case.models},
         pool=Pool(_examples(case, cases, seed)),
         schema=_schema_text(materials),
-        grammar=_grammar_of(kit.labels),
+        # the GBNF of an answer that is one of the labels
+        grammar="root ::= " + " | ".join(map(canonical_json, kit.labels))
+        if kit.labels
+        else None,
         # without a limit, the probes begin with the fewest
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
@@ -304,42 +197,6 @@ def prepare(
         answer_tokens=_answer_tokens(case, cases, closed=bool(kit.labels)),
     )
     _refuse_constraints(case, prompts, setting)
-    arms = _planned_arms(case, prompts, cases, setting, judged=judge is not None)
-    plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
-    _refuse_empty_part(case, plan, source)
-    if not max_tokens:
-        plan = _with_earlier_probes(case, plan.probing())
-    return PreparedLab(
-        case,
-        framework_of(case, chosen),
-        plan,
-        scores,
-        scorer,
-        day,
-        trusted=_trusted_models(case, judge, trust_prices=trust_prices),
-        files=files,
-        confirmed=confirmed,
-    )
-
-
-def _refuse_empty_part(case: Case, plan: LabPlan, source: str | Path) -> None:
-    """Raise CaseError where a plan has no case to choose by, or none to report on."""
-    if plan.select and plan.report:
-        return
-    what = "has too few cases to part into some that choose and some that report"
-    fix = f"make more: tuneworthy evalset {argument(source)}"
-    raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
-
-
-def _planned_arms(
-    case: Case,
-    prompts: Sequence[PromptVariant],
-    cases: Cases,
-    setting: Setting,
-    *,
-    judged: bool,
-) -> tuple[Arm, ...]:
-    """Return the arms of a lab; ``judged`` says whether a model grades them."""
     arms = plan_arms(
         case,
         prompts,
@@ -348,10 +205,30 @@ def _planned_arms(
         schema=setting.schema is not None,
         head=bool(setting.labels) and setting.pool.teaches,
     )
-    if judged:
+    if judge is not None:
         # people would have to label the outputs of baselines, too
-        return tuple(arm for arm in arms if arm.kind != "baseline")
-    return arms
+        arms = tuple(arm for arm in arms if arm.kind != "baseline")
+    plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
+    if not (plan.select and plan.report):
+        what = "has too few cases to part into some that choose and some that report"
+        fix = f"make more: tuneworthy evalset {argument(source)}"
+        raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
+    if not max_tokens:
+        plan = _with_earlier_probes(case, plan.probing())
+    trusted = {model.id for model in case.models} if trust_prices else set[str]()
+    if judge is not None and judge.usd_per_mtok:
+        trusted.add(judge.model)
+    return PreparedLab(
+        case,
+        framework_of(case, chosen),
+        plan,
+        scores,
+        scorer,
+        day,
+        trusted=frozenset(trusted),
+        files=files,
+        confirmed=confirmed,
+    )
 
 
 def _schema_text(materials: Materials) -> str | None:
@@ -363,44 +240,13 @@ def _schema_text(materials: Materials) -> str | None:
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 
-def _grammar_of(labels: Sequence[str]) -> str | None:
-    """Return the GBNF of an answer that is one of some labels; None without labels."""
-    if not labels:
-        return None
-    return "root ::= " + " | ".join(map(canonical_json, labels))
-
-
-def _trusted_models(
-    case: Case, judge: JudgeChoice | None, *, trust_prices: bool
-) -> frozenset[str]:
-    """Return the models whose stated price counts, even below the list price or at 0."""
-    trusted = set[str]()
-    if trust_prices:
-        trusted = {model.id for model in case.models}
-    if judge is not None and judge.usd_per_mtok:
-        trusted.add(judge.model)
-    return frozenset(trusted)
-
-
-def _confirmed_with_judge(
-    to: Collection[str], judge: JudgeChoice | None
-) -> frozenset[str]:
-    """Return the confirmed hosts; who names a grader's address on the command line confirms it."""
-    confirmed = read_confirmed_hosts(to)
-    if judge is None or not judge.base_url:
-        return confirmed
-    return confirmed | {read_host(judge.base_url)}
-
-
 def _with_earlier_probes(case: Case, plan: LabPlan) -> LabPlan:
     """Return a plan with the limit on answers by its probes, if the ledger has them."""
     jobs = plan.probe_jobs()
     if not jobs:
         return plan
     with ledger_or_none(case) as ledger:
-        if ledger is None:
-            return plan.capped([])
-        return plan.capped(ledger.find(job.key) for job in jobs)
+        return plan.capped(ledger.find(job.key) for job in jobs if ledger)
 
 
 def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
@@ -432,23 +278,14 @@ def _answer_tokens(case: Case, cases: Cases, *, closed: bool) -> float | None:
     Where answers are a ``closed`` set of labels, the right answers decide. None without any of
     these.
     """
-    if closed:
-        return _right_answer_tokens(cases)
-    latest, _ = read_latest(case)
-    measured = latest.get("output_tokens")
-    if measured is not None and not isinstance(measured.value, Unknown):
-        return measured.number
-    stated = case.economics.traffic.output_tokens
-    if stated is not None:
-        return stated.likely
-    return _right_answer_tokens(cases)
-
-
-_END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
-
-
-def _right_answer_tokens(cases: Cases) -> float | None:
-    """Return the mean tokens of the first right answers; None without any."""
+    if not closed:
+        latest, _ = read_latest(case)
+        measured = latest.get("output_tokens")
+        if measured is not None and not isinstance(measured.value, Unknown):
+            return measured.number
+        stated = case.economics.traffic.output_tokens
+        if stated is not None:
+            return stated.likely
     texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
     if not texts:
         return None
@@ -507,7 +344,7 @@ def _scored_by_rules(
     metric = case.targets.quality.metric if case.targets.quality else ""
     _refuse_judge_checks(cases, metric)
     main_goal = case.goals[:1]
-    scorers: Sequence[Scorer] = default_scorers(cases, kit, metric, *main_goal)
+    scorers = default_scorers(cases, kit, metric, *main_goal)
     marker = Marker(scorers, kit)
     for row in cases:
         # made now, so that an invalid one is refused before anything is sent
@@ -582,218 +419,6 @@ def _refuse_constraints(
         what = f'model "{min(setting.deciders)[:60]}" decides among labels, which the cases lack'
         fix = f"give every case one of 2 to {MOST_CHOICES} labels as its reference"
         raise CaseError(what, where=case.where("models"), fix=fix)
-
-
-def quoted(
-    lab: PreparedLab,
-    price_of: Callable[..., Quote] | None = None,
-    run: str = CEILING_RUN,
-) -> Quote:
-    """Return the price of a lab, by default the ceiling lab; nothing is sent, and no ledger is made."""
-    if price_of is None:
-        price_of = price
-    with ledger_or_none(lab.case) as ledger:
-        return with_spent(price_of(lab, ledger), ledger, run)
-
-
-def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
-    """Return a quote with the amount that earlier calls of its run have taken from the cap."""
-    if ledger is None:
-        return quote
-    spend = spend_of(ledger, runs_beside(run))
-    return quote.model_copy(update={"usd_spent": spend.paid + spend.held})
-
-
-def runs_beside(run: str) -> tuple[str, ...]:
-    """A run, and the runs whose calls count against its cap."""
-    return (run, SEARCH_RUN) if run == CEILING_RUN else (run,)
-
-
-def render_quote(
-    lab: PreparedLab,
-    quote: Quote,
-    form: str = "text",
-    *,
-    cap_usd: float | None = None,
-    colour: bool = False,
-    general: int = 0,
-) -> str:
-    """Write the plan and its price, as ``text`` or ``json``.
-
-    With ``general`` tasks it is a verification, which calls no baseline and proposes nothing.
-    """
-    plan = lab.plan
-    arms = plan.called if general else plan.arms
-    if form == "json":
-        return _quote_json(lab, quote, arms, general=general)
-    rows = [*lab.price_rows, *lab.search_rows]
-    rows.append(("Scored by", _scorer_text(lab)))
-    rows.append(time_row(lab, quote, AT_ONCE))
-    judge = lab.scores.judge
-    if judge is not None:
-        own = len(own_work(judge, plan.arms))
-        rows.append(("Judge", judge_text(judge.plan, judge.named, own)))
-    if general:
-        rows.append(general_row(general))
-    document = quote_document(
-        arms, len(plan.select), len(plan.report), quote, more=rows, cap_usd=cap_usd
-    )
-    return render_document(document, colour=colour, everything=True)
-
-
-def _quote_json(lab: PreparedLab, quote: Quote, arms: Arms, *, general: int) -> str:
-    """Write the plan and its price as JSON."""
-    request = lab.request
-    proposing = None
-    if request is not None:
-        proposing = {
-            "draws": request.draws,
-            "model": request.named,
-            "shown": len(request.taught),
-        }
-    return quote_json(
-        arms,
-        len(lab.plan.select),
-        len(lab.plan.report),
-        quote,
-        proposing,
-        general=general,
-        judge=lab.judge,
-        hosts=find_strange_hosts(lab.places),
-        proxies=lab.proxies,
-        unconfirmed=lab.unconfirmed,
-    )
-
-
-def _scorer_text(lab: PreparedLab) -> str:
-    """Name the scorer; suggest a grader where few references match an output."""
-    few_match = not JUDGED.isdisjoint(lab.case.goals[:1])
-    if few_match and lab.scores.judge is None:
-        return f"{lab.scorer}; where no text is the right one, {JUDGE}"
-    return lab.scorer
-
-
-def time_row(lab: PreparedLab, quote: Quote, at_once: int) -> tuple[str, str]:
-    """Return a row with the time that the calls of a quote take, ``at_once`` of them in parallel.
-
-    It goes by the calls that the same models have answered; without any, by an assumed time.
-    """
-    times = [usual.seconds for usual in lab.usual.values() if usual.seconds]
-    seconds = fmean(times) if times else ASSUMED_S
-    source = "as so far" if times else "assumed"
-    took = duration(quote.calls * seconds / at_once)
-    text = f"about {took} at {seconds:.2g} s a call ({source}), {at_once} at once"
-    return "Time", text
-
-
-def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Quote:
-    """Return the most that a lab can cost: every arm to its end, then the dearest held-out arms.
-
-    ``rivals`` says whether these include other models that may be enough. Prompts that will be
-    proposed count at their longest.
-    """
-    quote_of = partial(_quote_plan, lab, ledger, rivals=rivals)
-    if lab.request is None:
-        return quote_of(lab.plan)
-    evaluator = CandidateEvaluator(
-        lab.plan,
-        lab.request,
-        lab.scores.marker,
-        kept_in(ledger),
-        judge=lab.scores.judge,
-    )
-    search = Search(evaluator, side_by_side=False).run()
-    return cost(search, ledger, lab.price_of, quote_of)
-
-
-def _quote_plan(
-    lab: PreparedLab, ledger: Ledger | None, plan: LabPlan, *, rivals: bool
-) -> Quote:
-    """Return the quote of a plan: the race, and the arms that reach the held-out cases."""
-    by_part = quotes(_jobs_by_part(lab, ledger, plan), ledger, lab.price_of)
-    race = by_part.get(_RACE, total(()))
-    raced = race.usd_likely * _raced_part(plan)
-    parts = [race.model_copy(update={"usd_likely": raced})]
-    for kind in ("prompt", "tuned"):
-        candidates = [
-            by_part[arm.id] for arm in plan.of_kind(kind) if arm.id in by_part
-        ]
-        if not candidates:
-            continue
-        most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
-        # nobody knows yet which arms these are: at most the dearest ones, likely any of them
-        likely = fmean(quote.usd_likely for quote in candidates)
-        parts += [
-            quote.model_copy(update={"usd_likely": likely})
-            for quote in dearest(candidates, most)
-        ]
-
-    return total(parts)
-
-
-_RACE = ""  #: The part of a plan in which arms are selected; the others have the ids of their arms.
-
-
-def _jobs_by_part(
-    lab: PreparedLab, ledger: Ledger | None, plan: LabPlan
-) -> Iterator[tuple[str, Job]]:
-    """Yield every call of a plan with its part: the race, or an arm on the held-out cases."""
-    judge = lab.scores.judge
-    longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
-    kept_answer = told_by(ledger)
-
-    def answer(job: Job) -> str:
-        """Return the kept answer to an earlier step of a chain, else the longest possible."""
-        return kept_answer(job) or longest
-
-    # by case, as the texts of a case are made once for all arms
-    cases = [*plan.select, *plan.report]
-    for place, case in enumerate(cases):
-        is_held_out = place >= len(plan.select)
-        for arm in plan.called:
-            part = arm.id if is_held_out else _RACE
-            for walk in plan.walks(arm, case, answer):
-                for job in walk:
-                    yield part, job
-                if judge is not None:
-                    for job in judge.expected(walk[-1], case, ledger):
-                        yield part, job
-
-
-RACED_PART = 0.8
-"""The share of a race's calls that are made (roughly), as arms that fall behind are dropped."""
-_FEW_ARMS = 3  # with so few arms hardly one falls behind
-
-
-def _raced_part(plan: LabPlan) -> float:
-    return 1.0 if len(plan.of_kind("prompt")) < _FEW_ARMS else RACED_PART
-
-
-#: Arms of other models beside the best prompt that may meet the held-out cases.
-MOST_RIVALS = 2
-
-
-def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
-    """Return how many prompt arms may meet the held-out cases."""
-    if lab.scores.judge is not None:
-        return 2  # a grader's choice is compared with its second one
-    most = 1
-    if lab.request is not None:
-        most += 1  # a searched prompt is compared with the best before it
-    if lab.case.targets.quality is None or not rivals:
-        return most
-    models = {arm.model for arm in plan.of_kind("prompt")}
-    others = max(0, len(models) - 1)  # a plan may have no prompt
-    return most + min(MOST_RIVALS, others)
-
-
-def told_by(ledger: Ledger | None) -> Told:
-    """A function that looks up answers to earlier steps of chains in the ledger."""
-    return lambda job: ledger.text(job.key) if ledger else None
-
-
-def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:
-    return sorted(quotes, key=lambda each: (each.usd_most, each.calls))[-most:]
 
 
 def refuse_unpriced(price: Quote) -> None:
@@ -905,9 +530,6 @@ async def _work_with_calls(
             return await work(calls, quote)
     finally:
         await transport.close()
-
-
-# What the arms of a lab answered, read back from the ledger of paid calls.
 
 
 Outputs = dict[str, dict[str, str]]

@@ -16,15 +16,8 @@ from unicodedata import category
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.materials import prompt_from, prompt_text, variables
 from tuneworthy.lab.judge import LabJudge
-from tuneworthy.lab.plan import (
-    Arms,
-    Cases,
-    LabPlan,
-    answer_text,
-    question,
-    request_to,
-    system_of,
-)
+from tuneworthy.lab.plan import Arms, LabPlan, request_to, system_of
+from tuneworthy.lab.pool import Cases, answer_text, question
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.ledger import Ledger

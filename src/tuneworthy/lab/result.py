@@ -1,36 +1,23 @@
-"""Results of a ceiling lab: leaderboard, contrasts, ceiling, failures, and evidence of the case.
-
-First the arms that meet the held-out cases, how two of them differ there, and who judged them.
-"""
+"""What a ceiling lab found: the chosen arms, how they differ, who judged them, and the ceiling."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tuneworthy.answers.arms import arms_series
-from tuneworthy.answers.weigh import (
-    BEST_PROMPT,
-    FAMILIES,
-    REWARD,
-    SEARCH,
-    exactly,
-    maker,
-)
-from tuneworthy.lab.arms import MADE_OF
+from tuneworthy.answers.weigh import maker
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
-from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
-from tuneworthy.lab.reward import reward_signal
+from tuneworthy.lab.plan import Arms, LabPlan
+from tuneworthy.lab.pool import Cases, answer_text
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.scores import (
-    Lab,
+    CaseRow,
     Scores,
     StepCall,
     clusters_of,
@@ -38,13 +25,11 @@ from tuneworthy.lab.scores import (
     ranking_value,
     shown_share,
 )
-from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.runner import Stop
 from tuneworthy.measure.sample import distinct_prompts
-from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import PromptVariant
-from tuneworthy.model.evalset import Coefficient, EvalCase, Split
-from tuneworthy.model.evidence import Evidence, Measured, Scalar, Series
+from tuneworthy.model.evalset import Coefficient, Split
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import (
     Arm,
@@ -64,19 +49,14 @@ from tuneworthy.model.lab import (
     PromptSearch,
     Proposing,
     Quote,
-    RetrievalResult,
     RewardSignal,
+    RewardState,
     RubricGain,
-    SearchEnd,
-    ShareOf,
     StepResult,
     TunedChange,
-    VerifyResult,
 )
-from tuneworthy.model.pilot import PilotResult
-from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.stats.agreement import cohen_kappa
-from tuneworthy.stats.clustered import Estimate, share
+from tuneworthy.stats.clustered import Estimate, mean, share
 from tuneworthy.stats.compare import (
     Ceiling,
     cases_needed,
@@ -84,15 +64,32 @@ from tuneworthy.stats.compare import (
     paired_difference,
     quantiles,
 )
-from tuneworthy.stats.intervals import BY_MARGIN, Z95
-from tuneworthy.words import listing
+from tuneworthy.stats.intervals import BY_MARGIN
 
-LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
-"""The step that is needed for an upper bound on everything that was tried, where a model judges."""
 ENOUGH = 20  #: Under this many conversations an interval isn't held against anything.
-_WORDS = {0.0: "no", 1.0: "yes"}  # scores that are labels; others lie between them
+#: Where a framework names no threshold, only identical prompts are copies.
+NEAR_COPY = 1.0
+_LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
+_NO_TARGET = "say which share is good enough (targets.quality.at_least)"
+_RUN_ON = Unknown(
+    ask="run it to its end: the chosen arm has to meet cases that chose nothing"
+)
+_TUNING_CHANGES: dict[str, State] = {
+    "inconsistent_format": "yes",
+    "terminology_errors": "yes",
+    "voice_drift": "yes",
+    "instruction_limit": "yes",
+    "knowledge_gaps": "no",
+}  #: Form, words, voice and rules can be trained; facts that weren't there can't.
 
 Who = Literal["rules", "judge", "people", "nobody"]
+
+
+def digest_of_json(data: object) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+# The arms that meet the held-out cases, chosen on the others.
 
 
 def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float], Who]:
@@ -109,11 +106,10 @@ def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float]
             means[arm.id] = float(np.nanmean(row))
     if scores.judge is None:
         return means, "rules"
-    kinds = {arm.kind for arm in arms}
-    if len(kinds) == len(arms):  # one arm of each kind leaves no choice
-        return means, "nobody"
+    if len({arm.kind for arm in arms}) == len(arms):
+        return means, "nobody"  # one arm of each kind leaves no choice
     scored = [arm for arm in arms if arm.id in means]
-    by_people = tried_by_people(scores, scored, cases)
+    by_people = _bounds_by_people(scores, scored, cases)
     if not by_people:
         return means, "judge"
     for arm, estimate in zip(scored, by_people, strict=True):
@@ -121,18 +117,14 @@ def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float]
     return means, "people"
 
 
-def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate, ...]:
+def _bounds_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate, ...]:
     """Return the bounds of all arms on the cases for selecting; () where labels are missing.
 
     A ceiling rests on every arm that was tried, so the bounds of some arms say nothing.
     """
-    estimates = list[Estimate]()
-    for arm in arms:
-        estimate = scores.estimate(arm, cases, exact=True)
-        if estimate is None:
-            return ()
-        estimates.append(estimate)
-    return tuple(estimates)
+    estimates = [scores.estimate(arm, cases, exact=True) for arm in arms]
+    known = tuple(estimate for estimate in estimates if estimate is not None)
+    return known if len(known) == len(estimates) else ()
 
 
 def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
@@ -143,26 +135,23 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     counts. () where no prompt arm has a score.
     """
     means, who = means_of(lab.scores, lab.stayed(), lab.plan.select)
-    prompts = [arm for arm in lab.stayed("prompt") if arm.id in means]
-    tuned = [arm for arm in lab.stayed("tuned") if arm.id in means]
-    best_prompt = _best_by(means, prompts)
-    if best_prompt is None:
+    prompts = _best_first(means, lab.stayed("prompt"))
+    if not prompts:
         return ()
+    tuned = _best_first(means, lab.stayed("tuned"))
     if who == "judge":
         # a grader alone chose: people may reverse the order of the two best prompts
-        prompts.remove(best_prompt)
-        other = _best_by(means, prompts)
+        others = prompts[1:]
     else:
-        baselines = [arm for arm in lab.stayed("baseline") if arm.id in means]
-        baselines.reverse()  # of equal ones the last counts, which reads the case
-        other = _best_by(means, baselines)
-    candidates = (best_prompt, _best_by(means, tuned), other)
-    return tuple(arm for arm in candidates if arm is not None)
+        # of equal baselines the last counts, which reads the case
+        others = _best_first(means, lab.stayed("baseline")[::-1])
+    return (prompts[0], *tuned[:1], *others[:1])
 
 
-def _best_by(means: Mapping[str, float], arms: Sequence[Arm]) -> Arm | None:
-    """Return the arm with the highest mean, the first of equal ones; None for no arm."""
-    return max(arms, key=lambda arm: means[arm.id], default=None)
+def _best_first(means: Mapping[str, float], arms: Arms) -> list[Arm]:
+    """Return the arms with a mean, the highest first; equal ones in their order."""
+    scored = [arm for arm in arms if arm.id in means]
+    return sorted(scored, key=lambda arm: means[arm.id], reverse=True)
 
 
 def best_before(lab: Lab, first: Arm, searched: Collection[Arm]) -> Arm | None:
@@ -175,9 +164,9 @@ def best_before(lab: Lab, first: Arm, searched: Collection[Arm]) -> Arm | None:
         return None
     means, _ = means_of(lab.scores, lab.stayed(), lab.plan.select)
     stayed = [arm for arm in lab.stayed("prompt") if arm not in searched]
-    scored = [arm for arm in stayed if arm.id in means]
-    if scored:
-        return _best_by(means, scored)
+    ranked = _best_first(means, stayed)
+    if ranked:
+        return ranked[0]
     # all were dropped: the one that stayed longest was the best of them
     earlier = [arm for arm in lab.plan.of_kind("prompt") if arm not in searched]
     return max(earlier, key=lambda arm: lab.dropped.get(arm.id) or 0, default=None)
@@ -195,40 +184,28 @@ def rival_arms(
     """
     if target is None or not chosen or lab.scores.judge is not None:
         return ()
-    best_prompt = chosen[0]
-    best = arm_row(lab, best_prompt, lab.plan.select)
-    enough = []
-    for arm in lab.plan.of_kind("prompt"):
-        row = arm_row(lab, arm, lab.plan.select)
-        if arm.model != best_prompt.model and ranking_value(row.quality) >= target:
-            enough.append(row)
-    rivals = list[Arm]()
-    cheapest = min(enough, key=lambda row: _amount(row.usd_per_case), default=None)
-    if cheapest and _less(cheapest.usd_per_case, best.usd_per_case):
-        rivals.append(cheapest.arm)
-    too_slow = latency_s is not None and _amount(best.latency_p95_s) > latency_s
-    fastest = min(enough, key=lambda row: _amount(row.latency_p95_s), default=None)
-    if fastest is None or not too_slow or fastest.arm in rivals:
-        return tuple(rivals)
-    if _less(fastest.latency_p95_s, best.latency_p95_s):
-        rivals.append(fastest.arm)
-    return tuple(rivals)
+    best = arm_row(lab, chosen[0], lab.plan.select)
+    others = [arm for arm in lab.plan.of_kind("prompt") if arm.model != chosen[0].model]
+    rows = [arm_row(lab, arm, lab.plan.select) for arm in others]
+    enough = [row for row in rows if ranking_value(row.quality) >= target]
+    rivals = _least_below(best, enough, "usd_per_case")
+    slow = best.latency_p95_s
+    if latency_s is not None and not isinstance(slow, Unknown) and slow > latency_s:
+        rivals += _least_below(best, enough, "latency_p95_s")
+    return tuple(dict.fromkeys(rivals))
 
 
-def _less(value: float | Unknown, other: float | Unknown) -> bool:
-    """Whether both numbers are known, and the first is smaller."""
-    if isinstance(value, Unknown) or isinstance(other, Unknown):
-        return False
-    return value < other
+def _least_below(best: ArmResult, rows: Iterable[ArmResult], figure: str) -> list[Arm]:
+    """Return the arm with the least of a figure, if that is less than the best arm's; else []."""
+    known = [row for row in rows if not isinstance(getattr(row, figure), Unknown)]
+    least = min(known, key=lambda row: float(getattr(row, figure)), default=None)
+    of_best = getattr(best, figure)
+    if least is None or isinstance(of_best, Unknown):
+        return []
+    return [least.arm] if getattr(least, figure) < of_best else []
 
 
-def _amount(value: float | Unknown) -> float:
-    """Return a number as a sort key; an unknown one comes last."""
-    return math.inf if isinstance(value, Unknown) else value
-
-
-def digest_of_json(data: object) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+# How two arms differ, and who judged them.
 
 
 def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
@@ -237,30 +214,35 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     The difference is unknown where one of them got too few answers, and with a grader while labels
     are missing. Then the interval covers everything, and ``n`` is 0.
     """
-    unmeasured = scores.unanswered(first, cases) or scores.unanswered(second, cases)
-    if unmeasured:
-        return _unknown_contrast(first, second, unmeasured)
-    estimate = scores.difference(first, second, cases)
-    apart = estimate is not None and (estimate.low > 0 or estimate.high < 0)
+    unknown = scores.unanswered(first, cases) or scores.unanswered(second, cases)
+    estimate = None
+    if not unknown:
+        estimate = scores.difference(first, second, cases)
+        if estimate is None and scores.judge is not None:
+            lacking = [scores.judged(arm, cases).missing for arm in (first, second)]
+            unknown = label_more(sum(lacking))
+    if estimate is None:  # no case has both
+        estimate = Estimate(0.0, -1.0, 1.0, 0, 0)
+    apart = estimate.low > 0 or estimate.high < 0
     needed: int | Unknown
-    if scores.judge is not None:
-        if estimate is None:
-            lacking = scores.judged(first, cases).missing
-            lacking += scores.judged(second, cases).missing
-            return _unknown_contrast(first, second, label_more(lacking))
+    if unknown:
+        needed = Unknown(ask=unknown)
+    elif scores.judge is not None:
         needed = Unknown(ask="let people label more: --labels with a larger number")
     else:
-        if estimate is None:  # no case has both
-            estimate = _NOTHING_COMPARED
         # so few conversations distinguish nothing where rules score
         apart = apart and estimate.clusters >= ENOUGH
-        needed = _cases_to_distinguish(
-            scores, (first, second), cases, estimate, apart=apart
+        by_chance = cases_needed(
+            scores.row(first, cases), scores.row(second, cases), clusters_of(cases)
         )
+        needed = Unknown(ask=BY_MARGIN) if by_chance is None else by_chance
+        if by_chance is not None and not apart:
+            # a power computed from chance may name fewer than there are, which weren't enough
+            needed = max(by_chance, estimate.n + 1, ENOUGH)
     return Contrast(
         first=first.id,
         second=second.id,
-        difference=estimate.value,
+        difference=Unknown(ask=unknown) if unknown else estimate.value,
         low=estimate.low,
         high=estimate.high,
         n=estimate.n,
@@ -270,62 +252,18 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     )
 
 
-#: A difference between two shares of which nothing is known.
-_NOTHING_COMPARED = Estimate(0.0, -1.0, 1.0, 0, 0)
-
-
-def _unknown_contrast(first: Arm, second: Arm, ask: str) -> Contrast:
-    """Return a contrast of which nothing is known; ``ask`` says why, or what would settle it."""
-    return Contrast(
-        first=first.id,
-        second=second.id,
-        difference=Unknown(ask=ask),
-        low=_NOTHING_COMPARED.low,
-        high=_NOTHING_COMPARED.high,
-        n=0,
-        clusters=0,
-        told_apart="no",
-        cases_needed=Unknown(ask=ask),
-    )
-
-
-def _cases_to_distinguish(
-    scores: Scores,
-    arms: tuple[Arm, Arm],
-    cases: Cases,
-    difference: Estimate,
-    *,
-    apart: bool,
-) -> int | Unknown:
-    """Return how many cases would distinguish two arms; unknown where a margin has to decide.
-
-    ``apart`` says whether the existing cases distinguish them.
-    """
-    if not cases:
-        return Unknown(ask=BY_MARGIN)
-    first, second = (scores.row(arm, cases) for arm in arms)
-    needed = cases_needed(first, second, clusters_of(cases))
-    if needed is None:
-        return Unknown(ask=BY_MARGIN)
-    if apart:
-        return needed
-    # a power computed from chance may name fewer than there are, which weren't enough
-    return max(needed, difference.n + 1, ENOUGH)
-
-
 def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
     """Compare the grader of a lab with people; None where rules score.
 
     All arms ran on the cases for selecting; ``chosen`` met the held-out ones.
     """
     plan = lab.plan
-    scores = lab.scores
-    judge = scores.judge
-    _, who = means_of(scores, plan.arms, plan.select)
+    judge = lab.scores.judge
+    _, who = means_of(lab.scores, plan.arms, plan.select)
     if judge is None or who == "rules":
         return None
-    on_select = _judged_arms(scores, plan.arms, plan.select, "select")
-    on_report = _judged_arms(scores, chosen, plan.report, "report")
+    on_select = _judged_arms(lab.scores, plan.arms, plan.select, "select")
+    on_report = _judged_arms(lab.scores, chosen, plan.report, "report")
     return JudgeOf(
         plan=judge.plan,
         own=own_work(judge, plan.arms),
@@ -339,7 +277,47 @@ def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
     return tuple(arm.id for arm in arms if arm.model == judge.model.id)
 
 
-def rubric_gain(
+def _judged_arms(
+    scores: Scores, arms: Iterable[Arm], cases: Cases, part: Split
+) -> Iterator[JudgedArm]:
+    """Compare the grader with people on each arm: its bias, and how far they agree."""
+    for arm in arms:
+        judged = scores.judged(arm, cases)
+        graded = judged.judge[~np.isnan(judged.judge)]
+        over = paired_difference(judged.judge, judged.people, clusters_of(cases))
+        bias: Bias | Unknown = Unknown(ask="label some of its outputs")
+        if over is not None:
+            bias = Bias(value=over.value, low=over.low, high=over.high, n=over.n)
+        yield JudgedArm(
+            arm=arm.id,
+            part=part,
+            judge=float(graded.mean()) if len(graded) else Unknown(ask="run it"),
+            missing=judged.missing,
+            labels=int((~np.isnan(judged.people)).sum()),
+            bias=bias,
+            kappa=_kappa(judged, cases),
+        )
+
+
+def _kappa(judged: JudgedScores, cases: Cases) -> Coefficient:
+    """Return the grader's agreement with people, as Cohen's kappa of their yes and no.
+
+    An unusable grade and a label that people didn't agree on lie between, and are left out.
+    """
+    words = {0.0: "no", 1.0: "yes"}
+    ratings = []
+    for by_judge, by_people in zip(judged.judge, judged.people, strict=True):
+        ratings.append((words.get(float(by_judge)), words.get(float(by_people))))
+    clusters = [case.cluster for case in cases]
+    # a fixed seed: the same labels give the same interval in every report
+    kappa = cohen_kappa(ratings, clusters, np.random.default_rng(0))
+    if kappa is None:
+        ask = "label more of its outputs, until both yes and no were said"
+        return Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
+    return kappa
+
+
+def _rubric_gain(
     scores: Scores, searched: Arm, before: Arm, cases: Cases
 ) -> RubricGain | None:
     """Say how much of a search's gain only the grader sees; None where rules score.
@@ -380,451 +358,69 @@ def _judged_gain(
     )
 
 
-def _judged_arms(
-    scores: Scores, arms: Iterable[Arm], cases: Cases, part: Split
-) -> Iterator[JudgedArm]:
-    """Compare the grader with people on each arm: its bias, and how far they agree."""
-    for arm in arms:
-        judged = scores.judged(arm, cases)
-        graded = judged.judge[~np.isnan(judged.judge)]
-        by_judge: float | Unknown = Unknown(ask="run it")
-        if len(graded):
-            by_judge = float(graded.mean())
-        over = paired_difference(judged.judge, judged.people, clusters_of(cases))
-        bias: Bias | Unknown = Unknown(ask="label some of its outputs")
-        if over is not None:
-            bias = Bias(value=over.value, low=over.low, high=over.high, n=over.n)
-        yield JudgedArm(
-            arm=arm.id,
-            part=part,
-            judge=by_judge,
-            missing=judged.missing,
-            labels=int((~np.isnan(judged.people)).sum()),
-            bias=bias,
-            kappa=_kappa(judged, cases),
-        )
-
-
-def _kappa(judged: JudgedScores, cases: Cases) -> Coefficient:
-    """Return the grader's agreement with people, as Cohen's kappa of their yes and no.
-
-    An unusable grade and a label that people didn't agree on are left out.
-    """
-    ratings = []
-    for by_judge, by_people in zip(judged.judge, judged.people, strict=True):
-        ratings.append((_WORDS.get(float(by_judge)), _WORDS.get(float(by_people))))
-    clusters = [case.cluster for case in cases]
-    # a fixed seed: the same labels give the same interval in every report
-    kappa = cohen_kappa(ratings, clusters, np.random.default_rng(0))
-    if kappa is None:
-        ask = "label more of its outputs, until both yes and no were said"
-        return Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
-    return kappa
-
-
-# What a ceiling lab found.
-
-#: Where a framework names no threshold, only identical prompts are copies.
-NEAR_COPY = 1.0
-_TUNING_CHANGES: dict[str, State] = {
-    "inconsistent_format": "yes",
-    "terminology_errors": "yes",
-    "voice_drift": "yes",
-    "instruction_limit": "yes",
-    "knowledge_gaps": "no",
-}  #: Form, words, voice and rules can be trained; facts that weren't there can't.
-_NONE = Unknown(ask="search for better prompts: --propose 20")
-SEARCH_MARGIN = 0.02
-"""The least share of cases that another draw has to add, for a framework without the threshold
-``margin_quality``. Smaller differences never count."""
-_NO_TARGET = "say which share is good enough (targets.quality.at_least)"
-_RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
+# How much was tried.
 
 
 class SearchFindings(NamedTuple):
     """What a search for prompts found; without a search, what would find it."""
 
-    headroom: Headroom | Unknown = _NONE
-    proposing: Proposing | Unknown = _NONE
-    plateau: Gain | Unknown = _NONE
-    #: How far it went; None where the others say it.
-    search: PromptSearch | None = None
-
-
-NO_SEARCH = SearchFindings()
-
-
-def search_of(
-    proposing: Proposing | Unknown,
-    plateau: Gain | Unknown,
-    stop: Stop,
-    framework: Framework,
-) -> PromptSearch:
-    """Say how far a search went, by its result and by the gain from one more draw."""
-    stated = framework.threshold("margin_quality")
-    margin = SEARCH_MARGIN if stated is None else stated
-    if isinstance(proposing, Unknown):
-        was_asked_for = proposing.ask != _NONE.ask
-        return PromptSearch(ended="stopped" if stop and was_asked_for else "none")
-    if isinstance(plateau, Unknown):  # too few draws to say what one more would add
-        return PromptSearch(ended="short", draws=len(proposing.draws), margin=margin)
-    ended: SearchEnd = "plateau" if plateau.value < margin else "short"
-    return PromptSearch(ended=ended, draws=plateau.draws, margin=margin)
+    search: PromptSearch = PromptSearch(ended="none")
+    headroom: Headroom | Unknown = Unknown(
+        ask="search for better prompts: --propose 20"
+    )
+    proposing: Proposing | Unknown = Unknown(
+        ask="search for better prompts: --propose 20"
+    )
+    plateau: Gain | Unknown = Unknown(ask="search for better prompts: --propose 20")
 
 
 def distinct(plan: LabPlan, arms: Arms, framework: Framework) -> int:
     """Count the prompt variants of some arms, near copies once."""
-    prompts = _variants_of(plan, arms)
+    prompts = variants_of(plan, arms)
     texts = [f"{prompt.system}\n{prompt.user}" for prompt in prompts]
     near = framework.threshold("near_copy")
     return distinct_prompts(texts, NEAR_COPY if near is None else near)
 
 
-def _variants_of(plan: LabPlan, arms: Arms) -> list[PromptVariant]:
+def variants_of(plan: LabPlan, arms: Arms) -> list[PromptVariant]:
     """Return the prompts of some arms, each once, in the order of the arms."""
-    names = list[str]()
-    for arm in arms:
-        if arm.prompt not in names:
-            names.append(arm.prompt)
+    names = dict.fromkeys(arm.prompt for arm in arms)
     return [plan.setting.prompts[name] for name in names]
 
 
 def models_of(arms: Arms) -> tuple[str, ...]:
     """Return the models of some arms, each once, in the order of the arms."""
-    models = list[str]()
-    for arm in arms:
-        if arm.model not in models:
-            models.append(arm.model)
-    return tuple(models)
+    return tuple(dict.fromkeys(arm.model for arm in arms))
 
 
-def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
-    """Count the pairs of a model and a clearly different prompt variant."""
-    pairs = 0
-    for model in models_of(arms):
-        own = [arm for arm in arms if arm.model == model]
-        pairs += distinct(plan, own, framework)
-    return pairs
+def is_structured(prompt: PromptVariant) -> bool:
+    """Whether its author states all four parts of a structured prompt."""
+    parts = prompt.structured
+    return parts is not None and set(parts.model_dump().values()) == {"yes"}
 
 
-def checks_answered(
+def _checks_answered(
     plan: LabPlan, arms: Arms, framework: Framework
 ) -> dict[str, State]:
     """Return the state of each check of the ceiling, by the prompt arms that were run.
 
     A check is yes or unknown: what a lab didn't try, somebody may have tried elsewhere.
     """
-    prompts = distinct(plan, arms, framework)
-    makers = {maker(model) for model in models_of(arms)}
-    done = {
-        "prompt_variations": prompts >= _least(framework, "prompt_variations"),
-        "foundation_models": len(makers) >= _least(framework, "foundation_models"),
-        "few_shot": any(arm.few_shot for arm in arms),
-        "structured_prompt": any(map(structured, _variants_of(plan, arms))),
+    counts = {
+        "prompt_variations": distinct(plan, arms, framework),
+        "foundation_models": len({maker(model) for model in models_of(arms)}),
+        "few_shot": sum(arm.few_shot > 0 for arm in arms),
+        "structured_prompt": sum(map(is_structured, variants_of(plan, arms))),
     }
+    least_of = {"prompt_variations": 1, "foundation_models": 1}
     states = dict[str, State]()
-    for check in framework.ceiling:
-        states[check] = "yes" if done.get(check) else "unknown"
+    for name, check in framework.ceiling.items():
+        least = (name in least_of and check.at_least) or 1
+        states[name] = "yes" if counts.get(name, 0) >= least else "unknown"
     return states
 
 
-def _least(framework: Framework, check_id: str) -> int:
-    """Return how many of something a check requires, 1 or more."""
-    check = framework.ceiling.get(check_id)
-    if check is None or not check.at_least:
-        return 1
-    return check.at_least
-
-
-def structured(prompt: PromptVariant) -> bool:
-    """Whether its author states all four parts of a structured prompt."""
-    parts = prompt.structured
-    return parts is not None and set(parts.model_dump().values()) == {"yes"}
-
-
-def evidence_of(
-    result: CeilingResult, plan: LabPlan, arms: Sequence[LabArm], as_of: date
-) -> Measured | None:
-    """Return the lab's evidence for the case: every arm, the best prompt, and what was tried.
-
-    None for a lab that was cut short, as a part of its result is no result. Where an arm that may
-    be better got too few answers, the other arms are kept, and no best one is named.
-    """
-    if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
-        return None
-    kept = tuple(_ceiling_evidence(result, plan, as_of))
-    return measured_in(result, *kept, series=(arms_series("ceiling", arms),))
-
-
-def any_measured(arms: Iterable[LabArm]) -> bool:
-    """Whether the quality of any arm with a model is known; baselines always answer."""
-    known = (arm for arm in arms if not isinstance(arm.quality, Unknown))
-    return any(arm.kind != "no_model" for arm in known)
-
-
-def _ceiling_evidence(
-    result: CeilingResult, plan: LabPlan, as_of: date
-) -> Iterator[Evidence]:
-    """Yield the evidence beside the arms; nothing where the best prompt is unknown."""
-    share = result.reported
-    judge = result.judge
-    if result.stopped or isinstance(share, Unknown):
-        return
-    if judge is not None and judge.chosen_by == "judge" and result.reached != "no":
-        # a grader alone chose, and the arm isn't shown to meet the target: another arm may be
-        # better, and this figure would count against prompting
-        return
-    interval = "exact interval (Clopper and Pearson) at the number of independent cases"
-    if judge is not None:
-        interval = "prediction-powered interval (PPI++), by people's blind labels of a random part"
-    source = f"ceiling lab: {result.best}"
-    method = f"{result.scorer} on cases that chose nothing; {interval}"
-    (best,) = (arm for arm in plan.arms if arm.id == result.best)
-    yield best_prompt_evidence(best, share, plan, as_of, source=source, method=method)
-    yield from tried_evidence(result.arms, plan, result.prompts, as_of, source)
-    if judge is None:
-        yield from options_evidence(result.arms, as_of, "ceiling")
-    yield from _search_evidence(result, as_of, source)
-    yield from _plateau_evidence(result, as_of)
-    yield from _reward_evidence(result, as_of, source)
-
-
-def best_prompt_evidence(
-    best: Arm, share: ShareOf, plan: LabPlan, as_of: date, **about: str
-) -> Evidence:
-    """Return the quality of a lab's best prompt on held-out cases. Production may run another prompt."""
-    details: dict[str, Scalar] = {"arm": best.id, "model": best.model}
-    host = find_strange_host(best.model, plan.setting.reached[best.model].base_url)
-    if host:
-        details["host"] = host
-    factor = "success_with_prompts"
-    return interval_evidence(
-        BEST_PROMPT, share, as_of, factor=factor, details=details, **about
-    )
-
-
-def tried_evidence(
-    rows: Sequence[ArmResult], plan: LabPlan, prompts: int, as_of: date, source: str
-) -> Iterator[Evidence]:
-    """Yield the numbers of prompts, models and other things tried, over the scored prompt arms.
-
-    ``prompts`` is the number of clearly different prompts.
-    """
-    arms = _scored_prompts(rows)
-    for tried in _count_tried(arms, plan, prompts):
-        details: dict[str, Scalar] = {}
-        if tried.id == FAMILIES:
-            details["best_high"] = _highest_end(rows)
-        yield exactly(
-            tried.id,
-            tried.n,
-            tried.unit,
-            factor=tried.check,
-            method="counted among the arms that were run",
-            details=details,
-            n=len(arms),
-            source=source,
-            observed_on=as_of,
-        )
-
-
-def _highest_end(rows: Sequence[ArmResult]) -> float:
-    """Return the highest upper end of the prompt arms' shares; 1 without any."""
-    ends = [
-        row.quality.high
-        for row in rows
-        if row.arm.kind == "prompt" and isinstance(row.quality, ShareOf)
-    ]
-    return max(ends, default=1.0)
-
-
-class _TriedThings(NamedTuple):
-    """How many of something were tried."""
-
-    id: str  #: Of the evidence.
-    n: int
-    unit: str = "arms"
-    check: str = ""  #: The check of the ceiling that it answers, if there is one.
-
-
-def _count_tried(arms: Arms, plan: LabPlan, prompts: int) -> Iterator[_TriedThings]:
-    """Count what was tried, in the order of the evidence."""
-    yield _TriedThings("distinct_prompts", prompts, "prompts", "prompt_variations")
-    makers = {maker(model) for model in models_of(arms)}
-    yield _TriedThings(FAMILIES, len(makers), "makers", "foundation_models")
-    few_shot = [arm for arm in arms if arm.few_shot]
-    yield _TriedThings("few_shot_arms", len(few_shot), check="few_shot")
-    in_parts = [prompt for prompt in _variants_of(plan, arms) if structured(prompt)]
-    yield _TriedThings(
-        "structured_prompts", len(in_parts), "prompts", "structured_prompt"
-    )
-    nearest = [arm for arm in arms if arm.few_shot_from == "nearest"]
-    yield _TriedThings("nearest_example_arms", len(nearest))
-    constrained = [arm for arm in arms if arm.constrained != "none"]
-    yield _TriedThings("constrained_arms", len(constrained))
-    # named only where there are any: they come from the case, and a lab adds none
-    chained = [arm for arm in arms if arm.steps]
-    if chained:
-        yield _TriedThings("chained_arms", len(chained))
-    deciding = [arm for arm in arms if arm.model in plan.setting.deciders]
-    if deciding:
-        yield _TriedThings("decision_arms", len(deciding))
-
-
-_NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposition")
-"""Options that are only counted for an arm without a tuned model."""
-
-
-def options_evidence(
-    rows: Sequence[ArmResult], as_of: date, lab: LabName
-) -> Iterator[Evidence]:
-    """Yield the quality of each option and of tuning: that of the best arm with it that stayed."""
-    stayed = [row for row in rows if row.dropped_after is None]
-    with_option = dict[str, list[ArmResult]]()
-    for name, uses in MADE_OF.items():
-        with_option[name] = [row for row in stayed if uses(row.arm)]
-        if name in _NO_MIXES:
-            with_option[name] = [
-                row for row in with_option[name] if row.arm.kind == "prompt"
-            ]
-    with_option["tuned"] = [row for row in stayed if row.arm.kind == "tuned"]
-    for name, own in with_option.items():
-        if not own:
-            continue
-        best = max(own, key=lambda row: ranking_value(row.quality))
-        if not isinstance(best.quality, Unknown):
-            yield interval_evidence(
-                f"{name}_share",
-                best.quality,
-                as_of,
-                source=f"{lab} lab: {best.arm.id}",
-                method=f"the best of {len(own)} arms, on the cases that chose it",
-            )
-
-
-def interval_evidence(
-    name: str,
-    result: ShareOf | Gain | Contrast,
-    as_of: date,
-    unit: str = "share of cases",
-    **more: Any,
-) -> Evidence:
-    """Return evidence with the value and the interval of a result; ``more`` are further fields."""
-    numbers = result.model_dump(include={"value", "low", "high", "n", "clusters"})
-    return Evidence(id=name, unit=unit, observed_on=as_of, **numbers, **more)
-
-
-def measured_in(
-    result: CeilingResult | VerifyResult | RetrievalResult | PilotResult,
-    *kept: Evidence,
-    series: tuple[Series, ...] = (),
-) -> Measured:
-    """Return the evidence of a run, under the digest of its findings without its cost."""
-    findings = result.model_dump_json(exclude=_NO_FINDINGS)
-    return Measured(
-        inputs=hashlib.sha256(findings.encode()).hexdigest(),
-        evidence=kept,
-        series=series,
-        brought_answers=0 if result.spend is None else result.spend.brought,
-    )
-
-
-_NO_FINDINGS: Any = {
-    "quote": True,
-    "spend": True,
-    "failures": True,
-    "stopped_by": True,
-    "trained": True,
-    "reward": True,
-    "verify": {"spend": True},
-    "card": {"rows": True, "on": True},
-}
-"""Fields of a result that are no finding of the lab, such as its cost and its day."""
-
-
-def _search_evidence(
-    result: CeilingResult, as_of: date, source: str
-) -> Iterator[Evidence]:
-    """Yield how far prompts were searched; nothing without a search."""
-    search = result.search
-    if search.ended == "none":
-        return
-    yield exactly(
-        SEARCH,
-        search.draws,
-        "draws",
-        method="draws of a generator of prompts, each scored on the same cases",
-        details={"ended": search.ended, "margin": search.margin},
-        n=search.draws,
-        source=source,
-        observed_on=as_of,
-    )
-
-
-def _reward_evidence(
-    result: CeilingResult, as_of: date, source: str
-) -> Iterator[Evidence]:
-    """Yield whether reinforcement tuning had something to learn from; nothing for too few tries."""
-    reward = result.reward
-    if reward is None:
-        return
-    details: dict[str, Scalar] = {
-        "state": reward.state,
-        "repeats": reward.repeats,
-        "never": reward.never.value,
-        "right": reward.right.value,
-        "headroom": reward.headroom.value,
-        "headroom_high": reward.headroom.high,
-    }
-    if result.judge is not None:
-        details["judge"] = result.judge.plan.model
-        details |= _agreement(result.judge, result.best)
-    yield interval_evidence(
-        REWARD,
-        reward.mixed,
-        as_of,
-        source=source,
-        method="cases answered now rightly, now wrongly when asked again",
-        details=details,
-    )
-
-
-def _agreement(judge: JudgeOf, best: str) -> dict[str, Scalar]:
-    """Return a grader's agreement with people on an arm's held-out outputs; {} for too few labels."""
-    for arm in judge.arms:
-        if arm.arm != best or arm.part != "report":
-            continue
-        kappa = arm.kappa
-        if isinstance(kappa.value, Unknown):
-            return {}
-        agreement: dict[str, Scalar] = {"kappa": kappa.value}
-        if kappa.high is not None:
-            agreement["kappa_high"] = kappa.high
-        return agreement
-    return {}
-
-
-def _plateau_evidence(result: CeilingResult, as_of: date) -> Iterator[Evidence]:
-    """Yield the gain from one more draw of the generator; nothing where it is unknown."""
-    gain = result.plateau
-    proposing = result.proposing
-    if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
-        return
-    source = (
-        f"ceiling lab: gepa with {proposing.model}, from {listing(proposing.parents)}"
-    )
-    method = (
-        f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
-        "upper end by the place of a draw among the others"
-    )
-    yield interval_evidence(
-        "plateau_gain",
-        gain,
-        as_of,
-        source=source,
-        method=method,
-        details={"draws": gain.draws},
-    )
+# The result.
 
 
 def outcome(
@@ -837,70 +433,76 @@ def outcome(
     target: float | None,
     quote: Quote,
     scorer: str,
-    searched: SearchFindings = NO_SEARCH,
+    searched: SearchFindings | None = None,
 ) -> CeilingResult:
     """Return the result of the lab, after both parts were run.
 
     ``before`` is the best prompt from before a search.
     """
     plan = lab.plan
+    scores = lab.scores
+    found = searched or SearchFindings()
     rows = [arm_row(lab, arm, plan.select) for arm in plan.arms]
-    prompts = _scored_prompts(rows)
+    prompts = scored_prompts(rows)
     rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
     answer = answer_ceiling(lab, chosen, target)
-    stop = _stop_of(lab, chosen, answer)
-    search = searched.search
-    if search is None:
-        search = search_of(searched.proposing, searched.plateau, stop, framework)
-    best = _describe_best(lab, chosen, before) if chosen else _BestArm()
+    stop = lab.stop
+    if not stop and answer.reached != "no":  # no: another arm meets the target for sure
+        stop = _stop_for_unanswered(lab, chosen)
+    models = models_of(prompts)
+    by_model = [[arm for arm in prompts if arm.model == model] for model in models]
     # people label the held-out outputs of these arms
     labelled = list(chosen)
     if before is not None and before not in labelled:
         labelled.append(before)
-    return CeilingResult(
+    result = CeilingResult(
         arms=tuple(rows),
-        best=best.id,
-        reported=best.reported,
-        contrasts=best.contrasts,
+        best="",
+        reported=_RUN_ON,
+        contrasts=(),
         rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
-        gained=best.gained,
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=answer.reached,
         upper=_upper_bound(lab, answer, stop),
-        effort=effort(plan, prompts, framework),
+        effort=sum(distinct(plan, own, framework) for own in by_model),
         prompts=distinct(plan, prompts, framework),
-        models=len(models_of(prompts)),
+        models=len(models),
         select=len(plan.select),
         report=len(plan.report),
         seed=plan.seed,
         cases_needed=_cases_to_settle(answer),
-        checks=checks_answered(plan, prompts, framework),
-        failures=best.failures,
-        parts=best.parts,
-        tuned=tuned_change(lab.scores, chosen, plan.report),
+        checks=_checks_answered(plan, prompts, framework),
+        tuned=tuned_change(scores, chosen, plan.report),
         tied=_arms_not_behind(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
-        reward=best.reward,
         judge=judge_report(lab, labelled),
-        rubric=best.rubric,
         calls_saved=_calls_saved_by_race(lab),
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
-        headroom=searched.headroom,
-        proposing=searched.proposing,
-        plateau=searched.plateau,
-        search=search,
-        grade=search.grade,
+        headroom=found.headroom,
+        proposing=found.proposing,
+        plateau=found.plateau,
+        search=found.search,
+        grade=found.search.grade,
     )
-
-
-def _stop_of(lab: Lab, chosen: Arms, answer: CeilingAnswer) -> Stop:
-    """Return why the lab ended early, or why it can't be judged; empty for a lab that can."""
-    if lab.stop or answer.reached == "no":  # no: another arm meets the target for sure
-        return lab.stop
-    return _stop_for_unanswered(lab, chosen)
+    if not chosen:
+        return result
+    best, *others = chosen
+    cases = plan.report
+    of_best: dict[str, object] = {
+        "best": best.id,
+        "reported": scores.share(best, cases, exact=True),
+        "contrasts": tuple(contrast(scores, best, other, cases) for other in others),
+        "failures": failures_of(scores, best, cases),
+        "parts": _share_by_part(scores, best, cases),
+        "reward": reward_signal(scores, best, cases, plan.repeats),
+    }
+    if before is not None:
+        of_best["gained"] = contrast(scores, best, before, cases)
+        of_best["rubric"] = _rubric_gain(scores, best, before, cases)
+    return result.model_copy(update=of_best)
 
 
 def _upper_bound(lab: Lab, answer: CeilingAnswer, stop: Stop) -> float | Unknown:
@@ -908,8 +510,8 @@ def _upper_bound(lab: Lab, answer: CeilingAnswer, stop: Stop) -> float | Unknown
     if answer.bounds is not None:
         return answer.bounds.upper
     if lab.scores.judge is not None and not stop:
-        return Unknown(ask=LABEL_ALL)
-    return Unknown(ask=_RUN_ON)
+        return Unknown(ask=_LABEL_ALL)
+    return _RUN_ON
 
 
 def _cases_to_settle(answer: CeilingAnswer) -> int | Unknown:
@@ -921,46 +523,8 @@ def _cases_to_settle(answer: CeilingAnswer) -> int | Unknown:
     return Unknown(ask="more cases wouldn't tell")
 
 
-_NOT_CHOSEN = Unknown(ask=_RUN_ON)
-
-
-@dataclass(frozen=True, slots=True)
-class _BestArm:
-    """The chosen arm on the held-out cases; as it stands for a lab that chose none."""
-
-    id: str = ""
-    reported: ShareOf | Unknown = _NOT_CHOSEN
-    contrasts: tuple[Contrast, ...] = ()  #: With the other chosen arms.
-    gained: Contrast | None = None  #: With the best prompt from before a search.
-    rubric: RubricGain | None = None
-    failures: tuple[Failures, ...] = ()
-    parts: tuple[PartShare, ...] = ()
-    reward: RewardSignal | None = None
-
-
-def _describe_best(lab: Lab, chosen: Arms, before: Arm | None) -> _BestArm:
-    """Describe the best prompt, compared with the other chosen arms and with the one ``before``."""
-    best, *others = chosen
-    scores = lab.scores
-    cases = lab.plan.report
-    gained = None
-    rubric = None
-    if before is not None:
-        gained = contrast(scores, best, before, cases)
-        rubric = rubric_gain(scores, best, before, cases)
-    return _BestArm(
-        id=best.id,
-        reported=scores.share(best, cases, exact=True),
-        contrasts=tuple(contrast(scores, best, other, cases) for other in others),
-        gained=gained,
-        rubric=rubric,
-        failures=failures_of(scores, best, cases),
-        parts=_share_by_part(scores, best, cases),
-        reward=reward_signal(scores, best, cases, lab.plan.repeats),
-    )
-
-
-def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
+def scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
+    """Return the prompt arms that have a score."""
     scored = (row for row in rows if not isinstance(row.quality, Unknown))
     return [row.arm for row in scored if row.arm.kind == "prompt"]
 
@@ -1016,7 +580,7 @@ def _bounds_of_tried(lab: Lab) -> tuple[Estimate, ...]:
     stayed = lab.stayed("prompt")
     select = lab.plan.select
     if lab.scores.judge is not None:
-        return tried_by_people(lab.scores, stayed, select)
+        return _bounds_by_people(lab.scores, stayed, select)
     estimates = [lab.scores.estimate(arm, select, exact=True) for arm in stayed]
     return tuple(estimate for estimate in estimates if estimate is not None)
 
@@ -1026,10 +590,46 @@ def _calls_saved_by_race(lab: Lab) -> int:
     plan = lab.plan
     if lab.stop:
         return 0
-    made = 0
-    for arm in plan.called:
-        made += len(lab.scores.arm_scores(arm).ran(plan.select))
+    made = sum(len(lab.scores.arm_scores(arm).ran(plan.select)) for arm in plan.called)
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
+
+
+# One arm on some cases.
+
+
+def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
+    """Return an arm with its scores, cost and time on some cases."""
+    results = lab.scores.arm_scores(arm)
+    rows = results.rows_of(results.ran(cases))
+    seconds = [each for row in rows for each in row.seconds]
+    is_baseline = arm.kind == "baseline"
+    why = "a baseline calls no model" if is_baseline else "it wasn't run"
+    usd_per_case: float | Unknown = Unknown(ask=why)
+    latency_p95_s: float | Unknown = Unknown(ask=why)
+    if seconds:
+        usd_per_case = sum(row.usd for row in rows) / len(rows)
+        latency_p95_s = float(np.quantile(seconds, 0.95))
+    result = ArmResult(
+        arm=arm,
+        quality=lab.scores.share(arm, cases),
+        usd_per_case=usd_per_case,
+        latency_p95_s=latency_p95_s,
+        steps=tuple(_step_results(results.steps, cases)),
+        changed=tuple(results.changed),
+        others=dict(results.others),
+        wrapped=lab.scores.wrapped(arm),
+        dropped_after=None if lab.dropped.get(arm.id) is None else len(rows),
+        failed=sum(row.failed > 0 for row in rows),
+        in_doubt=sum(row.in_doubt > 0 for row in rows),
+        unjudged=sum(row.unjudged > 0 for row in rows),
+        aloud=sum(row.aloud > 0 for row in rows),
+    )
+    written = sum(row.written for row in rows)
+    thought = sum(row.thought for row in rows)
+    if thought and written:
+        # an endpoint may count hidden tokens beside the output instead of in it
+        return result.model_copy(update={"thinking": min(1.0, thought / written)})
+    return result
 
 
 def _step_results(
@@ -1039,54 +639,14 @@ def _step_results(
     ids = {case.id for case in cases}
     for prompt, all_calls in calls_by_prompt.items():
         calls = [call for call in all_calls if call.case in ids]
-        if not calls:
-            continue
-        usd = sum(call.usd for call in calls)
-        asked = {call.case for call in calls}  # repeats of a case are one
-        seconds = [call.seconds for call in calls]
-        yield StepResult(
-            prompt=prompt,
-            usd_per_case=usd / len(asked),
-            latency_p95_s=float(np.quantile(seconds, 0.95)),
-        )
-
-
-def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
-    """Return an arm with its scores, cost and time on some cases."""
-    results = lab.scores.arm_scores(arm)
-    ran = results.ran(cases)
-    seconds, _ = results.seconds(cases)
-    usd_per_case: float | Unknown
-    latency_p95_s: float | Unknown
-    if seconds.size:
-        usd_per_case = results.total(ran, "usd") / len(ran)
-        latency_p95_s = float(np.quantile(seconds, 0.95))
-    else:
-        is_baseline = arm.kind == "baseline"
-        why = "a baseline calls no model" if is_baseline else "it wasn't run"
-        usd_per_case = Unknown(ask=why)
-        latency_p95_s = Unknown(ask=why)
-    row = ArmResult(
-        arm=arm,
-        quality=lab.scores.share(arm, cases),
-        usd_per_case=usd_per_case,
-        latency_p95_s=latency_p95_s,
-        steps=tuple(_step_results(results.steps, cases)),
-        changed=tuple(results.changed),
-        others=dict(results.others),
-        wrapped=lab.scores.wrapped(arm),
-        dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
-        failed=results.cases_with(ran, "failed"),
-        in_doubt=results.cases_with(ran, "in_doubt"),
-        unjudged=results.cases_with(ran, "unjudged"),
-        aloud=results.cases_with(ran, "aloud"),
-    )
-    written = results.total(ran, "written")
-    thought = results.total(ran, "thought")
-    if thought and written:
-        # an endpoint may count hidden tokens beside the output instead of in it
-        return row.model_copy(update={"thinking": min(1.0, thought / written)})
-    return row
+        if calls:
+            asked = {call.case for call in calls}  # repeats of a case are one
+            seconds = [call.seconds for call in calls]
+            yield StepResult(
+                prompt=prompt,
+                usd_per_case=sum(call.usd for call in calls) / len(asked),
+                latency_p95_s=float(np.quantile(seconds, 0.95)),
+            )
 
 
 _EXAMPLES = 3  #: Wrong answers shown of each signal.
@@ -1094,32 +654,29 @@ _EXAMPLES = 3  #: Wrong answers shown of each signal.
 
 def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Group an arm's wrong answers by their sign; with a grader, those that people rejected."""
-    answers = scores.wrong(arm, cases)
-    examples = defaultdict[str, list[str]](list)
-    counts = Counter[str]()
-    for wrong in answers.wrong:
-        counts[wrong.signal] += 1
-        if counts[wrong.signal] <= _EXAMPLES:
-            example = _example_text(scores, wrong.case, wrong.text)
-            examples[wrong.signal].append(example)
-    return tuple(
-        Failures(
-            signal=signal,
-            n=n,
-            of=answers.scored,
-            mends=_TUNING_CHANGES.get(signal, "unknown"),
-            examples=tuple(examples[signal]),
+    wrong, scored = scores.wrong(arm, cases)
+    rows_by_signal = defaultdict[str, list[CaseRow]](list)
+    for row in wrong:
+        if row.wrong is not None:
+            rows_by_signal[row.wrong.signal].append(row)
+    failures = []
+    for signal, rows in rows_by_signal.items():
+        mends = _TUNING_CHANGES.get(signal, "unknown")
+        examples = tuple(_example_text(scores, row) for row in rows[:_EXAMPLES])
+        failures.append(
+            Failures(
+                signal=signal, n=len(rows), of=scored, mends=mends, examples=examples
+            )
         )
-        for signal, n in counts.most_common()
-    )
+    return tuple(sorted(failures, key=lambda each: -each.n))
 
 
-def _example_text(scores: Scores, case: EvalCase, output: str) -> str:
+def _example_text(scores: Scores, row: CaseRow) -> str:
     """Show a wrong answer beside its case, and at most two right answers."""
-    right = [scores.shown(answer_text(answer)) for answer in case.accepted[:2]]
-    expected = " or ".join(right)
-    text = f"{scores.shown(case.text)} → {scores.shown(output)}"
-    return f"{text} (right is {expected})" if expected else text
+    right = [scores.shown(answer_text(answer)) for answer in row.case.accepted[:2]]
+    output = row.wrong.text if row.wrong else ""
+    text = f"{scores.shown(row.case.text)} → {scores.shown(output)}"
+    return f"{text} (right is {' or '.join(right)})" if right else text
 
 
 _MOST_PARTS = 50  #: Fields or classes shown, the worst first.
@@ -1130,54 +687,29 @@ def _share_by_part(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, .
 
     () for answers without fields and without classes.
     """
-    scored = _scored_parts(scores, arm, cases)
-    clusters_by_part = defaultdict[str, list[str]](list)
-    hits_by_part = defaultdict[str, list[float]](list)
-    for each in scored:
-        hits_by_part[each.part].append(each.score)
-        clusters_by_part[each.part].append(each.cluster)
+    rows = [row for row in scores.arm_scores(arm).rows_of(cases) if row.scored]
+    fields = sorted({name for row in rows for name in row.parts})
+    hits = defaultdict[str, list[float]](list)
+    clusters = defaultdict[str, list[str]](list)
+    for row in rows:
+        for name in fields:
+            # an answer without any field has none of them right
+            if name in row.parts or not row.parts:
+                hits[name].append(float(row.parts.get(name, False)))
+                clusters[name].append(row.case.cluster)
+        if not fields and scores.marker.labels and row.case.accepted:
+            label = answer_text(row.case.accepted[0])
+            hits[label].append(row.right / row.scored)
+            clusters[label].append(row.case.cluster)
     shares = []
-    for part, hits in hits_by_part.items():
-        _, clusters = np.unique(clusters_by_part[part], return_inverse=True)
-        right = share(hits, clusters)
+    for part, values in hits.items():
+        _, numbers = np.unique(clusters[part], return_inverse=True)
+        right = share(values, numbers)
         if right is not None:
-            shares.append(PartShare(part=part, **shown_share(right)))
+            shares.append(PartShare(part=part, **dict(shown_share(right))))
     # of equal shares the one of more cases first, then by name, so that the order is always the same
     shares.sort(key=lambda part: (part.value, -part.n, part.part))
     return tuple(shares[:_MOST_PARTS])
-
-
-class _ScoredPart(NamedTuple):
-    """A field or the class of one case, with its score."""
-
-    part: str
-    score: float
-    cluster: str  #: The conversation of the case.
-
-
-def _scored_parts(scores: Scores, arm: Arm, cases: Cases) -> list[_ScoredPart]:
-    """Return the scored fields of an arm's answers; where they have none, the classes of the cases."""
-    results = scores.arm_scores(arm)
-    ran = [
-        (case, mean)
-        for case, mean in zip(cases, results.means(cases).tolist(), strict=True)
-        if not math.isnan(mean)
-    ]
-    fields = set[str]()
-    for case, _ in ran:
-        fields.update(results.parts.get(case.id, ()))
-    scored = []
-    for case, mean in ran:
-        parts = results.parts.get(case.id, {})
-        for name in sorted(fields):
-            # an answer without any field has none of them right
-            if name in parts or not parts:
-                right = float(parts.get(name, False))
-                scored.append(_ScoredPart(name, right, case.cluster))
-        if not fields and scores.marker.labels and case.accepted:
-            label = answer_text(case.accepted[0])
-            scored.append(_ScoredPart(label, mean, case.cluster))
-    return scored
 
 
 def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
@@ -1188,16 +720,14 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
     tuned = [arm for arm in chosen[1:] if arm.kind == "tuned"]
     if not tuned:
         return None
-    best_prompt = chosen[0]
-    best_tuned = tuned[0]
-    before = scores.row(best_prompt, cases)
-    after = scores.row(best_tuned, cases)
+    before = scores.row(chosen[0], cases)
+    after = scores.row(tuned[0], cases)
     both = ~(np.isnan(before) | np.isnan(after))
     was_wrong = both & (before < 1)
     was_right = both & (before >= 1)
     is_right = after >= 1
     return TunedChange(
-        arm=best_tuned.id,
+        arm=tuned[0].id,
         fixed=int((was_wrong & is_right).sum()),
         of=int(was_wrong.sum()),
         broken=int((was_right & ~is_right).sum()),
@@ -1209,22 +739,18 @@ def _arms_not_behind(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     cases = lab.plan.select
     scores = lab.scores
     if lab.stop or not chosen or scores.judge is not None:
-        return Unknown(ask=_RUN_ON)
+        return _RUN_ON
     best = chosen[0]
     others = [arm for arm in lab.stayed("prompt") if arm != best]
     if not others:
         return Unknown(ask="compare more than one prompt")
     rows = np.array([scores.row(arm, cases) for arm in (best, *others)]).T
-    # the lower ends reach farther than usual, so that all differences hold together
-    farther = quantiles(rows, np.random.default_rng(0)).pairs / Z95
+    # the ends reach farther than usual, so that all differences hold together
+    reach = quantiles(rows, np.random.default_rng(0)).pairs
     near = []
     for arm in others:
         lead = scores.difference(best, arm, cases)
-        if lead is None:
-            near.append(arm.id)
-            continue
-        lower_end = lead.value - (lead.value - lead.low) * farther
-        if lower_end <= 0:
+        if lead is None or lead.reaching(reach).low <= 0:
             near.append(arm.id)
     return tuple(near)
 
@@ -1240,8 +766,67 @@ def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
             continue
         # an arm that was dropped has too few cases to be the best
         if lab.dropped.get(arm.id) is None:
-            mean = float(np.nanmean(row))
-            best = mean if best is None else max(best, mean)
+            mean_score = float(np.nanmean(row))
+            best = mean_score if best is None else max(best, mean_score)
         if best is not None:
             points.append(CurvePoint(arms=number, best=min(1.0, best)))
     return tuple(points)
+
+
+# Whether reinforcement tuning could learn anything, by a lab with repeats. It learns from cases in
+# which a model sometimes succeeds: where a case always fails no answer is better than another, and
+# where it always succeeds there is nothing to improve. The limits are those of AWS's guide to
+# reinforcement tuning of Nova (read on 2026-11-30): a mean reward above 0.95 needs none.
+
+FEWEST_REPEATS = 4  #: Tries of a case, below which a rare success is seldom seen.
+_MEAN_REWARD = 0.95  #: Mean reward above which there is nothing to gain.
+_SIGNAL = 0.05  #: Share of cases with mixed tries above which there is something to learn from.
+
+
+def reward_signal(
+    scores: Scores, arm: Arm, cases: Cases, repeats: int
+) -> RewardSignal | None:
+    """Say how often an arm succeeds on held-out cases; None for too few tries or cases."""
+    right, scored = scores.arm_scores(arm).columns(cases, "right", "scored")
+    tried = scored >= FEWEST_REPEATS
+    if repeats < FEWEST_REPEATS or not tried.any():
+        return None
+    clusters = clusters_of(cases)[tried]
+    rates = right[tried] / scored[tried]
+    # the best of many tries is right wherever one try was; a single try is right at the rate
+    headroom = mean((rates > 0) - rates, clusters)
+    average = mean(rates, clusters)
+    mixed = share((rates > 0) & (rates < 1), clusters)
+    never = share(rates == 0, clusters)
+    always = share(rates == 1, clusters)
+    # there is a case
+    assert headroom is not None
+    assert average is not None
+    assert mixed is not None
+    assert never is not None
+    assert always is not None
+    return RewardSignal(
+        arm=arm.id,
+        repeats=repeats,
+        mixed=shown_share(mixed),
+        never=shown_share(never),
+        always=shown_share(always),
+        right=shown_share(average),
+        headroom=Estimated(
+            value=headroom.value,
+            low=max(0.0, headroom.low),
+            high=min(1.0, headroom.high),
+        ),
+        state=_reward_state(mixed, average),
+    )
+
+
+def _reward_state(mixed: Estimate, average: Estimate) -> RewardState:
+    """Return the state by ends of intervals, so that few cases settle nothing."""
+    if average.low > _MEAN_REWARD:
+        return "nothing_to_gain"
+    if mixed.low > _SIGNAL:
+        return "signal"
+    if mixed.high < _SIGNAL:
+        return "none"
+    return "unclear"

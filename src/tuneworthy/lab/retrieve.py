@@ -25,19 +25,21 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
-from tuneworthy.lab.plan import Asked, Cases, LabPlan, joined, nearest_places
+from tuneworthy.lab.evidence import interval_evidence, measured_in
+from tuneworthy.lab.plan import Asked, LabPlan, joined
+from tuneworthy.lab.pool import Cases, nearest_places
 from tuneworthy.lab.prepare import (
     CallSettings,
     PreparedLab,
     evalset_of,
     paid,
     probed,
-    with_spent,
 )
 from tuneworthy.lab.prepare import prepare as prepare_lab
-from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
+from tuneworthy.lab.quote import price_rows
+from tuneworthy.lab.result import ENOUGH, contrast
 from tuneworthy.lab.scores import Scores, first_of
-from tuneworthy.lab.session import PaidCalls, ledger_or_none
+from tuneworthy.lab.session import PaidCalls, ledger_or_none, with_spent
 from tuneworthy.llm.hosts import find_strange_hosts
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote
@@ -234,7 +236,7 @@ class Shelf:
 
 def best_places(scores: Floats) -> list[int]:
     """Return places of the highest positive scores, the highest first; equal ones in their order."""
-    nearest = nearest_places(scores, DEPTH).tolist()
+    nearest = nearest_places(scores, DEPTH)
     return [place for place in nearest if scores[place] > 0]
 
 
@@ -429,14 +431,14 @@ class SearchedWays:
         self, way: str, question: Question, first: Sequence[Piece]
     ) -> None:
         """Score the first pieces of a way for a question, and keep them."""
-        case = question.case.id
+        case = question.case
         ranks = [_rank(first, places) for places in question.passages]
         retrieved = [rank for rank in ranks if rank > 0]
         self.recall.note_score(way, case, float(len(retrieved) > 0))
         self.mrr.note_score(way, case, 1 / min(retrieved) if retrieved else 0.0)
         self.passages.note_score(way, case, len(retrieved) / len(ranks))
         passages = tuple(CasePassage(text=piece.text) for piece in first)
-        self.pieces_of.setdefault(way, {})[case] = passages
+        self.pieces_of.setdefault(way, {})[case.id] = passages
 
     def row(self, way: str, cases: Cases) -> Retrieved:
         """Return the result of a way on some cases."""
@@ -900,6 +902,6 @@ def render_quote(
     cap = cap_usd if answering else None
     more = [("Searched", searched)]
     if prepared.lab:
-        more += prepared.lab.price_rows
+        more += price_rows(prepared.lab)
     document = quote_document(arms, *parts, quote, cap_usd=cap, more=more)
     return render_document(document, colour=colour, everything=True)

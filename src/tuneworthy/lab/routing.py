@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneworthy.lab.arms import made_of, measured_arms
-from tuneworthy.lab.plan import Arms, Cases, LabPlan
+from tuneworthy.lab.evidence import made_of, measured_arms
+from tuneworthy.lab.plan import Arms, LabPlan
+from tuneworthy.lab.pool import Cases
 from tuneworthy.lab.scores import Scores, clusters_of, shown_share
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Arm, RoutedWay, ShareOf
@@ -123,7 +124,7 @@ def _routed_quality(
     # a fixed seed: the same scores give the same figures in every report
     reach = quantiles(columns, np.random.default_rng(0)).arms
     estimate = share(routed, clusters_of(plan.report), exact=True, reach=reach)
-    return None if estimate is None else ShareOf(**shown_share(estimate))
+    return None if estimate is None else shown_share(estimate)
 
 
 def _sureness(plan: LabPlan, cases: Cases) -> Floats:

@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.files.materials import variables
 from tuneworthy.files.stores import FOLDER, PROPOSED
-from tuneworthy.lab.plan import Cases, LabPlan, arms_with
+from tuneworthy.lab.plan import LabPlan, arms_with
+from tuneworthy.lab.pool import Cases
 from tuneworthy.lab.propose import (
     STEPS,
     CandidateEvaluator,

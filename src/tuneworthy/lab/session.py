@@ -17,11 +17,21 @@ from tuneworthy.files.disk import make_folder
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.llm.ledger import Ledger, NothingKeptError, ReadOnlyLedger
-from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner, Waiting
+from tuneworthy.llm.runner import (
+    Job,
+    PriceOf,
+    Probe,
+    Probes,
+    Progress,
+    Runner,
+    Waiting,
+)
 from tuneworthy.model.base import Strings, Unknown
 from tuneworthy.model.case import Case
-from tuneworthy.model.lab import Settled, Spend, Stand
+from tuneworthy.model.lab import Quote, Settled, ShareOf, Spend, Stand
 
+CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
+SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
 CALLS = "calls.sqlite3"  #: The ledger of paid calls, in the folder of what is computed for a case.
 
 Watch = Callable[[Stand], None]
@@ -121,29 +131,35 @@ class PaidCalls:
             nonlocal done
             done += 1
             if done % every_nth == 0:
-                self._show(ask, done=done, of=of, running=running)
+                self.show(Unknown(ask=ask), done=done, of=of, running=running)
 
         return note_end
 
     def _say_waiting(self, why: str) -> None:
-        self._show("wait for an answer", waiting=why)
+        self.show(Unknown(ask="wait for an answer"), waiting=why)
 
-    def _show(
-        self, ask: str, done: int = 0, of: int = 0, running: int = 0, waiting: str = ""
+    def show(
+        self,
+        quality: ShareOf | Unknown,
+        *,
+        arm: str = "",
+        done: int = 0,
+        of: int = 0,
+        running: int = 0,
+        waiting: str = "",
     ) -> None:
-        """Show how the run stands to whoever watches; ``ask`` says what its quality waits for."""
-        if self.watch is None:
-            return
-        stand = Stand(
-            arm="",
-            quality=Unknown(ask=ask),
-            done=done,
-            of=of,
-            running=running,
-            spend=self.spend,
-            waiting=waiting,
-        )
-        self.watch(stand)
+        """Show how the run stands to whoever watches; see ``Stand``."""
+        if self.watch is not None:
+            stand = Stand(
+                arm=arm,
+                quality=quality,
+                done=done,
+                of=of,
+                running=running,
+                spend=self.spend,
+                waiting=waiting,
+            )
+            self.watch(stand)
 
     @property
     def spent_beside(self) -> float:
@@ -183,6 +199,24 @@ def spend_of(ledger: Ledger, runs: Sequence[str], cap_usd: float = 0.0) -> Spend
     spends = [ledger.spend(run, cap_usd) for run in runs]
     sums = {name: sum(getattr(spend, name) for spend in spends) for name in _ADDED}
     return spends[0].model_copy(update=sums)
+
+
+def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
+    """Return a quote with the amount that earlier calls of its run have taken from the cap."""
+    if ledger is None:
+        return quote
+    spend = spend_of(ledger, runs_beside(run))
+    return quote.model_copy(update={"usd_spent": spend.paid + spend.held})
+
+
+def runs_beside(run: str) -> tuple[str, ...]:
+    """A run, and the runs whose calls count against its cap."""
+    return (run, SEARCH_RUN) if run == CEILING_RUN else (run,)
+
+
+def told_by(ledger: Ledger | None) -> Callable[[Job], str | None]:
+    """A function that looks up answers to earlier steps of chains in the ledger."""
+    return lambda job: ledger.text(job.key) if ledger else None
 
 
 def correct_spent(ledger: Ledger, runs: Sequence[str], usd: float) -> None:

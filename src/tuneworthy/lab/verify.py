@@ -23,32 +23,31 @@ from tuneworthy.files.stores import (
     write_plan,
     written_plan,
 )
-from tuneworthy.lab import prepare
-from tuneworthy.lab.arms import measured_arms, with_found
-from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import Asked, Cases, LabPlan, request_to
-from tuneworthy.lab.prepare import (
-    CallSettings,
-    PreparedLab,
-    dearest,
-    paid,
-    price,
-    probed,
+from tuneworthy.lab import quote as lab_quote
+from tuneworthy.lab.evidence import (
+    any_measured,
+    interval_evidence,
+    measured_arms,
+    measured_in,
+    with_found,
 )
+from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
+from tuneworthy.lab.plan import Asked, LabPlan, request_to
+from tuneworthy.lab.pool import Cases
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
+from tuneworthy.lab.quote import dearest, price
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import (
     ENOUGH,
-    any_measured,
     arm_row,
     chosen_arms,
     contrast,
     digest_of_json,
     failures_of,
-    interval_evidence,
     judge_report,
-    measured_in,
     tuned_change,
 )
-from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of
+from tuneworthy.lab.scores import WHY_UNANSWERED, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, Stop, quote, total
@@ -362,7 +361,7 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
 def quoted(lab: PreparedLab) -> Quote:
     """The most that verifying would cost, with the general tasks; nothing is sent."""
     _refuse_one_sided(lab)
-    return prepare.quoted(lab, _price, VERIFY_RUN)
+    return lab_quote.quoted(lab, _price, VERIFY_RUN)
 
 
 def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
@@ -435,10 +434,8 @@ def compared(
     outcome = judge_outcome(written, task, general_task, held, skills)
     outcome = _doubted(outcome, lab.stop, lost, judge)
     by_judge = judge is not None
-    thoughts_aloud = [
-        scores.arm_scores(arm).total(plan.report, "aloud") for arm in arms
-    ]
-    stop = lab.stop or first_of([each.reason for each in lost])
+    rows = [row for arm in arms for row in scores.arm_scores(arm).rows_of(plan.report)]
+    stop = lab.stop or first_of([sentence for sentence, _ in lost])
     return VerifyResult(
         plan=written,
         contrast=task,
@@ -458,7 +455,7 @@ def compared(
         why=outcome.rule,
         sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),
         cases_needed=cases_to_decide(scores, arms, plan.report, task, written.margin),
-        aloud=int(sum(thoughts_aloud)),
+        aloud=sum(row.aloud for row in rows),
         spend=lab.calls.spend,
         **stop.of_result,
     )
@@ -475,23 +472,15 @@ def _skills_of_tuned(
     return skills_kept(contrast, written.general_margin, floor=floor)
 
 
-class _LostAnswers(NamedTuple):
-    """Too many missing answers of an arm."""
-
-    reason: str  #: As a sentence.
-    kind: str  #: One of ``WHY_UNANSWERED``.
-
-
 def _lost_answers(
     scores: Scores, arms: Sequence[Arm], cases: Cases
-) -> list[_LostAnswers]:
-    """Return the arms that got too few answers to be measured, each by its reason."""
-    lost = []
-    for arm in arms:
-        reason = scores.unanswered(arm, cases)
-        if reason:
-            lost.append(_LostAnswers(reason, scores.why_unanswered(arm, cases)))
-    return lost
+) -> list[tuple[str, str]]:
+    """Return a sentence and its reason for each arm that got too few answers to be measured."""
+    lost = [
+        (scores.unanswered(arm, cases), scores.why_unanswered(arm, cases))
+        for arm in arms
+    ]
+    return [each for each in lost if each[0]]
 
 
 class VerifyOutcome(NamedTuple):
@@ -504,14 +493,14 @@ class VerifyOutcome(NamedTuple):
 def _doubted(
     outcome: VerifyOutcome,
     stop: Stop,
-    lost: Sequence[_LostAnswers],
+    lost: Sequence[tuple[str, str]],
     judge: JudgeOf | None,
 ) -> VerifyOutcome:
     """Return the outcome, or the reason why the comparison can't decide it."""
     if stop:
         return VerifyOutcome("too_few_cases", "stopped")
     if lost:
-        kinds = [each.kind for each in lost]
+        kinds = [kind for _, kind in lost]
         worst_first = [kind for kind in WHY_UNANSWERED if kind in kinds]
         return VerifyOutcome("unknown", worst_first[0])
     good = outcome.answer in ("improved", "meets", "open")
@@ -614,5 +603,7 @@ def render(
 def render_quote(
     lab: PreparedLab, quote: Quote, form: str = "text", **more: Any
 ) -> str:
-    """The arms to compare, and the price; see ``prepare.render_quote``."""
-    return prepare.render_quote(lab, quote, form, general=len(general_skills()), **more)
+    """The arms to compare, and the price; see ``quote.render_quote``."""
+    return lab_quote.render_quote(
+        lab, quote, form, general=len(general_skills()), **more
+    )

@@ -507,7 +507,8 @@ def quote_ceiling(
     """
     # imported here, because no other tool needs the labs
     from tuneworthy.lab.ceiling import with_search
-    from tuneworthy.lab.prepare import prepare, quoted
+    from tuneworthy.lab.prepare import prepare
+    from tuneworthy.lab.quote import quoted
 
     lab = prepare(
         desk.workspace.directory.path(case),

@@ -201,6 +201,13 @@ class Estimate:
     n: int  #: Values it was counted on.
     clusters: int  #: Clusters these come from.
 
+    def reaching(self, reach: float) -> Estimate:
+        """Return it with ends that reach so many standard errors, where 95% reach 1.96."""
+        times = reach / Z95
+        low = self.value - times * (self.value - self.low)
+        high = self.value + times * (self.high - self.value)
+        return Estimate(self.value, low, high, self.n, self.clusters)
+
 
 def share(
     hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False, reach: float = Z95

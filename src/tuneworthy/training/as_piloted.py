@@ -11,7 +11,8 @@ import numpy as np
 
 from tuneworthy.errors import CaseError, argument
 from tuneworthy.files.stores import read_pilot
-from tuneworthy.lab.plan import Setting, question, request_for
+from tuneworthy.lab.plan import Setting, request_for
+from tuneworthy.lab.pool import question
 from tuneworthy.lab.prepare import PreparedLab, prepare
 from tuneworthy.lab.verify import bundled
 from tuneworthy.model.case import PromptVariant

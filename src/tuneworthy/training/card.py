@@ -15,7 +15,8 @@ from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
 from tuneworthy.lab.held import HeldArm
-from tuneworthy.lab.plan import Asked, Cases
+from tuneworthy.lab.plan import Asked
+from tuneworthy.lab.pool import Cases
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.verify import bundled
 from tuneworthy.model.base import Range, Unknown

@@ -27,38 +27,24 @@ from tuneworthy.facts.load import age_text
 from tuneworthy.facts.records import Method
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
-from tuneworthy.lab.arms import measured_arms, with_found
-from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import (
-    Arms,
-    Asked,
-    Cases,
-    LabPlan,
-    Pool,
-    plan_arms,
-    request_for,
-)
-from tuneworthy.lab.prepare import (
-    CallSettings,
-    PreparedLab,
-    dearest,
-    paid,
-    price,
-    probed,
-)
-from tuneworthy.lab.result import (
-    arm_row,
+from tuneworthy.lab.evidence import (
     best_prompt_evidence,
-    digest_of_json,
-    distinct,
+    measured_arms,
     measured_in,
     options_evidence,
     tried_evidence,
+    with_found,
 )
+from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
+from tuneworthy.lab.plan import Arms, Asked, LabPlan, plan_arms, request_for
+from tuneworthy.lab.pool import Cases, Pool
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
+from tuneworthy.lab.quote import dearest, price
+from tuneworthy.lab.race import Lab
+from tuneworthy.lab.result import arm_row, digest_of_json, distinct
 from tuneworthy.lab.routing import MeasuredRouting, route, route_to, routed_arm
 from tuneworthy.lab.scores import (
     WHY_UNANSWERED,
-    Lab,
     Scores,
     clusters_of,
     first_of,

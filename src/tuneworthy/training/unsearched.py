@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tuneworthy.errors import InputError
 from tuneworthy.lab.ceiling import with_search
-from tuneworthy.lab.prepare import PreparedLab, price
+from tuneworthy.lab.prepare import PreparedLab
+from tuneworthy.lab.quote import price
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.model.ways import CeilingGrade
 from tuneworthy.words import small_usd

@@ -19,7 +19,7 @@ from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import read_pilot, read_training
-from tuneworthy.lab.plan import Pool
+from tuneworthy.lab.pool import Pool
 from tuneworthy.lab.prepare import PreparedLab, prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Arm, RoutedWay

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tuneworthy.lab.plan import FOLDS, logistic
+from tuneworthy.lab.pool import FOLDS, logistic
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import digest_of
 from tuneworthy.model.training import PlantedSwaps, TrainingExample
