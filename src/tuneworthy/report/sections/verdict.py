@@ -183,7 +183,7 @@ def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Do
         checklist_line(dossier),
     ]
     name = cut(dossier.case.name, _LONGEST_NAME)
-    topics = "options | money | plan | why | others"
+    topics = "options | money | plan | why"
     return b.Document(
         "",
         headline(dossier),
