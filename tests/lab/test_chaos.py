@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -290,13 +289,3 @@ def test_the_same_words_to_every_input_move_nothing_and_are_said(
             kind
         ] in page
         assert state(folder, capsys) == before
-
-
-def test_the_long_form_has_every_kind_of_the_tests_and_many_more(
-    monkeypatch: pytest.MonkeyPatch, project: Path
-) -> None:
-    """As many as an attack from outside once had; its own run takes hours."""
-    monkeypatch.syspath_prepend(str(project / "tools"))
-    bad_endpoints = import_module("bad_endpoints")
-    assert BAD.items() <= bad_endpoints.KINDS.items()
-    assert len(bad_endpoints.KINDS) >= 59
