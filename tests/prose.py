@@ -32,7 +32,6 @@ DATA = {
     "endpoints.json",
     "instructions.toml",
     "prices.json",
-    "published_index.json",  # written from evidence/, in the words of each source
     "tokenizer.json",
 }
 """Files that hold what is read and matched, and nothing that is said."""

@@ -394,12 +394,15 @@ class Paper:
         elif "saving" in self.inputs and self.has_bill:
             read |= {"growth", "calls", "tokens in", "tokens out"} & set(self.inputs)
         found = {name: self.inputs[name] for name in read}
-        rates = json.loads(
-            (RULES / "published_index.json").read_text(encoding="utf-8")
-        )["rates"]
         goals = self.case["goals"]
-        rate = rates[f"goal={goals if isinstance(goals, str) else goals[0]}"]
-        found["failure"] = (1 - rate["high"], 1 - rate["rate"], 1 - rate["low"])
+        goal = goals if isinstance(goals, str) else goals[0]
+        published = yaml.safe_load(
+            (RULES / "published_effects.yaml").read_text(encoding="utf-8")
+        )
+        (count,) = [each for each in published["winners"] if each["goal"] == goal]
+        tuned = count["won"].get("fine_tune", 0) + count["won"].get("hybrid", 0)
+        rate = tuned / sum(count["won"].values())
+        found["failure"] = (1 - count["high"], 1 - rate, 1 - count["low"])
         chance = self.chance_by_the_table()
         if chance is not None:
             found["failure"] = (1 - chance,) * 3
