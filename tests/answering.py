@@ -30,21 +30,21 @@ def answer_in(
     write: Callable[..., model_interview.AnswerResult] = interview_answers.write_answer,
 ) -> model_interview.AnswerResult:
     """Write one answer of an interview."""
-    now = evaluated(source, chosen, as_of=as_of)
+    now = evaluated(source, as_of=as_of)
     if read_digest is not None:
         now = replace(now, digest=read_digest)
     return write(now, ask_id, text, judge=partial(decide, as_of=as_of))
 
 
 def evaluated(
-    source: str | Path, chosen: str | None = None, as_of: date | None = None
+    source: str | Path, as_of: date | None = None
 ) -> interview_answers.EvaluatedCase:
     """A case and its dossier, as a surface has them."""
     read, text = (
         files_case.read_with_digest(source),
         files_case.case_path(source).read_text("utf-8"),
     )
-    framework = framework_of(read.case, chosen)
+    framework = framework_of(read.case)
     dossier = decide(read.case, framework, as_of=as_of)
     return interview_answers.EvaluatedCase(
         source, read.case, framework, text, read.digest, "", dossier

@@ -41,9 +41,9 @@ def with_examples(folder: Path, project: Path, *names: str) -> Path:
     return folder
 
 
-def a_site(folder: Path, chosen: str | None = None, token: str | None = None) -> Site:
+def a_site(folder: Path, token: str | None = None) -> Site:
     """A site over a folder, as of a fixed day."""
-    return Site(Workspace(open_directory(folder), chosen, DAY), token=token)
+    return Site(Workspace(open_directory(folder), DAY), token=token)
 
 
 def a_client(site: Site) -> TestClient:

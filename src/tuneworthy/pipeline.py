@@ -39,7 +39,7 @@ from tuneworthy.files.config import with_defaults
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
 from tuneworthy.framework.failures import failure_results, failures_of
-from tuneworthy.framework.load import NAMES, load_document, load_named
+from tuneworthy.framework.load import LESSON, lesson, load_document, not_shipped
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.prices import listed_prices
@@ -108,33 +108,29 @@ def load_case(source: str | Path | Mapping[str, Any]) -> Case:
 
 
 def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framework:
-    """Load a framework by its name in the catalogue, from a file, or from a mapping.
+    """Load the lesson, or a framework from a file or a mapping.
 
     Raises:
         FrameworkError: If it isn't a framework; the message names the line and the fix.
     """
     if isinstance(source, Mapping):
         return load_document(ParsedFile(dict(source), "framework"))
+    if source == LESSON:
+        return lesson()
     looks_like_name = isinstance(source, str) and not re.search(r"[/\\.]", source)
-    # neither a name nor a file gets the error that suggests the name that was meant
-    if source in NAMES or (looks_like_name and not os.path.exists(source)):  # noqa: PTH110  # never raises
-        return load_named(str(source))
+    if looks_like_name and not os.path.exists(source):  # noqa: PTH110  # never raises
+        raise not_shipped(str(source))
     text = read_text(Path(source), FRAMEWORK_LIMIT, FrameworkError)
     return load_document(parse(text, str(source), FrameworkError))
 
 
-def framework_of(case: Case, chosen: str | None = None) -> Framework:
-    """Load the framework to judge a case by: the chosen one, else the case's own, else the lesson."""
-    if chosen is not None:
-        return load_framework(chosen)
-    if case.framework is None:
-        return load_framework("lesson")
-    if case.framework in NAMES:
-        return load_framework(case.framework)
+def framework_of(case: Case) -> Framework:
+    """Load the framework to judge a case by: the case's own file, else the lesson."""
+    if case.framework in (None, LESSON):
+        return lesson()
     own_file = beside(case, "framework", case.framework)
-    if own_file is None:  # the case has no folder, so it can only name a framework
-        return load_framework(case.framework)
-    return load_framework(own_file)
+    # a case without a folder can name no file beside it
+    return load_framework(own_file or case.framework)
 
 
 def decide(

@@ -40,8 +40,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 60.0)
 
 
-def a_board(folder: Path, chosen: str | None = None) -> Workspace:
-    return Workspace(open_directory(folder), chosen, DAY)
+def a_board(folder: Path) -> Workspace:
+    return Workspace(open_directory(folder), DAY)
 
 
 def fresh(folder: Path) -> str:
@@ -410,7 +410,7 @@ def test_an_error_is_told_as_seen_from_the_folder_of_cases(
     shelf = open_directory(
         {"absolute": folder, "relative": Path("c"), "here": Path()}[spoken]
     )
-    error = Workspace(shelf, None, DAY).row("bad").problem
+    error = Workspace(shelf, DAY).row("bad").problem
     assert error.startswith("bad/case.yaml:2: ")
     assert str(tmp_path) not in error
     told = InputError("is abc/d", where=str(folder), fix="look into c/x.c/y")

@@ -326,7 +326,7 @@ def test_a_wrong_question_is_one_line(
 
 
 def board(folder: Path, kept: Path) -> Workspace:
-    return Workspace(open_directory(folder), None, DAY, cases_portfolio.KeptCases(kept))
+    return Workspace(open_directory(folder), DAY, cases_portfolio.KeptCases(kept))
 
 
 def never(*_: object, **__: object) -> Any:
@@ -355,10 +355,6 @@ def test_a_row_that_was_worked_out_is_there_at_the_next_start(
         for row in again.listed(cases_portfolio.CaseQuery(), 0.0).cases
         if row.pending
     ] == ["first-idea"]
-    other = Workspace(
-        open_directory(folder), "lesson", DAY, cases_portfolio.KeptCases(kept)
-    )
-    assert other.listed(cases_portfolio.CaseQuery(), 0.0).totals.pending == 3
 
 
 def never_worked_out(*_: Any, **__: Any) -> Any:
@@ -377,7 +373,7 @@ def test_a_list_says_what_the_report_says_and_works_out_nothing_else(
             cases_portfolio.CaseQuery(sort="name"), 60
         )
     assert sorted(row.name for row in rows.cases) == sorted(names)
-    shelf = Workspace(open_directory(folder), None, DAY)
+    shelf = Workspace(open_directory(folder), DAY)
     for row in rows.cases:
         case = shelf.evaluated(row.name)
         assert case.dossier.to_json()  # nothing of it waits any more
@@ -418,8 +414,8 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
         cases_portfolio.KeptCases(tmp_path / "kept.sqlite"),
     )
     monkeypatch.setattr("tuneworthy.cases.workspace._FEW", 1)
-    Workspace(open_directory(folder), None, DAY, kept).warm()
-    later = Workspace(open_directory(folder), None, DAY + timedelta(1), kept)
+    Workspace(open_directory(folder), DAY, kept).warm()
+    later = Workspace(open_directory(folder), DAY + timedelta(1), kept)
     found = later.listed(cases_portfolio.CaseQuery(), most=1)
     assert found.totals.pending == 4
     assert "4 cases being worked out" in found.totals.says
@@ -519,7 +515,7 @@ def test_what_a_training_record_or_a_pilot_says_is_part_of_what_was_judged(
     folder = a_shelf(tmp_path / "shelf", one=told)
     (folder / "one" / "learn").mkdir()
     (folder / "one" / "learn" / "a.jsonl").write_text('{"a": 1}\n')
-    shelf = Workspace(open_directory(folder), None, DAY)
+    shelf = Workspace(open_directory(folder), DAY)
     keys = [shelf.evaluated("one").key]
     with (folder / "one" / "learn" / "a.jsonl").open("a") as more:
         more.write('{"a": 2}\n')

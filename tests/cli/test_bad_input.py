@@ -375,15 +375,16 @@ def test_a_broken_framework_file_is_answered_or_refused(
 ) -> None:
     path = tmp_path / "ours.yaml"
     ours = str(path)
-    case = str(GALLERY / "first-idea")
+    case = str(tmp_path / "case.yaml")
+    (tmp_path / "case.yaml").write_text("name: x\nframework: ours.yaml\n", "utf-8")
     commands = [
         ("framework", "check", ours),
         ("framework", "check", ours, "--format", "json"),
         ("framework", "show", ours),
         ("framework", "schema", "case", "--framework", ours),
-        ("show", case, "why", "--framework", ours),
-        ("decide", case, "--framework", ours),
-        ("decide", case, "--framework", ours, "--format", "markdown"),
+        ("show", case, "why"),
+        ("decide", case),
+        ("decide", case, "--format", "markdown"),
     ]
     sources = [each.read_bytes() for each in sorted(GALLERY.glob("*/framework.yaml"))]
     assert sources
@@ -436,7 +437,7 @@ def test_any_bytes_as_a_file_are_answered_or_refused(folder: Path, data: bytes) 
     for command in (
         ("decide", given_file), ("framework", "check", given_file),
         ("decide", TASK_API, "--format", "markdown", "--since", given_file),
-        ("decide", TASK_API, "--framework", given_file),
+        ("framework", "schema", "case", "--framework", given_file),
     ):  # fmt: skip
         answered_or_refused(*command, folder=folder)
 
@@ -693,7 +694,6 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("decide", TASK_API, "--set", "framework={}"),
     ("decide", TASK_API, "--as-of", "{}"),
     ("decide", TASK_API, "--as-of", "{}", "--format", "record"),
-    ("decide", TASK_API, "--framework", "{}"),
     ("decide", TASK_API, "--require", "{}"),
     ("decide", TASK_API, "--seed", "{}"),
     ("decide", TASK_API, "--format", "{}"),
@@ -1182,7 +1182,7 @@ def test_at_least_fifteen_mistakes_are_held_to_a_line_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("name: ours\nextends: lessson\n", 2, 'Did you mean "lesson"?'),
+        ("name: ours\nextends: lessson\n", 2, '"lessson" is no framework'),
         ("name: ours\nextends: lesson\nindicatorz: {}\n", 3, 'Did you mean "indicators"?'),
         ("name: ours\nextends: lesson\nindicators:\n  a:\n    title: A\n    aks: b\n", 6, '"aks"'),
         ("name: Ours\nextends: lesson\n", 1, '"Ours"'),
@@ -1744,7 +1744,9 @@ def hostile(
     framework = hostile_framework(signs_of(request.param))
     (inside / "case.yaml").write_text(dumped(case), encoding="utf-8")
     (inside / "ours.yaml").write_text(dumped(framework), encoding="utf-8")
-    (inside / "plain.yaml").write_text("name: x\n", encoding="utf-8")
+    own = {**case, "framework": "ours.yaml"}
+    (inside / "own.yaml").write_text(dumped(own), encoding="utf-8")
+    (inside / "plain.yaml").write_text("name: x\nframework: ours.yaml\n", "utf-8")
     return inside
 
 
@@ -1760,10 +1762,8 @@ def texts(inside: Path, form: str = "") -> tuple[Said, ...]:
 def _reports_of(inside: Path, form: str) -> Iterator[Said]:
     ours = str(inside / "ours.yaml")
     options = ("--format", form) if form else ()
-    for case, framework in (
-        (str(inside), "lesson"), (str(inside), ours), (str(inside / "plain.yaml"), ours)
-    ):  # fmt: skip
-        common = (case, "--framework", framework, "--as-of", AS_OF)
+    for file in ("case.yaml", "own.yaml", "plain.yaml"):
+        common = (str(inside / file), "--as-of", AS_OF)
         yield answered_or_refused("decide", *common, *options)
         if not form:
             yield answered_or_refused("show", *common)
@@ -1828,21 +1828,20 @@ def test_the_watch_over_a_page_sees_what_is_active() -> None:
 
 @pytest.mark.slow
 def test_a_comparison_is_as_safe_as_a_report(hostile: Path) -> None:
-    before, ours = hostile / "before.json", ("--framework", str(hostile / "ours.yaml"))
+    before, own = hostile / "before.json", str(hostile / "own.yaml")
     said = answered_or_refused(
-        "decide", str(hostile), *ours, "--format", "json", "--as-of", AS_OF,
+        "decide", own, "--format", "json", "--as-of", AS_OF,
         *(part for name in lesson()["indicators"]
           for part in ("--set", f"factors.{name}.value=no")),
     )  # fmt: skip
     before.write_text(said.out, encoding="utf-8")
     since = (
         "decide",
-        str(hostile),
+        own,
         "--format",
         "markdown",
         "--since",
         str(before),
-        *ours,
         "--as-of",
         AS_OF,
     )

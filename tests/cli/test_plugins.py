@@ -153,9 +153,10 @@ def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(
 @pytest.mark.slow
 def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
     *_, framework = blocks("yaml")
-    (site.parent / "acme.yaml").write_text(framework, "utf-8")
-    make_case(site.parent / "case", "today: {quality: 0.7, cases: 321}\n")
-    asked = ("decide", "case", "--framework", "acme.yaml", "--format", "json", *DAY)
+    own = "framework: acme.yaml\ntoday: {quality: 0.7, cases: 321}\n"
+    make_case(site.parent / "case", own)
+    (site.parent / "case" / "acme.yaml").write_text(framework, "utf-8")
+    asked = ("decide", "case", "--format", "json", *DAY)
     done = tuneworthy(site, *asked)
     assert done.returncode == 0, done.stderr
     ways = {each["id"]: each for each in json.loads(done.stdout)["ways"]}

@@ -81,7 +81,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def board(shelf: Path) -> Workspace:
     """What the page and the assistant's tools work on."""
-    return Workspace(open_directory(shelf), None, DAY)
+    return Workspace(open_directory(shelf), DAY)
 
 
 def written(folder: Path) -> str:
@@ -199,7 +199,7 @@ def test_a_place_has_one_spelling(text: str) -> None:
 
 def test_an_empty_list_says_so(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path, one="name: x\n")
-    board = Workspace(open_directory(folder), None, DAY)
+    board = Workspace(open_directory(folder), DAY)
     with pytest.raises(
         CaseError, match=r"which is empty\. Places count from 1: write 1 for"
     ):

@@ -90,7 +90,6 @@ def test_the_look_ups_begin_with_one_screen(capsys: pytest.CaptureFixture[str]) 
     screen(capsys, "framework", "show", "lesson")
     screen(capsys, "framework", "show", str(ROOT / "examples/subtitles/framework.yaml"))
     screen(capsys, "framework", "check")
-    screen(capsys, "framework", "list")
 
 
 @pytest.mark.slow

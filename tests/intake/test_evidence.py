@@ -764,7 +764,7 @@ def test_another_evaluation_set_that_is_named_is_a_change(tmp_path: Path) -> Non
 
 def test_a_page_tells_a_file_that_is_changed_while_it_serves(tmp_path: Path) -> None:
     measured_on_files(tmp_path)
-    workspace = Workspace(open_directory(tmp_path), None, AS_OF)
+    workspace = Workspace(open_directory(tmp_path), AS_OF)
     (name,) = workspace.names()
 
     def ids() -> set[str]:

@@ -380,7 +380,7 @@ def test_a_case_made_from_a_log_asks_only_what_the_log_leaves_open(
     (tmp_path / "a.jsonl").write_bytes(jsonl(rows(160)))
     said(capsys, "measure", "--from", "a.jsonl")
     made = load_case(tmp_path / "a-case")
-    framework = pipeline_room.framework_of(made, None)
+    framework = pipeline_room.framework_of(made)
     left = {name for part in (None, "options", "investment")
             for name in part_asks(made, framework, part)}  # fmt: skip
     answered = {"economics.traffic.input_tokens", "economics.traffic.output_tokens",

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def workspace(folder: Path) -> Workspace:
-    return Workspace(open_directory(folder), None, DAY)
+    return Workspace(open_directory(folder), DAY)
 
 
 def assist(folder: Path, quote: str = "we said so", **answers: str) -> None:

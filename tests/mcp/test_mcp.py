@@ -15,14 +15,12 @@ from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import quote
 
 import anyio
 import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 
@@ -600,7 +598,7 @@ def test_frameworks_and_cases_are_resources(
         each.uri_template
         for each in reader.ask("list_resource_templates").resource_templates
     ]
-    assert shapes == ["tuneworthy://framework/{name}", "tuneworthy://case/{name}"]
+    assert shapes == ["tuneworthy://case/{name}"]
     (lesson,) = reader.ask("read_resource", listed[0]).contents
     assert lesson.text == catalogue_text("lesson.yaml")
     (report,) = reader.ask("read_resource", "tuneworthy://case/task-api").contents
@@ -636,17 +634,6 @@ def test_no_address_leads_outside(reader: Assistant, shelf: Path, uri: str) -> N
         reader.ask("read_resource", uri)
     assert caught.value.error.message.isprintable()
     assert str(shelf) not in caught.value.error.message
-
-
-def test_a_framework_that_lies_on_the_disk_is_no_resource(
-    desk: mcp_tools.Desk, cases: Path
-) -> None:
-    (cases / "own.yaml").write_text(catalogue_text("lesson.yaml"), "utf-8")
-    server = server_of(desk)
-    anyio.run(server.read_resource, http.FRAMEWORK + "lesson")
-    for name in (str(cases / "own.yaml"), "own.yaml", "own"):
-        with pytest.raises(ResourceError):
-            anyio.run(server.read_resource, http.FRAMEWORK + quote(name, safe=""))
 
 
 def test_the_three_conversations_are_prompts_that_leave_the_deciding_to_the_rules(

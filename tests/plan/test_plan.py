@@ -1218,8 +1218,8 @@ def test_where_there_is_no_plan_its_cure_is_said(
         "{at_least: 0.2}}, difference: {strong: {more_than: 2}, moderate: {at_least: 1}}}\n"
         "tree: [{outcome: fine_tune_candidate}]\n"
     )
-    (tmp_path / "case.yaml").write_text("name: x\n")
-    assert run(("show", str(tmp_path), "plan", "--framework", str(bare))) == 0
+    (tmp_path / "case.yaml").write_text("name: x\nframework: bare.yaml\n")
+    assert run(("show", str(tmp_path), "plan")) == 0
     assert (
         "There is no plan yet. To find out: add a plan section"
         in capsys.readouterr().out

@@ -159,7 +159,7 @@ def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada, ben = (
-        Board(open_directory(folder), None, DAY).written_by(by) for by in ("Ada", "Ben")
+        Board(open_directory(folder), DAY).written_by(by) for by in ("Ada", "Ben")
     )
 
     def meanwhile(path: Path) -> object:
@@ -336,7 +336,7 @@ TOKEN = "t" * 43
 
 @pytest.fixture
 def live(folder: Path) -> Iterator[tuple[int, Path]]:
-    board = Board(open_directory(folder), None, DAY)
+    board = Board(open_directory(folder), DAY)
     with served(Site(board, token=TOKEN, upload_mib=1)) as port:
         yield port, folder / "one"
 
@@ -439,7 +439,7 @@ def test_two_at_once_are_both_kept(live: tuple[int, Path]) -> None:
 
 
 def test_the_page_says_how_much_it_takes(folder: Path) -> None:
-    site = web_app.make_site(Board(open_directory(folder), None, DAY), "127.0.0.1")
+    site = web_app.make_site(Board(open_directory(folder), DAY), "127.0.0.1")
     assert site.upload_mib == 1024
     client = a_client(a_site(folder))
     assert "1024 MiB" in Seen(client.get(FILES).text).text

@@ -86,7 +86,7 @@ def test_the_price_on_the_page_is_that_of_a_dry_run_and_its_budget_is_enough(
     quote = quoted(ready)
     shown = Seen(client_of(folder).get(f"{AT}/lab/offer").text).text
     assert " ".join(ceiling.render_quote(ready, quote).split()) in shown
-    offer = labs.offer_lab(folder, "library", "ceiling", None, DAY)
+    offer = labs.offer_lab(folder, "library", "ceiling", DAY)
     budget = float(offer.command.rpartition(" ")[2])
     assert quote.usd_most <= budget < quote.usd_most + 0.01
 

@@ -253,7 +253,7 @@ def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(
 
 def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
     """Another process of this machine could start a paid lab without."""
-    board = Workspace(open_directory(folder), None, DAY)
+    board = Workspace(open_directory(folder), DAY)
     near = [
         web_app.make_site(board, host)
         for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")
@@ -281,7 +281,7 @@ def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
 def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(
     folder: Path,
 ) -> None:
-    site = web_app.make_site(Workspace(open_directory(folder), None, DAY), "127.0.0.1")
+    site = web_app.make_site(Workspace(open_directory(folder), DAY), "127.0.0.1")
     for reader in ("/?token=", "/?token=x", "/cases/one"):
         assert a_client(site).get(reader).headers["location"] == "/login"
     client = a_client(site)
@@ -294,7 +294,7 @@ def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
     folder: Path,
 ) -> None:
     client = a_client(
-        web_app.make_site(Workspace(open_directory(folder), None, DAY), "0.0.0.0")
+        web_app.make_site(Workspace(open_directory(folder), DAY), "0.0.0.0")
     )
     assert client.get("/", headers={"Host": "192.168.0.7:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "[fe80::1]:8765"}).status_code == 303

@@ -51,7 +51,7 @@ def client(folder: Path) -> TestClient:
 
 
 def board_of(folder: Path) -> Workspace:
-    return Workspace(open_directory(folder), None, DAY)
+    return Workspace(open_directory(folder), DAY)
 
 
 def get(client: TestClient, path: str, status: int = 200) -> Seen:

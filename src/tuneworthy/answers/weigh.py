@@ -19,7 +19,6 @@ from tuneworthy.answers.arms import IMPORTED, lab_arms, running_arm
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import training_texts
 from tuneworthy.files.stores import read_latest
-from tuneworthy.framework.load import NAMES
 from tuneworthy.model.base import State, Unknown, every
 from tuneworthy.model.case import (
     Attempt,
@@ -967,13 +966,12 @@ def _refuse_strangers_in(
 ) -> None:
     """Refuse strangers in a case or one of its attempts, which stands at ``place`` in the file.
 
-    An answer that may belong to another framework is kept and not used.
+    An answer that older editions asked for is kept and not used.
     """
-    elsewhere = case.framework not in (None, *NAMES) and framework.name in NAMES
     for room, asked in rooms.items():
         # a case has no list of tried options, and an attempt has no signals
         for name in getattr(record, room, ()):
-            if name in asked.entries or name in NO_LONGER_ASKED or elsewhere:
+            if name in asked.entries or name in NO_LONGER_ASKED:
                 continue
             raise CaseError(
                 f'{asked.noun} "{name}" is not in the {framework.name} framework',

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,51 +29,41 @@ if TYPE_CHECKING:
 
 def judge_case(
     source: str | Path,
-    chosen: str | None = None,
     *,
     answers: Mapping[str, str] | None = None,
     as_of: date | None = None,
     seed: int = 0,
 ) -> Dossier:
     """Read a case, replace some answers, and judge it by its framework."""
-    case, framework = read_supposed(source, chosen, answers)
+    case, framework = read_supposed(source, answers)
     return decide(case, framework, as_of=as_of, seed=seed)
 
 
 def read_supposed(
-    source: str | Path, chosen: str | None, answers: Mapping[str, str] | None
+    source: str | Path, answers: Mapping[str, str] | None
 ) -> tuple[Case, Framework]:
     """A case with some answers replaced, and its framework; nothing is written."""
     if not answers:
         case = load_case(source)
-        return case, framework_of(case, chosen)
+        return case, framework_of(case)
     from tuneworthy.interview.answers import type_in
 
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
-    by = partial(framework_of, chosen=chosen)
-    typed = type_in(text, path, answers, by, "--set ")
+    typed = type_in(text, path, answers, framework_of, "--set ")
     return typed.supposed, typed.framework
 
 
-def write(
-    source: str | Path, answers: Mapping[str, str], chosen: str | None = None
-) -> AnswerResult:
+def write(source: str | Path, answers: Mapping[str, str]) -> AnswerResult:
     """Write answers into a case file, and return their effect.
 
-    Nothing is written unless the answers make a case that its framework can judge, both the chosen
-    one and the one that the case names.
+    Nothing is written unless the answers make a case that its framework can judge.
     """
     from tuneworthy.interview.answers import write_typed
 
-    def judge(case: Case, framework: Framework) -> Dossier:
-        if chosen is not None:
-            decide(case, framework_of(case))
-        return decide(case, framework)
-
     case = load_case(source)
-    before = decide(case, framework_of(case, chosen))
-    wrote = write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
+    before = decide(case, framework_of(case))
+    wrote = write_typed(source, answers, framework_of, decide)
     return wrote._replace(before=before)
 
 
@@ -98,9 +87,7 @@ def read_to_sign(source: str | Path, by: str) -> str:
     return text_digest(read_text(case_path(source), CASE_LIMIT, CaseError))
 
 
-def sign_answer(
-    source: str | Path, seen: Dossier, by: str, digest: str, chosen: str | None = None
-) -> str:
+def sign_answer(source: str | Path, seen: Dossier, by: str, digest: str) -> str:
     """Sign the answer that a person saw, and return a sentence about it.
 
     A ConflictError, and nothing is written, if the case file or the answer changed meanwhile.
@@ -116,11 +103,10 @@ def sign_answer(
             raise ConflictError(what, where=str(source), fix="look, then sign")
         return now
 
-    by_framework = partial(framework_of, chosen=chosen)
     write_typed(
         source,
         signature(seen, by, digest),
-        by_framework,
+        framework_of,
         judge,
         read_digest=digest,
         by_id=True,
@@ -129,12 +115,12 @@ def sign_answer(
     return f"Signed by {by}: {answer}, on {day(seen.as_of)}, under decision in {case_path(source)}."
 
 
-def confirm(source: str | Path, chosen: str | None = None) -> str:
+def confirm(source: str | Path) -> str:
     """Confirm the answers by an assistant, and list them, one a line."""
     from tuneworthy.interview.answers import unconfirmed_answers
 
     case = load_case(source)
-    waiting = unconfirmed_answers(case, framework_of(case, chosen))
+    waiting = unconfirmed_answers(case, framework_of(case))
     confirm_answers(case, [answer.key for answer in waiting])
     lines = [
         f"Confirmed {one_line(answer.title)} ({answer.key}): {one_line(answer.value)},"

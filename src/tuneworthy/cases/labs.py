@@ -63,9 +63,7 @@ class LabOffer(NamedTuple):
     command: str
 
 
-def offer_lab(
-    source: Path, name: str, kind: LabKind, chosen: str | None, as_of: date | None
-) -> LabOffer:
+def offer_lab(source: Path, name: str, kind: LabKind, as_of: date | None) -> LabOffer:
     """Price a lab of a case without sending anything; a pilot's command prices it by training a little.
 
     ``name`` is the case's folder, for the command.
@@ -77,7 +75,7 @@ def offer_lab(
     if kind == "pilot":
         return LabOffer("", f"{command} --dry-run")
     lab = LABS[kind]
-    prepared = lab.prepare(source, chosen=chosen, as_of=as_of)
+    prepared = lab.prepare(source, as_of=as_of)
     if kind == "ceiling":
         prepared = ceiling.with_search(prepared)
     quote = lab.quoted(prepared)

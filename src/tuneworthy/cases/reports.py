@@ -106,7 +106,6 @@ def case_report(
     form: str = "text",
     *,
     name: str | None = None,
-    chosen: str | None = None,
     answers: Mapping[str, str] | None = None,
     as_of: date | None = None,
     seed: int = 0,
@@ -118,7 +117,7 @@ def case_report(
     ``form`` is ``text``, ``markdown`` or ``json``. ``name`` is the subject of ``why``. With
     ``everything``, the text of options has all of them, not only the five that matter.
     """
-    case, framework = read_supposed(source, chosen, answers)
+    case, framework = read_supposed(source, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
     if form == "json":
         return json_text(_data(topic, dossier, framework, name))
@@ -223,7 +222,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
+def schema(what: str, framework: str = "lesson") -> dict[str, Any]:
     """The JSON Schema of a ``case``, a ``framework``, or a result that is printed as JSON.
 
     Such a result is a ``dossier``, or that of ``ceiling``, ``verify`` or ``pilot``.
@@ -231,7 +230,7 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
     from tuneworthy.framework import schema as schemas
 
     if what == "case":
-        return schemas.case_schema(load_framework(chosen or "lesson"))
+        return schemas.case_schema(load_framework(framework))
     function = getattr(schemas, f"{what}_schema", None)
     data: dict[str, Any] = function() if function else schemas.lab_schema(what)
     return data

@@ -69,7 +69,7 @@ from tuneworthy.files.stores import (
     add_versions,
     read_versions,
 )
-from tuneworthy.framework.load import NAMES, load_document, load_named
+from tuneworthy.framework.load import LESSON, lesson, load_document
 from tuneworthy.intake.measure import FileKind, add_files
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
@@ -202,20 +202,18 @@ def open_directory(folder: str | Path) -> CaseDirectory:
     return CaseDirectory(path)
 
 
-def open_workspace(
-    folder: str | Path, chosen: str | None, as_of: date | None
-) -> Workspace:
+def open_workspace(folder: str | Path, as_of: date | None) -> Workspace:
     """Open the cases of a folder, with the rows that were kept before."""
     from tuneworthy.llm.embedded import weights_path
 
     kept = KeptCases(weights_path().with_name("cases-3.sqlite"))
-    return Workspace(open_directory(folder), chosen, as_of, kept)
+    return Workspace(open_directory(folder), as_of, kept)
 
 
 _MOST_PARSED = 4_096
 
 
-def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
+def take_snapshot(source: Path, day: date) -> CaseSnapshot:
     """Read everything that a case's dossier would be made from.
 
     Files are compared by contents, as a file may change twice in one tick of the clock. Training
@@ -224,7 +222,7 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
     case = _parsed(text, path)
-    framework, rules = _framework(case, chosen)
+    framework, rules = _framework(case)
     inputs = _inputs_digest(case, rules)
     return CaseSnapshot(
         source, case, framework, text, text_digest(text), inputs, day=day
@@ -262,16 +260,21 @@ def _large_inputs(case: Case, folder: Path) -> Iterator[Path]:
         yield from sorted(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
 
 
-def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
-    """The framework with its name in the catalogue, or with the text of its file."""
-    name = chosen if chosen is not None else case.framework
-    if name is None or name in NAMES:
-        return load_named(name or "lesson"), name or "lesson"
-    path = Path(name) if chosen is not None else beside(case, "framework", name)
+def _framework(case: Case) -> tuple[Framework, str]:
+    """The lesson with its name, or the case's own framework with the text of its file."""
+    name = case.framework
+    if name is None or name == LESSON:
+        return lesson(), LESSON
+    path = beside(case, "framework", name)
     if path is None or not path.is_file():
-        return framework_of(case, chosen), name  # it says what is wrong
+        return framework_of(case), name  # it says what is wrong
     text = read_text(path, FRAMEWORK_LIMIT, FrameworkError)
     return _written(text, str(path)), text
+
+
+def _framework_of(case: Case) -> Framework:
+    framework, _ = _framework(case)
+    return framework
 
 
 _parsed = lru_cache(_MOST_PARSED)(case_from_text)
@@ -347,23 +350,21 @@ _DOSSIERS = 200  # dossiers kept in memory; they are large
 class Workspace:
     """A folder of cases with their dossiers. Safe to use from several threads.
 
-    The chosen framework judges the cases, else each case's own. They are judged as of ``as_of``, or
-    of today, as the days pass. With ``kept``, computed rows last until the next start.
+    Each case is judged by its framework as of ``as_of``, or of today, as the days pass. With
+    ``kept``, computed rows last until the next start.
     """
 
     def __init__(
         self,
         directory: CaseDirectory,
-        chosen: str | None = None,
         as_of: date | None = None,
         kept: KeptCases | None = None,
     ) -> None:
         self.directory = directory
-        self.chosen = chosen
         self.as_of = as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
-        self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
+        self._place = str(directory.folder.resolve())
         self._rows: dict[str, KeptRow] = self._kept.rows(self._place)
         #: When the names were read by the monotonic clock, and what they were.
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
@@ -403,7 +404,7 @@ class Workspace:
         wrote = interview.write_typed(
             before.source,
             answers,
-            self._framework_of,
+            _framework_of,
             self.decide,
             read_digest=digest,
             by_id=True,
@@ -428,7 +429,7 @@ class Workspace:
         """Copy files into a case: where they are now, what they hold, and how the verdict changed."""
         before = self.evaluated(name)
         place = self.directory.path(name)
-        added = add_files(place, kind, files, self.chosen)
+        added = add_files(place, kind, files)
         remember(before.case, (added.before, added.after), self.author)
         after = self.evaluated(name)
         changed = deltas(before.dossier, after.dossier)
@@ -451,7 +452,7 @@ class Workspace:
 
         # ``rewrite`` calls it before it writes: a case that can't be judged stays as it is
         def judge(case: Case) -> None:
-            dossiers.append(self.decide(case, self._framework_of(case)))
+            dossiers.append(self.decide(case, _framework_of(case)))
 
         wrote = rewrite(before.source, lambda *_: text, judge, read_digest=digest)
         (dossier,) = dossiers
@@ -494,17 +495,12 @@ class Workspace:
         if not answers and day == now.dossier.as_of:
             return now
         typed = interview.type_in(
-            now.text, case_path(now.source), answers, self._framework_of
+            now.text, case_path(now.source), answers, _framework_of
         )
         case = typed.case if as_written else typed.supposed
         framework = typed.framework
         dossier = decide(case, framework, as_of=day, draw=self._draw)
         return replace(now, case=case, framework=framework, dossier=dossier)
-
-    def _framework_of(self, case: Case) -> Framework:
-        """The framework that judges a case here."""
-        framework, _ = _framework(case, self.chosen)
-        return framework
 
     def _step(
         self,
@@ -536,7 +532,7 @@ class Workspace:
         """Make a case folder without answers, completely or not at all."""
         place = self.directory.new_path(name)
         with made_whole(place) as folder:
-            start_case(folder, title, self.chosen)
+            start_case(folder, title)
         return place
 
     def listed(
@@ -630,7 +626,7 @@ class Workspace:
             sleep(max(2.0, 10 * (monotonic() - began)))
 
     def _snapshot(self, name: str) -> CaseSnapshot:
-        return take_snapshot(self.directory.path(name), self.chosen, self._day())
+        return take_snapshot(self.directory.path(name), self._day())
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
         """Judge a case whose files have changed since it was judged last."""

@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 @opt.command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
 @click.argument("folder", metavar="[DIR]", default=".")
 @opt.option("--name NAME", "Call the use case this.  [default: the folder's name]")
-@opt.framework_option
-def init(folder: str, name: str | None, chosen: str | None) -> None:
+@opt.option(
+    "--framework FILE",
+    "Copy this framework beside the case, which is judged by it.  [default: the lesson]",
+    "own",
+)
+def init(folder: str, name: str | None, own: str | None) -> None:
     """Write a commented case file into DIR (created if missing), and its schema for editors.
 
     No existing file is replaced.
     """
     from tuneworthy.interview.start import start_case
 
-    for path in start_case(folder, name, chosen):
+    for path in start_case(folder, name, own):
         click.echo(f"Wrote {one_line(str(path))}")
     quoted = one_line(argument(folder))
     click.echo(
@@ -137,11 +141,8 @@ def _copy_case(case: Path, folder: Path) -> None:
     "Confirm the answers that an assistant wrote, and show them.",
     "confirms",
 )
-@opt.framework_option
 @opt.format_option("text", "json")
-def answer(
-    case: str | None, answers: tuple[str, ...], confirms: bool, chosen: str | None
-) -> None:
+def answer(case: str | None, answers: tuple[str, ...], confirms: bool) -> None:
     """Write answers into CASE. Comments, order and everything else in the file stay.
 
     KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
@@ -163,11 +164,11 @@ def answer(
         if not confirms:
             fix = "write brand_voice=yes, or --confirm"
             raise InputError("names no answer", where="KEY=VALUE", fix=fix)
-        confirmed = cases.confirm(case, chosen)
+        confirmed = cases.confirm(case)
         opt.deliver(json_text(answer_dict(None, confirmed)) if as_json else confirmed)
         return
-    wrote = cases.write(case, opt.pairs(answers, "KEY=VALUE", strict=True), chosen)
-    confirmed = cases.confirm(case, chosen) if confirms else ""
+    wrote = cases.write(case, opt.pairs(answers, "KEY=VALUE", strict=True))
+    confirmed = cases.confirm(case) if confirms else ""
     opt.say_defaults(case)
     if as_json:
         opt.deliver(json_text(answer_dict(wrote, confirmed)))
@@ -188,11 +189,8 @@ def answer(
     "Read the answers from a YAML file with one KEY: VALUE per line.",
     "script",
 )
-@opt.framework_option
 @opt.as_of_option
-def interview(
-    case: str, script: str | None, chosen: str | None, as_of: date | None
-) -> None:
+def interview(case: str, script: str | None, as_of: date | None) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 
     Every answer is written into the case file at once. Run the same command again to continue. CASE
@@ -201,7 +199,7 @@ def interview(
     """
     from tuneworthy.terminal.session import interview as run
 
-    run(case, chosen=chosen, as_of=as_of, script=script, colour=opt.colour())
+    run(case, as_of=as_of, script=script, colour=opt.colour())
 
 
 @opt.command(
@@ -243,7 +241,6 @@ def interview(
     "--compare",
     "Exit with 1 unless one prompt-model pair beats all others beyond chance.",
 )
-@opt.framework_option
 @opt.format_option("text", "json")
 @opt.all_option
 @opt.output_options
@@ -257,7 +254,6 @@ def measure(
     sample: float,
     seed: int,
     compare: bool,
-    chosen: str | None,
 ) -> int:
     """Measure traces or results, and keep what they show as evidence of CASE.
 
@@ -280,9 +276,9 @@ def measure(
             "progress": progress,
         }
         if case is None:
-            run = measure_new(sources, chosen=chosen, **how)
+            run = measure_new(sources, **how)
         else:
-            run = measure_case(case, sources, chosen=chosen, **how)
+            run = measure_case(case, sources, **how)
     if case is not None:
         opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))

@@ -96,12 +96,10 @@ class _CallOptions:
     trust_prices: bool
     dry_run: bool
     as_of: date | None
-    chosen: str | None = None  #: ``verify`` has no other framework than the case's own.
 
     def prepared_with(self) -> PrepareSettings:
         """What every lab takes before it runs."""
         return {
-            "chosen": self.chosen,
             "seed": self.seed,
             "max_tokens": self.max_tokens,
             "allow_code": self.allow_code,
@@ -210,7 +208,6 @@ class _GraderOptions:
     rare=True,
     type=click.Choice(("csv", "json")),
 )
-@opt.framework_option
 @opt.as_of_option
 @opt.output_options
 def ceiling(
@@ -465,7 +462,6 @@ def _compare(
     "--arm ARM",
     "Answer with this prompt and model, as v3 · openai:gpt-6-luna.  [default: the first]",
 )
-@opt.framework_option
 @opt.as_of_option
 @opt.output_options
 def retrieve(

@@ -346,12 +346,6 @@ case_argument = click.argument(
     callback=case_or_nearest,
     shell_complete=complete_path,
 )
-framework_option = option(
-    "--framework NAME|FILE",
-    "Judge by this framework.  [default: the case's own, else the lesson]",
-    "chosen",
-    rare=True,
-)
 set_option = option(
     "--set KEY=VALUE",
     "Suppose another answer, and write nothing. May be repeated.",

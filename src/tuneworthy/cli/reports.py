@@ -25,7 +25,6 @@ def case_report(forms: tuple[str, ...], *lines: str) -> Callable[[Any], click.Co
     """A command that judges a case: its argument, what-ifs, forms and examples."""
     shared = (
         opt.case_argument,
-        opt.framework_option,
         opt.set_option,
         opt.as_of_option,
         opt.format_option(*forms),
@@ -74,7 +73,6 @@ def decide(
     whole: bool,
     since: str | None,
     seed: int,
-    chosen: str | None,
     answers: dict[str, str],
     as_of: date | None,
 ) -> int:
@@ -96,7 +94,7 @@ def decide(
         raise click.UsageError("A PDF needs a file: add --output report.pdf.")
     read = "" if signer is None else _read_to_sign(case, signer, answers)
     before = None if since is None else read_dossier(Path(since))
-    supposed, framework = read_supposed(case, chosen, answers)
+    supposed, framework = read_supposed(case, answers)
     dossier = judge(supposed, framework, as_of=as_of, seed=seed)
     if signer is not None and dossier.verdict.answer == "open":
         fix = "answer what is open first"
@@ -113,7 +111,7 @@ def decide(
     if require not in (None, dossier.verdict.answer):
         return NOT_MET
     if signer is not None:
-        said = sign_answer(case, dossier, signer, read, chosen)
+        said = sign_answer(case, dossier, signer, read)
         click.echo(one_line(said), err=True)
     return ANSWERED
 
@@ -163,7 +161,6 @@ def show(
     months: int | None,
     seed: int | None,
     answers: dict[str, str],
-    chosen: str | None,
     as_of: date | None,
     everything: bool,
 ) -> None:
@@ -204,7 +201,6 @@ def show(
         opt.asked().form,
         name=name,
         answers=answers,
-        chosen=chosen,
         as_of=as_of,
         seed=seed or 0,
         everything=everything,
@@ -232,29 +228,13 @@ def _refuse(what: str, is_given: bool, topic: str, its: str) -> None:
 
 
 @opt.group(
-    "tuneworthy framework list",
     "tuneworthy framework show lesson",
     "tuneworthy framework show lesson few_shot",
     "tuneworthy framework check ours.yaml --strict",
     "tuneworthy framework schema case > case.schema.json",
 )
 def framework() -> None:
-    """List, show and check decision frameworks, and print schemas."""
-
-
-@framework.command("list")
-@opt.format_option("text", "json")
-def list_() -> None:
-    """List the frameworks of the catalogue."""
-    from tuneworthy.framework.load import NAMES, load_named
-
-    titles = {name: load_named(name).title for name in NAMES}
-    if opt.asked().form == "json":
-        rows = [{"name": name, "title": title} for name, title in titles.items()]
-        opt.deliver(json_text(rows))
-        return
-    for name, title in titles.items():
-        click.echo(f"{name}  {title}")
+    """Show and check a decision framework, and print schemas."""
 
 
 @framework.command("show")
@@ -274,7 +254,7 @@ def show_framework(name: str, id_: str | None) -> None:
     ID names a factor, check, sign, target, option, goal, approach, challenge or rule of the
     judgement. You can also write what reports call it.
     """
-    from tuneworthy.framework.load import NAMES, catalogue_text
+    from tuneworthy.framework.load import LESSON, catalogue_text
     from tuneworthy.pipeline import load_framework
     from tuneworthy.report.sections.framework import framework_report
     from tuneworthy.report.sections.record import explanation, explanation_dict
@@ -288,7 +268,7 @@ def show_framework(name: str, id_: str | None) -> None:
         opt.show(
             explanation(loaded, id_), lambda: json_text(explanation_dict(loaded, id_))
         )
-    elif opt.asked().form == "yaml" and name in NAMES:
+    elif opt.asked().form == "yaml" and name == LESSON:
         opt.deliver(catalogue_text(f"{name}.yaml"))
     else:
         whole = loaded.model_dump(mode="json")
@@ -329,13 +309,17 @@ def check(name: str, strict: bool) -> int:
     default="framework",
 )
 @opt.option(
-    "--framework NAME|FILE", "With case: ask what this framework asks.", "chosen"
+    "--framework FILE",
+    "With case: ask what this framework asks.  [default: the lesson]",
+    "own",
+    default="lesson",
+    show_default=False,
 )
-def schema(what: str, chosen: str | None) -> None:
+def schema(what: str, own: str) -> None:
     """Print the JSON Schema of WHAT: case, dossier, framework, ceiling, verify or pilot.
 
     Results are a dossier, and what ceiling, verify and pilot found.
     """
     from tuneworthy.cases import reports
 
-    opt.deliver(json_text(reports.schema(what, chosen)))
+    opt.deliver(json_text(reports.schema(what, own)))

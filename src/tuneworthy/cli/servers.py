@@ -66,13 +66,12 @@ _ORDERS = (
     "Show which cases this budget funds, by worth per dollar asked.",
     type=opt.AnyNumber(0, 1e12),
 )
-@opt.framework_option
 @opt.as_of_option
 @opt.format_option("text", "json")
 @opt.all_option
 @opt.output_options
 def list(  # noqa: A001  # the name of the command
-    folder: str, chosen: str | None, as_of: date | None, **asked: Any
+    folder: str, as_of: date | None, **asked: Any
 ) -> None:
     """List the cases in CASES_DIR: the answer, cost and worth of each, and the sums.
 
@@ -82,9 +81,7 @@ def list(  # noqa: A001  # the name of the command
     from tuneworthy.cases.portfolio import document, query_of
     from tuneworthy.cases.workspace import open_workspace
 
-    cases = open_workspace(folder, chosen, as_of).listed(
-        query_of(asked), within_s=math.inf
-    )
+    cases = open_workspace(folder, as_of).listed(query_of(asked), within_s=math.inf)
     named = {"schema": "tuneworthy/list/1"}
     opt.show(
         document(cases, folder),
@@ -116,7 +113,6 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
     rare=True,
 )
 @opt.flag("--open", "Open it in a browser.", "browse")
-@opt.framework_option
 @opt.as_of_option
 def serve(
     folder: str,
@@ -124,7 +120,6 @@ def serve(
     port: int,
     upload_limit: int,
     browse: bool,
-    chosen: str | None,
     as_of: date | None,
 ) -> None:
     """Show the cases in CASES_DIR, which may be a single case, on a page in the browser.
@@ -146,7 +141,6 @@ def serve(
         port=port,
         browse=browse,
         upload_limit=upload_limit,
-        chosen=chosen,
         as_of=as_of,
     )
 
@@ -171,7 +165,6 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
     rare=True,
     multiple=True,
 )
-@opt.framework_option
 @opt.as_of_option
 def mcp(
     folder: str,
@@ -179,7 +172,6 @@ def mcp(
     host: str,
     port: int,
     allowed: tuple[str, ...],
-    chosen: str | None,
     as_of: date | None,
 ) -> None:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
@@ -191,7 +183,7 @@ def mcp(
     from tuneworthy.cases.workspace import open_workspace
     from tuneworthy.errors import extra_needed
 
-    workspace = open_workspace(folder, chosen, as_of)
+    workspace = open_workspace(folder, as_of)
     with extra_needed("mcp", "the assistant's tools need", _EXTRA):
         from tuneworthy.mcp.server import AssistantServer
         from tuneworthy.mcp.tools import Desk

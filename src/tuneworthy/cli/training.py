@@ -164,7 +164,6 @@ class _PilotOptions:
     ask_again: bool
     billed: float | None  #: In USD.
     allow_code: bool
-    chosen: str | None
     as_of: date | None
 
 
@@ -283,7 +282,6 @@ class _PilotOptions:
 )
 @opt.format_option("text", "json", "markdown", "html", "png")
 @opt.all_option
-@opt.framework_option
 @opt.as_of_option
 @opt.output_options
 def pilot(case: str, dry_run: bool, **asked: Any) -> int:
@@ -391,7 +389,6 @@ def _prepared(
 
     lab = prepare(
         case,
-        chosen=options.chosen,
         max_tokens=options.max_tokens,
         allow_code=options.allow_code,
         as_of=options.as_of,

@@ -1,19 +1,20 @@
-"""Reads frameworks: by name from the catalogue, or from a file that has been parsed."""
+"""Reads frameworks: the lesson, or a file that has been parsed."""
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import FrameworkError
+from tuneworthy.model.base import short_text
 from tuneworthy.model.framework import Framework
-from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
+from tuneworthy.syntax.document import ParsedFile, build, parse
 
 if TYPE_CHECKING:
     from tuneworthy.model.interview import CaseField
 
-NAMES = ("lesson",)  #: Frameworks of the catalogue.
+LESSON = "lesson"  #: The name of the framework that ships.
 FIELDS = "fields.yaml"
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
@@ -33,46 +34,31 @@ def _parse_catalogue_file(file: str) -> ParsedFile:
     return parse(catalogue_text(file), file, FrameworkError)
 
 
-# a shipped framework never changes, and a server asks for it all day
-@lru_cache(maxsize=8)
-def load_named(name: str) -> Framework:
-    """Read a framework of the catalogue; raises a FrameworkError if it has none of that name."""
-    return load_document(_named_document(name, name))
+@cache  # it never changes, and a server asks for it all day
+def lesson() -> Framework:
+    """The framework that ships: the published lesson."""
+    return build(Framework, _parse_catalogue_file(f"{LESSON}.yaml"), FrameworkError)
 
 
 def load_document(document: ParsedFile) -> Framework:
-    """Read a framework from a parsed file and the one it extends; a FrameworkError if it is none."""
-    return build(Framework, _whole(document), FrameworkError)
-
-
-def _whole(document: ParsedFile) -> ParsedFile:
-    """Fill in the sections that a document leaves out; the framework it extends may extend another."""
+    """Read a framework from a parsed file, with what it takes over from the lesson."""
     data: Any = document.data
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
-        return document
-    parent = _whole(_named_document(str(base), document.where(("extends",)))).data
+        return build(Framework, document, FrameworkError)
+    if base != LESSON:
+        raise not_shipped(str(base), document.where(("extends",)))
+    parent = _parse_catalogue_file(f"{LESSON}.yaml").data
     inherited = {key: value for key, value in parent.items() if key not in _OWN}
-    return ParsedFile({**inherited, **data}, document.name, document.lines)
+    whole = ParsedFile({**inherited, **data}, document.name, document.lines)
+    return build(Framework, whole, FrameworkError)
 
 
-def _named_document(name: str, where: str) -> ParsedFile:
-    """A framework of the catalogue as a parsed file, or an error that suggests the nearest name.
-
-    ``where`` is the place of the name in a file; the name itself where no file has it.
-    """
-    if name in NAMES:
-        return _parse_catalogue_file(f"{name}.yaml")
-    guess = did_you_mean(name, NAMES)
-    if guess.endswith("?"):
-        fix = f"{guess} Or name a file"
-    else:
-        fix = f"{guess}, or name a file"
-    raise FrameworkError(
-        f'"{name}" is not a framework of the catalogue',
-        where="" if where == name else where,
-        fix=fix,
-    )
+def not_shipped(name: str, where: str = "") -> FrameworkError:
+    """The error for a name that is neither the lesson's nor a file's."""
+    what = f'"{short_text(name)}" is no framework'
+    fix = f"write {LESSON}, or name a file with its path"
+    return FrameworkError(what, where=where, fix=fix)
 
 
 @cache

@@ -214,7 +214,6 @@ def measure_case(
     source: str | Path,
     sources: Sequence[str] = (),
     *,
-    chosen: str | None = None,
     case: Case | None = None,
     add: Callable[[Case, Measured], bool] = append_evidence,
     **how: Unpack[HowRead],
@@ -225,7 +224,7 @@ def measure_case(
     the content that the case file will have, if it changes, and ``add`` writes that beforehand.
     """
     case = case or load_case(source)
-    framework = framework_of(case, chosen)
+    framework = framework_of(case)
     before = decide(case, framework)
     measured, guesses = _measure_sources(case, framework, sources, **how)
     added = add(case, measured)
@@ -233,9 +232,7 @@ def measure_case(
     return _report(measured, after, framework, source, before, guesses, added=added)
 
 
-def measure_new(
-    sources: Sequence[str], *, chosen: str | None = None, **how: Unpack[HowRead]
-) -> MeasureReport:
+def measure_new(sources: Sequence[str], **how: Unpack[HowRead]) -> MeasureReport:
     """Make a case folder from traces or results alone, filled in by their measurements.
 
     It is made in the present folder and named after the first file; the arguments are those of
@@ -248,14 +245,14 @@ def measure_new(
         raise _is_there(target, sources, mapping)
     title = _title(stem)
     draft = load_case({"name": title})
-    framework = framework_of(draft, chosen)
+    framework = framework_of(draft)
     measured, guesses = _measure_sources(draft, framework, sources, **how)
     if mapping is None:
         maps = {guess.written for guess in guesses}
     else:
         maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
     with made_whole(target) as place:
-        start_case(place, title, chosen)
+        start_case(place, title)
         add_to_case(place, appendix(measured, today()))
         if len(maps) == 1:  # the case reads later files of this make by it
             (place / _MAP).write_text(maps.pop(), "utf-8")
@@ -768,7 +765,7 @@ def build_set(
     if not chosen:
         raise _no_traces(case, "draw from")
     files = TraceFiles(chosen, mapping=case_map(case, mapping))
-    framework = framework_of(case, None)
+    framework = framework_of(case)
     near = framework.threshold("near_copy")
     drawn = build_evalset(
         _batches(files, progress),
@@ -917,13 +914,10 @@ class AddedFiles(NamedTuple):
     after: str
 
 
-def add_files(
-    source: Path, kind: FileKind, files: Sequence[Path], chosen: str | None = None
-) -> AddedFiles:
+def add_files(source: Path, kind: FileKind, files: Sequence[Path]) -> AddedFiles:
     """Take files in: move them beside the case under free names, read them, and name them there.
 
-    ``source`` is the case folder, and ``files`` are on its disk; ``chosen`` is the framework of the
-    verdict.
+    ``source`` is the case folder, and ``files`` are on its disk.
 
     Raises:
         InputError: If they can't be read, or the case can't be judged with them. Then no file is left,
@@ -937,30 +931,27 @@ def add_files(
         naming = partial(_naming, kind=kind, placed=placed)
         case = case_from_text(naming(read.text, path), path)
         if kind == "traces":
-            adding = _Adding(source, naming, chosen)
+            adding = _Adding(source, naming)
             says = flat(*_measure_uploaded_logs(case, placed, adding.add))
             written = adding.written
         else:
             says = flat(*_read_by_kind(case, kind, placed))
-            written = rewrite(source, naming, partial(_judge, chosen=chosen))
+            written = rewrite(source, naming, _judge)
     assert written is not None  # measuring adds its evidence, or raises
     return AddedFiles(tuple(placed), says, written.before, written.text)
 
 
-def _judge(case: Case, chosen: str | None) -> None:
+def _judge(case: Case) -> None:
     """Raise an error if a case can't be judged."""
-    decide(case, framework_of(case, chosen))
+    decide(case, framework_of(case))
 
 
 class _Adding:
     """Names files in a case and adds their measurements: both, or none for an invalid case."""
 
-    def __init__(
-        self, source: Path, naming: Callable[[str, Path], str], chosen: str | None
-    ) -> None:
+    def __init__(self, source: Path, naming: Callable[[str, Path], str]) -> None:
         self._source = source
         self._naming = naming
-        self._chosen = chosen
         self._is_new = False
         self.written: Written | None = None  #: The case file, once it names them.
 
@@ -968,7 +959,7 @@ class _Adding:
         """Return whether the measurements are new."""
 
         def check(now: Case) -> None:
-            _judge(now, self._chosen)
+            _judge(now)
             self._is_new = append_evidence(now, measured)
 
         self.written = rewrite(self._source, self._naming, check)

@@ -14,7 +14,7 @@ from tuneworthy.files.disk import (
     refuse_existing,
     write_new,
 )
-from tuneworthy.framework.load import NAMES
+from tuneworthy.framework.load import LESSON
 from tuneworthy.model.base import json_text
 from tuneworthy.pipeline import load_framework
 
@@ -23,17 +23,17 @@ FRAMEWORK_FILE = "framework.yaml"
 
 
 def start_case(
-    folder: str | Path, name: str | None = None, chosen: str | None = None
+    folder: str | Path, name: str | None = None, own: str | None = None
 ) -> list[Path]:
     """Write a commented case file and its schema into a folder, and return their paths.
 
-    ``chosen`` is a framework of the catalogue or a file, which is copied beside the case. Where one
-    of the files can't be written, none is left.
+    ``own`` is a file with a framework, which is copied beside the case. Where one of the files can't
+    be written, none is left.
     """
     if not str(folder).strip():
         raise CaseError("is empty", where="DIR", fix="name a folder")
     target = Path(folder)
-    framework = load_framework(chosen or "lesson")
+    framework = load_framework(own or LESSON)
     from tuneworthy.framework.schema import case_schema
     from tuneworthy.report.sections.framework import case_template
 
@@ -44,11 +44,11 @@ def start_case(
             where="--name",
             fix="shorten it",
         )
-    framework_name = chosen
+    framework_name = None
     texts: dict[str, str] = {}
-    if chosen is not None and chosen not in NAMES:
+    if own not in (None, LESSON):
         framework_name = FRAMEWORK_FILE
-        texts[FRAMEWORK_FILE] = read_text(Path(chosen), FRAMEWORK_LIMIT, FrameworkError)
+        texts[FRAMEWORK_FILE] = read_text(Path(own), FRAMEWORK_LIMIT, FrameworkError)
     texts = {
         CASE_FILE: case_template(framework, title, SCHEMA_FILE, framework_name),
         SCHEMA_FILE: json_text(case_schema(framework)),

@@ -137,7 +137,6 @@ class PreparedLab:
 def prepare(
     source: str | Path,
     *,
-    chosen: str | None = None,
     seed: int = 0,
     repeats: int = 1,
     max_tokens: int = MOST_TOKENS,
@@ -220,7 +219,7 @@ def prepare(
         trusted.add(judge.model)
     return PreparedLab(
         case,
-        framework_of(case, chosen),
+        framework_of(case),
         plan,
         scores,
         scorer,
@@ -430,7 +429,6 @@ def refuse_unpriced(price: Quote) -> None:
 class PrepareSettings(TypedDict, total=False):
     """Settings of ``prepare`` that every lab has."""
 
-    chosen: str | None  #: The framework; the case's own when not given.
     seed: int
     max_tokens: int
     allow_code: bool

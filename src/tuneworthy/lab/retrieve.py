@@ -489,7 +489,6 @@ def prepare(
     words: int = 200,
     answers: bool = False,
     arm: str | None = None,
-    chosen: str | None = None,
     seed: int = 0,
     as_of: date | None = None,
     **lab: Any,
@@ -533,7 +532,7 @@ def prepare(
     answering = None
     asked = tuple[tuple[Arm, EvalCase], ...]()
     if answers:
-        ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
+        ready = prepare_lab(source, seed=seed, as_of=as_of, **lab)
         answering = _lab_of_one_arm(ready, arm)
         # only the best way's passages are worth the price of answers
         pieces_by_case = ways.pieces_of[compared.best.way]
@@ -542,7 +541,7 @@ def prepare(
     return PreparedRetrieval(
         case=case,
         as_of=as_of or date.today(),
-        enough=framework_of(case, chosen).threshold("retrieval_recall"),
+        enough=framework_of(case).threshold("retrieval_recall"),
         result=result,
         lab=answering,
         asked=asked,

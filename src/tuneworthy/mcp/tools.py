@@ -473,7 +473,7 @@ def measure(
         fix = "wait for its answer"
         raise InputError("is reading traces already", where="measure", fix=fix)
     try:
-        run = measure_case(path, inside, chosen=desk.workspace.chosen)
+        run = measure_case(path, inside)
     finally:
         desk.measuring.release()
     now = desk.workspace.evaluated(case)
@@ -512,7 +512,6 @@ def quote_ceiling(
 
     lab = prepare(
         desk.workspace.directory.path(case),
-        chosen=desk.workspace.chosen,
         repeats=repeats,
         max_tokens=max_tokens,
     )

@@ -38,7 +38,6 @@ class InterviewSession:
 
     source: str
     terminal: LineTerminal
-    chosen: str | None
     as_of: date | None
     now: answers.EvaluatedCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
@@ -93,7 +92,7 @@ class InterviewSession:
                     raise CaseError(f"{name} never came up", where=name, fix=fix)
             return dossier
 
-        by = partial(framework_of, chosen=self.chosen)
+        by = framework_of
         try:
             written = answers.write_typed(self.source, script.answers, by, judge)
         except CaseError as caught:
@@ -252,7 +251,7 @@ class InterviewSession:
     def _read(self) -> None:
         """Read and judge the case as its file is now."""
         read = read_with_digest(self.source)
-        framework = framework_of(read.case, self.chosen)
+        framework = framework_of(read.case)
         dossier = decide(read.case, framework, as_of=self.as_of)
         self.now = answers.EvaluatedCase(
             self.source, read.case, framework, read.text, read.digest, "", dossier
@@ -262,7 +261,6 @@ class InterviewSession:
 def interview(
     source: str,
     *,
-    chosen: str | None,
     as_of: date | None,
     script: str | None,
     colour: bool,
@@ -274,35 +272,34 @@ def interview(
     """
     terminal = LineTerminal(colour=colour)
     if script is not None:
-        _take_script(source, script, terminal, chosen, as_of)
+        _take_script(source, script, terminal, as_of)
         return
     if not _is_there(source):
         called = terminal.name(plain_title(source))
         if called is None:
             return
-        start_case(source, called, chosen)
-    InterviewSession(source, terminal, chosen, as_of).run()
+        start_case(source, called)
+    InterviewSession(source, terminal, as_of).run()
 
 
 def _take_script(
     source: str,
     script: str,
     terminal: LineTerminal,
-    chosen: str | None,
     as_of: date | None,
 ) -> None:
     """Answer from a file. A new case is written with its answers, or not at all."""
     if _is_there(source):
         case = read_with_digest(source).case
-        written = answers.read_script(script, framework_of(case, chosen))
-        InterviewSession(source, terminal, chosen, as_of).apply_script(written)
+        written = answers.read_script(script, framework_of(case))
+        InterviewSession(source, terminal, as_of).apply_script(written)
         return
-    framework = framework_of(Case(name="new"), chosen)
+    framework = framework_of(Case(name="new"))
     written = answers.read_script(script, framework)
     with all_or_none(Path(source)) as new_files:
         title = written.name or plain_title(source)
-        new_files.extend(start_case(source, title, chosen))
-        InterviewSession(source, terminal, chosen, as_of).apply_script(written)
+        new_files.extend(start_case(source, title))
+        InterviewSession(source, terminal, as_of).apply_script(written)
 
 
 def _is_there(source: str) -> bool:

@@ -209,11 +209,10 @@ def run(
     port: int,
     browse: bool,
     upload_limit: int,
-    chosen: str | None,
     as_of: date | None,
 ) -> None:
     """Serve until it is stopped, taking ``upload_limit`` MiB of files at a time."""
-    workspace = open_workspace(folder, chosen, as_of)
+    workspace = open_workspace(folder, as_of)
     site = replace(make_site(workspace, host), upload_mib=upload_limit)
     with listening(host, port) as sock:
         keep_plain()

@@ -51,9 +51,7 @@ def offer(of: OfCase, kind: LabKind = "ceiling") -> HTMLResponse:
     workspace = of.workspace
     values: dict[str, Any] = {"kind": kind}
     try:
-        values["offered"] = offer_lab(
-            of.path, of.name, kind, workspace.chosen, workspace.as_of
-        )
+        values["offered"] = offer_lab(of.path, of.name, kind, workspace.as_of)
     except InputError as caught:
         values["refused"] = of.plain(caught)
     return of.page("offer.html" if of.part else "lab.html", **values)
