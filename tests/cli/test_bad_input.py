@@ -338,6 +338,7 @@ def try_mutants(
     """Run a command on each of many broken copies; the exit codes that came up."""
     chance = random.Random(seed)
     codes = []
+    beside = {each.name for each in path.parent.iterdir()}
     for number in range(many * EFFORT):
         data = mutate(chance, chance.choice(sources))
         command = chance.choice(commands)
@@ -348,7 +349,7 @@ def try_mutants(
             caught.add_note(f"mutant {number} of seed {seed}, {command}:\n{data!r}")
             raise
         assert path.read_bytes() == data
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert {each.name for each in path.parent.iterdir()} == {*beside, path.name}
     return codes
 
 
