@@ -17,7 +17,7 @@ from tuneworthy.lab.plan import Arms, LabPlan
 from tuneworthy.lab.pool import Cases, answer_text
 from tuneworthy.lab.race import Lab
 from tuneworthy.lab.scores import (
-    CaseRow,
+    ScoredCase,
     Scores,
     StepCall,
     clusters_of,
@@ -441,7 +441,7 @@ def outcome(
     """
     plan = lab.plan
     scores = lab.scores
-    found = searched or SearchFindings()
+    search_findings = searched or SearchFindings()
     rows = [arm_row(lab, arm, plan.select) for arm in plan.arms]
     prompts = scored_prompts(rows)
     rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
@@ -481,11 +481,11 @@ def outcome(
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
-        headroom=found.headroom,
-        proposing=found.proposing,
-        plateau=found.plateau,
-        search=found.search,
-        grade=found.search.grade,
+        headroom=search_findings.headroom,
+        proposing=search_findings.proposing,
+        plateau=search_findings.plateau,
+        search=search_findings.search,
+        grade=search_findings.search.grade,
     )
     if not chosen:
         return result
@@ -655,7 +655,7 @@ _EXAMPLES = 3  #: Wrong answers shown of each signal.
 def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Group an arm's wrong answers by their sign; with a grader, those that people rejected."""
     wrong, scored = scores.wrong(arm, cases)
-    rows_by_signal = defaultdict[str, list[CaseRow]](list)
+    rows_by_signal = defaultdict[str, list[ScoredCase]](list)
     for row in wrong:
         if row.wrong is not None:
             rows_by_signal[row.wrong.signal].append(row)
@@ -671,7 +671,7 @@ def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     return tuple(sorted(failures, key=lambda each: -each.n))
 
 
-def _example_text(scores: Scores, row: CaseRow) -> str:
+def _example_text(scores: Scores, row: ScoredCase) -> str:
     """Show a wrong answer beside its case, and at most two right answers."""
     right = [scores.shown(answer_text(answer)) for answer in row.case.accepted[:2]]
     output = row.wrong.text if row.wrong else ""

@@ -76,7 +76,7 @@ class WrongAnswer(NamedTuple):
 
 
 @dataclass(slots=True)
-class CaseRow:
+class ScoredCase:
     """The results of an arm on one case, all repeats together."""
 
     case: EvalCase
@@ -111,7 +111,7 @@ class ArmScores:
     """The results of an arm: a row for each case it was run on."""
 
     def __init__(self) -> None:
-        self.rows = dict[str, CaseRow]()  #: By id of the case.
+        self.rows = dict[str, ScoredCase]()  #: By id of the case.
         #: The wrapper for which none of its answers is right, in words; empty for none.
         self.wrapper = ""
         self.unwrapped_at = 0  #: Answers of which a wrapper was looked for last.
@@ -121,19 +121,19 @@ class ArmScores:
         self.others = Counter[str]()
         self.steps = dict[str, list[StepCall]]()  #: By prompt of a chain.
 
-    def row(self, case: EvalCase) -> CaseRow:
+    def row(self, case: EvalCase) -> ScoredCase:
         """Return the row of a case; a new one where it wasn't run before."""
         if case.id not in self.rows:
-            self.rows[case.id] = CaseRow(case)
+            self.rows[case.id] = ScoredCase(case)
         return self.rows[case.id]
 
     def ran(self, cases: Cases) -> list[EvalCase]:
         """The cases that the arm was run on."""
         return [case for case in cases if case.id in self.rows]
 
-    def rows_of(self, cases: Cases) -> list[CaseRow]:
+    def rows_of(self, cases: Cases) -> list[ScoredCase]:
         """Return a row for each case; an empty one where the arm wasn't run."""
-        return [self.rows.get(case.id) or CaseRow(case) for case in cases]
+        return [self.rows.get(case.id) or ScoredCase(case) for case in cases]
 
     def columns(self, cases: Cases, *names: str) -> list[Floats]:
         """Return fields of the rows, each as an array with an entry for each case."""
@@ -173,7 +173,7 @@ class ArmScores:
             means.append(right / scored if scored else math.nan)
         return np.array(means, dtype=np.float64)
 
-    def one_text(self, cases: Cases) -> list[CaseRow]:
+    def one_text(self, cases: Cases) -> list[ScoredCase]:
         """Return the answered rows, if all have one and the same text and none is right; else []."""
         answered = [row for row in self.rows_of(cases) if row.text is not None]
         for row in answered:
@@ -502,7 +502,7 @@ class Scores:
         people[~drawn] = math.nan
         return JudgedScores(judge, people, int(np.isnan(people[drawn]).sum()))
 
-    def wrong(self, arm: Arm, cases: Cases) -> tuple[list[CaseRow], int]:
+    def wrong(self, arm: Arm, cases: Cases) -> tuple[list[ScoredCase], int]:
         """Return an arm's cases with a wrong answer, by rules or by people; and those with a score."""
         scores = self.row(arm, cases)
         if self.judge is not None:

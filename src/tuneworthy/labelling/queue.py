@@ -459,8 +459,8 @@ def _drawn_items(
     plan, arms = _judged_arms(case, source, lab)
     text = rubric_text(rubric)
     if digest_of(text, SCALE) != plan.rubric:
-        given = f"the one the lab was given, {plan.file}"
-        fix = f"give {given}, or run the lab with this one"
+        asked_with = f"the one the lab was asked_with, {plan.file}"
+        fix = f"give {asked_with}, or run the lab with this one"
         raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
     ready = prepare(source, seed=plan.seed, max_tokens=plan.max_tokens, scored=False)
     if lab != "verify":  # a search may have added arms

@@ -105,9 +105,9 @@ class AssistantServer(MCPServer[None]):
             fix = did_you_mean(name, tuple(self.by_name))
             raise InputError(f'there is no tool "{name[:_LONGEST_NAME]}"', fix=fix)
         takes = tool.fn_metadata
-        given = ParsedFile(takes.pre_parse_json(arguments), name)
+        parsed = ParsedFile(takes.pre_parse_json(arguments), name)
         try:
-            build(takes.arg_model, given, InputError)
+            build(takes.arg_model, parsed, InputError)
         except InputError as caught:  # the place in a file means nothing here
             raise InputError(caught.what, where=name, fix=caught.fix) from None
 

@@ -168,9 +168,11 @@ class Base:
         parts = [batch[at : at + size] for at in range(0, len(batch), size)]
         tokens = [self._tokens(part, recipe) for part in parts]
         if recipe["method"] == "sft":
-            learn, weight = _loss_of_answers, sum(_learned(part) for part in tokens)
+            learn = _loss_of_answers
+            weight = sum(_learned(part) for part in tokens)
         else:
-            learn, weight = _loss_of_pairs, len(batch)
+            learn = _loss_of_pairs
+            weight = len(batch)
         whole = 0.0
         for part in tokens:
             loss = learn(model, part) / weight
