@@ -79,7 +79,7 @@ def test_each_library_that_an_installation_brings_is_named() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    sorted({wish.name for wish in direct(["all", "pilot", "gcs", "ray"])}),
+    sorted({wish.name for wish in direct(["all", "pilot", "ray"])}),
 )
 def test_each_of_ours_has_its_row_and_what_its_license_asks(name: str) -> None:
     rows = [

@@ -40,7 +40,7 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
     "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette"), ("mcp", "web")), "uvicorn": ("listen",),
-    "botocore": ("traces",), "obstore": ("traces",),
+    "python_calamine": ("traces",), "obstore": ("traces",),
 }  # fmt: skip
 MAY_PRINT = ("cli", "mcp", "terminal", "web")
 

@@ -1,10 +1,9 @@
-"""Logs in a store that speaks S3's protocol, and behind an address, say what they say on a disk."""
+"""Logs in a store of anyone's, and behind an address, say what they say on a disk."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import logging
 import re
 import shutil
 import sys
@@ -15,13 +14,11 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 import duckdb
 import pytest
-from botocore.exceptions import EndpointConnectionError
-from botocore.session import Session
-from moto.server import ThreadedMotoServer
 from test_spread import put_ray_in_this_process
 
 from loopback import LoopbackServer
@@ -33,41 +30,139 @@ from tuneworthy.traces.remote import listed
 from tuneworthy.traces.stream import Limits
 
 SECRET = "the-secret-of-the-key"
+WRITTEN = "Mon, 23 Nov 2026 09:00:00 GMT"
 
 
-@pytest.fixture(autouse=True)
-def _no_other_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+class Quiet(BaseHTTPRequestHandler):
+    """A server that logs nothing, and takes it that the other side hangs up."""
+
+    protocol_version = "HTTP/1.1"
+
+    def send(self, status: int, data: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            super().handle()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+class Bucket(Quiet):
+    """A bucket ``logs``, in the protocol of whoever asks: Amazon's, Google's or Microsoft's."""
 
+    files: dict[str, bytes]
+    is_locked = False  #: Whether it lets in only who brings a key.
+    has_ranges = True
+    has_versions = True
+    pages = 1
 
-@pytest.fixture(scope="module")
-def client(server: str) -> Any:
-    keys = {"aws_access_key_id": "key", "aws_secret_access_key": SECRET}
-    return Session().create_client("s3", "us-east-1", endpoint_url=server, **keys)
+    def do_GET(self) -> None:
+        place = urlsplit(self.path)
+        bucket, _, key = unquote(place.path).strip("/").partition("/")
+        asked = parse_qs(place.query)
+        has_key = "Authorization" in self.headers or SECRET in asked.get("sig", ())
+        if self.is_locked and not has_key:
+            self.send(403, b"<Error><Code>AccessDenied</Code></Error>")
+        elif bucket != "logs":
+            self.send(404, b"<Error><Code>NoSuchBucket</Code></Error>")
+        elif not key:
+            prefix = asked.get("prefix", [""])[0]
+            is_microsofts = "restype" in asked
+            inside = "".join(
+                self.entry(name, is_microsofts)
+                for name in sorted(self.files)
+                if name.startswith(prefix)
+            )
+            self.send(200, self.listing(inside, is_microsofts).encode())
+        else:
+            self.send_file(key)
+
+    def entry(self, key: str, is_microsofts: bool) -> str:
+        data = self.files[key]
+        mark = f'"{abs(hash(data))}"' if self.has_versions else ""
+        tag = f"<ETag>{escape(mark)}</ETag>" if mark else ""
+        if is_microsofts:
+            return (
+                f"<Blob><Name>{escape(key)}</Name><Properties><Last-Modified>{WRITTEN}"
+                f"</Last-Modified>{tag.replace('ETag', 'Etag')}<Content-Length>{len(data)}"
+                "</Content-Length><Content-Type>text/plain</Content-Type></Properties></Blob>"
+            )
+        return (
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(data)}</Size>{tag}"
+            "<LastModified>2026-11-23T09:00:00.000Z</LastModified></Contents>"
+        )
+
+    def listing(self, inside: str, is_microsofts: bool) -> str:
+        if is_microsofts:
+            return (
+                f"<EnumerationResults><Blobs>{inside}</Blobs><NextMarker/>"
+                "</EnumerationResults>"
+            )
+        more = ""
+        if self.pages > 1:
+            more = f"<NextContinuationToken>{hash(self.path)}</NextContinuationToken>"
+            more += "<IsTruncated>true</IsTruncated>"
+        return f"<ListBucketResult>{inside}{more}</ListBucketResult>"
+
+    def send_file(self, key: str) -> None:
+        data = self.files.get(key)
+        if data is None:
+            self.send(404, b"<Error><Code>NoSuchKey</Code></Error>")
+            return
+        mark = f'"{abs(hash(data))}"'
+        if self.headers.get("If-Match", mark) != mark:
+            self.send(412, b"")
+            return
+        about = {"ETag": mark, "Last_Modified": WRITTEN}
+        span = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if span is None or not self.has_ranges:
+            self.send(200, data, **about)
+            return
+        part = data[int(span[1]) : int(span[2]) + 1]
+        whole = f"bytes {span[1]}-{int(span[1]) + len(part) - 1}/{len(data)}"
+        self.send(206, part, Content_Range=whole, **about)
 
 
 @pytest.fixture
-def store(server: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A bucket ``logs`` on loopback, named and opened by the environment."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    client.create_bucket(Bucket="logs")
-    yield client
-    for one in client.list_objects_v2(Bucket="logs").get("Contents", ()):
-        client.delete_object(Bucket="logs", Key=one["Key"])
-    client.delete_bucket(Bucket="logs")
+def loopback() -> Iterator[Any]:
+    """Starts servers on loopback; gives their addresses."""
+    started: list[LoopbackServer] = []
+
+    def start(handler: Any) -> str:
+        started.append(LoopbackServer(("127.0.0.1", 0), handler))
+        Thread(target=started[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{started[-1].server_port}"
+
+    yield start
+    for one in started:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.fixture
+def store(loopback: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A bucket ``logs`` on loopback, named and opened by the environment for all three makers."""
+    bucket = type("Logs", (Bucket,), {"files": {}})
+    name_server(monkeypatch, loopback(bucket))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"sv=2024-01-01&sig={SECRET}")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "ours")
+    return bucket
+
+
+def name_server(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Name one server for all three makers."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    for name in ("AWS_ENDPOINT_URL", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT"):
+        monkeypatch.setenv(name, address)
 
 
 def rows(day: int, n: int = 60) -> list[dict[str, Any]]:
@@ -102,11 +197,10 @@ def logs(folder: Path) -> Path:
     return made
 
 
-def put(client: Any, disk: Path) -> None:
+def put(store: Any, disk: Path) -> None:
     for path in disk.rglob("*"):
         if path.is_file():
-            key = f"app/{path.relative_to(disk).as_posix()}"
-            client.put_object(Bucket="logs", Key=key, Body=path.read_bytes())
+            store.files[f"app/{path.relative_to(disk).as_posix()}"] = path.read_bytes()
 
 
 def told(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -128,12 +222,16 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [(), ("--on", "ray")])
+@pytest.mark.parametrize(
+    ("scheme", "more"),
+    [("s3", ()), ("s3", ("--on", "ray")), ("gs", ()), ("az", ())],
+)
 def test_a_store_says_what_the_disk_says(
     store: Any,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
     more: tuple[str, ...],
 ) -> None:
     if more:
@@ -147,7 +245,12 @@ def test_a_store_says_what_the_disk_says(
     for name, extra in {"plain": (), "mapped": mapped}.items():
         there = told(tmp_path / f"{name}-disk", capsys, "--from", str(disk), *extra)
         far = told(
-            tmp_path / f"{name}-far", capsys, "--from", "s3://logs/app", *extra, *more
+            tmp_path / f"{name}-far",
+            capsys,
+            "--from",
+            f"{scheme}://logs/app",
+            *extra,
+            *more,
         )
         assert far == there
         assert [one["traces"] for one in far[1]] == [0, 60, 60, 60, 60]
@@ -164,7 +267,7 @@ def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
         ("b.jsonl", {"score": 1}),
     ):
         lines = "".join(json.dumps({"id": n, **made}) + "\n" for n in range(3))
-        store.put_object(Bucket="logs", Key=f"app/{name}", Body=lines.encode())
+        store.files[f"app/{name}"] = lines.encode()
     (chunk,) = TraceFiles(["s3://logs/app/"])
     assert chunk.batch.score == [1, 1, 1]
 
@@ -181,9 +284,7 @@ def test_a_log_of_columns_is_copied_once_and_its_scores_are_joined(
     ):
         path = tmp_path / name
         duckdb.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-        store.put_object(
-            Bucket="logs", Key=f"app/{name}.parquet", Body=path.read_bytes()
-        )
+        store.files[f"app/{name}.parquet"] = path.read_bytes()
     copied, usage = list[str](), shutil.disk_usage
 
     def counted(at: str) -> Any:
@@ -237,6 +338,8 @@ def test_a_pattern_finds_what_it_finds_on_a_disk(
     ("address", "said"),
     [
         ("s3://nothing/x.jsonl", "there is no such bucket"),
+        ("gs://nothing/x.jsonl", "there is no such bucket"),
+        ("gs://logs/ap", "holds no file"),
         ("s3://logs/gone/", "holds no file"),
         ("s3://logs", "holds no file"),
         ("s3://UP_PER/x", "can't be read from here"),
@@ -258,63 +361,79 @@ def test_what_is_wrong_is_one_line(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
+@pytest.mark.parametrize(
+    ("scheme", "variable"),
+    [
+        ("s3", "AWS_ENDPOINT_URL"),
+        ("gs", "GOOGLE_BASE_URL"),
+        ("az", "AZURE_STORAGE_ACCOUNT_NAME"),
+    ],
+)
 def test_a_server_that_is_not_there_is_one_line(
     store: Any,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     endpoint: str,
+    scheme: str,
+    variable: str,
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    assert "AWS_ENDPOINT_URL" in refused(capsys, "--from", "s3://logs/x.jsonl")
+    name_server(monkeypatch, endpoint)
+    assert variable in refused(capsys, "--from", f"{scheme}://logs/x.jsonl")
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
 def test_without_the_library_one_line_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scheme: str
 ) -> None:
-    for name in ("botocore", "botocore.config", "botocore.session"):
+    for name in ("obstore", "obstore.store"):
         monkeypatch.setitem(sys.modules, name, None)
-    assert "needs the extra s3" in refused(capsys, "--from", "s3://logs/x.jsonl")
+    assert "needs the extra stores" in refused(
+        capsys, "--from", f"{scheme}://logs/x.jsonl"
+    )
 
 
-def test_what_was_written_anew_meanwhile_is_not_mixed(store: Any) -> None:
-    store.put_object(Bucket="logs", Key="a.jsonl", Body=b'{"output": "x"}\n')
-    files = TraceFiles(["s3://logs/a.jsonl"])
-    store.put_object(Bucket="logs", Key="a.jsonl", Body=b'{"output": "y"}\n')
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_what_was_written_anew_meanwhile_is_not_mixed(store: Any, scheme: str) -> None:
+    store.files["a.jsonl"] = b'{"output": "x"}\n'
+    files = TraceFiles([f"{scheme}://logs/a.jsonl"])
+    store.files["a.jsonl"] = b'{"output": "y"}\n'
     with pytest.raises(InputError, match="written anew"):
         list(files)
 
 
-class Recorder(BaseHTTPRequestHandler):
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("s3", "AWS_ACCESS_KEY_ID"),
+        ("gs", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("az", "AZURE_STORAGE_SAS_TOKEN"),
+    ],
+)
+def test_who_brings_no_key_is_told_which_one(
+    store: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scheme: str,
+    said: str,
+) -> None:
+    store.files["a.jsonl"] = b'{"output": "x"}\n'
+    store.is_locked = True
+    if scheme != "gs":  # for which nothing is set
+        assert [len(c.batch) for c in TraceFiles([f"{scheme}://logs/a.jsonl"])] == [1]
+    for name in ("AWS_SECRET_ACCESS_KEY", "AZURE_STORAGE_SAS_TOKEN"):
+        monkeypatch.delenv(name)
+    assert said in refused(capsys, "--from", f"{scheme}://logs/a.jsonl")
+
+
+class Recorder(Quiet):
     """Says nothing, or where else to ask; keeps what it was sent."""
 
-    seen: list[dict[str, str]]
+    seen: list[str]
     elsewhere = ""
 
     def do_GET(self) -> None:
-        self.seen.append({key.casefold(): value for key, value in self.headers.items()})
-        self.send_response(307 if self.elsewhere else 404)
-        self.send_header("Location", self.elsewhere)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def loopback() -> Iterator[Any]:
-    """Starts servers on loopback; gives their addresses."""
-    started: list[LoopbackServer] = []
-
-    def start(handler: Any) -> str:
-        started.append(LoopbackServer(("127.0.0.1", 0), handler))
-        Thread(target=started[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{started[-1].server_port}"
-
-    yield start
-    for one in started:
-        one.shutdown()
-        one.server_close()
+        self.seen.append(str(self.headers))
+        self.send(307 if self.elsewhere else 404, b"", Location=self.elsewhere)
 
 
 @pytest.mark.slow
@@ -330,18 +449,35 @@ def test_keys_go_to_the_server_that_is_named_and_nowhere_else(
 
     class First(Recorder):
         seen = []
-        elsewhere = loopback(Other)
+        # the same machine by another name
+        elsewhere = loopback(Other).replace("127.0.0.1", "localhost")
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(First))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+    name_server(monkeypatch, loopback(First))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         if signed:
-            monkeypatch.setenv(name, SECRET)
+            monkeypatch.setenv(name, f"{SECRET}-of-{name}")
         else:
             monkeypatch.delenv(name, raising=False)
     refused(capsys, "--from", "s3://logs/x.jsonl")
     assert First.seen
-    assert not Other.seen
-    assert all(("authorization" in one) is signed for one in First.seen)
+    assert all(("authorization:" in one) is signed for one in First.seen)
+    assert all(SECRET not in one for one in Other.seen)
+    # A session token would go along with the redirect, so it isn't sent at all.
+    First.seen.clear()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
+    assert "AWS_SESSION_TOKEN" in refused(capsys, "--from", "s3://logs/x.jsonl")
+    assert not First.seen
+
+
+def test_what_is_no_key_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"{SECRET} and more")
+    assert "AWS_ACCESS_KEY_ID: is not a key" in refused(
+        capsys, "--from", "s3://logs/x.jsonl"
+    )
 
 
 @pytest.mark.slow
@@ -391,40 +527,10 @@ def test_a_signature_is_in_no_name_and_in_no_file(
         assert path.is_dir() or SECRET.encode() not in path.read_bytes()
 
 
-class Store(BaseHTTPRequestHandler):
-    """Lists one file again and again, without its version where told so; knows no ranges."""
-
-    protocol_version = "HTTP/1.1"
-    version, more, data = "<ETag>1</ETag>", False, b""
-
-    def do_GET(self) -> None:
-        data = self.data
-        if "list-type" in self.path:
-            size = f"<Size>{len(data)}</Size>"
-            text = f"<Contents><Key>a.jsonl</Key>{size}{self.version}</Contents>"
-            if self.more:
-                text = (
-                    f"<NextContinuationToken>{hash(self.path)}</NextContinuationToken>"
-                )
-                text += "<IsTruncated>true</IsTruncated>"
-            data = f"<ListBucketResult>{text}</ListBucketResult>".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def handle(self) -> None:
-        with suppress(OSError):  # the other side has heard enough
-            super().handle()
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
 def test_a_file_of_the_web_that_ends_early_is_not_half_read(
     loopback: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Half(Store):
+    class Half(Quiet):
         def do_GET(self) -> None:
             data = b'{"output": "a"}\n' * 100
             self.send_response(200)
@@ -436,173 +542,31 @@ def test_a_file_of_the_web_that_ends_early_is_not_half_read(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (
-            {"data": (json.dumps({"output": "x" * 2**20}) + "\n").encode() * 9},
-            "other bytes",
-        ),
-        ({"data": b"x", "version": ""}, "without a size or a version"),
-        ({"data": b"x", "more": True}, "lists more than"),
+        ({"has_ranges": False}, "non-partial response"),
+        ({"has_versions": False}, "is listed without a version"),
+        ({"pages": 9}, "lists more than"),
     ],
 )
 def test_a_store_that_is_not_quite_one_is_one_line(
-    loopback: Any,
+    store: Any,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     other: dict[str, Any],
     said: str,
+    scheme: str,
 ) -> None:
-    monkeypatch.setattr("tuneworthy.traces.remote.MOST_PAGES", 5)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(type("Other", (Store,), other)))
-    assert said in refused(capsys, "--from", "s3://logs/a.jsonl")
-
-
-@pytest.mark.slow
-def test_a_small_file_of_a_store_without_ranges_is_read(
-    loopback: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = {"data": b'{"output": "x"}\n' * 3}
-    monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(type("Other", (Store,), data)))
-    assert [len(chunk.batch) for chunk in TraceFiles(["s3://logs/a.jsonl"])] == [3]
-
-
-@pytest.mark.slow
-def test_a_server_that_a_file_of_settings_names_gets_no_keys(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings = tmp_path / "config"
-    settings.write_text("[default]\nendpoint_url = http://elsewhere.invalid\n")
-    asked = []
-
-    def send(_: Any, request: Any) -> Any:
-        asked.append(request.url)
-        raise EndpointConnectionError(endpoint_url=request.url)
-
-    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", send)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another key")
-    assert "AWS_ACCESS_KEY_ID: is not a key" in refused(
-        capsys, "--from", "s3://logs/x.jsonl"
+    monkeypatch.setattr("tuneworthy.traces.remote.MOST_PAGES", 1)
+    store.files |= dict.fromkeys([f"{n}.jsonl" for n in range(600)], b"x")
+    for name, value in other.items():
+        setattr(store, name, value)
+    address = (
+        f"{scheme}://logs/*.csv" if "pages" in other else f"{scheme}://logs/9.jsonl"
     )
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another-key\n")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    refused(capsys, "--from", "s3://logs/x.jsonl")
-    assert asked
-    assert all(".amazonaws.com/" in url for url in asked)
-
-
-@pytest.fixture
-def google(server: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A bucket ``logs`` of Google's, whose protocol is near enough to that of S3."""
-    monkeypatch.setenv("GOOGLE_BASE_URL", server)
-    client.create_bucket(Bucket="google")
-    yield client
-    for one in client.list_objects_v2(Bucket="google").get("Contents", ()):
-        client.delete_object(Bucket="google", Key=one["Key"])
-    client.delete_bucket(Bucket="google")
-
-
-@pytest.mark.slow
-def test_a_store_of_googles_says_what_the_disk_says(
-    google: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    disk = logs(tmp_path)
-    for path in (one for one in disk.rglob("*") if one.is_file()):
-        key = f"app/{path.relative_to(disk).as_posix()}"
-        data = path.read_bytes()
-        google.put_object(Bucket="google", Key=key, Body=data, ACL="public-read")
-    there = told(tmp_path / "disk-case", capsys, "--from", str(disk))
-    far = told(tmp_path / "far-case", capsys, "--from", "gs://google/app")
-    assert far == there
-    assert "there is no such bucket" in refused(
-        capsys, "--from", "gs://no-such-bucket/x"
-    )
-    assert "holds no file" in refused(capsys, "--from", "gs://google/ap")
-    found = listed("gs://google/app/*/*/*.jsonl", Limits())
-    assert [one.name for one in found] == ["a b.jsonl"]
-
-
-def test_what_a_store_of_googles_refuses_or_changed_is_one_line(
-    google: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    google.put_object(Bucket="google", Key="a.jsonl", Body=b'{"output": "x"}\n')
-    assert "GOOGLE_APPLICATION_CREDENTIALS" in refused(
-        capsys, "--from", "gs://google/a.jsonl"
-    )
-    line = b'{"output": "x"}\n'
-    google.put_object(Bucket="google", Key="a.jsonl", Body=line, ACL="public-read")
-    files = TraceFiles(["gs://google/a.jsonl"])
-    google.put_object(
-        Bucket="google", Key="a.jsonl", Body=line.upper(), ACL="public-read"
-    )
-    with pytest.raises(InputError, match="written anew"):
-        list(files)
-
-
-class Container(BaseHTTPRequestHandler):
-    """A container of Microsoft's with one file; it lets in whoever brings the signature."""
-
-    data = b'{"output": "x"}\n' * 40
-
-    def do_GET(self) -> None:
-        place = urlsplit(self.path)
-        asked = parse_qs(place.query)
-        status, data = 200, self.data
-        if SECRET not in asked.get("sig", ()):
-            status, data = 403, b""
-        elif "list" in asked.get("comp", ()):
-            data = (
-                "<EnumerationResults><Blobs><Blob><Name>app/a.jsonl</Name><Properties>"
-                "<Last-Modified>Mon, 23 Nov 2026 09:00:00 GMT</Last-Modified><Etag>1</Etag>"
-                f"<Content-Length>{len(self.data)}</Content-Length><Content-Type>text/plain</Content-Type>"
-                "</Properties></Blob></Blobs><NextMarker/></EnumerationResults>"
-            ).encode()
-        elif span := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
-            status, whole = 206, data
-            data = whole[int(span[1]) : int(span[2]) + 1]
-            self.whole = f"bytes {span[1]}-{span[2]}/{len(whole)}"
-        self.send_response(status)
-        if status == 206:
-            self.send_header("Content-Range", self.whole)
-        self.send_header("ETag", "1")
-        self.send_header("Last-Modified", "Mon, 23 Nov 2026 09:00:00 GMT")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
-def test_a_container_of_microsofts_is_read_and_its_signature_is_not_shown(
-    loopback: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert "AZURE_STORAGE_ACCOUNT_NAME" in refused(capsys, "--from", "az://logs/app")
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "ours")
-    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", loopback(Container))
-    assert "AZURE_STORAGE_SAS_TOKEN" in refused(capsys, "--from", "az://logs/app")
-    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"sv=2024-01-01&sig={SECRET}")
-    far = told(tmp_path / "far-case", capsys, "--from", "az://logs/app")
-    assert [one["traces"] for one in far[1]] == [40]
-    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:9")
-    refused(capsys, "--from", "az://logs/app")
-
-
-@pytest.mark.parametrize("scheme", ["gs", "az"])
-def test_without_the_client_of_the_others_one_line_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scheme: str
-) -> None:
-    for name in ("obstore", "obstore.store"):
-        monkeypatch.setitem(sys.modules, name, None)
-    assert "needs the extra gcs" in refused(
-        capsys, "--from", f"{scheme}://logs/x.jsonl"
-    )
+    assert said in refused(capsys, "--from", address)
 
 
 def test_a_copy_that_would_fill_the_disk_is_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import sqlite3
 import zipfile
 from datetime import date
@@ -345,6 +346,11 @@ def test_a_record_that_a_collector_wrapped_is_the_record(tmp_path: Path) -> None
         assert read(log)["output"] == ["a"]
 
 
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
 def as_cell(value: Any) -> str:
     """A cell; a large number is one of a day."""
     if isinstance(value, str):
@@ -353,17 +359,27 @@ def as_cell(value: Any) -> str:
     return f'<c s="{style}"><v>{value}</v></c>'
 
 
-def workbook(path: Path, *rows: tuple[Any, ...]) -> Path:
-    """The smallest workbook that Excel opens."""
-    data = "".join(f"<row>{''.join(map(as_cell, row))}</row>" for row in rows)
-    parts = {
-        "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": '<R><Relationship Id="r1" Target="worksheets/a.xml"/></R>',
-        "xl/styles.xml": '<s><cellXfs><xf/><xf numFmtId="22"/></cellXfs></s>',
-        "xl/worksheets/a.xml": f"<worksheet><sheetData>{data}</sheetData></worksheet>",
+def as_rows(*rows: tuple[Any, ...]) -> str:
+    return "".join(f"<row>{''.join(map(as_cell, row))}</row>" for row in rows)
+
+
+def workbook(path: Path, sheet: str, more: str = "", **parts: str) -> Path:
+    """A workbook with these rows of XML, with ``more`` behind them, and other members."""
+    members = {
+        "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r1" Type='
+        f'"{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>'
+        '<sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r1" '
+        f'Type="{OFFICE}/worksheet" Target="worksheets/a.xml"/></Relationships>',
+        "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><cellXfs><xf/><xf numFmtId="22"/>'
+        '<xf numFmtId="46"/></cellXfs></styleSheet>',
+        "xl/worksheets/a.xml": f'<worksheet xmlns="{MAIN}"><sheetData>{sheet}</sheetData>'
+        f"{more}</worksheet>",
     }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in parts.items():
+    members |= {f"xl/{name}.xml": text for name, text in parts.items()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
             archive.writestr(name, text)
     return path
 
@@ -371,7 +387,7 @@ def workbook(path: Path, *rows: tuple[Any, ...]) -> Path:
 def test_a_workbook_and_a_database_are_read_as_the_csv_is(tmp_path: Path) -> None:
     heads = ("Zeitstempel", "Kundenfrage", "KI-Antwort", "Tokens rein", "Fehler")
     rows = [(46328.5, "wo?", "hier", 12, ""), (46328.75, "wann?", "nie", 9, "429")]
-    columns = read(workbook(tmp_path / "a.xlsx", heads, *rows))
+    columns = read(workbook(tmp_path / "a.xlsx", as_rows(("Export",), heads, *rows)))
     assert columns["timestamp"][0] == 1793620800
     assert columns["input_tokens"] == [12, None]
     database = sqlite3.connect(tmp_path / "a.db")
@@ -387,13 +403,51 @@ def test_a_workbook_and_a_database_are_read_as_the_csv_is(tmp_path: Path) -> Non
     assert [others[name] for name in same] == [columns[name] for name in same]
 
 
-def test_xml_with_entities_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.xlsx"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("xl/workbook.xml", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
-        archive.writestr("xl/_rels/workbook.xml.rels", "<R/>")
-    with pytest.raises(InputError, match="entities"):
+def test_merged_texts_shared_texts_and_durations_are_what_they_look_like(
+    tmp_path: Path,
+) -> None:
+    texts = ("conversation_id", "output", "latency_s", "c1", "usd")
+    shared = "".join(f"<si><t>{text}</t></si>" for text in texts)
+    shared += '<si><r><t xml:space="preserve">On </t></r><r><t>its way</t></r></si>'
+    shared = f'<sst xmlns="{MAIN}">{shared}</sst>'
+    names = "".join(f'<c t="s"><v>{n}</v></c>' for n in (0, 1, 2, 4))
+    answer = '<c t="s"><v>5</v></c><c s="2"><v>0.0000347222</v></c>'
+    sheet = (
+        f'<row>{names}</row><row><c t="s"><v>3</v></c>{answer}<c><v>0.5</v></c></row>'
+        f"<row><c/>{answer}<c/></row><row><c/>{answer}<c/></row>"
+    )
+    merged = '<mergeCells><mergeCell ref="A2:A3"/><mergeCell ref="D2:D3"/></mergeCells>'
+    columns = read(workbook(tmp_path / "a.xlsx", sheet, merged, sharedStrings=shared))
+    assert columns["conversation"] == ["c1", "c1", None]
+    assert columns["output"] == ["On its way"] * 3
+    assert columns["latency_s"][0] == pytest.approx(3, abs=0.01)
+    # an amount belongs to one call, whatever its cell looks like
+    assert columns["usd"] == [0.5, None, None]
+
+
+_LONG = "x" * 300_000
+HOSTILE = {
+    "a cell at the far end": '<row r="1"><c r="A1"><v>1</v></c></row>'
+    '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+    "a long text a thousand times": '<row><c t="s"><v>0</v></c><c t="s"><v>0</v></c></row>'
+    * 5000,
+    "an entity": as_rows(("&b;", "x"), ("a", "b")),
+    "no end": "<row><c><v>1",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_workbook_is_one_line_and_takes_no_memory_of_ours(
+    tmp_path: Path, what: str
+) -> None:
+    shared = f'<sst xmlns="{MAIN}"><si><t>{_LONG}</t></si></sst>'
+    path = workbook(tmp_path / "a.xlsx", HOSTILE[what], sharedStrings=shared)
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=r"as a workbook|unfolds to more"):
         read(path)
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    assert grown_kib < 100 * 1024
 
 
 def test_yaml_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
@@ -438,7 +492,8 @@ def test_a_frame_that_was_saved_as_csv_is_the_frame(tmp_path: Path) -> None:
 def test_training_files_may_be_tables_of_any_names(tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text("name: a\ndata: {training: 'a.*'}\n")
     (tmp_path / "a.csv").write_text("brief,draft,edited\nrain,It rains.,Rain.\n")
-    workbook(tmp_path / "a.xlsx", ("Frage", "Antwort"), ("wo?", "hier"))
+    sheet = as_rows(("Frage", "Antwort"), ("wo?", "hier"))
+    workbook(tmp_path / "a.xlsx", sheet)
     candidates = training_candidates.read_candidates(load_case(tmp_path))
     examples = [candidate.example for candidate in candidates.found]
     said = {

@@ -358,7 +358,16 @@ def _is_there(
 _needed = extra_needed(
     "traces",
     "measuring needs",
-    {"duckdb", "hyperscan", "jsonschema_rs", "msgspec", "rensa", "stdnum", "backports"},
+    {
+        "backports",
+        "duckdb",
+        "hyperscan",
+        "jsonschema_rs",
+        "msgspec",
+        "python_calamine",
+        "rensa",
+        "stdnum",
+    },
 )
 
 
@@ -382,12 +391,10 @@ _ENDINGS = re.compile(
 )
 
 
-_stored = extra_needed("s3", "reading from a store needs", {"botocore"})
-_in_cloud = extra_needed("gcs", "reading gs:// or az:// needs", {"obstore"})
+_stored = extra_needed("stores", "reading from a store needs", {"obstore"})
 
 
 @_stored
-@_in_cloud
 @_needed
 def _measure_sources(
     case: Case,
@@ -734,7 +741,6 @@ BELOW = 0.05
 
 
 @_stored
-@_in_cloud
 @_needed
 def build_set(
     source: str | Path,
@@ -809,7 +815,6 @@ def _own_entry(sources: Sequence[str]) -> Literal["traces", "examples"] | None:
 
 
 @_stored
-@_in_cloud
 @_needed
 def log_failures(
     case: Case,

@@ -47,7 +47,7 @@ from tuneworthy.traces.rows import (
     has_value,
     packed,
 )
-from tuneworthy.traces.sheets import Opening, database_rows, database_tables, sheet_rows
+from tuneworthy.traces.sheets import database_rows, database_tables, sheet_rows
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, Pieces, blocks
 from tuneworthy.traces.tables import (
@@ -902,10 +902,9 @@ class Content:
             groups = ((places, with_points(rows, columns)) for places, rows in groups)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
-    def sheet(self, opened: Opening) -> Iterator[Batch]:
+    def sheet(self, path: str) -> Iterator[Batch]:
         """Traces in the rows of a workbook."""
-        self.packed = ""
-        rows = sheet_rows(opened, self.tally, self.limits, self.where)
+        rows = sheet_rows(path, self.tally, self.limits, self.where)
         yield from self.table(rows, decimal_commas=False, name="Excel")
 
     def database(self, path: str) -> Iterator[Batch]:

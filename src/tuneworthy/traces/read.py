@@ -23,7 +23,7 @@ from tuneworthy.model.evidence import COLUMNS, Batch, Coverage, FileReading, Ski
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap, read_mapping
 from tuneworthy.traces.remote import RemoteFile, RemoteRaw, is_remote, listed
-from tuneworthy.traces.sheets import BOOK, OLD_EXCEL, SQLITE
+from tuneworthy.traces.sheets import BOOKS, OLD_EXCEL, SQLITE
 from tuneworthy.traces.skipped import CUT_OFF, UNREAD
 from tuneworthy.traces.stream import (
     GZIP,
@@ -509,10 +509,9 @@ class Opened:
         if head == ZIP:
             # The readers that go back and forth don't count what they read, so the digest is
             # taken before.
-            raw.on_disk(stream)
+            path = raw.on_disk(stream)
             raw.digest()
-            content.packed = "zip"
-            yield from self._archive(raw)
+            yield from self._archive(raw, path)
         elif head == _PARQUET:
             yield from content.parquet(raw.on_disk(stream))
         elif stream.peek(len(SQLITE)) == SQLITE:
@@ -520,8 +519,9 @@ class Opened:
             raw.digest()
             yield from content.database(path)
         elif head == OLD_EXCEL:
-            what = "is a workbook in Excel's old form"
-            raise NotTraces(what, where=content.where, fix="save it as .xlsx or CSV")
+            path = raw.on_disk(stream)
+            raw.digest()
+            yield from content.sheet(path)
         elif head.startswith((GZIP, ZSTD)):
             yield from self._packed(Unpacked(stream, raw, self._limits))
         else:
@@ -543,7 +543,7 @@ class Opened:
         if unpacked.torn and CUT_OFF not in content.tally.reasons:
             content.tally.skip(CUT_OFF, "end")
 
-    def _archive(self, raw: Raw) -> Iterator[Batch]:
+    def _archive(self, raw: Raw, path: str) -> Iterator[Batch]:
         """Traces in a workbook, in Inspect's ``.eval``, or in any zip of known files."""
         content = self.content
         try:
@@ -556,9 +556,11 @@ class Opened:
                 header = members.named("_journal/start.json")
                 if header is None:
                     header = members.named("header.json")  # of older versions
-                if members.named(BOOK) is not None:
-                    yield from content.sheet(members.named)
-                elif header is not None:
+                if any(members.named(book) is not None for book in BOOKS):
+                    yield from content.sheet(path)
+                    return
+                content.packed = "zip"
+                if header is not None:
                     yield from content.log(header, members.below("samples/"))
                 else:
                     yield from self._members(members.below(""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from tuneworthy.files.disk import MIB
 from tuneworthy.syntax.document import plain_values
 from tuneworthy.traces.content import NotTraces, shape
 from tuneworthy.traces.sheets import (
-    BOOK,
+    BOOKS,
+    OLD_EXCEL,
     SQLITE,
     database_rows,
     database_tables,
@@ -27,7 +27,6 @@ from tuneworthy.traces.stream import (
     ZSTD,
     Ahead,
     Limits,
-    Pieces,
     Raw,
     Unpacked,
 )
@@ -65,7 +64,7 @@ def read_records(path: Path, broken: Broken) -> PlacedRecords:
             yield from _parquet(str(path), tally, limits)
         elif head == SQLITE:
             yield from _rows(_database(path, tally, limits))
-        elif head.startswith(ZIP):
+        elif head.startswith((ZIP, OLD_EXCEL)):
             yield from _workbook(path, tally, limits)
         else:
             packed = head.startswith((GZIP, ZSTD))
@@ -103,21 +102,12 @@ def _database(path: Path, tally: SkippedRecords, limits: Limits) -> Rows:
 
 
 def _workbook(path: Path, tally: SkippedRecords, limits: Limits) -> PlacedRecords:
-    """Read the rows of a workbook, which is a zip archive of XML files."""
-    with zipfile.ZipFile(path) as archive:
-        if BOOK not in archive.namelist():
-            raise InputError("is an archive", where=str(path), fix="unpack it")
-        opening = partial(_open_member, archive)
-        yield from _rows(sheet_rows(opening, tally, limits, str(path)))
-
-
-def _open_member(archive: zipfile.ZipFile, name: str) -> Ahead | None:
-    """Open a file of an archive as a stream; None where the archive has no such file."""
-    try:
-        member = archive.open(name)
-    except KeyError:
-        return None
-    return Ahead(Pieces(iter(partial(member.read, MIB), b"")))
+    """Read the rows of a workbook, which mostly is an archive."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if not any(book in archive.namelist() for book in BOOKS):
+                raise InputError("is an archive", where=str(path), fix="unpack it")
+    yield from _rows(sheet_rows(str(path), tally, limits, str(path)))
 
 
 def _text(

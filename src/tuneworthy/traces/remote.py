@@ -1,27 +1,26 @@
-"""Remote files: in an object store (``stores``), or at a web address."""
+"""Remote files: in an object store of Amazon's, Google's or Microsoft's, or at a web address.
+
+Keys come only from the environment. They go to the server that the environment names, else to the
+store's own. Without keys, requests aren't signed. No other source of keys is used.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.client import HTTPException, InvalidURL
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.llm.hosts import except_this_machine
-from tuneworthy.traces.stores import (
-    ENDPOINTS,
-    MOST_PAGES,
-    WAIT_S,
-    ObjectStore,
-    StoredObject,
-    store_of,
-)
 from tuneworthy.traces.stream import Ahead, Limits, Pieces, Raw
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -40,6 +39,29 @@ _SCHEMES = {
     "azure": "az",
 }
 """The beginning of a store's address, and the store that it means."""
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Variables that name another server than Amazon's; the first one with a value counts."""
+MOST_PAGES = 1000  #: Of a listing.
+_PAGE = 1000  #: Objects of a page.
+_WAIT_S = 60  #: The longest that a server may say nothing.
+_CONNECT_S = 10  #: The longest that a server may take to answer at all.
+_BROKEN_KEY = re.compile("[^!-~]")  #: A sign that no key has.
+_SIGNING = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "gs": (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_BEARER_TOKEN",
+        "GOOGLE_SERVICE_ACCOUNT",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
+        "GOOGLE_SERVICE_ACCOUNT_PATH",
+    ),
+    "az": (
+        "AZURE_CLIENT_SECRET",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+    ),
+}
+"""Environment variables with a key, by store. Amazon's needs both, and the others any."""
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may read it",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS to a file with a key that may read it",
@@ -54,6 +76,7 @@ _SERVERS = {
 """The environment variable with the server of each store."""
 _OTHERS = {"r2", "abfss", "hf"}  # which we can't read by their own name
 _USER = re.compile(r"(://)[^/]*@")  #: A user or a password in an address.
+_SERVER = re.compile(r"https?://[^/?#\s]")  #: How a server's address begins.
 _SIGN = re.compile(r"[*?]")  #: Signs that make a key a pattern.
 _HIDDEN = re.compile(r"(^|/)\.|/$")  # the last is how some stores write a folder
 _PIECE = (
@@ -128,7 +151,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
     bucket = match["bucket"]
     key = match["key"] or ""
     with _asked(address):
-        kept = _kept(store_of(scheme, bucket), address, key, limits.files)
+        kept = _kept(_store_of(scheme, bucket), address, key, limits.files)
     if not kept:
         fix = "check the address; a folder is named whole"
         raise InputError("holds no file", where=address, fix=fix)
@@ -138,9 +161,12 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         raise InputError(what, where=address, fix=fix)
     files: list[RemoteFile] = []
     for item in kept:
-        own_address = f"{scheme}://{bucket}/{item.key}"
-        searched = item.key != key
-        files.append(RemoteFile(own_address, item.size, item.version, searched))
+        if not item["e_tag"]:
+            what = "is listed without a version"
+            raise InputError(what, where=address, fix="copy it to this machine")
+        path = item["path"]
+        own_address = f"{scheme}://{bucket}/{path}"
+        files.append(RemoteFile(own_address, item["size"], item["e_tag"], path != key))
     return files
 
 
@@ -164,8 +190,10 @@ def _not_ours(address: str, scheme: str) -> InputError:
     return InputError("can't be read from here", where=where, fix=fix)
 
 
-def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredObject]:
+def _kept(store: Any, address: str, key: str, most: int) -> list[dict[str, Any]]:
     """The objects of a key or a pattern, without hidden ones; some above the limit end the search."""
+    import obstore
+
     sign = _SIGN.search(key)
     if sign is None:
         prefix = key
@@ -174,17 +202,20 @@ def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredO
         prefix = key[: sign.start()]
         wanted = _signs(key)
     fits = re.compile(wanted, re.DOTALL)
-    kept: list[StoredObject] = []
-    for number, page in enumerate(store.objects(prefix)):
+    kept: list[dict[str, Any]] = []
+    # The client lists whole folders alone.
+    folder = prefix.rpartition("/")[0] or None
+    for number, page in enumerate(obstore.list(store, folder, chunk_size=_PAGE)):
         if number == MOST_PAGES:
-            what = f"lists more than {MOST_PAGES} pages"
+            what = f"lists more than {MOST_PAGES * _PAGE:,} files"
             fix = "name a folder or a pattern that begins with more of the key"
             raise InputError(what, where=address, fix=fix)
         for item in page:
-            is_wanted = not key or fits.fullmatch(item.key)
+            path = item["path"]
+            is_wanted = not key or fits.fullmatch(path)
             # What was named by its own name may be hidden.
-            if is_wanted and not _HIDDEN.search(item.key[len(prefix) :]):
-                kept.append(item)
+            if is_wanted and not _HIDDEN.search(path[len(prefix) :]):
+                kept.append(dict(item))
         if len(kept) > most:
             break
     return kept
@@ -251,21 +282,17 @@ class RemoteRaw(Raw):
 
 
 def _stored(file: RemoteFile, start: int = 0) -> Iterator[bytes]:
-    """Read a file of a store by ranges, from a place on.
+    """Read a file of a store by ranges, from a place on; a file that changed meanwhile is refused."""
+    import obstore
 
-    Raises:
-        InputError: If the server sends other bytes than requested, as it does of a changed file.
-    """
     scheme, _, bucket, key = file.address.split("/", 3)
-    store = store_of(scheme.rstrip(":"), bucket)
+    store = _store_of(scheme.rstrip(":"), bucket)
     done = start
     while done < file.size:
         # The first piece is short, as many a file is only looked at.
         stop = min(done + (_PIECE if done else MIB), file.size)
-        piece = store.piece(key, file.version, done, stop)
-        if piece is None:
-            what = "can't be read: its server gives other bytes than requested"
-            raise InputError(what, where=file.where, fix="copy it to this machine")
+        options: Any = {"range": (done, stop), "if_match": file.version}
+        piece = bytes(obstore.get(store, key, options=options).bytes())
         if not piece:
             what = "can't be read: it ends early"
             raise InputError(what, where=file.where, fix="run it again")
@@ -273,10 +300,99 @@ def _stored(file: RemoteFile, start: int = 0) -> Iterator[bytes]:
         done += len(piece)
 
 
+def _store_of(scheme: str, bucket: str) -> Any:
+    """A bucket or container that can be listed and read.
+
+    Its client follows redirects. On the way to another host it drops the header with the key.
+    """
+    from obstore.store import AzureStore, GCSStore, S3Store
+
+    makers: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+    servers = {"gs": "GOOGLE_BASE_URL", "az": "AZURE_STORAGE_ENDPOINT"}
+    keys = [os.environ.get(name) for name in _SIGNING[scheme]]
+    settings: dict[str, Any] = {}
+    if scheme == "s3":
+        server, settings = _amazons(bucket)
+        is_signed = all(keys)
+    else:
+        server = os.environ.get(servers[scheme], "")
+        is_signed = any(keys)
+    if server and not _SERVER.match(server):
+        fix = f"write {server_for(f'{scheme}://')} as https://HOST"
+        raise InputError("can't be read: its server has no address", fix=fix)
+    return makers[scheme](
+        bucket,
+        skip_signature=not is_signed,
+        client_options={
+            # only for a server that the user names so, as one on this machine
+            "allow_http": server.startswith("http://"),
+            "connect_timeout": timedelta(seconds=_CONNECT_S),
+            "timeout": timedelta(seconds=_WAIT_S),
+        },
+        retry_config={
+            "max_retries": 2,
+            "retry_timeout": timedelta(seconds=_WAIT_S),
+        },
+        **settings,
+    )
+
+
+def _amazons(bucket: str) -> tuple[str, dict[str, Any]]:
+    """The server that speaks S3's protocol, empty for Amazon's own, and the client's settings.
+
+    Raises:
+        InputError: If a key can't be one, or may reach a server that nobody named.
+    """
+    env = os.environ
+    server = next((env[name] for name in ENDPOINTS if env.get(name)), "")
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
+    # Amazon puts the bucket into the server's name, where its certificate allows it.
+    in_name = not server and "." not in bucket
+    settings: dict[str, Any] = {
+        "region": region,
+        "virtual_hosted_style_request": in_name,
+    }
+    if server:
+        settings["endpoint"] = server
+    names = {
+        "access_key_id": "AWS_ACCESS_KEY_ID",
+        "secret_access_key": "AWS_SECRET_ACCESS_KEY",
+        "session_token": "AWS_SESSION_TOKEN",
+    }
+    for setting, variable in names.items():
+        key = _key_in(variable)
+        if key:
+            settings[setting] = key
+    if ("access_key_id" in settings) != ("secret_access_key" in settings):
+        what = "can't be read: only a half of the key is set"
+        raise InputError(what, fix=f"set {_KEYS['s3']}")
+    host = urlsplit(server).hostname or ""
+    is_amazons = not server or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    if "session_token" in settings and not is_amazons:
+        # Its header would go along with a redirect.
+        what = "would follow its server's redirects to others"
+        fix = f"use a key without one for {host or 'that server'}"
+        raise InputError(what, where="AWS_SESSION_TOKEN", fix=fix)
+    return server, settings
+
+
+def _key_in(variable: str) -> str:
+    """The key in an environment variable; empty where it isn't set.
+
+    Raises:
+        InputError: If it can't be a key. The client's own error would show it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if _BROKEN_KEY.search(key):
+        what = "is not a key: it has more than letters, digits and signs"
+        raise InputError(what, where=variable)
+    return key
+
+
 def _web(address: str) -> Iterator[bytes]:
     """Read a web address in pieces; raises an error if it ends early."""
     request = Request(address, headers={"User-Agent": "tuneworthy"})  # noqa: S310  # http or https
-    with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310  # the same
+    with urlopen(request, timeout=_WAIT_S) as answer:  # noqa: S310  # the same
         while data := answer.read(MIB):
             yield data
         if answer.length:  # a body that is too short raises no error by itself
@@ -314,11 +430,10 @@ _CODES = {
     "UnauthenticatedError": "AccessDenied",
     "PreconditionError": "PreconditionFailed",
 }
-"""Statuses of S3 and errors of other stores' clients, each with the S3 code of the same meaning."""
+"""Other stores' codes and the client's errors, each with the S3 code of the same meaning."""
 _CODE_IN_XML = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d+)")
 _QUERY = re.compile(r"\?\S*")
-_CLIENTS = ("botocore", "obstore")
 
 
 @contextmanager
@@ -330,7 +445,7 @@ def _asked(where: str) -> Iterator[None]:
         raise
     except Exception as caught:
         is_common = isinstance(caught, OSError | HTTPException | ValueError)
-        of_a_client = type(caught).__module__.startswith(_CLIENTS)
+        of_a_client = type(caught).__module__.startswith("obstore")
         if not is_common and not of_a_client:  # a fault of ours
             raise
         refusal = _REFUSALS.get(_code_of(caught)) if is_stored(where) else None
@@ -344,12 +459,9 @@ def _asked(where: str) -> Iterator[None]:
 def _code_of(caught: Exception) -> str:
     """The S3 code for a store's error; empty for an error of another kind."""
     text = str(caught)
-    # Amazon's client says it in a field, and the other by its class or in its text.
-    response = getattr(caught, "response", {})
     codes = [
-        str(response.get("Error", {}).get("Code", "")),
-        type(caught).__name__,
         *_CODE_IN_XML.findall(text),
+        type(caught).__name__,
         *_STATUS.findall(text),
     ]
     for code in codes:

@@ -1,69 +1,49 @@
-"""Rows of spreadsheets and of database files, as those of any other table.
+"""Rows of workbooks and of database files, as those of any other table.
 
-An Excel workbook is a zip of XML. Its sheet with the most rows is read, and the first row with two
-filled cells names the columns. Of a SQLite file, the table with the most calls, by a format or a
-guess, is read.
+Of a workbook, the sheet with the most rows is read. Of a SQLite file, the table with the most calls,
+by a format or a guess.
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET  # no document with entities gets this far
 
 from tuneworthy.errors import InputError
+from tuneworthy.files.disk import MIB
 from tuneworthy.traces.skipped import TOO_LONG, SkippedRecords
-from tuneworthy.traces.stream import Ahead, Limits
+from tuneworthy.traces.stream import Limits, check_ratio
 from tuneworthy.traces.tables import Rows
 
-BOOK = "xl/workbook.xml"
+BOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+"""The member of an archive by which it is a workbook: of Excel, or of an open format."""
 SQLITE = b"SQLite format 3\0"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"  #: How a workbook of before 2007 begins.
 _TOGETHER = 256  #: Rows that are handed on together.
-_HEAD = 4096  #: Bytes in which XML declares its entities, if it has any.
-_DAY_0 = datetime(1899, 12, 30)  # noqa: DTZ001  # a cell has no zone
-_MOST_DAYS = 2_958_465  #: The last day of the year 9999.
-_DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
-"""Excel's numbers of built-in formats that show days or times."""
-_NO_DATE = re.compile(r"\[[^\]]*\]|\"[^\"]*\"|\\.")
-"""Parts of a format's code that are shown as they are, and so say nothing of days."""
-_COLUMN = re.compile(r"([A-Z]{1,3})\d+")  #: The place of a cell, as ``AB12``.
-_MOST_COLUMNS = 16_384  #: Excel's own limit; a file may name a column far beyond it.
-
-Opening = Callable[[str], Ahead | None]
-"""Opens a member of an archive by its name; None without such a member."""
+_READER = Path(__file__).with_name("workbook.py")
+_MOST_S = 300  #: Seconds of a processor for a workbook; one of a million rows takes 20.
 
 
-def sheet_rows(
-    opened: Opening, tally: SkippedRecords, limits: Limits, where: str
-) -> Rows:
+def sheet_rows(path: str, tally: SkippedRecords, limits: Limits, where: str) -> Rows:
     """Rows of the longest sheet of a workbook, by the names in its header."""
-    rows = _longest_sheet(opened, tally, where)
-    head = _head_of(rows)
-    if head == len(rows):
-        return
-    names = [str(name or "").strip() for name in rows[head]]
-    no_cells = {name: None for name in names if name}
+    names: list[str] | None = None
     places: list[int | str] = []
     records: list[dict[str, Any]] = []
-    # Excel counts rows from 1, and the first record is in the row after the header.
-    for place, row in enumerate(rows[head + 1 :], start=head + 2):
-        if not any(cell is not None for cell in row):
+    for place, row in _sheet_lines(path, limits, where):
+        if names is None:
+            names = [str(name or "").strip() for name in row]
             continue
         tally.records += 1
-        if _text_size(row) > limits.line_bytes:
-            tally.skip(TOO_LONG, place)
-            continue
-        # A row may be shorter than the header, and may have cells beside the table.
-        cells = {name: cell for name, cell in zip(names, row, strict=False) if name}
+        tally.size += _text_size(row)
         places.append(place)
-        records.append(no_cells | cells)
+        # Cells without a name stand beside the table.
+        records.append({n: cell for n, cell in zip(names, row, strict=True) if n})
         if len(records) == _TOGETHER:
             yield places, records
             places = []
@@ -72,198 +52,47 @@ def sheet_rows(
         yield places, records
 
 
+def _sheet_lines(
+    path: str, limits: Limits, where: str
+) -> Iterator[tuple[int, list[Any]]]:
+    """The rows that a process of its own reads, the header first.
+
+    Raises:
+        InputError: If it can't read the workbook, or the rows are far larger than the file.
+    """
+    import python_calamine
+
+    del python_calamine  # the process needs it, and here it says what to install
+    memory_bytes = limits.memory_mib * MIB
+    command = [sys.executable, "-I", str(_READER), path]
+    packed_bytes = Path(path).stat().st_size
+    unpacked_bytes = 0
+    line = b""
+    with subprocess.Popen(  # noqa: S603  # our own Python and script
+        [*command, str(memory_bytes), str(_MOST_S)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            # a row without its end is longer than a line may be, or the process broke off
+            while (line := process.stdout.readline(limits.line_bytes)).endswith(b"\n"):
+                unpacked_bytes += len(line)
+                check_ratio(unpacked_bytes, packed_bytes, where, limits)
+                place, row = json.loads(line)
+                yield place, row
+        finally:  # whoever reads may stop early, too
+            if line:
+                process.kill()
+    if line or process.returncode:
+        fix = "save it again, or save it as CSV"
+        raise InputError("can't be read as a workbook", where=where, fix=fix)
+
+
 def _text_size(cells: Iterable[Any]) -> int:
     """The number of characters in the texts among some cells."""
     return sum(len(cell) for cell in cells if isinstance(cell, str))
-
-
-def _longest_sheet(
-    opened: Opening, tally: SkippedRecords, where: str
-) -> list[list[Any]]:
-    """The cells of the sheet with the most rows; [] for a workbook without rows."""
-    longest: list[list[Any]] = []
-    try:
-        texts = _shared(opened)
-        dates = _date_styles(opened)
-        for path in _sheets(opened):
-            stream = opened(path)
-            if stream is not None:
-                rows = [*_cells(_safe(stream, where), texts, dates, tally)]
-                longest = max(longest, rows, key=len)
-    except ET.ParseError:
-        fix = "save it again, or save it as CSV"
-        raise InputError("can't be read as a workbook", where=where, fix=fix) from None
-    return longest
-
-
-def _head_of(rows: Sequence[Sequence[Any]]) -> int:
-    """The place of the first row with two filled cells; the number of rows where there is none.
-
-    A row above it with a single cell is the title of the sheet.
-    """
-    for place, row in enumerate(rows):
-        filled = [cell for cell in row if cell]
-        if len(filled) > 1:
-            return place
-    return len(rows)
-
-
-def _safe(stream: Ahead, where: str) -> Ahead:
-    """Refuse XML that defines entities of its own, as these may unfold to any size."""
-    head = stream.peek(_HEAD)
-    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-        raise InputError("holds XML with entities", where=where, fix="save it as CSV")
-    return stream
-
-
-def _plain(tag: str) -> str:
-    """The name of an element without its namespace."""
-    return tag.rpartition("}")[2]
-
-
-def _elements(stream: Ahead, tag: str) -> Iterator[ET.Element]:
-    """Elements with a tag; each is released after use."""
-    source: Any = stream  # whose reading gives bytes, which is what is parsed
-    for _, element in ET.iterparse(source):  # noqa: S314  # see _safe
-        if _plain(element.tag) == tag:
-            yield element
-            element.clear()
-
-
-def _sheets(opened: Opening) -> list[str]:
-    """The paths of the sheets, in the order of the workbook.
-
-    The workbook names each sheet by an id, and a file beside it says which path each id means.
-    """
-    book = opened(BOOK)
-    links = opened("xl/_rels/workbook.xml.rels")
-    if book is None or links is None:
-        return []
-    targets: dict[str, str] = {}
-    for link in _elements(_safe(links, BOOK), "Relationship"):
-        targets[link.get("Id", "")] = link.get("Target", "")
-    paths: list[str] = []
-    for sheet in _elements(_safe(book, BOOK), "sheet"):
-        target = targets.get(_id_of(sheet), "")
-        paths.append(posixpath.normpath(posixpath.join("/xl", target)).lstrip("/"))
-    return paths
-
-
-def _id_of(sheet: ET.Element) -> str:
-    """The id of a sheet, whose attribute has a namespace; empty where it has none."""
-    for key, value in sheet.attrib.items():
-        if _plain(key) == "id":
-            return value
-    return ""
-
-
-def _shared(opened: Opening) -> list[str]:
-    """The texts that cells refer to by their number."""
-    stream = opened("xl/sharedStrings.xml")
-    if stream is None:
-        return []
-    return [_text(item) for item in _elements(_safe(stream, BOOK), "si")]
-
-
-def _text(element: ET.Element) -> str:
-    """The text of an element, without the phonetic text beside Japanese words."""
-    text = ""
-    for child in element:
-        if _plain(child.tag) == "rPh":
-            continue
-        for inner in child.iter():
-            if _plain(inner.tag) == "t":
-                text += inner.text or ""
-    return text
-
-
-def _date_styles(opened: Opening) -> set[int]:
-    """The numbers of cell styles that show days or times."""
-    stream = opened("xl/styles.xml")
-    if stream is None:
-        return set()
-    source: Any = _safe(stream, BOOK)
-    root = ET.parse(source).getroot()  # noqa: S314  # see _safe
-    date_formats = set(_DATES)
-    formats_by_style: list[int] = []
-    for element in root.iter():
-        tag = _plain(element.tag)
-        if tag == "numFmt" and _shows_date(element.get("formatCode", "")):
-            date_formats.add(int(element.get("numFmtId", "0")))
-        elif tag == "cellXfs":
-            formats_by_style = [int(style.get("numFmtId", "0")) for style in element]
-    return {
-        style for style, code in enumerate(formats_by_style) if code in date_formats
-    }
-
-
-def _shows_date(code: str) -> bool:
-    """Whether a format's code, as ``dd.mm.yyyy``, has a letter for days, years or hours."""
-    return not set(_NO_DATE.sub("", code)).isdisjoint("dyhDYH")
-
-
-def _cells(
-    stream: Ahead, texts: list[str], dates: set[int], tally: SkippedRecords
-) -> Iterator[list[Any]]:
-    """The rows of a sheet as lists of cells; a missing cell is None."""
-    for row in _elements(stream, "row"):
-        cells: list[Any] = []
-        for cell in row:
-            match = _COLUMN.fullmatch(cell.get("r", ""))
-            # Some programs don't write where a cell is; then it follows the one before.
-            column = _column_number(match[1]) if match else len(cells)
-            if column >= _MOST_COLUMNS:
-                continue
-            cells += [None] * (column + 1 - len(cells))
-            cells[column] = _value(cell, texts, dates)
-        tally.size += _text_size(cells)
-        yield cells
-
-
-def _column_number(letters: str) -> int:
-    """The number of a column from 0: A is 0, Z is 25, AA is 26."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
-
-
-def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
-    """The value of a cell; a number with a date's format is a date."""
-    kind = cell.get("t", "n")
-    if kind == "inlineStr":
-        return _text(cell) or None
-    written = _written(cell)
-    if not written or kind == "e":  # an error, as #DIV/0!
-        return None
-    if kind == "s":
-        return _shared_text(written, texts)
-    if kind == "b":
-        return written == "1"
-    if kind != "n":
-        return written
-    try:
-        number = float(written)
-    except ValueError:
-        return written
-    if int(cell.get("s", "0")) in dates and 0 <= number <= _MOST_DAYS:
-        return (_DAY_0 + timedelta(days=number)).isoformat()
-    return int(number) if number.is_integer() else number
-
-
-def _written(cell: ET.Element) -> str | None:
-    """The text of a cell's value as the file has it; None for an empty cell."""
-    for child in cell:
-        if _plain(child.tag) == "v":
-            return child.text
-    return None
-
-
-def _shared_text(number: str, texts: list[str]) -> str | None:
-    """The shared text of this number; None for an empty or a missing one."""
-    if not number.isdigit() or int(number) >= len(texts):
-        return None
-    return texts[int(number)] or None
 
 
 # SQLite.

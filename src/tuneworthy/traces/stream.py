@@ -88,6 +88,7 @@ class Raw:
         self.size = size
         self.done = 0
         self._digest = hashlib.sha256()
+        self._is_whole = False
 
     def _some(self, buffer: memoryview) -> int:
         try:
@@ -117,8 +118,9 @@ class Raw:
     def digest(self) -> str:
         """SHA-256 of the whole file. The rest of it is read for that."""
         buffer = memoryview(bytearray(MIB))
-        while self.readinto(buffer):
-            pass
+        # Readers that go back and forth come after it, and leave the file anywhere.
+        while not self._is_whole:
+            self._is_whole = not self.readinto(buffer)
         return self._digest.hexdigest()
 
     def on_disk(self, stream: Ahead) -> str:
