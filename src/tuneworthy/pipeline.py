@@ -70,10 +70,10 @@ from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
+    CaseAmounts,
     Draw,
     MoneyContext,
     MoneyFindings,
-    ReckonedAmounts,
     assess_money,
     held_against,
     reckon_amounts,
@@ -397,7 +397,7 @@ def _collect_findings(
     ledger: Ledger,
     replaced: tuple[Replaced, ...],
     as_of: date,
-    amounts: ReckonedAmounts,
+    amounts: CaseAmounts,
 ) -> CaseFindings:
     """Collect the findings: files beside the case, measurements, and the cost of its models."""
     texts = prompt_texts(case)
@@ -421,7 +421,7 @@ def _collect_findings(
         as_of=as_of,
         servings=amounts.servings,
         rivals=amounts.rivals,
-        upfront_usd=amounts.upfront,
+        upfront_usd=amounts.upfront_usd,
         bill=amounts.stated_bill,
         break_even_months=amounts.break_even_months,
         unconfirmed=tuple(answer.key for answer in unconfirmed(stated)),

@@ -14,13 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworthy import decide, load_case
-from tuneworthy import pipeline as pipeline_room
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases.workspace import Workspace, open_directory
 from tuneworthy.cli import run
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.money import investment as money_investment
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
 
 ANSWERS = ("yes", "pilot", "open", "not_yet", "no")
@@ -368,7 +365,7 @@ def test_a_list_says_what_the_report_says_and_works_out_nothing_else(
     folder = with_examples(tmp_path / "shelf", project, *names)
     with monkeypatch.context() as patch:
         patch.setattr("tuneworthy.verdict.judge._look_ahead", never_worked_out)
-        patch.setattr("tuneworthy.money.simulate._details", never_worked_out)
+        patch.setattr("tuneworthy.money.simulate._Runs.details", never_worked_out)
         rows = board(folder, tmp_path / "kept.sqlite").listed(
             cases_portfolio.CaseQuery(sort="name"), 60
         )
@@ -379,30 +376,6 @@ def test_a_list_says_what_the_report_says_and_works_out_nothing_else(
         assert case.dossier.to_json()  # nothing of it waits any more
         report = cases_portfolio.case_row(row.name, case.dossier)
         assert row == report
-
-
-GALLERY = (
-    "broadband-helpdesk",
-    "first-idea",
-    "hotel-voice",
-    "logistics-dispatch",
-    "task-api",
-)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", GALLERY)
-def test_what_a_list_leaves_for_later_comes_out_as_in_the_report(
-    project: Path, name: str
-) -> None:
-    case = load_case(project / "examples" / name)
-    framework = pipeline_room.framework_of(case)
-    draw = money_investment.draw_for_list
-    briefly = decide(case, framework, as_of=DAY, draw=draw)
-    row = cases_portfolio.case_row(name, briefly)
-    whole = decide(case, framework, as_of=DAY)
-    assert cases_portfolio.case_row(name, whole) == row
-    assert briefly.to_json() == whole.to_json()
 
 
 def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(

@@ -151,28 +151,6 @@ def test_every_surface_quotes_the_same_for_every_gallery_lab_and_no_page_another
     for text, cost in zip(printed.groups(), COSTS[1:], strict=True):
         assert float(text) == pytest.approx(quote[cost], rel=0.05)
     assert f"at most {quote['calls']:,.0f}," in page
-    assert prices_elsewhere(folder, capsys) == []
-
-
-def prices_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[object]:
-    """Prices of a lab's calls, or of its judge's, on pages that aren't its quote."""
-    prices = []
-    for section in ("money", "plan"):
-        command(["show", str(folder), section, "--all", "--format", "json"])
-        page = json.loads(capsys.readouterr().out)
-        items = page.get("items", page.get("investment", {}).get("items", []))
-        for item in items:
-            named = item["what"] in ("calls of a lab", "calls of a judge")
-            if named and "--dry-run" not in json.dumps(item["usd"]):
-                prices.append(item["usd"])
-    return prices
-
-
-def test_where_a_lab_can_be_quoted_no_other_command_names_a_price_of_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = priced_copy("bank-call-routing", tmp_path / "case")
-    assert prices_elsewhere(folder, capsys) == []
 
 
 # How many cases a set takes.

@@ -12,7 +12,7 @@ from tuneworthy.facts.load import age_text, end_day, facts_on
 from tuneworthy.facts.records import ModelFact
 from tuneworthy.model.base import Interval
 from tuneworthy.model.case import Case, Model, in_use
-from tuneworthy.money.moving import forced_move
+from tuneworthy.money.terms import forced_move
 from tuneworthy.pipeline import framework_of, load_case, monthly_bill
 from tuneworthy.report import blocks as b
 from tuneworthy.words import counted, day, listing, usd_range
@@ -87,7 +87,7 @@ def _ending_models(name: str, case: Case, as_of: date) -> Iterator[EndingModel]:
             ends=ends,
             stated=model.ends is not None,
             bill=bill if role == "in use" else None,
-            move=forced_move(case, framework_of(case)).text if role == "tuned" else "",
+            move=forced_move(case, framework_of(case)) if role == "tuned" else "",
             successors=() if fact is None else fact.successors,
         )
 

@@ -78,7 +78,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
-from tuneworthy.money.investment import RememberedDraws, draw_for_list
+from tuneworthy.money.investment import RememberedDraws
 from tuneworthy.pipeline import (
     decide,
     framework_of,
@@ -596,9 +596,7 @@ class Workspace:
         if monotonic() > until:
             return self._last(name).model_copy(update={"pending": True})
         # parts of the dossier that no list shows aren't computed
-        dossier = decide(
-            snapshot.case, snapshot.framework, as_of=self._day(), draw=draw_for_list
-        )
+        dossier = decide(snapshot.case, snapshot.framework, as_of=self._day())
         row = case_row(name, dossier)
         if self._is_current(name, snapshot):
             self._keep_row(snapshot, row)

@@ -1,4 +1,4 @@
-"""The money of a case: its costs, its benefits, and whether they justify tuning."""
+"""The money of a case: its amounts, each computed once, and whether they justify tuning."""
 
 from __future__ import annotations
 
@@ -41,11 +41,9 @@ from tuneworthy.model.dossier import (
     ServingResult,
 )
 from tuneworthy.model.framework import Framework
-from tuneworthy.money.change import change_items
 from tuneworthy.money.savings import (
     Savings,
     Stakes,
-    call_range,
     compare,
     computed_steps,
     tuned_serving,
@@ -57,18 +55,17 @@ from tuneworthy.money.terms import (
     FAILURE,
     GROWTH,
     LIFE,
+    NO_RATE,
     PRICE_FALL,
     RATE,
     REQUESTS,
     SAVINGS,
     CostModel,
     CostPart,
-    Product,
-    Recurrence,
     TrainingCost,
     at_ends,
     build_cost_model,
-    call_usd,
+    change_items,
     collecting_hours,
     likely,
     mtok_usd,
@@ -88,7 +85,6 @@ from tuneworthy.words import (
     capital,
     count,
     day,
-    listing,
     months,
     months_range,
     plain,
@@ -102,7 +98,7 @@ if TYPE_CHECKING:
 #: Draws the money, from a seed.
 Draw: TypeAlias = "Callable[[Stakes, int], Draws | None]"
 
-_NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
+_BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
 
 
 def draw(stakes: Stakes, seed: int) -> Draws | None:
@@ -110,13 +106,6 @@ def draw(stakes: Stakes, seed: int) -> Draws | None:
     from tuneworthy.money.simulate import simulate
 
     return simulate(stakes, seed)
-
-
-def draw_for_list(stakes: Stakes, seed: int) -> Draws | None:
-    """Draw the numbers for a list. Details that no list shows are drawn again when they are read."""
-    from tuneworthy.money.simulate import simulate
-
-    return simulate(stakes, seed, in_full=False)
 
 
 class RememberedDraws:
@@ -145,15 +134,10 @@ class MoneyFindings(NamedTuple):
 
     result: InvestmentResult | Unknown
     gate: GateResult
-    settle: str = ""  #: The step that would settle it.
-    #: Every way to serve the traffic, the cheapest first.
-    servings: tuple[ServingResult, ...] = ()
-    rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed.
+    settle: str  #: The step that would settle it.
     #: USD before the first version is live; None where nobody knows.
-    upfront: Number | None = None
-    #: USD a month that what runs today costs; None where nobody knows.
-    bill: Amount | None = None
-    model: CostModel | None = None  #: Every amount, as the plan splits it.
+    upfront: Number | None
+    model: CostModel  #: Every amount, as the plan splits it.
 
 
 class TuningChance(NamedTuple):
@@ -188,19 +172,28 @@ class MoneyContext:
         return recurrence_of(self.case).limit_months(rule.under_months)
 
 
+# The amounts of a case, each computed once.
+
+
 @dataclass(frozen=True)
-class ReckonedAmounts:
-    """The amounts of a case before any draw, and their results in one month."""
+class CaseAmounts:
+    """The amounts of a case before any draw, of one month or of a job.
+
+    A saving that nobody stated is computed at today's volume, and counts. Other benefits have no
+    default. What is below ``open`` is defined only where that is empty.
+    """
 
     model: CostModel
     ways: Ways
-    savings: Savings | Unknown
-    closed: ClosedForm | Payback
+    savings: Savings | Unknown  #: By traffic and prices.
+    under_months: float  #: Months within which it has to pay back.
 
-    @property
+    @cached_property
     def counted(self) -> Savings | None:
-        """The saving that counts: the computed one, where none is stated."""
-        return counted_saving(self.model, self.savings)
+        """The computed saving, unless one is stated: then None, as the stated one counts."""
+        if isinstance(self.savings, Unknown) or self.model.savings:
+            return None
+        return self.savings
 
     @property
     def bill(self) -> Interval | None:
@@ -213,17 +206,44 @@ class ReckonedAmounts:
         bill = self.bill
         if bill is None:
             return None
-        return Amount(
-            low=min(bill.low, MOST_USD),
-            likely=min(bill.value, MOST_USD),
-            high=min(bill.high, MOST_USD),
+        low, middle, high = (
+            min(end, MOST_USD) for end in (bill.low, bill.value, bill.high)
         )
+        return Amount(low=low, likely=middle, high=high)
+
+    @cached_property
+    def upfront(self) -> Interval | None:
+        """USD before the first version is live; None where it is unknown."""
+        return self.model.priced(self.model.upfront)
 
     @property
-    def upfront(self) -> Number | None:
-        """USD before the first version is live; None where it is unknown."""
-        upfront = self.model.priced(self.model.upfront)
-        return upfront.narrowed() if upfront else None
+    def upfront_usd(self) -> Number | None:
+        """The same in the form of a dossier."""
+        return self.upfront.narrowed() if self.upfront else None
+
+    @cached_property
+    def pilot(self) -> Interval | None:
+        """The part of it that is paid before anybody knows whether tuning works."""
+        terms = self.model.pilot.usd
+        return self.model.priced(terms) if terms else None
+
+    @cached_property
+    def running(self) -> Interval | None:
+        """USD a month that a tuned model takes, its serving included."""
+        return self.model.priced(self.model.running)
+
+    @cached_property
+    def must_bring(self) -> Interval | None:
+        """USD a month that repay it in time, with running costs; None where hours lack a rate.
+
+        For a job that runs once, the amount that the job has to bring.
+        """
+        if self.upfront is None or self.running is None:
+            return None
+        within = self.model.recurrence.months(self.under_months)
+        return at_ends(
+            lambda once, month: month + once / within, self.upfront, self.running
+        )
 
     @cached_property
     def servings(self) -> tuple[ServingResult, ...]:
@@ -235,61 +255,122 @@ class ReckonedAmounts:
         """Hosted models that nobody listed."""
         return tuple(map(_serving, self.ways.rivals))
 
+    @cached_property
+    def open(self) -> str:
+        """What to state before anybody can say when it pays back; empty where all is known."""
+        model = self.model
+        counted = self.counted
+        if counted is None and not model.savings and not model.quality:
+            return self._state_a_benefit()
+        if self.upfront is None or self._besides is None:
+            return model.lacks or NO_RATE
+        return ""
+
+    def _state_a_benefit(self) -> str:
+        """A saving can't help where even the whole bill is less than tuning has to bring."""
+        needed = self.must_bring
+        bill = self.bill
+        a_month = self.model.a_month
+        if bill is not None and needed is not None and bill.high < needed.low:
+            return (
+                f"it would have to bring over {usd(needed.low)}{a_month}, and the whole bill is "
+                f"{usd_range(bill.low, bill.high)}: state what better answers are worth "
+                "(economics.monthly.quality_value_usd)"
+            )
+        return f"state what it saves or is worth{a_month} (economics.monthly)"
+
     @property
     def is_known(self) -> bool:
         """Whether anything is known about the money."""
-        known = isinstance(self.closed, ClosedForm) or isinstance(self.savings, Savings)
-        return bool(known or self.bill or self.ways.rivals)
+        computed = isinstance(self.savings, Savings)
+        return bool(not self.open or computed or self.bill or self.ways.rivals)
+
+    @property
+    def _besides(self) -> Interval | None:
+        """Running costs beside the serving where a saving is computed, else all of them."""
+        return self.counted.fixed if self.counted else self.running
+
+    @cached_property
+    def stated(self) -> Interval:
+        """The stated saving, USD a month."""
+        return self.model.amount(self.model.savings)
+
+    @cached_property
+    def possible(self) -> Interval | None:
+        """The part of a stated saving that the bill allows; None where it allows all of it."""
+        bill = self.bill
+        stated = self.stated
+        if bill is None or self.counted:
+            return None
+        if stated.value <= bill.value and stated.high <= bill.high:
+            return None
+        return at_ends(min, stated, bill)
+
+    @cached_property
+    def gained(self) -> Interval:
+        """What better answers are worth, USD a month."""
+        return self.model.amount(self.model.quality)
+
+    @cached_property
+    def brings(self) -> Interval:
+        """USD a month before running costs."""
+        saved = self.counted.usd if self.counted else self.stated
+        return saved + self.gained
+
+    @cached_property
+    def net(self) -> Interval:
+        """USD a month after running costs."""
+        if self.counted and self.counted.net is not None:
+            return self.counted.net + self.gained
+        assert self._besides is not None  # nothing is open
+        return self.brings - self._besides
+
+    @cached_property
+    def months(self) -> Interval:
+        """Months to break-even, from the best pairing of the ends to the worst."""
+        return self._months_to_repay(self.net)
+
+    @cached_property
+    def table_running(self) -> Interval | None:
+        """Running costs by the framework's own table; None without an hourly rate or a table."""
+        if not self.model.table:
+            return None
+        return self.model.priced(
+            usd_of(self.model.table, "inference" if self.counted else "")
+        )
+
+    @property
+    def table_months(self) -> Interval | None:
+        """Months to break-even with those."""
+        if not self.table_running:
+            return None
+        return self._months_to_repay(self.brings - self.table_running)
+
+    def _months_to_repay(self, left: Interval) -> Interval:
+        assert self.upfront is not None  # nothing is open
+        best_first = Interval(left.high, left.value, left.low)
+        return at_ends(self.model.recurrence.months_to_repay, self.upfront, best_first)
 
     @property
     def break_even_months(self) -> Any:
         """Months to break-even by one month's amounts; None where nothing is known about the money."""
         if not self.is_known:
             return None
-        if isinstance(self.closed, Payback):
-            return Unknown(ask=self.closed.why)
-        return _months(self.closed.months)
+        return Unknown(ask=self.open) if self.open else _months(self.months)
+
+    @property
+    def possible_saving(self) -> Number:
+        """The most that tuning could save per month: computed, else stated, but at most the bill."""
+        if self.counted:
+            return self.counted.usd.narrowed()
+        if self.bill is None:
+            return Unknown(ask=_BILL)
+        if not self.open and self.stated.high > 0:
+            return (self.possible or self.stated).narrowed()
+        return Range.between(0.0, self.bill.high)
 
 
-@dataclass(frozen=True, slots=True)
-class Reckoning:
-    """The amounts of a case, the simulated runs, and whether they pay back."""
-
-    amounts: ReckonedAmounts
-    draws: Draws | None
-    payback: Payback
-
-
-def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | None:
-    """The computed saving, unless one is stated: then None, as the stated one counts."""
-    if isinstance(savings, Unknown) or model.savings:
-        return None
-    return savings
-
-
-def assess_money(
-    context: MoneyContext, amounts: ReckonedAmounts | None = None
-) -> MoneyFindings:
-    """Compute the costs, the ways to serve the traffic, the investment, and its simulated runs.
-
-    ``amounts`` are those of the context, if they are known already.
-    """
-    amounts = amounts or reckon_amounts(context)
-    reckoning = _draw_and_judge(context, amounts)
-    payback = reckoning.payback
-    return MoneyFindings(
-        result=_result_or_ask(context, reckoning),
-        gate=GateResult(id="investment", state=payback.state, why=payback.why),
-        settle=payback.settle,
-        servings=amounts.servings,
-        rivals=amounts.rivals,
-        upfront=amounts.upfront,
-        bill=amounts.stated_bill,
-        model=amounts.model,
-    )
-
-
-def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
+def reckon_amounts(context: MoneyContext) -> CaseAmounts:
     """The amounts of a case that depend neither on draws nor on the chance that tuning works."""
     case = context.case
     framework = context.framework
@@ -297,72 +378,41 @@ def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
     ways = serving_costs(
         case, context.prices, context.sovereign, context.as_of, margin=margin
     )
-    offers = tuned_offers(context.as_of)
     premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
-    serving = tuned_serving(case, ways, premium, offers)
-    lacking = _lacking(case, framework, context.fits)
-    training = _training_cost(case, context.fits, context.as_of)
+    serving = tuned_serving(case, ways, premium, tuned_offers(context.as_of))
     model = build_cost_model(
         case,
         framework,
         serving=serving.terms,
         more=serving.inputs,
         is_named=serving.is_named,
-        lacking=lacking,
-        training=training,
+        lacking=_lacking(case, framework, context.fits),
+        training=_training_cost(case, context.fits, context.as_of),
     )
-    savings = compare(case, ways, model)
-    counted = counted_saving(model, savings)
-    bill = ways.bill.usd if ways.bill else None
-    closed = closed_form(model, counted, bill, context.under_months)
-    return ReckonedAmounts(model, ways, savings, closed)
+    return CaseAmounts(model, ways, compare(case, ways, model), context.under_months)
 
 
-def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckoning:
+def assess_money(context: MoneyContext, amounts: CaseAmounts) -> MoneyFindings:
     """Draw the uncertain amounts where they are known, and judge when it pays back."""
-    closed = amounts.closed
-    counted = amounts.counted
     draws = None
-    if isinstance(closed, ClosedForm):
-        stakes = stakes_of(context, amounts.model, counted, amounts.ways)
+    if not amounts.open:
         sampler = context.sampler or draw
-        draws = sampler(stakes, context.seed)
-    payback = _payback(context, amounts.model, closed, draws)
-    payback = _open_for_rival(
-        payback, closed, counted, amounts.ways, amounts.model, context.under_months
+        draws = sampler(stakes_of(context, amounts), context.seed)
+    payback = _open_for_rival(_payback(context, amounts, draws), amounts)
+    if amounts.is_known:
+        result: InvestmentResult | Unknown = _result(context, amounts, draws, payback)
+    else:
+        asks = [amounts.open]
+        if RATE not in amounts.model.inputs:
+            asks.append(NO_RATE)
+        result = Unknown(ask="; ".join(dict.fromkeys([*asks, _BILL])))
+    return MoneyFindings(
+        result=result,
+        gate=GateResult(id="investment", state=payback.state, why=payback.why),
+        settle=payback.settle,
+        upfront=amounts.upfront_usd,
+        model=amounts.model,
     )
-    return Reckoning(amounts, draws, payback)
-
-
-def _result_or_ask(
-    context: MoneyContext, reckoning: Reckoning
-) -> InvestmentResult | Unknown:
-    """The section with the worth of more cases; or what to state first."""
-    if not reckoning.amounts.is_known:
-        return Unknown(ask=_what_to_state(reckoning))
-    return _result(context, reckoning)
-
-
-def _worth_of_knowing(
-    context: MoneyContext, draws: Draws | None, result: InvestmentResult
-) -> tuple[InformationValue, ...]:
-    """The worth of finding things out: by the simulated runs, and by more cases where they help."""
-    worth = draws.details().worth if draws else ()
-    today = context.case.today
-    target = context.case.targets.quality
-    if target is None or today.quality is None or not today.cases:
-        return worth
-    more = more_cases(result, today.quality, today.cases, target.at_least)
-    return (more, *worth) if more else worth
-
-
-def _what_to_state(reckoning: Reckoning) -> str:
-    closed = reckoning.amounts.closed
-    asks = [closed.why if isinstance(closed, Payback) else reckoning.payback.why]
-    if RATE not in reckoning.amounts.model.inputs:
-        asks.append(_NO_HOURLY_RATE)
-    asks.append(_BILL)
-    return "; ".join(dict.fromkeys(ask for ask in asks if ask))
 
 
 def taken(fact: Assumption) -> Interval:
@@ -370,12 +420,9 @@ def taken(fact: Assumption) -> Interval:
     return Interval(fact.low, fact.likely, fact.high)
 
 
-def stakes_of(
-    context: MoneyContext, model: CostModel, counted: Savings | None, ways: Ways
-) -> Stakes:
+def stakes_of(context: MoneyContext, amounts: CaseAmounts) -> Stakes:
     """The amounts for the simulation; an assumed one has its fact with it."""
     case = context.case
-    rule = context.framework.break_even
     inputs: dict[str, Interval] = {}
     says: dict[str, str] = {}
     for name, fact in _assumed_of(case, context.as_of).items():
@@ -384,10 +431,13 @@ def stakes_of(
     if context.works is not None:
         inputs[FAILURE] = Interval.certain(1) - context.works.value
         says[FAILURE] = context.works.says
+    model = amounts.model
+    bill = amounts.ways.bill
+    rule = context.framework.break_even
     return Stakes(
         model=model,
-        savings=counted,
-        bill=ways.bill.option if ways.bill else None,
+        savings=amounts.counted,
+        bill=bill.option if bill else None,
         horizon=int(model.recurrence.months(case.economics.assumptions.horizon_months)),
         under_months=None if rule is None else context.under_months,
         taken=inputs,
@@ -514,27 +564,9 @@ def held_against(
     return money
 
 
-# The closed form: upfront / (savings + quality value - running costs).
+# The framework's rule, each answer with its reason.
 
-
-class ClosedForm(NamedTuple):
-    """The investment by one month's amounts: stated ones, else the table's costs."""
-
-    upfront: Interval  #: USD before the first version is live.
-    #: USD a month by statements; None where a saving is computed.
-    brings: Interval | None
-    gained: Interval  #: The part that better answers are worth, USD a month.
-    net: Interval  #: USD a month after running costs.
-    months: Interval  #: Months to break-even, from best to worst.
-    stated: Interval  #: The stated saving, USD a month.
-    possible: Interval | None
-    """The part of a stated saving that the bill allows, USD a month; None where it allows all of
-    it."""
-    table_running: Interval | None
-    """Running costs by the framework's own table, USD a month; None without an hourly rate."""
-    table_months: Interval | None  #: Months to break-even with those.
-    #: Amounts nobody stated, taken from the table or computed.
-    assumed: tuple[str, ...]
+_WORTH = ("low", "medium", "high")  #: Strategic values, in order.
 
 
 class Payback(NamedTuple):
@@ -547,112 +579,20 @@ class Payback(NamedTuple):
     but: str = ""  #: The sentence of its reason that objects to a payback in time.
 
 
-def closed_form(
-    model: CostModel,
-    savings: Savings | None,
-    bill: Interval | None = None,
-    under_months: float = math.inf,
-) -> ClosedForm | Payback:
-    """The investment by one month's amounts, or what to state first.
-
-    A saving that nobody stated is computed at today's volume, and counts. Other benefits have no
-    default.
-    """
-    if not model.savings and not model.quality and savings is None:
-        return Payback("unknown", _state_a_benefit(model, bill, under_months))
-    running = savings.fixed if savings else model.priced(model.running)
-    upfront = model.priced(model.upfront)
-    if upfront is None or running is None:
-        return Payback("unknown", model.lacks or _NO_HOURLY_RATE)
-    quality = model.amount(model.quality)
-    stated = model.amount(model.savings)
-    benefits = (savings.usd if savings else stated) + quality
-    if savings and savings.net is not None:
-        net = savings.net + quality
-    else:
-        net = benefits - running
-    possible = None
-    if bill and not savings and (stated.value > bill.value or stated.high > bill.high):
-        possible = at_ends(min, stated, bill)
-    by_table = usd_of(model.table, "inference" if savings else "")
-    table = model.priced(by_table) if model.table else None
-    table_months = None
-    if table:
-        table_months = _months_to_repay(upfront, benefits - table, model.recurrence)
-    return ClosedForm(
-        upfront=upfront,
-        brings=None if savings else benefits,
-        gained=quality,
-        net=net,
-        months=_months_to_repay(upfront, net, model.recurrence),
-        stated=stated,
-        possible=possible,
-        table_running=table,
-        table_months=table_months,
-        assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
-    )
-
-
-def _state_a_benefit(
-    model: CostModel, bill: Interval | None, under_months: float
-) -> str:
-    """The advice where nobody states a benefit: a saving, or the worth of better answers.
-
-    A saving can't help where even the whole bill is less than tuning has to bring.
-    """
-    needed = must_bring(model, under_months)
-    if bill is not None and needed is not None and bill.high < needed.low:
-        return (
-            f"it would have to bring over {usd(needed.low)}{model.a_month}, and the whole "
-            f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
-            "(economics.monthly.quality_value_usd)"
-        )
-    return f"state what it saves or is worth{model.a_month} (economics.monthly)"
-
-
-def must_bring(model: CostModel, under_months: float) -> Interval | None:
-    """USD per month that repay it in time, with running costs; None where hours lack a rate.
-
-    For a job that runs once, the amount that the job has to bring.
-    """
-    upfront = model.priced(model.upfront)
-    running = model.priced(model.running)
-    if upfront is None or running is None:
-        return None
-    months = model.recurrence.months(under_months)
-    return at_ends(lambda once, month: month + once / months, upfront, running)
-
-
-def _months_to_repay(
-    upfront: Interval, left: Interval, recurrence: Recurrence
-) -> Interval:
-    """Months until ``upfront`` is repaid, from the best pairing of the ends to the worst."""
-    best_first = Interval(left.high, left.value, left.low)
-    return at_ends(recurrence.months_to_repay, upfront, best_first)
-
-
-# The framework's rule, each answer with its reason.
-
-_WORTH = ("low", "medium", "high")  #: Strategic values, in order.
-
-
 def _payback(
-    context: MoneyContext,
-    model: CostModel,
-    closed: ClosedForm | Payback,
-    draws: Draws | None,
+    context: MoneyContext, amounts: CaseAmounts, draws: Draws | None
 ) -> Payback:
     """Judge the investment by the framework's break-even rule; a job has to pay for itself.
 
     Yes when every pairing of the ranges pays back in time; no when none does. Where the amounts
     can't decide, a strategic value that is too low does; otherwise it is unknown with the question
-    to ask. The closed form knows one month. Growth, the model's life and the chance that tuning
-    fails are only in the simulated runs, so a yes that the median run contradicts is unknown.
+    to ask. The amounts know one month. Growth, the model's life and the chance that tuning fails
+    are only in the simulated runs, so a yes that the median run contradicts is unknown.
     """
     lacks = _lacking_value(context)
-    if isinstance(closed, Payback):
-        return Payback("no", lacks) if lacks else closed
-    carries = _carries_text(closed, model)
+    if amounts.open:
+        return Payback("no", lacks) if lacks else Payback("unknown", amounts.open)
+    carries = _carries_text(amounts)
     if context.framework.break_even is None:
         return Payback(
             "unknown",
@@ -660,13 +600,13 @@ def _payback(
             "ask the budget owner when it has to have paid back",
         )
     limit = context.under_months
-    low = closed.months.low
-    high = closed.months.high
+    low = amounts.months.low
+    high = amounts.months.high
     takes = carries
     in_time = "with the job"
     asked = ""
     # A job has no months to count: it pays with the job or never.
-    if model.recurrence.repeats:
+    if amounts.model.recurrence.repeats:
         takes = f"{carries}, which takes {months_range(low, high)}"
         in_time = f"in under {months(limit)}"
         asked = f" (it has to be under {months(limit)})"
@@ -684,9 +624,7 @@ def _payback(
     if draws is not None:
         _, median_months, _ = draws.months
         if median_months >= limit:
-            spent = usd_range(closed.upfront.low, closed.upfront.high)
-            late = f"{spent} isn't repaid {in_time}"
-            return _contradicted_by_runs(closed, model, carries, late)
+            return _contradicted_by_runs(amounts, carries, in_time)
     return Payback("yes", f"if it works, {takes}")
 
 
@@ -701,158 +639,177 @@ def _lacking_value(context: MoneyContext) -> str:
     return f"strategic value is {value} but has to be {rule.strategic_value}"
 
 
-def _carries_text(closed: ClosedForm, model: CostModel) -> str:
+def _spent_text(amounts: CaseAmounts) -> str:
+    assert amounts.upfront is not None  # nothing is open
+    return usd_range(amounts.upfront.low, amounts.upfront.high)
+
+
+def _carries_text(amounts: CaseAmounts) -> str:
     """Say what remains in a month to repay what is spent before."""
     remains = "nothing remains"
-    if closed.net.high > 0:
-        left = usd_range(closed.net.low, closed.net.high)
-        remains = f"{left}{model.a_month} remains"
-    spent = usd_range(closed.upfront.low, closed.upfront.high)
-    return f"after running costs {remains} to repay {spent}"
+    if amounts.net.high > 0:
+        left = usd_range(amounts.net.low, amounts.net.high)
+        remains = f"{left}{amounts.model.a_month} remains"
+    return f"after running costs {remains} to repay {_spent_text(amounts)}"
 
 
-def _contradicted_by_runs(
-    closed: ClosedForm, model: CostModel, carries: str, late: str
-) -> Payback:
+def _contradicted_by_runs(amounts: CaseAmounts, carries: str, in_time: str) -> Payback:
     """The result for a yes by one month's amounts that the median run contradicts."""
+    model = amounts.model
     how = model.recurrence.drawn
-    if closed.possible is not None:
-        carries = f"the stated saving is {usd(closed.stated.value)}{model.a_month}, but at most "
-        carries += f"{usd(closed.possible.value)} is possible today"
+    if amounts.possible is not None:
+        carries = (
+            f"the stated saving is {usd(amounts.stated.value)}{model.a_month}, but at most "
+            f"{usd(amounts.possible.value)} is possible today"
+        )
         how = model.recurrence.drawn_capped
-    says = f"{carries}. {capital(how)} {late}"
-    return Payback("unknown", says, settle=model.recurrence.find_saving)
+    why = f"{carries}. {capital(how)} {_spent_text(amounts)} isn't repaid {in_time}"
+    return Payback("unknown", why, settle=model.recurrence.find_saving)
 
 
-def _open_for_rival(
-    payback: Payback,
-    closed: ClosedForm | Payback,
-    counted: Savings | None,
-    ways: Ways,
-    model: CostModel,
-    under: float,
-) -> Payback:
+def _open_for_rival(payback: Payback, amounts: CaseAmounts) -> Payback:
     """Open a yes by a saving that a model nobody ran could achieve without tuning."""
-    if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
+    ways = amounts.ways
+    if payback.state != "yes" or not ways.rivals:
         return payback
     rival, *_ = ways.rivals  # the cheapest
     assert rival.usd is not None  # only priced ones are listed
+    assert amounts.upfront is not None  # nothing is open
     # What tuning saves on calls today, and what is left of that beside the rival.
-    if counted:
-        saved = counted.usd.value
-        left = rival.usd.value - counted.tuned.usd(likely(ways.inputs))
+    if amounts.counted:
+        saved = amounts.counted.usd.value
+        left = rival.usd.value - amounts.counted.tuned.usd(likely(ways.inputs))
     else:
-        saved = closed.stated.value
+        saved = amounts.stated.value
         left = min(saved, rival.usd.value)
     if saved <= left:
         return payback
-    still = closed.net.value - saved + left
-    if model.recurrence.months_to_repay(closed.upfront.value, still) < under:
+    still = amounts.net.value - saved + left
+    recurrence = amounts.model.recurrence
+    if recurrence.months_to_repay(amounts.upfront.value, still) < amounts.under_months:
         return payback
     bill = usd_range(rival.usd.low, rival.usd.high)
     but = (
-        f"The same calls cost {bill}{model.a_month} with {rival.option.model}, "
+        f"The same calls cost {bill}{recurrence.a_month} with {rival.option.model}, "
         "which would take away what tuning saves on calls, and nobody has run it here"
     )
     settle = f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE"
     return Payback("unknown", f"{payback.why}. {but}", settle, but)
 
 
-def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
+# The section of the dossier.
+
+
+def _result(
+    context: MoneyContext, amounts: CaseAmounts, draws: Draws | None, payback: Payback
+) -> InvestmentResult:
     """The section. Figures that need a benefit are unknown where nobody states one."""
-    framework = context.framework
-    rule = framework.break_even
-    amounts = reckoning.amounts
+    rule = context.framework.break_even
     model = amounts.model
-    closed = amounts.closed
-    draws = reckoning.draws
-    payback = reckoning.payback
-    counted = amounts.counted
-    known = closed if isinstance(closed, ClosedForm) else None
-    why_open = closed.why if isinstance(closed, Payback) else payback.why
-    later = Unknown(ask=why_open)
-    lacks = model.lacks or _NO_HOURLY_RATE
-    pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
-    upfront = model.priced(model.upfront)
-    running = model.priced(model.running)
-    build = at_ends(operator.sub, upfront, pilot) if upfront and pilot else None
+    known = None if amounts.open else amounts
+    later = Unknown(ask=amounts.open or payback.why)
+    lacks = model.lacks or NO_RATE
+    upfront = amounts.upfront
+    build = (
+        at_ends(operator.sub, upfront, amounts.pilot)
+        if upfront and amounts.pilot
+        else None
+    )
+    in_time: Number | None = draws.in_time if draws else later
     no_rule = Unknown(
         ask="the framework has no break-even rule: add break_even.under_months"
     )
-    in_time: Number | None = draws.in_time if draws else later
     no_table = lacks
     if not model.recurrence.repeats:
         no_table = "the table is for work that goes on"
-    table = known.table_months if known else None
+    table_months = known.table_months if known else None
+    brings: Number = later
+    if known:
+        brings = _COMPUTED if known.counted else known.brings.narrowed()
     result = InvestmentResult(
         bill_usd=_number_or_ask(amounts.bill, _BILL),
-        possible_saving_usd=_possible_saving(counted, closed, amounts.bill),
-        must_bring_usd=_number_or_ask(
-            must_bring(model, rule.under_months) if rule else None, lacks
-        ),
+        possible_saving_usd=amounts.possible_saving,
+        must_bring_usd=_number_or_ask(amounts.must_bring if rule else None, lacks),
         ask_usd=AskUsd(
-            pilot=_number_or_ask(pilot, lacks),
+            pilot=_number_or_ask(amounts.pilot, lacks),
             build=_number_or_ask(build, lacks),
-            run_month=_number_or_ask(running, lacks),
+            run_month=_number_or_ask(amounts.running, lacks),
         ),
-        case_usd=_case_usd(model, framework),
+        case_usd=_case_usd(model, context.framework),
         gain_usd=draws.gain_usd if draws else later,
         capped=known is not None and known.possible is not None,
         one_off=not model.recurrence.repeats,
         upfront_usd=_number_or_ask(upfront, lacks),
-        brings_usd=_number_or_ask(
-            known.brings if known else None, why_open if not known else _COMPUTED
-        ),
-        gained_usd=_number_or_ask(known.gained if known else None, why_open),
+        brings_usd=brings,
+        gained_usd=known.gained.narrowed() if known else later,
         growth_per_month=_number_or_ask(
             model.inputs.get(GROWTH),
             "state how traffic grows (economics.traffic.growth_per_month)",
         ),
-        monthly_net_usd=_number_or_ask(known.net if known else None, why_open),
+        monthly_net_usd=known.net.narrowed() if known else later,
         break_even_months=_break_even_months(known, draws, later),
         limit_months=no_rule if rule is None else rule.under_months,
         p_within_6_months=no_rule if in_time is None else in_time,
         justified=payback.state,
         why=payback.why,
         but=payback.but,
-        assumed=known.assumed if known else (),
+        assumed=_assumed_costs(known),
         by_table=ByTable(
             ongoing_usd=_number_or_ask(
                 known.table_running if known else None, no_table
             ),
-            break_even_months=_months(table or Unknown(ask=no_table)),
+            break_even_months=_months(table_months or Unknown(ask=no_table)),
         ),
         steps=(),
         computed=later,
         simulation=draws.simulation if draws else later,
     )
     waiting: dict[str, Callable[[], Any]] = {
-        "items": lambda: tuple(_items(context, model, amounts.savings, amounts.ways)),
+        "items": lambda: tuple(_items(context, amounts)),
         "scenarios": lambda: draws.details().scenarios if draws else (),
-        "worth": lambda: _worth_of_knowing(context, draws, result),
-        "steps": lambda: _steps(model, counted, known, framework) if known else (),
+        "worth": lambda: _worth_of_knowing(context.case, draws, result),
+        "steps": lambda: _steps(known, context.framework) if known else (),
         "computed": lambda: _figures_by_traffic(amounts),
     }
     return result.postpone(waiting)
 
 
+_COMPUTED = Unknown(ask="see computed: the saving is computed from traffic and prices")
+
+
+def _assumed_costs(known: CaseAmounts | None) -> tuple[str, ...]:
+    """Amounts nobody stated, taken from the table or computed."""
+    if known is None:
+        return ()
+    return (*known.model.assumed, SAVINGS) if known.counted else known.model.assumed
+
+
 def _break_even_months(
-    known: ClosedForm | None, draws: Draws | None, later: Unknown
+    known: CaseAmounts | None, draws: Draws | None, later: Unknown
 ) -> BreakEven:
     """Months by one month's amounts, and the 10th, 50th and 90th percentile of the runs."""
-    point = _months(known.months if known else later)
+    point = _months(known.months) if known else later
     if draws is None:
         return BreakEven(point=point, p10=later, p50=later, p90=later)
     p10, p50, p90 = (_months(Interval.certain(months)) for months in draws.months)
     return BreakEven(point=point, p10=p10, p50=p50, p90=p90)
 
 
+def _worth_of_knowing(
+    case: Case, draws: Draws | None, result: InvestmentResult
+) -> tuple[InformationValue, ...]:
+    """The worth of finding things out: by the simulated runs, and by more cases where they help."""
+    worth = draws.details().worth if draws else ()
+    today = case.today
+    target = case.targets.quality
+    if target is None or today.quality is None or not today.cases:
+        return worth
+    more = more_cases(result, today.quality, today.cases, target.at_least)
+    return (more, *worth) if more else worth
+
+
 def _number_or_ask(amount: Interval | None, ask: str) -> Number:
     return Unknown(ask=ask) if amount is None else amount.narrowed()
-
-
-_COMPUTED = "see computed: the saving is computed from traffic and prices"
-_BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
 
 
 def _case_usd(model: CostModel, framework: Framework) -> Number:
@@ -865,7 +822,7 @@ def _case_usd(model: CostModel, framework: Framework) -> Number:
         )
     design = model.priced(part.usd)
     if rule is None or design is None or not rule.evaluation_cases:
-        return Unknown(ask=model.lacks or _NO_HOURLY_RATE)
+        return Unknown(ask=model.lacks or NO_RATE)
     return design.value * rule.design_share / rule.evaluation_cases
 
 
@@ -874,51 +831,35 @@ _BY = {
     "plan": "computed",
     "serving": "traffic and prices",
 }
-_PROMPTS = 5  # prompts that a lab compares where the framework gives no number
 
 
-def _items(
-    context: MoneyContext, model: CostModel, savings: Savings | Unknown, ways: Ways
-) -> Iterator[CostItem]:
+def _items(context: MoneyContext, amounts: CaseAmounts) -> Iterator[CostItem]:
     """The parts of the costs, and the amounts outside their sum."""
-    case = context.case
-    framework = context.framework
+    model = amounts.model
     month = model.recurrence.when
     yield from _category_items(model, "up front", model.upfront_parts)
-    pilot = model.priced(model.pilot.usd)
-    if model.pilot.usd and pilot:
+    if amounts.pilot:
         yield CostItem(
             when="up front",
             what="of it a pilot",
-            usd=pilot.narrowed(),
+            usd=amounts.pilot.narrowed(),
             source=model.pilot.source,
             in_sum=False,
         )
     yield from _category_items(model, month, model.running_parts)
-    tuned = None if isinstance(savings, Unknown) else savings.tuned
+    tuned = None if isinstance(amounts.savings, Unknown) else amounts.savings.tuned
+    sold = [each.option for each in amounts.ways.costs if each.option.tuned_at]
     if tuned is not None and tuned.gpu:
-        values = likely(ways.inputs)
-        hour, each, full, always = (values[name] for name in tuned.gpu)
-        idle = (
-            max(always * HOURS_PER_MONTH - values[REQUESTS] / (each * full), 0.0) * hour
-        )
-        source = "traffic and economics.serving"
-        yield CostItem(
-            when=month, what="of it idle GPUs", usd=idle, source=source, in_sum=False
-        )
-    elif sold := [cost.option for cost in ways.costs if cost.option.tuned_at]:
+        yield _idle(tuned, amounts.ways, month)
+    elif sold:
         yield from (_fee(option) for option in sold if option.fee)
     elif (
         model.recurrence.repeats  # an endpoint is paid by the month
-        and case.tuning.service != "self_hosted"
+        and context.case.tuning.service != "self_hosted"
         and (tuned is None or tuned.runs != "own")
     ):
-        yield _endpoint(context, ways)
-    check = framework.ceiling.get("prompt_variations")
-    prompts = int((check.at_least if check else None) or _PROMPTS)
-    cases = framework.plan.evaluation_cases if framework.plan else 0
-    yield from _lab_items(case, ways, prompts, cases)
-    yield from change_items(case, framework)
+        yield _endpoint(context, amounts.ways)
+    yield from change_items(context.case, context.framework)
 
 
 def _category_items(
@@ -935,60 +876,25 @@ def _category_items(
         is_total = room == "economics" and len(steps) == 3  # else it names a category
         if is_total and len(parts) > 1:
             source = "stated in one total, split as the framework's table"
-        lacks = _NO_HOURLY_RATE
+        lacks = NO_RATE
         if name == "training" and model.lacks:
             lacks = model.lacks
         cost = _number_or_ask(model.priced(part.usd), lacks)
         yield CostItem(when=when, what=plain(name), usd=cost, source=source)
 
 
-_QUOTED = "not in the sums: its quote counts the case's own prompts and cases"
-
-
-def _lab_items(
-    case: Case, ways: Ways, prompts: int, cases: int
-) -> tuple[CostItem, CostItem]:
-    """The calls of a lab and of its grader.
-
-    Where the case's own files allow a quote, only the quote has a number: one number a quantity.
-    """
-    quotable = case.data.evaluation is not None and case.data.prompts is not None
-    if not (quotable and case.models):
-        return _lab_item(ways, prompts, cases), _judge_item(ways, prompts * cases)
-    lab = Unknown(ask=_ASK_FOR_QUOTE)
-    judge = Unknown(ask=f"{_ASK_FOR_QUOTE} --judge RUBRIC.md --judge-model MODEL")
-    return (
-        CostItem(when="up front", what=_LAB, usd=lab, source=_QUOTED, in_sum=False),
-        CostItem(when="up front", what=_JUDGE, usd=judge, source=_QUOTED, in_sum=False),
+def _idle(tuned: ServingOption, ways: Ways, month: str) -> CostItem:
+    """The cost of GPUs that are always on beyond what calls take."""
+    values = likely(ways.inputs)
+    hour, each, full, always = (values[name] for name in tuned.gpu)
+    hours = always * HOURS_PER_MONTH - values[REQUESTS] / (each * full)
+    return CostItem(
+        when=month,
+        what="of it idle GPUs",
+        usd=max(hours, 0.0) * hour,
+        source="traffic and economics.serving",
+        in_sum=False,
     )
-
-
-_LAB = "calls of a lab"
-_JUDGE = "calls of a judge"
-_ASK_FOR_QUOTE = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
-
-
-def _lab_item(ways: Ways, prompts: int, cases: int) -> CostItem:
-    """The calls of a lab with some prompts on some cases, at today's cost of a call."""
-    lab = None
-    source = "not in the sums"
-    ask = _ASK_FOR_QUOTE
-    if (
-        ways.bill
-        and ways.bill.option.runs != "own"
-        and REQUESTS in ways.inputs
-        and cases
-    ):
-        each_call = call_range(ways.bill.option, ways.inputs)
-        lab = at_ends(lambda call: prompts * cases * call, each_call)
-        source = (
-            f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at "
-            f"{spread(each_call, call_usd)} a call, as today. Other models add to that"
-        )
-    else:
-        ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
-    cost = _number_or_ask(lab, ask)
-    return CostItem(when="up front", what=_LAB, usd=cost, source=source, in_sum=False)
 
 
 def _fee(option: ServingOption) -> CostItem:
@@ -1015,128 +921,62 @@ def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
     else:
         tokens = tuned_tokens(ways.inputs)
         call = None if tokens is None else call_of_tuned(context.case, offers, *tokens)
-        each = None
-        if call is not None:
-            usd_a_call, _ = call
-            each = usd_a_call.value
-        says = f"{endpoint_text(offers, each)}. Looked up on {day(facts.dated)}"
-    source = f"not in the sums, and only where hours are billed: {says}"
-    what = "endpoint of its own"
-    usd = fee.narrowed()
-    return CostItem(when="each month", what=what, usd=usd, source=source, in_sum=False)
+        text = endpoint_text(offers, None if call is None else call[0].value)
+        says = f"{text}. Looked up on {day(facts.dated)}"
+    return CostItem(
+        when="each month",
+        what="endpoint of its own",
+        usd=fee.narrowed(),
+        source=f"not in the sums, and only where hours are billed: {says}",
+        in_sum=False,
+    )
 
 
-_JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer
-
-
-def _only_input(price: Product, ways: Ways) -> Interval:
-    (name,) = price.names
-    return ways.inputs[name]
-
-
-def _judge_item(ways: Ways, answers: int) -> CostItem:
-    """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
-    cost = None
-    source = "not in the sums, and only where a model scores"
-    by_tokens = _paid_by_tokens(ways)
-    if by_tokens and all(name in ways.inputs for name in by_tokens.names):
-        usd_in, usd_out = by_tokens.request
-        tokens_in = _only_input(usd_in, ways)
-        tokens_out = _only_input(usd_out, ways)
-        judged = _JUDGED_TOKENS * usd_out.factor
-        cost = at_ends(
-            lambda read, written: (
-                answers * ((read + 2 * written) * usd_in.factor + judged)
-            ),
-            tokens_in,
-            tokens_out,
-        )
-        read = spread(tokens_in + tokens_out + tokens_out, count)
-        prices = listing(
-            [mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request]
-        )
-        source += (
-            f": {count(answers)} answers, {read} tokens in (the call, its answer and a right one) "
-            f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}). The "
-            "rubric adds to that"
-        )
-    ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
-    usd = _number_or_ask(cost, ask)
-    return CostItem(when="up front", what=_JUDGE, usd=usd, source=source, in_sum=False)
-
-
-def _paid_by_tokens(ways: Ways) -> ServingOption | None:
-    """The way that runs today, else the cheapest untuned one, if it is paid by tokens."""
-    costs = [] if ways.bill is None else [ways.bill]
-    costs += [cost for cost in ways.costs if not cost.option.tuned]
-    costs += ways.rivals
-    for cost in costs:
-        # a price for tokens in, and one for tokens out
-        if len(cost.option.request) == 2:
-            return cost.option
-    return None
-
-
-def _possible_saving(
-    counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
-) -> Number:
-    """The most that tuning could save per month: computed, else stated, but at most the bill."""
-    if counted:
-        return counted.usd.narrowed()
-    if bill is None:
-        return Unknown(ask=_BILL)
-    if isinstance(closed, ClosedForm) and closed.stated.high > 0:
-        return (closed.possible or closed.stated).narrowed()
-    return Range.between(0.0, bill.high)
-
-
-def _steps(
-    model: CostModel, savings: Savings | None, closed: ClosedForm, framework: Framework
-) -> tuple[str, str, str, str]:
+def _steps(amounts: CaseAmounts, framework: Framework) -> tuple[str, str, str, str]:
     """Lines from the amounts to the months until it is repaid, one for each ``StepId``.
 
     They have likely values. Where an amount is a range, the last line has the best and worst
     pairing.
     """
+    model = amounts.model
+    a_month = model.a_month
+    counted = amounts.counted
     benefits = model.sum_text((*model.savings, *model.quality))
-    running = model.sum_text(model.running or ())
-    if savings is not None:
-        benefits = f"{usd(savings.usd.value)} saved on calls (computed below)"
+    running = f"Running costs{a_month}: {model.sum_text(model.running or ())}"
+    if counted is not None:
+        benefits = f"{usd(counted.usd.value)} saved on calls (computed below)"
         stated = model.text((*model.savings, *model.quality))
         if stated:
             benefits += f" + {stated}"
-        running = usd(savings.fixed.value if savings.fixed else 0.0)
-    back = _break_even_text(model, closed, framework)
-    a_month = model.a_month
-    if savings:
-        running_line = f"Running costs{a_month} beside serving: {running} (below)"
-    else:
-        running_line = f"Running costs{a_month}: {running}"
+        besides = usd(counted.fixed.value if counted.fixed else 0.0)
+        running = f"Running costs{a_month} beside serving: {besides} (below)"
+    back = _break_even_text(amounts, framework)
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",
         f"Benefits{a_month}: {benefits}",
-        running_line,
-        f"Left{a_month}: {spread(closed.net, usd)}. Break-even: {back}",
+        running,
+        f"Left{a_month}: {spread(amounts.net, usd)}. Break-even: {back}",
     )
 
 
-def _break_even_text(model: CostModel, closed: ClosedForm, framework: Framework) -> str:
+def _break_even_text(amounts: CaseAmounts, framework: Framework) -> str:
     """When it is repaid, by likely values, and for ranges over all pairings of their ends."""
-    point = closed.months.value
-    if not model.recurrence.repeats:
+    assert amounts.upfront is not None  # nothing is open
+    point = amounts.months.value
+    if not amounts.model.recurrence.repeats:
         if math.isinf(point):
             return "never, as less than that remains"
         return "with the job"
-    if closed.upfront.value <= 0:
+    if amounts.upfront.value <= 0:
         text = "at once, nothing is spent up front"
     elif math.isinf(point):
         text = "never, as nothing remains to repay it"
     else:
-        spent = usd(closed.upfront.value)
-        left = usd(closed.net.value)
+        spent = usd(amounts.upfront.value)
+        left = usd(amounts.net.value)
         text = f"{spent} / {left} = {months(point)}"
-    if closed.months.low != closed.months.high:
-        ends = months_range(closed.months.low, closed.months.high)
+    if amounts.months.low != amounts.months.high:
+        ends = months_range(amounts.months.low, amounts.months.high)
         text += f", and {ends} over all pairings of the ranges"
     if framework.break_even is not None:
         text += f" (it has to be under {months(framework.break_even.under_months)})"
@@ -1150,43 +990,37 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _figures_by_traffic(amounts: ReckonedAmounts) -> Computed | Unknown:
+def _figures_by_traffic(amounts: CaseAmounts) -> Computed | Unknown:
     """The figures by traffic and prices; or what to state first where there is no price."""
     savings = amounts.savings
-    ways = amounts.ways
+    costs = amounts.ways.costs
+    saved: Number
     if not isinstance(savings, Unknown):
-        saved: Number = savings.usd.narrowed()
+        saved = savings.usd.narrowed()
         volume = _months(savings.volume)
         month = _months(savings.month)
         steps = tuple(computed_steps(savings, amounts.model))
-    elif ways.costs or ways.rivals:
-        saved = savings
-        volume = savings
-        month = savings
+    elif costs or amounts.ways.rivals:
+        saved = volume = month = savings
         steps = ()
     else:
         return savings
+    able = [
+        cost
+        for cost in costs
+        if not cost.option.tuned and cost.usd is not None and cost.admissible != "no"
+    ]
+    # the cheapest admissible one; without one, the cheapest that isn't ruled out
+    best = min(able, key=lambda cost: cost.admissible != "yes", default=None)
     return Computed(
         servings=amounts.servings,
         rivals=amounts.rivals,
-        best_untuned=_best_untuned(ways.costs),
+        best_untuned=best.option.name if best else "none",
         savings_usd_per_month=saved,
         pays_from_requests_per_month=volume,
         pays_from_month=month,
         steps=steps,
     )
-
-
-def _best_untuned(costs: Sequence[ServingCost]) -> str:
-    """The cheapest admissible untuned way; without one, the cheapest that isn't ruled out."""
-    known = [
-        c
-        for c in costs
-        if not c.option.tuned and c.usd is not None and c.admissible != "no"
-    ]
-    if known:
-        return min(known, key=lambda c: c.admissible != "yes").option.name
-    return "none"
 
 
 def _serving(cost: ServingCost) -> ServingResult:

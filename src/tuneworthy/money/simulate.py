@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from itertools import count as count_from
 from typing import Any, NamedTuple, get_args
 from zlib import crc32
@@ -70,42 +70,51 @@ class Draws(NamedTuple):
     simulation: Simulation
     gain_usd: float
     """The mean net present value of a pilot and, if it works, of the rest."""
-    details: Callable[[], DrawnDetails]
+    details: Callable[[], DrawnDetails]  #: Drawn again when it is first read.
 
 
-def simulate(
-    stakes: Stakes, seed: int, draws: int = DRAWS, *, in_full: bool = True
-) -> Draws | None:
+def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
     """Simulate the investment; only one run where nothing varies, as every run would be the same.
 
     Each amount has its own random stream. So another saving doesn't change how often tuning works,
-    and the difference of two cases isn't luck. Unless ``in_full``, the details are drawn again when
-    they are read, so that no draw is kept. None where costs can't be priced, or there is no
+    and the difference of two cases isn't luck. None where costs can't be priced, or there is no
     benefit.
     """
     if not _can_be_simulated(stakes):
         return None
-    flow = CashFlow(stakes)
-    inputs = flow.inputs
-    drawn = _needed_draws(flow, draws)
-    values = {name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)}
-    success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
-    paths = flow.follow(values, success.astype(float), each_month=in_full)
-    # Where tuning never works, the months of all runs are "never".
-    working = success if success.any() else np.ones(drawn, bool)
-    works = paths.months[working]
-    if in_full:
-        made = _details(flow, values, success, working, paths)
-        details: Callable[[], DrawnDetails] = partial(_return_drawn, made)
-    else:
-        details = cache(partial(_draw_details, stakes, seed, draws))
+    runs = _Runs(stakes, seed, draws)
+    paths = runs.follow(each_month=False)
+    works = paths.months[runs.working]
+    details = cache(runs.details)
+    runs_never = paths.months > stakes.horizon + _HAIR
+    simulation = Simulation(
+        draws=runs.drawn,
+        horizon_months=stakes.horizon,
+        p_works=float(np.mean(runs.success)),
+        likely_usd=0.0,
+        p_never=_share(runs_never),
+        npv_usd=Percentiles(**_percentiles_by_name(paths.npv)),
+        curve=(),
+        tornado=(),
+        cost_of_waiting_usd=float(np.mean(paths.waiting)),
+        assumes=(),
+    )
     in_time = None
     if stakes.under_months is not None:
         in_time = _share(works < stakes.under_months - _HAIR)
     return Draws(
         months=_percentiles(works),
         in_time=in_time,
-        simulation=_simulation(flow, success, paths, details),
+        simulation=simulation.postpone(
+            {
+                "likely_usd": runs.likely_usd,
+                "curve": lambda: details().curve,
+                "tornado": lambda: details().tornado,
+                "assumes": lambda: tuple(
+                    _assumes(runs.flow, nothing_varies=runs.drawn == 1)
+                ),
+            }
+        ),
         gain_usd=float(np.mean(paths.npv)),
         details=details,
     )
@@ -121,93 +130,85 @@ def _can_be_simulated(stakes: Stakes) -> bool:
     return model.running is not None and bool(model.savings or model.quality)
 
 
-def _needed_draws(flow: CashFlow, draws: int) -> int:
-    """The runs that the result needs: fewer if only assumptions vary, and one if nothing does."""
-    inputs = flow.inputs
-    chance = inputs.get(FAILURE)
-    is_luck = chance is not None and (chance.varies or 0 < chance.value < 1)
-    varying = [name for name, spread in inputs.items() if spread.varies]
-    if not is_luck and not varying:
-        return 1
-    if all(name in flow.stakes.taken for name in varying):
-        return min(draws, _ENOUGH)
-    return draws
+class _Runs:
+    """The simulated runs of an investment; its values are drawn again when they are read."""
 
+    def __init__(self, stakes: Stakes, seed: int, draws: int) -> None:
+        self.flow = CashFlow(stakes)
+        self.seed = seed
+        self.drawn = self._needed_draws(draws)
 
-def _simulation(
-    flow: CashFlow,
-    success: npt.NDArray[np.bool_],
-    paths: Paths,
-    details: Callable[[], DrawnDetails],
-) -> Simulation:
-    """Put together the result of a simulation; its costly parts are computed when they are read."""
-    drawn = len(success)
-    simulation = Simulation(
-        draws=drawn,
-        horizon_months=flow.horizon,
-        p_works=float(np.mean(success)),
-        likely_usd=0.0,
-        p_never=_share(paths.months > flow.horizon + _HAIR),
-        npv_usd=Percentiles(**_percentiles_by_name(paths.npv)),
-        curve=(),
-        tornado=(),
-        cost_of_waiting_usd=float(np.mean(paths.waiting)),
-        assumes=(),
-    )
-    return simulation.postpone(
-        {
-            "likely_usd": lambda: _likely_usd(flow),
-            "curve": lambda: details().curve,
-            "tornado": lambda: details().tornado,
-            "assumes": lambda: tuple(_assumes(flow, nothing_varies=drawn == 1)),
+    def _needed_draws(self, draws: int) -> int:
+        """As few as the result needs: fewer if only assumptions vary, and one if nothing does."""
+        inputs = self.flow.inputs
+        chance = inputs.get(FAILURE)
+        is_luck = chance is not None and (chance.varies or 0 < chance.value < 1)
+        varying = [name for name, spread in inputs.items() if spread.varies]
+        if not is_luck and not varying:
+            return 1
+        if all(name in self.flow.stakes.taken for name in varying):
+            return min(draws, _ENOUGH)
+        return draws
+
+    def values(self) -> dict[str, Array | float]:
+        """Each input in each run."""
+        inputs = self.flow.inputs
+        return {
+            name: _draw(inputs[name], self.seed, name, self.drawn)
+            for name in sorted(inputs)
         }
-    )
 
-
-def _likely_usd(flow: CashFlow) -> float:
-    middle = dict(likely(flow.inputs))
-    at_middle = flow.follow(middle, flow.odds(middle, 1), each_month=False)
-    return float(at_middle.npv[0])
-
-
-def _return_drawn(details: DrawnDetails) -> DrawnDetails:
-    return details
-
-
-def _draw_details(stakes: Stakes, seed: int, draws: int) -> DrawnDetails:
-    drawn = simulate(stakes, seed, draws)
-    assert drawn is not None  # it was drawn before
-    return drawn.details()
-
-
-def _details(
-    flow: CashFlow,
-    values: Values,
-    success: npt.NDArray[np.bool_],
-    working: npt.NDArray[np.bool_],
-    paths: Paths,
-) -> DrawnDetails:
-    """The parts of a simulation that only some readers need: curve, tornado and worth."""
-    tornado = _tornado(flow)
-    curve = list[Month]()
-    for month, usd in enumerate(paths.cumulated):
-        _, median_if_works, _ = _percentiles(usd[working])
-        curve.append(
-            Month(month=month, if_works=median_if_works, **_percentiles_by_name(usd))
+    @property
+    def success(self) -> npt.NDArray[np.bool_]:
+        """In which runs tuning works."""
+        chance = self.flow.inputs.get(FAILURE)
+        failure = (
+            0.0 if chance is None else _draw(chance, self.seed, FAILURE, self.drawn)
         )
-    swings = [
-        Swing(input=label(swing.name), low_usd=swing.at_low, high_usd=swing.at_high)
-        for swing in tornado
-    ]
-    varies = len(success) > 1  # amounts without any range are drawn only once
-    return DrawnDetails(
-        curve=tuple(curve),
-        tornado=tuple(swings),
-        scenarios=tuple(_scenarios(flow, tornado)),
-        worth=tuple(_information_values(flow, values, success, paths.npv))
-        if varies
-        else (),
-    )
+        return _luck(self.seed, self.drawn) >= failure
+
+    @property
+    def working(self) -> npt.NDArray[np.bool_]:
+        """The same; all where it never works, as the months of all runs are "never" then."""
+        success = self.success
+        return success if success.any() else np.ones(self.drawn, bool)
+
+    def follow(self, *, each_month: bool) -> Paths:
+        """The result of each run."""
+        success = self.success.astype(float)
+        return self.flow.follow(self.values(), success, each_month=each_month)
+
+    def likely_usd(self) -> float:
+        """Net present value at the likeliest values."""
+        middle = dict(likely(self.flow.inputs))
+        odds = self.flow.odds(middle, 1)
+        at_middle = self.flow.follow(middle, odds, each_month=False)
+        return float(at_middle.npv[0])
+
+    def details(self) -> DrawnDetails:
+        """The parts of a simulation that only some readers need."""
+        paths = self.follow(each_month=True)
+        working = self.working
+        tornado = _tornado(self.flow)
+        curve = list[Month]()
+        for month, usd in enumerate(paths.cumulated):
+            _, if_works, _ = _percentiles(usd[working])
+            percentiles = _percentiles_by_name(usd)
+            curve.append(Month(month=month, if_works=if_works, **percentiles))
+        swings = [
+            Swing(input=label(swing.name), low_usd=swing.at_low, high_usd=swing.at_high)
+            for swing in tornado
+        ]
+        worth: list[InformationValue] = []
+        if self.drawn > 1:  # amounts without any range are drawn only once
+            values = self.values()
+            worth += _information_values(self.flow, values, self.success, paths.npv)
+        return DrawnDetails(
+            curve=tuple(curve),
+            tornado=tuple(swings),
+            scenarios=tuple(_scenarios(self.flow, tornado)),
+            worth=tuple(worth),
+        )
 
 
 _LUCK = "works"  #: The stream that says in which draws tuning works.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,14 +14,26 @@ from tuneworthy.model.base import (
     MONTHS_PER_QUARTER,
     FileRecord,
     Interval,
+    Number,
     Range,
     Unknown,
     break_even,
     field_path,
 )
 from tuneworthy.model.case import AmountOf, Case
+from tuneworthy.model.dossier import CostItem
 from tuneworthy.model.framework import CostRow, CostTable, Framework, PlanRule, Span
-from tuneworthy.words import count, listing, number, plain, share, usd
+from tuneworthy.words import (
+    amount,
+    count,
+    counted,
+    listing,
+    number,
+    plain,
+    share,
+    usd,
+    usd_range,
+)
 
 RATE = "economics.hourly_rate_usd"
 BILL = "today.usd_per_month"
@@ -36,6 +49,8 @@ SERVED = "serving.usd_per_month"
 SERVED_CALL = "serving.usd_per_call"
 ENDPOINT = "serving.endpoint_usd_per_month"
 PREMIUM = "serving.premium_of_a_hosted_tuned_model"
+
+NO_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
 # How the money of a case recurs: month after month, or once, for a job that ends.
 
@@ -620,6 +635,106 @@ class _Builder:
         return parts
 
 
+# What is due again: a change of what runs, and a move to another base.
+
+_MOVED = ("training", "evaluation", "deployment")
+"""Costs of a move to another base. The examples stay, but the tuned model has to be checked anew."""
+_DAYS_PER_WEEK = 7
+
+
+def forced_move(
+    case: Case, framework: Framework, training_usd: float | None = None
+) -> str:
+    """Cost of tuning again on another base, that nobody chose, in words; empty where unknown.
+
+    As ``$2,012–$4,012: 20–40 hours of tests and integration, $12 of training``.
+    """
+    priced = None
+    if training_usd is not None:
+        cost = Interval.certain(training_usd)
+        priced = TrainingCost(cost, "by its tokens", of_base=True)
+    model = build_cost_model(case, framework, training=priced)
+    again = CostPart()
+    for name in _MOVED:
+        again += model.upfront_parts.get(name, CostPart())
+    parts = []
+    if again.hours and model.amount(again.hours).high:
+        parts.append(f"{_hours(model.amount(again.hours))} of tests and integration")
+    if training_usd is not None:
+        parts.append(f"{usd(training_usd)} of training")
+    detail = ", ".join(parts)
+    whole = model.priced(again.usd) if again.usd else None
+    if whole is None and detail:
+        return f"{detail}. State economics.hourly_rate_usd to price the hours"
+    if whole is None:
+        return ""
+    ends = usd_range(whole.low, whole.high)
+    return f"{ends}: {detail}" if detail else ends
+
+
+def _hours(hours: Interval) -> str:
+    # Compared as they are shown: ends that differ less than that are one.
+    ends = dict.fromkeys((amount(hours.low), amount(hours.high)))
+    return f"{'–'.join(ends)} hours"
+
+
+def change_items(case: Case, framework: Framework) -> Iterator[CostItem]:
+    """The cost of one change of a prompt, and of a tuned model, with the days that each takes."""
+    if case.one_off:
+        return  # nobody changes a job afterwards
+    prompts = [
+        (rule.effort_hours, f"as for {rule.title}")
+        for rule in framework.options.values()
+        if rule.kind == "prompt" and rule.effort_hours is not None
+    ]
+    if prompts:
+        span, says = min(prompts, key=lambda each: each[0].high)
+        hours = Interval(span.low, _middle(span), span.high)
+        yield _change(case, framework, "one change of the prompt", hours, says)
+    ongoing = case.economics.monthly.ongoing
+    stated = None if ongoing is None else ongoing.retraining_hours_per_quarter
+    row = None if framework.costs is None else framework.costs.ongoing.get("retraining")
+    if stated is not None:
+        hours = stated.interval
+        says = "as the case states for a quarter"
+    elif row is not None and row.hours is not None:
+        hours = Interval(row.hours.low, _middle(row.hours), row.hours.high)
+        says = "as the framework's table has it for a quarter"
+    else:
+        return
+    yield _change(case, framework, "one change of the tuned model", hours, says)
+
+
+def _change(
+    case: Case, framework: Framework, what: str, hours: Interval, says: str
+) -> CostItem:
+    """A row of costs for a change, shown beside the sums and not part of them."""
+    rate = case.economics.hourly_rate_usd
+    cost: Number = Unknown(ask=NO_RATE)
+    if rate is not None:
+        cost = at_ends(operator.mul, hours, rate.interval).narrowed()
+    source = f"not in the sums: {_hours(hours)}{_days(case, framework, hours)}, {says}"
+    return CostItem(
+        when="each change", what=what, usd=cost, source=source, in_sum=False
+    )
+
+
+def _days(case: Case, framework: Framework, hours: Interval) -> str:
+    """Days for these hours at the team's pace; empty where the pace is unknown."""
+    stated = case.economics.hours_per_week
+    pace = framework.plan.hours_per_week if framework.plan is not None else None
+    if stated is not None:
+        pace = stated.likely
+    if not pace:
+        return ""
+    least = math.ceil(hours.low / pace * _DAYS_PER_WEEK)
+    most = math.ceil(hours.high / pace * _DAYS_PER_WEEK)
+    span = counted(most, "day")
+    if least != most:
+        span = f"{least}–{span}"
+    return f", {span} at {amount(pace)} hours a week"
+
+
 def _has_inputs(terms: Sum, inputs: Inputs) -> bool:
     return all(name in inputs for term in terms for name in term.names)
 
@@ -653,7 +768,7 @@ def label(path: str) -> str:
         title = field.label or field.title
         if room == "models":
             _, place, *_ = path.split(".")
-            return f"{title} (model {int(place) + 1})"
+            return f"{title} (model {place})"
         return title
     of = {"hours": "hours of", "usd": "money for"}.get(last)
     if of is None:

@@ -47,7 +47,7 @@ from tuneworthy.model.training import (
     TrainingExample,
     TrainingSet,
 )
-from tuneworthy.money.moving import forced_move
+from tuneworthy.money.terms import forced_move
 from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.report import blocks as b
@@ -881,7 +881,7 @@ def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
     if not chosen.warning:
         return ""
     known = None if isinstance(usd, Unknown) else usd
-    move = forced_move(case, framework_of(case), known).text
+    move = forced_move(case, framework_of(case), known)
     cost = f" Tuning again on another base then takes {move}" if move else ""
     return f"{chosen.warning}.{cost}"
 

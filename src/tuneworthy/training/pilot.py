@@ -87,8 +87,7 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.ways import AnyFigure, LabArm
-from tuneworthy.money.moving import forced_move
-from tuneworthy.money.terms import mtok_usd
+from tuneworthy.money.terms import forced_move, mtok_usd
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.as_piloted import (
@@ -515,7 +514,7 @@ def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
         return []
     rows = [("Base ends", f"{base.ends} ({age_text(as_of)})")]
     if base.warning:
-        move = forced_move(pilot.lab.case, pilot.lab.framework).text
+        move = forced_move(pilot.lab.case, pilot.lab.framework)
         cost = f" Tuning again on another base then takes {move}" if move else ""
         rows.append(("Forced move", f"{base.warning}.{cost}"))
     asked = asked_text(pilot.base.id, method_of_recipe(plan.recipe), as_of)
