@@ -703,24 +703,3 @@ def test_a_growth_of_more_than_all_a_month_is_asked_back_once(
 
 
 # What is gone ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options", [("--model", "openai:gpt-4o"), ("--model", "x", "--budget", "1"),
-                ("--transcript", "a.txt"), ("--budget", "1")],
-)  # fmt: skip
-def test_a_talk_with_a_model_names_what_has_taken_its_place(
-    options: tuple[str, ...], tmp_path: Path
-) -> None:
-    seen = tuneworthy("interview", tmp_path / "new", *options, typed="x\n")
-    assert (seen.code, seen.err.count("\n")) == (2, 1)
-    assert "gone" in seen.err
-    assert "skill" in seen.err
-    assert "tuneworthy mcp" in seen.err
-    assert not (tmp_path / "new").exists()
-
-
-def test_there_is_one_way_to_answer_and_no_option_for_it(folder: Path) -> None:
-    seen = tuneworthy("interview", folder, "--plain")
-    assert (seen.code, "lines are the only way" in seen.err) == (2, True)
-    assert "--model" not in tuneworthy("interview", "--help").out
