@@ -21,7 +21,7 @@ from datetime import date
 
 import numpy as np
 
-from tuneworthy.lab import held as lab_held
+from tuneworthy.lab import verify as lab_held
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.model import lab as model_lab
 from tuneworthy.model.base import Unknown

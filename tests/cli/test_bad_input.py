@@ -1183,7 +1183,7 @@ def test_at_least_fifteen_mistakes_are_held_to_a_line_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("name: ours\nextends: lessson\n", 2, '"lessson" is no framework'),
+        ("name: ours\nextends: lessson\n", 2, '"lessson" names no known framework'),
         ("name: ours\nextends: lesson\nindicatorz: {}\n", 3, 'Did you mean "indicators"?'),
         ("name: ours\nextends: lesson\nindicators:\n  a:\n    title: A\n    aks: b\n", 6, '"aks"'),
         ("name: Ours\nextends: lesson\n", 1, '"Ours"'),

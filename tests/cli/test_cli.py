@@ -133,7 +133,8 @@ def test_an_error_says_where_what_and_the_fix(
     assert 'Did you mean "decide"?' in said(capsys, "decied", code=2)
     err = said(capsys, "framework", "show", "lessn", code=2)
     assert (
-        err == '"lessn" is no framework. Write lesson, or name a file with its path\n'
+        err
+        == '"lessn" names no known framework. Write lesson, or name a file with its path\n'
     )
     (tmp_path / "list.json").write_text("[]")
     memo = ("decide", TASK, "--format", "markdown")

@@ -22,8 +22,8 @@ from lab_world import chance, folder_of, known
 from loopback import LoopbackServer
 from tuneworthy.cli import run as command
 from tuneworthy.lab import ceiling
-from tuneworthy.lab import held as lab_held
 from tuneworthy.lab import result as lab_result
+from tuneworthy.lab import verify as lab_held
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.lab.scores import Scores

@@ -22,8 +22,8 @@ from tuneworthy.cases.reports import schema
 from tuneworthy.cli import run as command
 from tuneworthy.errors import StoppedError
 from tuneworthy.lab import ceiling
-from tuneworthy.lab import held as lab_held
 from tuneworthy.lab import verify as api
+from tuneworthy.lab import verify as lab_held
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.model import lab as model_lab

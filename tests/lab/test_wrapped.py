@@ -11,8 +11,8 @@ from faulty import Fake
 from lab_world import folder_of, known
 from tuneworthy.errors import StoppedError
 from tuneworthy.lab import ceiling as lab_ceiling
+from tuneworthy.lab import scores as lab_wrapped
 from tuneworthy.lab import verify as lab_verify
-from tuneworthy.lab import wrapped as lab_wrapped
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Request

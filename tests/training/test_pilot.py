@@ -34,7 +34,7 @@ from tuneworthy.cases.reports import schema
 from tuneworthy.cli import run as command
 from tuneworthy.errors import StoppedError
 from tuneworthy.files import stores as files_stores
-from tuneworthy.lab import held as lab_held
+from tuneworthy.lab import verify as lab_held
 from tuneworthy.llm import endpoints as llm_endpoints
 from tuneworthy.llm.endpoints import Busy, Refused
 from tuneworthy.llm.ledger import Ledger

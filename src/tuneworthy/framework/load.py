@@ -56,7 +56,7 @@ def load_document(document: ParsedFile) -> Framework:
 
 def not_shipped(name: str, where: str = "") -> FrameworkError:
     """The error for a name that is neither the lesson's nor a file's."""
-    what = f'"{short_text(name)}" is no framework'
+    what = f'"{short_text(name)}" names no known framework'
     fix = f"write {LESSON}, or name a file with its path"
     return FrameworkError(what, where=where, fix=fix)
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
-from tuneworthy.lab.held import HeldArm
 from tuneworthy.lab.plan import Asked
 from tuneworthy.lab.pool import Cases
 from tuneworthy.lab.scores import Scores
-from tuneworthy.lab.verify import bundled
+from tuneworthy.lab.verify import HeldArm, bundled
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import Case, Monthly
 from tuneworthy.model.dossier import InvestmentResult

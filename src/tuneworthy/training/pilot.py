@@ -35,7 +35,6 @@ from tuneworthy.lab.evidence import (
     tried_evidence,
     with_found,
 )
-from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
 from tuneworthy.lab.plan import Arms, Asked, LabPlan, plan_arms, request_for
 from tuneworthy.lab.pool import Cases, Pool
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
@@ -53,9 +52,12 @@ from tuneworthy.lab.scores import (
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
+    HeldArm,
     compared,
     gain_evidence,
+    gain_figure,
     general_calls,
+    hold_arm,
     margin_of,
     verify_plan,
 )
