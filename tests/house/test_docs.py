@@ -503,7 +503,7 @@ def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(
     (copy / "items.json").write_text(json.dumps(page), "utf-8")
     code, said = told("tuneworthy measure --from items.json --map openai-evals.yaml")
     assert code == 0
-    assert "Read 120 answers to 60 cases" in said
+    assert "120 answers to 60 cases" in said
     assert re.search(r"Best so far .*on second: 1\.00", said)
     assert re.search(r"Next best .*on first: 0\.50", said)
 

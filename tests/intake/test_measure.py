@@ -274,20 +274,12 @@ def test_the_page_says_what_a_test_of_prompts_shows(
             ("v2", "openai:gpt-4o", 55)]  # fmt: skip
     (tmp_path / "results.json").write_text(results(arms))
     text = " ".join(said(capsys, "measure", "--from", "results.json").split())
-    assert (
-        "Read 180 answers to 60 cases, 2 prompts, 2 models (promptfoo results, 20 Nov 2026)"
-        in text
-    )
+    assert "180 answers to 60 cases, 20 Nov 2026: openai:gpt-4o-mini" in text
     assert 'Best so far prompt "v2" on openai:gpt-4o: 0.92 (' in text
     assert 'Next best prompt "v2" on openai:gpt-4o-mini: 0.90 (' in text
     assert "Difference 0.02 (-0.0" in text.replace("+", "")
     assert "can't be distinguished: about " in text
-    assert "$0.0060 a call with the best, $60 per month at 10,000 calls." in text
-    assert "No tuning can save more than the whole bill." in text
-    assert "(seen: 2 prompts of 5 wanted, others may have been tried; 2 models)" in text
-    assert (
-        "so it stays open: tuneworthy interview results-case asks for the rest." in text
-    )
+    assert "$60 per month at 10,000 calls with the best: the most that" in text
     assert "Is 0.92 good enough?" in text
     made = load_case(tmp_path / "results-case")
     # two were seen, more may be known
@@ -308,9 +300,8 @@ def test_a_bill_nobody_logged_is_priced_by_list(
         said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all").split()
     )
     # 1,000 tokens at $0.15 and 100 at $0.60 a million, for 60 calls
-    assert "$0.00021 a call by list price (genai-prices" in text
-    assert "at least $0.013 per month. No tuning can save more" in text
-    assert "None of the five checks is answered by data (seen: " in text
+    assert "At least $0.013 per month by list price (genai-prices" in text
+    assert "A call costs $0.00021" in text.replace("  ", " ")
     assert [model.id for model in load_case(tmp_path / "a-case").models] == [
         "openai:gpt-4o-mini"
     ]
@@ -492,7 +483,6 @@ def test_prompts_of_several_tests_are_no_comparison(
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
     plain = " ".join(text.split())
-    assert "None of the five checks is answered by data" in plain
     assert load_case(tmp_path / "a-case").ceiling["prompt_variations"].count is None
     assert 'Test 1 prompt "p' in plain
     assert (
@@ -510,7 +500,7 @@ def test_the_cost_of_a_few_runs_is_no_bill(
     for cases, costs in ((19, False), (20, True)):
         (tmp_path / f"r{cases}.json").write_text(results(arms, cases))
         text = said(capsys, "measure", "--from", f"r{cases}.json")
-        assert ("a call with the best" in text) is costs
+        assert ("calls with the best" in text) is costs
 
 
 def test_several_records_are_left_out_in_the_plural(
@@ -814,9 +804,7 @@ def test_tau_bench_is_measured_by_a_mapping(
     path = shared / "real" / "tau_bench" / "gpt-4o-airline.json"
     rewards = [one["reward"] for one in json.loads(path.read_text())]
     text = said(capsys, "measure", "--from", str(path), "--map", "map.yaml")
-    assert text.startswith(
-        "Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping"
-    )
+    assert text.startswith("2,454 answers to 50 cases")
     # by its characters
     assert "a call takes about 2,594 tokens in" in " ".join(text.split())
     # as options has it, by the same clusters
@@ -849,7 +837,7 @@ def test_inspect_logs_are_too_few_to_say_much(
 ) -> None:
     pattern = str(shared / "real" / "inspect_logs" / "*.json")
     text = " ".join(said(capsys, "measure", "--from", pattern).split())
-    assert text.startswith("Read 7 ")
+    assert text.startswith("7 answers")
     # three tests: no number of cases is that of all
     assert "cases" not in text.split(".")[0]
     for test, score in (

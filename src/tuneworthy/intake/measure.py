@@ -75,8 +75,11 @@ from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.plan.context import PlannedCases, plan_cases
 from tuneworthy.report.blocks import Block, Parts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
-from tuneworthy.report.sections.log import MeasureReport
-from tuneworthy.report.sections.measure import ComparedReport, measure_report
+from tuneworthy.report.sections.measure import (
+    ComparedReport,
+    MeasureReport,
+    measure_report,
+)
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
@@ -286,10 +289,6 @@ def _report(
 ) -> MeasureReport:
     """Put together the report on what was measured, with the dossiers before and after it."""
     models = tuple(seen_models(measured, dossier.as_of).values())
-    wanted = {}
-    for name, check in framework.ceiling.items():
-        if check.at_least is not None:
-            wanted[name] = check.at_least
     ends = {}
     for name in models:
         end = logged_end(name, dossier.as_of)
@@ -305,7 +304,6 @@ def _report(
         folder=str(source),
         price=_list_price(measured, dossier.as_of),
         models=models,
-        wanted=wanted,
         guessed={guess.name: [*map(_masked_record, guess.first)] for guess in guesses},
         unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
         ends=ends,

@@ -1,45 +1,46 @@
-"""Output of ``measure``: measurements, the bill, examples, and their effect on the verdict."""
+"""What ``measure`` shows: the log, its bill and failures, measurements, and what they change."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
 from tuneworthy.errors import argument
 from tuneworthy.llm.prices import catalogue
 from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import (
     CheckResult,
     Dossier,
     FactorResult,
     SignalResult,
 )
-from tuneworthy.model.evidence import Evidence, PromptArm, Series, Skipped
+from tuneworthy.model.evidence import (
+    Coverage,
+    Evidence,
+    FileReading,
+    Measured,
+    PromptArm,
+    Series,
+    Skipped,
+)
 from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import Rows, moved
 from tuneworthy.report.sections.evidence import (
     STEPS,
+    between_days,
     evidence_rows,
     measured_name,
     measurements,
+    series_of,
     steps_table,
 )
 from tuneworthy.report.sections.lab import difference_text
-from tuneworthy.report.sections.log import (
-    MeasureReport,
-    coverage_line,
-    coverage_table,
-    days_text,
-    formats_of,
-    heading,
-    log_rows,
-    next_line,
-    prompt_table,
-    unread_line,
-)
 from tuneworthy.report.text import REST
 from tuneworthy.report.width import shows_details
 from tuneworthy.verdict.headline import ANSWER_WORDS
@@ -48,6 +49,7 @@ from tuneworthy.words import (
     count,
     counted,
     cut,
+    day,
     few,
     interval_text,
     listing,
@@ -58,7 +60,61 @@ from tuneworthy.words import (
     share,
     signed,
     small_usd,
+    unique,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureReport:
+    """The result of one run of ``measure``."""
+
+    measured: Measured
+    added: bool  #: False where the last run had measured the same.
+    dossier: Dossier  #: The case with it.
+    #: The case without it; None for a case that was made for it.
+    before: Dossier | None
+    folder: str
+    price: Price | None = None  #: List price of the one model that answered.
+    models: tuple[str, ...] = ()  #: Models that answered.
+    guessed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The first records of each file whose format was guessed, as they were read."""
+    unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The names of unused fields, by file."""
+    ends: Mapping[str, date] = field(default_factory=dict)  #: When models end, by name.
+    left: Mapping[str, int] = field(default_factory=dict)
+    """The minutes for each question that the case still asks."""
+
+    def measurement(self, name: str) -> Evidence:
+        """A measurement; an unknown one where it wasn't tried."""
+        for evidence in self.measured.evidence:
+            if evidence.id == name:
+                return evidence
+        return Evidence(id=name, value=Unknown(ask=""), unit="none")
+
+    def known_measurement(self, name: str) -> Evidence | None:
+        evidence = self.measurement(name)
+        return evidence if evidence.is_known else None
+
+    def detail(self, name: str, number: str) -> float | None:
+        """A further number of a measurement; None where it is unknown."""
+        value = self.measurement(name).details.get(number)
+        return value if isinstance(value, int | float) else None
+
+    def ask(self, name: str, otherwise: str) -> str:
+        """The step that makes a measurement known; ``otherwise`` where it names none."""
+        value = self.measurement(name).value
+        if isinstance(value, Unknown) and value.ask:
+            return value.ask
+        return otherwise
+
+    def series(self, name: str) -> Series | None:
+        return series_of(self.measured.series, name)
+
+    @property
+    def arms(self) -> int:
+        """The number of prompts with models that were tested on cases; 0 for a log."""
+        series = self.series("arms")
+        return 0 if series is None else len(series.columns["value"])
 
 
 def measure_dict(report: MeasureReport) -> str:
@@ -89,31 +145,59 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     if examples:  # whoever asks for examples sees them first
         shown = _examples(report)
         sections.append(b.section("examples", "Examples to learn from", shown))
-    if report.arms:  # the results of a test
-        headline = opening(report)
-        first: Rows = quick_rows(report)
-        rest: Rows = iter(())
-    else:
-        headline = heading(report)
-        first = log_rows(report, month_text(report))
-        rest = quick_rows(report)
-    sections.append(b.section("first", "", b.facts(first)))
+    sections.append(b.section("first", "", b.facts(_first_rows(report))))
     sections.append(b.section("read", "", _read(report)))
     if report.before is not None:
         moved_by = b.bullets(_verdict(report.dossier, report.before))
         sections.append(b.section("verdict", "The verdict", moved_by))
-    sections.append(b.section("quick", "More of it", b.facts(rest), detail=True))
-    tables = (coverage_table(report.measured.readings), prompt_table(report))
+    more = b.facts(_more_rows(report))
+    sections.append(b.section("quick", "More of it", more, detail=True))
+    tables = (_coverage_table(report.measured.readings), _prompt_table(report))
     sections.append(b.section("files", "By file and prompt", tables, detail=True))
     sections += (_measurements(report), _not_measured(report))
-    return b.Document("", headline, sections, after=_after(report))
+    return b.Document("", _heading(report), sections, after=_after(report))
+
+
+def _first_rows(report: MeasureReport) -> Rows:
+    """The bill, the latency, the failures, and how often it works; for a test its arms first."""
+    arms = report.series("arms")
+    if arms is not None:
+        yield from _arm_rows(report, arms)
+    yield "The bill", sentence(_bill_text(report))
+    late = report.known_measurement("latency_p95_s")
+    if late is not None:
+        yield "p95", interval_text(late.value, late.low, late.high, late.unit)
+    wrong = [*_went_wrong(report)]
+    if wrong:
+        yield "Went wrong", ", ".join(wrong)
+    if arms is None:
+        yield "Success", _success(report)
+    else:
+        yield "What decides", sentence(_decides(report))
+
+
+def _more_rows(report: MeasureReport) -> Rows:
+    """The price of a call, the kind of answers, languages and gaps, caching, and what decides."""
+    cost = _call_cost(report)
+    if cost is not None:
+        yield "A call costs", _price(cost.usd, cost.low, cost.high)
+    texts = {
+        "The answers": _answers_text(report),
+        "The texts": _texts_text(report),
+        "Caching": _caching_text(report),
+    }
+    if not report.arms:  # a test has it on its first screen
+        texts["What decides"] = _decides(report)
+    for label, text in texts.items():
+        if text:
+            yield label, sentence(text)
 
 
 def _after(report: MeasureReport) -> list[str]:
     """The next command, and the way to show the details."""
     case = argument(report.folder)
     if _best(report) is None:
-        after = [next_line(report, case)]
+        after = [_next_line(report, case)]
     else:  # a share was measured that a target could be compared with
         target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
         after = [f"Next: {target}, then: tuneworthy decide {case}"]
@@ -122,44 +206,51 @@ def _after(report: MeasureReport) -> list[str]:
     return after
 
 
-def _measurements(report: MeasureReport) -> b.Section:
-    """The measurements of this run, in detail."""
-    measured_now = {m.id for m in report.measured.evidence if m.is_known}
-    results = [
-        result for result in measurements(report.dossier) if result.id in measured_now
-    ]
-    rows = evidence_rows(report.dossier, results)
-    title = "Measured, with 95% intervals"
-    cells = "{title} | {value} | {bears}"
-    table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
-    return b.section("measured", title, table, detail=True)
+def _next_line(report: MeasureReport, case: str) -> str:
+    """The next step for a case that was made from this log, with the questions still open."""
+    text = f"Next: tuneworthy decide {case}"
+    if report.before is not None or not report.left:
+        return text
+    minutes = sum(report.left.values())
+    questions = counted(len(report.left), "question")
+    verb = "is" if len(report.left) == 1 else "are"
+    return f"{text} (made from this log: {questions} {verb} left, {minutes} min)"
 
 
-def _not_measured(report: MeasureReport) -> b.Section:
-    """The needs of the missing measurements; those with the same need share a line."""
-    names_by_need: dict[str, list[str]] = {}
+_LONGEST_NAME = 40  #: Characters of a model's or a prompt's name.
+_MOST_MODELS = 3  #: Models that the heading names.
+#: The beginning of a prompt's name where its log gives it none.
+_UNNAMED = "system "
+_UNKNOWN = "unknown"
+
+
+def _heading(report: MeasureReport) -> str:
+    """Say how many calls were read, of which days, models and prompts."""
+    text = _size(report)
+    days: set[date] = set()
     for evidence in report.measured.evidence:
-        if isinstance(evidence.value, Unknown):
-            names = names_by_need.setdefault(evidence.value.ask, [])
-            names.append(measured_name(evidence.id))
-    needs = [f"{', '.join(names)}: {need}" for need, names in names_by_need.items()]
-    title = "Not measured, and what would be needed"
-    items = b.bullets(needs) if needs else None
-    return b.section("open", title, items, detail=True)
+        days |= {on for on in (evidence.since, evidence.observed_on) if on is not None}
+    if days:
+        text += f", {between_days(min(days), max(days))}"
+    who = [*_models(report), *_prompts(report)]
+    if who:
+        text += f": {', '.join(who)}"
+    return f"{text}{_drawn_text(report)}."
 
 
-def opening(report: MeasureReport) -> str:
-    """Say in one sentence how much was read, from which tool, and of which days."""
-    read = [_size(report)]
-    for check_count in _COUNTS.values():
-        number = report.count(check_count.measure)
-        if number is not None:
-            read.append(counted(number, check_count.noun))
-    beside = formats_of(report.measured.readings)
-    when = days_text(report)
-    if when:
-        beside.append(when)
-    return f"Read {', '.join(read)}{_drawn_text(report)} ({', '.join(beside)})."
+def _size(report: MeasureReport) -> str:
+    """The number of calls; for a test, of answers, and of cases if every prompt ran on the same."""
+    calls = sum(reading.traces for reading in report.measured.readings)
+    arms = report.series("arms")
+    if arms is None:
+        return counted(calls, "call")
+    answers = counted(calls, "answer")
+    lead = report.measurement("best_arm_lead")
+    same_cases = report.arms == 1 or lead.details.get("same_cases") is True
+    if not same_cases or _not_compared(report):
+        return answers
+    cases = max(float(number) for number in arms.columns["cases"])
+    return f"{answers} to {counted(cases, 'case')}"
 
 
 def _drawn_text(report: MeasureReport) -> str:
@@ -171,25 +262,93 @@ def _drawn_text(report: MeasureReport) -> str:
     return ""
 
 
-def _size(report: MeasureReport) -> str:
-    """The number of traces; for a test, of answers, and of cases if every prompt ran on the same."""
-    traces = sum(reading.traces for reading in report.measured.readings)
-    arms = report.series("arms")
-    if arms is None:
-        return counted(traces, "trace")
-    answers = counted(traces, "answer")
-    lead = report.measurement("best_arm_lead")
-    same_cases = report.arms == 1 or lead.details.get("same_cases") is True
-    if not same_cases or _not_compared(report):
-        return answers
-    cases = max(float(number) for number in arms.columns["cases"])
-    return f"{answers} to {counted(cases, 'case')}"
+def _models(report: MeasureReport) -> Iterator[str]:
+    """The models that answered, with their ends; of many, the number of the rest."""
+    names = [name for name in report.models if not _is_alias(name, report.models)]
+    for name in names[:_MOST_MODELS]:
+        text = cut(name, _LONGEST_NAME)
+        end = report.ends.get(name)
+        yield f"{text} (ends {day(end)})" if end else text
+    left_out = len(names) - _MOST_MODELS
+    if left_out > 0:
+        yield f"{few(left_out)} more"
+
+
+def _is_alias(name: str, names: Sequence[str]) -> bool:
+    """Whether a name is short for a dated one: failed calls have the name that was requested."""
+    return any(other.startswith(f"{name}-20") for other in names)
+
+
+def _prompts(report: MeasureReport) -> Iterator[str]:
+    """The prompt version in use, and the one before it."""
+    series = report.series("prompt_versions")
+    if series is None:
+        return
+    names = [str(name) for name in series.columns["prompt"]]
+    first_days = [str(first) for first in series.columns["first"]]
+    newest = cut(names[-1], _LONGEST_NAME)  # versions come in the order of their days
+    many = few(len(names))
+    if len(names) == 1:
+        if not newest.startswith(_UNNAMED):
+            yield f"prompt {newest}"
+    elif len(set(first_days)) == 1:  # they ran side by side: none is the newest
+        yield f"{many} prompts"
+    else:
+        since = ""
+        if first_days[-1] != _UNKNOWN:
+            since = f" since {day(date.fromisoformat(first_days[-1]))}"
+        if len(names) == 2:
+            former = cut(names[0], _LONGEST_NAME)
+            yield f"prompt {former}, then {newest}{since}"
+        else:
+            yield f"{many} prompts, the newest {newest}{since}"
+
+
+WENT_WRONG = {
+    "error_share": "failed",
+    "cut_off_share": "cut off",
+    "refusal_share": "refused",
+    "retry_share": "asked again",
+    "refused_tool_call_share": "tool calls with an error",
+    "invalid_output_share": "not in form",
+}
+"""The word for each kind of failed call, by the measurement of its share."""
+
+
+def _went_wrong(report: MeasureReport) -> Iterator[str]:
+    """How many calls went wrong in each way, with their share; or that none failed."""
+    for name, what in WENT_WRONG.items():
+        measured = report.known_measurement(name)
+        if measured is None:
+            continue
+        many = round(measured.number * measured.n)
+        if many:
+            yield f"{what} {count(many)} ({share(measured.number)})"
+        elif name == "error_share":  # the one that every reader asks for
+            yield "none failed"
+
+
+def _success(report: MeasureReport) -> str:
+    """The success that the log shows, in a sentence; how to learn it where it is unknown."""
+    success = report.known_measurement("success_share")
+    if success is None:
+        ask = report.ask("success_share", "label some outputs as right or wrong")
+        return sentence(f"unknown: {ask}")
+    text = interval_text(success.value, success.low, success.high, success.unit)
+    rated = report.detail("success_share", "labelled_share")
+    is_test = report.detail("success_share", "tested_share") == 1
+    if not is_test and rated and rated < 1:
+        scored = report.detail("success_share", "scored_traces") or 0
+        text += f", by the {count(scored)} ({share(rated)}) that were rated"
+    return sentence(text)
 
 
 def _read(report: MeasureReport) -> Iterator[b.Parts]:
     """How much of the log was used, which records were left out, and what was written."""
-    yield coverage_line(report.measured.readings)
-    yield unread_line(report)
+    yield _coverage_line(report.measured.readings)
+    unread = [name for fields in report.unread.values() for name in fields]
+    if unread:
+        yield f"Not read: {listing(unique(unread))}."
     skipped = [
         _skipped_text(skipped)
         for reading in report.measured.readings
@@ -226,8 +385,99 @@ def _skipped_text(skipped: Skipped) -> str:
     return f"{text}: {', '.join(places)}"
 
 
-def _answers(dossier: Dossier) -> dict[str, CheckResult | FactorResult | SignalResult]:
-    return {**dossier.ceiling.checks, **dossier.factors, **dossier.signals}
+def _coverage_line(readings: Sequence[FileReading]) -> str:
+    """Say how many calls have each field; empty where nobody counted."""
+    read = [reading for reading in readings if reading.traces]
+    covered = [reading.coverage for reading in read if reading.coverage]
+    if not covered:
+        return ""
+    parts = []
+    for name in Coverage.model_fields:
+        many = sum(getattr(coverage, name) for coverage in covered)
+        parts.append(f"{name} {count(many)}")
+    every = count(sum(reading.traces for reading in read))
+    formats = listing(unique(reading.format for reading in read))
+    return f"Read as {formats}: {', '.join(parts)} of {every}."
+
+
+def _coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
+    """How many calls of each file have each field; None where nobody counted."""
+    names = list(Coverage.model_fields)
+    rows = []
+    for reading in readings:
+        if reading.coverage and reading.traces:
+            file = f"{reading.name} ({reading.format})"
+            counts = [count(getattr(reading.coverage, name)) for name in names]
+            rows.append([file, count(reading.traces), *counts])
+    if not rows:
+        return None
+    titles = ["File", "#Calls", *(f"#{name.capitalize()}" for name in names)]
+    return b.table("What each file says", titles, rows)
+
+
+def _prompt_table(report: MeasureReport) -> b.Table | None:
+    """Each prompt version with its days and the price of its calls; None for a single version."""
+    series = report.series("prompt_versions")
+    if series is None or len(series.columns["prompt"]) < 2:
+        return None
+    rows = []
+    for place, name in enumerate(series.columns["prompt"]):
+        version = {column: cells[place] for column, cells in series.columns.items()}
+        row = (
+            str(name),
+            count(float(version["calls"])),
+            str(version["first"]),
+            _price(version["usd"], version["usd_low"], version["usd_high"]),
+            _tokens_cell(version["input_tokens"]),
+            _tokens_cell(version["output_tokens"]),
+        )
+        rows.append(row)
+    titles = "Prompt | #Calls | Since | #USD a call | #Tokens in | #Tokens out"
+    return b.table("What a call costs by prompt", titles, rows)
+
+
+def _price(usd: object, low: object, high: object) -> str:
+    """A price with its interval, where both ends are known."""
+    if not isinstance(usd, int | float):
+        return _UNKNOWN
+    text = small_usd(usd)
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return text
+    first = small_usd(low)
+    last = small_usd(high)
+    if first == last == text:
+        return text
+    return f"{text} ({first}–{last})"
+
+
+def _tokens_cell(number: object) -> str:
+    return count(number) if isinstance(number, int | float) else _UNKNOWN
+
+
+def _measurements(report: MeasureReport) -> b.Section:
+    """The measurements of this run, in detail."""
+    measured_now = {m.id for m in report.measured.evidence if m.is_known}
+    results = [
+        result for result in measurements(report.dossier) if result.id in measured_now
+    ]
+    rows = evidence_rows(report.dossier, results)
+    title = "Measured, with 95% intervals"
+    cells = "{title} | {value} | {bears}"
+    table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
+    return b.section("measured", title, table, detail=True)
+
+
+def _not_measured(report: MeasureReport) -> b.Section:
+    """The needs of the missing measurements; those with the same need share a line."""
+    names_by_need: dict[str, list[str]] = {}
+    for evidence in report.measured.evidence:
+        if isinstance(evidence.value, Unknown):
+            names = names_by_need.setdefault(evidence.value.ask, [])
+            names.append(measured_name(evidence.id))
+    needs = [f"{', '.join(names)}: {need}" for need, names in names_by_need.items()]
+    title = "Not measured, and what would be needed"
+    items = b.bullets(needs) if needs else None
+    return b.section("open", title, items, detail=True)
 
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
@@ -256,13 +506,19 @@ _MOST_CHANGES = 8  #: Answers that changed, in the line about them.
 
 def _answer_changes(after: Dossier, before: Dossier) -> list[str]:
     """Each answer of both dossiers whose state changed."""
-    were = _answers(before)
+    were = _answers_of(before)
     changes = []
-    for name, answer in _answers(after).items():
+    for name, answer in _answers_of(after).items():
         was = were.get(name)
         if was is not None and was.state != answer.state:
             changes.append(f"{answer.title} {was.state} → {answer.state}")
     return changes
+
+
+def _answers_of(
+    dossier: Dossier,
+) -> dict[str, CheckResult | FactorResult | SignalResult]:
+    return {**dossier.ceiling.checks, **dossier.factors, **dossier.signals}
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
@@ -325,57 +581,34 @@ class _CallCost(NamedTuple):
     how: str
 
 
-def month_text(report: MeasureReport) -> str:
-    """The bill of a month, which is the most that tuning could save."""
+def _bill_text(report: MeasureReport) -> str:
+    """The bill of a month, which is the most that tuning could save; or what it lacks."""
     cost = _call_cost(report)
-    if cost is not None:
-        bill = f"{_of_a_month(report, cost.usd)}{cost.how}"
-    elif _month(report) is not None:  # the calls' own costs have no interval
-        bill = f"{_of_a_month(report, 0.0)}{_by_list(report)}"
-    else:
-        return f"unknown: {_bill_lacks(report)}"
-    return f"{bill}: the most that tuning could save"
-
-
-def _month(report: MeasureReport) -> Evidence | None:
-    """The bill of a month, as reported, or by list price; None where both are unknown."""
-    return report.known_measurement("usd_per_month") or report.known_measurement(
+    month = report.known_measurement("usd_per_month") or report.known_measurement(
         "listed_usd_per_month"
     )
-
-
-def _by_list(report: MeasureReport) -> str:
-    """Words for a bill that is computed from list prices, as its calls state no price; else empty."""
-    if not report.detail("usd_per_request", "by_list"):
-        return ""
-    catalogue = f" ({report.price.catalogue})" if report.price is not None else ""
-    return f" by list price{catalogue}"
-
-
-def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
-    """The cost of a month, or the cost of a call where the traffic of a month is unknown."""
-    month = _month(report)
-    if month is None or report.arms:
-        return _monthly(report, usd_per_call)
-    least = "at least " if month.high == "open" else ""
-    return f"{least}{small_usd(month.number)} per month"
-
-
-def bill_text(report: MeasureReport) -> str:
-    """The price of a call, or what is missing to know it."""
-    cost = _call_cost(report)
-    if cost is None:
+    if cost is None and month is None:
         return f"unknown: {_bill_lacks(report)}"
-    price = small_usd(cost.usd)
-    low = small_usd(cost.low)
-    high = small_usd(cost.high)
-    if low != price or high != price:
-        price += f" ({low}–{high})"
-    month = _of_a_month(report, cost.usd)
-    return f"{price} a call{cost.how}, {month}. No tuning can save more than the whole bill"
+    if month is not None and not report.arms:
+        least = "at least " if month.high == "open" else ""
+        bill = f"{least}{small_usd(month.number)} per month"
+    else:
+        assert cost is not None  # a test has no month, and else there is no bill
+        bill = _monthly(report, cost.usd)
+    how = ""
+    if cost is not None:
+        how = cost.how
+    elif report.detail("usd_per_request", "by_list"):
+        how = " by list price"
+    return f"{bill}{how}: the most that tuning could save"
 
 
-def answers_text(report: MeasureReport) -> str:
+def _call_cost(report: MeasureReport) -> _CallCost | None:
+    """The cost of a call: as reported for the best arm or for all, or else by list price."""
+    return _cost_of_best(report) or _logged_cost(report) or _listed_cost(report)
+
+
+def _answers_text(report: MeasureReport) -> str:
     """Say what kind of answers the log has, and what that calls for; empty where it is unknown."""
     form = report.known_measurement("fixed_form_share")
     facts = report.known_measurement("own_facts_share")
@@ -412,33 +645,15 @@ def _forms_text(form: Evidence) -> str:
     return listing(by_share)
 
 
-def texts_text(report: MeasureReport) -> str:
-    """The length of questions and answers, and the advice for several languages."""
-    parts = []
-    for name in ("question", "answer"):
-        length = report.known_measurement(f"{name}_characters")
-        if length is not None:
-            parts.append(f"{name}s: {_length_text(report, length)}")
-    languages = _languages_text(report)
-    if languages:
-        parts.append(languages)
+def _texts_text(report: MeasureReport) -> str:
+    """What several languages, and cases that the evaluation set lacks, call for; empty for neither."""
+    parts = [_languages_text(report)]
     for name, what in _GAPS.items():
         gap = report.known_measurement(name)
         if gap is not None and float(gap.low or 0) >= _SOME:
             interval = interval_text(gap.value, gap.low, gap.high, "share")
             parts.append(f"{interval} {what}")
-    return ". ".join(capital(part) for part in parts)
-
-
-def _length_text(report: MeasureReport, length: Evidence) -> str:
-    """The median length of texts, and their 95th percentile where it is known."""
-    middle = interval_text(length.value, length.low, length.high, "characters")
-    late = report.detail(length.id, "p95")
-    low = report.detail(length.id, "p95_low")
-    high = report.detail(length.id, "p95_high")
-    if late is None or low is None or high is None:
-        return f"median {middle}"
-    return f"median {middle}, 95th percentile {interval_text(late, low, high, '')}"
+    return ". ".join(capital(part) for part in parts if part)
 
 
 def _languages_text(report: MeasureReport) -> str:
@@ -457,7 +672,7 @@ def _languages_text(report: MeasureReport) -> str:
     )
 
 
-def caching_text(report: MeasureReport) -> str:
+def _caching_text(report: MeasureReport) -> str:
     """The share of tokens that a cache could read, and the money that would save."""
     cacheable = report.known_measurement("cacheable_share")
     if cacheable is None:
@@ -499,11 +714,6 @@ def _monthly(report: MeasureReport, usd_per_call: float) -> str:
     if volume.high == "open":
         return f"at least {amount} per month"
     return f"{amount} per month"
-
-
-def _call_cost(report: MeasureReport) -> _CallCost | None:
-    """The cost of a call: as reported for the best arm or for all, or else by list price."""
-    return _cost_of_best(report) or _logged_cost(report) or _listed_cost(report)
 
 
 def _cost_of_best(report: MeasureReport) -> _CallCost | None:
@@ -623,7 +833,6 @@ _MAKERS = {
     "mistral": "mistral",
     "command": "cohere",
 }
-_LONGEST_NAME = 40  # characters of a prompt's or a model's name
 _MOSTLY = 0.5  # share of answers from which on a sentence mentions them
 _SOME = 0.01  # share of questions from which on a language is named
 _GAPS = {
@@ -639,54 +848,6 @@ _FORMS = {
 """The words for each fixed form, by the detail that has its share."""
 
 _MOST_TESTS = 5  #: Tests whose best arm has a row.
-
-
-class _CheckCount(NamedTuple):
-    """A count that answers a check of the ceiling."""
-
-    measure: str
-    noun: str
-
-
-_COUNTS = {
-    "prompt_variations": _CheckCount("distinct_prompts", "prompt"),
-    "foundation_models": _CheckCount("models_seen", "model"),
-}
-"""Counts by the check that each answers."""
-
-
-def quick_rows(report: MeasureReport) -> Rows:
-    """Label and text of each row: the best arm, the bill, caching, the ceiling, the deciding facts."""
-    arms = report.series("arms")
-    if arms is None:
-        yield "Success", _success(report)
-    else:
-        yield from _arm_rows(report, arms)
-    kind_of_answers = answers_text(report)
-    if kind_of_answers:
-        yield "The answers", sentence(kind_of_answers)
-    texts = texts_text(report)
-    if texts:
-        yield "The texts", sentence(texts)
-    yield "The bill", sentence(bill_text(report))
-    yield "Caching", sentence(caching_text(report))
-    if report.dossier.ceiling.checks:
-        yield "The ceiling", _ceiling(report)
-    yield "What decides", sentence(_decides(report))
-
-
-def _success(report: MeasureReport) -> str:
-    """The success that a log shows, and which answers it is of; how to learn it where unknown."""
-    success = report.known_measurement("success_share")
-    if success is None:
-        ask = report.ask("success_share", "label some outputs as right or wrong")
-        return sentence(f"unknown: {ask}")
-    text = interval_text(success.value, success.low, success.high, success.unit)
-    rated = report.detail("success_share", "labelled_share")
-    is_test = report.detail("success_share", "tested_share") == 1
-    if rated and rated < 1 and not is_test:
-        text += f", of the {share(rated)} of answers that were rated: no sample of all"
-    return text
 
 
 def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
@@ -768,42 +929,6 @@ def _apart(report: MeasureReport) -> str:
         f"{difference}, can't be distinguished: about {count(more)} more paired {cases} "
         "needed"
     )
-
-
-def _ceiling(report: MeasureReport) -> str:
-    """Say how many checks data answered, what it shows of the others, and how to answer the rest."""
-    ceiling = report.dossier.ceiling
-    answered = [check for check in ceiling.checks.values() if check.state != "unknown"]
-    by_data = [check for check in answered if check.source == "measured"]
-    stated = len(answered) - len(by_data)
-    many = few(len(by_data)) if by_data else "none"
-    verb = "is" if len(by_data) <= 1 else "are"
-    text = f"{many} of the {few(len(ceiling.checks))} checks {verb} answered by data"
-    if stated:
-        text += f", {few(stated)} stated"
-    seen = list(_log_figures(report))
-    if seen:
-        text += f" (seen: {'; '.join(seen)})"
-    command = f"tuneworthy interview {argument(report.folder)}"
-    reached = {
-        "yes": ", and it is reached",
-        "no": ", and it is not reached",
-        "unknown": f", so it stays open: {command} asks for the rest",
-    }
-    return sentence(text + reached[ceiling.reached])
-
-
-def _log_figures(report: MeasureReport) -> Iterator[str]:
-    """The prompts and models that a log shows, and how many the check wants where it has fewer."""
-    for name, check_count in _COUNTS.items():
-        number = report.count(check_count.measure)
-        if name not in report.dossier.ceiling.checks or not number:
-            continue
-        text = counted(number, check_count.noun)
-        wanted = report.wanted.get(name, 0)
-        if number < wanted:
-            text += f" of {count(wanted)} wanted, others may have been tried"
-        yield text
 
 
 def _best(report: MeasureReport) -> Evidence | None:
