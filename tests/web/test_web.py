@@ -745,9 +745,7 @@ def test_an_export_is_what_the_command_line_writes_byte_for_byte(
 def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     folder = tmp_path_factory.mktemp("hostile")
     attack = hostile.Attack()
-    rules = folder / "rules.yaml"
-    rules.write_text(hostile_text(hostile.framework(attack)), "utf-8")
-    told = hostile.case(attack)
+    told = {**hostile.case(attack), "framework": "rules.yaml"}
     shelf = a_shelf(
         folder / "shelf",
         evil=hostile_text(told),
@@ -756,7 +754,9 @@ def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
             {"name": hostile.PAYLOADS[1], "factors": {hostile.PAYLOADS[2]: "yes"}}
         ),
     )
-    client = a_client(a_site(shelf, str(rules)))
+    rules = shelf / "evil" / "rules.yaml"
+    rules.write_text(hostile_text(hostile.framework(attack)), "utf-8")
+    client = a_client(a_site(shelf))
     csrf = Seen(client.get("/new").text).hidden("csrf")
     digest = Seen(client.get("/cases/evil/answers").text).hidden("digest")
     state = Seen(client.get("/cases/evil/answers").text).hidden("seen")
