@@ -235,6 +235,7 @@ class Counting:
                     while not self._slow.begun.is_set():  # noqa: ASYNC110  # set by a thread
                         await asyncio.sleep(0.01)
                 self.after()
+            await asyncio.sleep(0.001)  # as whatever answers over a wire
             return await self._fake.send(request)
         finally:
             self.on_wire -= 1

@@ -43,8 +43,8 @@ from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model import ways as model_ways
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Reply, Request
+from tuneworthy.report import charts, render
 from tuneworthy.report import document as report_document
-from tuneworthy.report import render
 from tuneworthy.report.sections import lab_pilot as section_lab_pilot
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training import as_piloted as training_as_piloted
@@ -967,7 +967,7 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     assert "Go or no-go" in render(document, "markdown")
     drawing = section_lab_pilot.curve_drawing(result)
     assert drawing is not None
-    assert drawing.png(400, "The curve").startswith(b"\x89PNG")
+    assert drawing.png(charts.WIDE, "The curve").startswith(b"\x89PNG")
     short = pilot_document(
         result.model_copy(update={"stopped": "the budget is used up"})
     )
