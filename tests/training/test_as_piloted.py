@@ -105,6 +105,18 @@ def test_the_recipe_of_the_pilot_stands_in_every_file_that_has_a_place_for_it(
         assert done.recipe.epochs == 3
 
 
+def test_the_card_of_an_export_says_what_the_pilot_measured_only_of_its_own_base(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name, base in (("same", None), ("other", "big/Llama-3.1-8B")):
+        training_export.export(folder, "trl-sft", output=tmp_path / name, base=base)
+    same = (tmp_path / "same" / "README.md").read_text("utf-8")
+    other = (tmp_path / "other" / "README.md").read_text("utf-8")
+    assert "Go or no-go" in same
+    assert "Go or no-go" not in other
+    assert other.startswith("---\nbase_model: big/Llama-3.1-8B\n")
+
+
 @pytest.mark.slow
 def test_a_target_says_what_of_a_recipe_it_sets_itself(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

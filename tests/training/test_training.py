@@ -730,6 +730,9 @@ def test_what_a_target_takes_is_written_whole_with_job_and_command(
         assert "{{if" not in made
         if file.endswith(".json") and "item." not in made:
             json.loads(made)
+    front, _, card = (done.folder / "README.md").read_text("utf-8").rpartition("---\n")
+    assert ("base_model:" in front) == (done.base.count("/") == 1)
+    assert done.base.rpartition("/")[2].replace("_", "\\_") in card
     record = json.loads((done.folder / "export.json").read_text("utf-8"))
     gated = files_stores.training_record(load_case(whole))
     assert gated is not None

@@ -57,9 +57,7 @@ LABS: dict[str, LabSteps] = {
 class LabOffer(NamedTuple):
     """A lab that could be started in a terminal."""
 
-    text: (
-        str  #: What it would do and cost, as ``--dry-run`` says it; empty for a pilot.
-    )
+    text: str  #: What ``--dry-run`` says of it; empty for a pilot.
     command: str
 
 

@@ -265,10 +265,6 @@ class ArmScores:
             for name in names
         ]
 
-    def cases_with(self, cases: Cases, name: str) -> int:
-        """The number of cases with a value in one field."""
-        return sum(getattr(row, name) > 0 for row in self.rows_of(cases))
-
     @property
     def has_right(self) -> bool:
         """Whether any of its answers is right."""

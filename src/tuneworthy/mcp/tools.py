@@ -502,8 +502,7 @@ def quote_ceiling(
     ] = 0,
 ) -> CallToolResult:
     """Estimate the cost of running every prompt and model of the case on its evaluation set.
-    Sends nothing and writes nothing; only a person can start that run, in a terminal or on the
-    page.
+    Sends nothing and writes nothing; only a person can start that run, in a terminal.
     """
     # imported here, because no other tool needs the labs
     from tuneworthy.lab.ceiling import with_search

@@ -24,7 +24,7 @@ from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.facts.load import age_text, facts_on
-from tuneworthy.facts.records import Method, ServiceFact
+from tuneworthy.facts.records import Method, ModelFact, ServiceFact
 from tuneworthy.files.disk import made_whole, with_home, write_new
 from tuneworthy.files.stores import read_disliked, read_pilot
 from tuneworthy.llm.embedded import ORIGIN
@@ -40,7 +40,7 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.case import Case, Medium, Model, PersonalPolicy
 from tuneworthy.model.pilot import Method as Learning
-from tuneworthy.model.pilot import Recipe
+from tuneworthy.model.pilot import PilotResult, Recipe
 from tuneworthy.model.training import (
     ChatTurn,
     FunctionCall,
@@ -51,6 +51,8 @@ from tuneworthy.money.terms import forced_move
 from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.report import blocks as b
+from tuneworthy.report.markdown import render
+from tuneworthy.report.sections.lab_pilot import card_section
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import read_json, validator
 from tuneworthy.training.as_piloted import AsPiloted, as_piloted
@@ -605,6 +607,10 @@ class Refusal(NamedTuple):
     why: tuple[str, ...]
 
 
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""A model's name on a hub: who made it, and what it is called."""
+
+
 class ExportReport(NamedTuple):
     """The files that were written, or the reasons why none were."""
 
@@ -715,7 +721,8 @@ def export(
         brought=examples.training.brought,
     )
     if report.folder is not None:
-        _write(report.folder, files, report)
+        card = model_card(report, chosen.fact, read_pilot(case))
+        _write(report.folder, files, report, card)
     return report
 
 
@@ -794,7 +801,7 @@ def _files(
     )
 
 
-def _write(folder: Path, files: _ExportFiles, report: ExportReport) -> None:
+def _write(folder: Path, files: _ExportFiles, report: ExportReport, card: str) -> None:
     """Write all files of an export into a new folder, or none of them."""
     with made_whole(folder) as place:
         for contents in (files.lines, files.jobs):
@@ -802,6 +809,37 @@ def _write(folder: Path, files: _ExportFiles, report: ExportReport) -> None:
                 if text:  # a target may take no file to validate on
                     write_new(place / file, text)
         write_new(place / "export.json", export_json(report))
+        write_new(place / "README.md", card)
+
+
+def model_card(
+    report: ExportReport, base: ModelFact | None, pilot: PilotResult | None
+) -> str:
+    """The card of the model that a folder trains, as Markdown in the form of model hubs.
+
+    What isn't known is left out. The pilot's card is part of it where it speaks of this very set
+    and base.
+
+    Args:
+        report: The export.
+        base: Facts of the base; None where nobody knows it.
+        pilot: The last pilot of the case; None where none has ended.
+    """
+    head = []
+    if _HUB_NAME.fullmatch(report.base):
+        head.append(f"base_model: {report.base}")
+    if base is not None and base.license is not None:
+        head.append(f"license: {base.license}")
+    rows = [(*row, "")[:3] for row in _facts(report)]
+    facts = b.table("What it is trained on", "What | It is | More", rows)
+    sections = [b.section("", "Training", facts)]
+    piloted = report.piloted
+    speaks = piloted is not None and piloted.same_set and bool(piloted.card)
+    if pilot is not None and speaks and report.recipe.source == PILOTS:
+        sections.append(card_section(pilot.card))
+    text = render(b.Document(report.case, "a tuned model's card", sections))
+    front = "\n".join(["---", *head, "---"])
+    return f"{front}\n\n{text}" if head else text
 
 
 def _disliked_answers(case: Case, to: Target) -> tuple[TrainingExample, ...]:

@@ -42,12 +42,16 @@ def messages(text: str) -> dict[str, Any]:
     likeness = np.round(WAY["vectors"] @ embedded(text), 6)
     nearest = np.argsort(-likeness, kind="stable")[: ABOUT["shown"]][::-1]
     shown = [ABOUT["examples"][place] for place in nearest]
-    turns = [{"role": "system", "content": ABOUT["system"].replace("{{input}}", text)}]
+    turns = []
+    if ABOUT["system"]:
+        system = ABOUT["system"].replace("{{input}}", text)
+        turns.append({"role": "system", "content": system})
     for asked, answer in [*shown, [text, ""]]:
         content = ABOUT["user"].replace("{{input}}", asked)
         turns.append({"role": "user", "content": content})
         turns.append({"role": "assistant", "content": answer})
-    return {"messages": turns[not ABOUT["system"] : -1], "nearest": shown[-1][1]}
+    turns.pop()  # the text itself has no answer yet
+    return {"messages": turns, "nearest": shown[-1][1]}
 
 
 if __name__ == "__main__":
