@@ -443,25 +443,22 @@ def test_a_written_text_in_doubt_is_not_asked_for_again_and_its_draw_is_no_draw(
     tmp_path: Path,
 ) -> None:
     class Doubtful(World):
-        async def send(self, request: Request) -> Reply:
-            if request.messages[0].content.startswith(ASKS):
-                self.manners = Manners(malformed=1.0)
-            try:
-                return await super().send(request)
-            finally:
-                self.manners = Manners()
+        async def _behave(self, request: Request, fault: str) -> Reply:
+            """Only what the writing model says can't be read, whatever is asked beside it."""
+            writes = request.messages[0].content.startswith(ASKS)
+            return await super()._behave(request, "malformed" if writes else fault)
 
     folder = folder_of(tmp_path, n=60)
     world = Doubtful(SHARES, better)
     result = ran(folder, world)
-    # after five in a row it is asked nothing more
-    assert 5 <= result.spend.in_doubt < 15
+    # after five in a row it is asked nothing more; four other draws may be in flight
+    assert 5 <= result.spend.in_doubt < 10
     assert proposing(result).prompts == ()
     assert result.search.ended == "short"
     assert isinstance(result.plateau, Unknown)
     again = ran(folder, Doubtful(SHARES, better))
     assert proposing(again).prompts == ()
-    assert again.spend.in_doubt < 15  # what is in doubt is not asked for once more
+    assert again.spend.in_doubt < 10  # what is in doubt is not asked for once more
 
 
 def test_the_writing_model_needs_a_price(tmp_path: Path) -> None:
