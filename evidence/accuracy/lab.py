@@ -26,7 +26,7 @@ from tuneworthy.stats.compare import (
     predicted_difference,
     predicted_mean,
 )
-from worlds_lab import LONGEST, answers, conversations, judged, lab, raced
+from worlds_lab import LONGEST, answers, conversations, judged, lab
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,20 +155,6 @@ def plateau_row(given: tuple[int, str, int]) -> Row:
     )
 
 
-def lean_row(given: tuple[int, int]) -> Row:
-    """How often the best over cases is dropped when it is worse than the other in short ones."""
-    worlds, n = given
-    lost = np.zeros(2)
-    for world in range(worlds):
-        rng = np.random.default_rng([SEED, world, n])
-        talk = conversations(rng, n, LONGEST)
-        scores = answers(rng, talk, (0.78, 0.8), lean=0.25)
-        for place, by_case in enumerate((True, False)):
-            ended = raced(scores, talk, by_case=by_case).result()
-            lost[place] += ended.dropped_after[1] is not None
-    return (str(n), *told(*lost / worlds))
-
-
 def tables(
     worlds: int,
 ) -> dict[str, tuple[Row, Callable[..., Row], list[tuple[object, ...]]]]:
@@ -195,8 +181,6 @@ def tables(
                    "answered"), judge_row, list(judges)),
         "plateau": (("generator", "draws", "holds", "value", "true gain", "upper end"),
                     plateau_row, [(worlds, name, n) for name in GENERATORS for n in (5, 20, 80)]),
-        "lean": (("n", "best dropped", "if conversations weighed the same"),
-                 lean_row, [(worlds, n) for n in cases]),
     }  # fmt: skip
 
 

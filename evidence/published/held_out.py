@@ -11,20 +11,17 @@ often any change of the others reached as much, whatever it was. Clusters count 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from effects import Comparison, Effect, effect, every_comparison, holding, weights
+from effects import Comparison, effect, every_comparison, weights
 
 from tuneworthy.stats.clustered import RESAMPLES, cluster_means, percentile_interval
 from tuneworthy.ways.gap import chance_of_reduction
 
 NEEDS = (0.2, 0.4, 0.6)
-
-Tell = Callable[[Sequence[Comparison], Comparison, float], float | None]
-"""The chance that a comparison reaches a need, told from others; None where they are too few."""
 
 
 class Told(NamedTuple):
@@ -52,76 +49,24 @@ def share_that_reach(others: Sequence[Comparison], need: float) -> float:
     return sum(reached) / sum(heavy)
 
 
-def _found(
-    others: Sequence[Comparison], case: Comparison, *, goals: bool
-) -> Effect | None:
-    own = (
-        effect(others, case.arm, case.goal) if goals and case.goal is not None else None
-    )
-    return own or effect(others, case.arm)
-
-
-def as_decided(
+def chance_told(
     others: Sequence[Comparison], case: Comparison, need: float
 ) -> float | None:
-    """The triangle that ships: of arm and goal, else of the arm."""
-    found = _found(others, case, goals=True)
+    """The triangle that ships: of arm and goal, else of the arm; None where they are too few."""
+    found = None
+    if case.goal is not None:
+        found = effect(others, case.arm, case.goal)
+    found = found or effect(others, case.arm)
     return None if found is None else chance_of_reduction(need, *found.triangle)
 
 
-def by_arm(others: Sequence[Comparison], case: Comparison, need: float) -> float | None:
-    """The triangle that ships, of the arm, whatever the goal."""
-    found = _found(others, case, goals=False)
-    return None if found is None else chance_of_reduction(need, *found.triangle)
-
-
-def by_percentiles(
-    others: Sequence[Comparison], case: Comparison, need: float
-) -> float | None:
-    """A triangle between the 10th and the 90th percentile of arm and goal alone."""
-    found = _found(others, case, goals=True)
-    if found is None:
-        return None
-    ends = found.percentiles
-    return chance_of_reduction(need, ends[10], ends[50], ends[90])
-
-
-def by_quartiles(
-    others: Sequence[Comparison], case: Comparison, need: float
-) -> float | None:
-    """A triangle between the quartiles of arm and goal alone."""
-    found = _found(others, case, goals=True)
-    if found is None:
-        return None
-    ends = found.percentiles
-    return chance_of_reduction(need, ends[25], ends[50], ends[75])
-
-
-def by_count(
-    others: Sequence[Comparison], case: Comparison, need: float
-) -> float | None:
-    """How often the arm reached the need, without a triangle."""
-    if effect(others, case.arm) is None:
-        return None
-    return share_that_reach(holding(others, case.arm), need)
-
-
-WAYS: dict[str, Tell] = {
-    "the triangle that ships": as_decided,
-    "the same, whatever the goal": by_arm,
-    "between its own 10th and 90th percentile": by_percentiles,
-    "between its own quartiles": by_quartiles,
-    "how often the arm got there": by_count,
-}
-
-
-def told_by(tell: Tell, comparisons: Sequence[Comparison]) -> list[Told]:
+def tell_left_out(comparisons: Sequence[Comparison]) -> list[Told]:
     """Every chance that can be told with a cluster left out."""
     told = []
     for case in comparisons:
         others = [each for each in comparisons if each.cluster != case.cluster]
         for need in NEEDS:
-            chance = tell(others, case, need)
+            chance = chance_told(others, case, need)
             if chance is not None:
                 told.append(Told(case, need, chance, share_that_reach(others, need)))
     return told
@@ -180,13 +125,8 @@ def main() -> int:
     comparisons = every_comparison()
     print("| told by | comparisons | clusters | score | base rate | gain |")
     print("|---|---:|---:|---:|---:|---|")
-    for name, tell in WAYS.items():
-        print_scores(told_by(tell, comparisons), name)
-    told = told_by(as_decided, comparisons)
-    print(
-        "\n| the triangle that ships | comparisons | clusters | score | base rate | gain |"
-    )
-    print("|---|---:|---:|---:|---:|---|")
+    told = tell_left_out(comparisons)
+    print_scores(told, "the triangle that ships")
     for need in NEEDS:
         print_scores(
             [each for each in told if each.need == need], f"{need:.0%} of the errors"

@@ -255,7 +255,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 def test_rewrites_of_a_fifth_are_counted_and_edits_are_not(
     a_month: float, rewritten: float, *, variant: bool
 ) -> None:
-    """The small form of evidence/accuracy/change.py."""
+    """A small form of what docs/evidence/accuracy.md counts."""
     for seed in range(4):
         traces, made = prompted(
             np.random.default_rng(seed),

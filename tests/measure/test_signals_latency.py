@@ -169,7 +169,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 def test_what_the_prompt_explains_is_found_and_nothing_else(
     explained: float, least: int, most: int
 ) -> None:
-    """The small form of evidence/accuracy/latency.py: forty logs, the limit at 0.3."""
+    """a small form of what docs/evidence/accuracy.md counts: forty logs, the limit at 0.3."""
     yes = held = 0
     for seed in range(40):
         traces = calls(np.random.default_rng(seed), explained=explained)

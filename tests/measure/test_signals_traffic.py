@@ -335,7 +335,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
     growth: float, least: int, most: int
 ) -> None:
-    """The small form of evidence/accuracy/traffic.py: six months, forty logs."""
+    """A small form of what docs/evidence/accuracy.md counts: six months, forty logs."""
     seen = held = 0
     for seed in range(40):
         log = visits(np.random.default_rng(seed), a_day=30, months=6, growth=growth)
