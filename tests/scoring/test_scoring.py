@@ -16,7 +16,7 @@ from tuneworthy.model.evalset import CheckCall, EvalCase
 from tuneworthy.model.lab import Reply
 from tuneworthy.scoring import Marker, scorer_for
 from tuneworthy.scoring import base as scoring_base
-from tuneworthy.scoring import matching as scoring_matching
+from tuneworthy.scoring import texts as scoring_texts
 from tuneworthy.scoring.base import Kit, Output
 from tuneworthy.scoring.judge import Judge
 
@@ -349,7 +349,7 @@ def test_contains_counts_conditions_by_whole_words() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring_matching, "SECONDS", 1.0)
+    monkeypatch.setattr(scoring_texts.regex_worker(), "seconds", 1.0)
 
 
 @pytest.mark.slow
@@ -369,18 +369,18 @@ def test_a_pattern_that_is_too_slow_again_and_again_is_not_tried_for_ever(
     impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Any] = []
-    answer = scoring_matching.Matcher._answer
+    ask = scoring_texts.regex_worker().ask
 
-    def counted(matcher: Any, question: Any) -> Any:
+    def counted(question: Any) -> Any:
         tried.append(question)
-        return answer(matcher, question)
+        return ask(question)
 
-    monkeypatch.setattr(scoring_matching.Matcher, "_answer", counted)
+    monkeypatch.setattr(scoring_texts.regex_worker(), "ask", counted)
     endless = "a" * 200 + "!"
     for _ in range(200):
         assert said("regex", endless, of=r"^(a|aaa)+$").why == "pattern_too_slow"
     matched = [question for question in tried if question[1] == endless]
-    assert len(matched) == scoring_matching.MOST_SLOW
+    assert len(matched) == scoring_texts.MOST_SLOW
     assert said("regex", "b", of="b").ok is True
 
 
@@ -388,7 +388,7 @@ def test_a_pattern_that_takes_long_to_be_made_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # it takes about fifty times as long
-    monkeypatch.setattr(scoring_matching, "SECONDS", 0.02)
+    monkeypatch.setattr(scoring_texts.regex_worker(), "seconds", 0.02)
     with pytest.raises(InputError, match="too long to be made"):
         said("regex", "x", of={"pattern": r"[\0-\U0010ffff]" * 100, "capitals": False})
 

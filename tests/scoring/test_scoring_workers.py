@@ -387,22 +387,20 @@ def test_a_script_that_fails_is_told_before_anything_is_paid(
 
 HANGS = {"idle": "pass", "in C": "import re; re.match('(a|a)*b', 'a' * 60)"}
 ORPHANED = """
-import array, fcntl, os, signal, sys, termios, threading, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from tuneworthy.scoring.worker import Worker
 folder, early = Path(sys.argv[1]), sys.argv[2] == "early"
 worker = Worker("own", str(folder), str(folder / "own.py"), "f", seconds=60)
-process = worker._running()
+asking = threading.Thread(target=worker.ask, args=(["", {}, {}],), daemon=True)
+asking.start()
+while worker._process is None:
+    time.sleep(0.001)
 if early:
-    os.kill(process.pid, signal.SIGSTOP)
-    threading.Thread(target=worker.ask, args=(["", {}, {}],), daemon=True).start()
-    waiting = array.array("i", [0])  # bytes in its pipe
-    while not waiting[0]:
-        fcntl.ioctl(process.stdin, termios.FIONREAD, waiting)
-        time.sleep(0.01)
-print(process.pid, flush=True)
+    os.kill(worker._process.pid, signal.SIGSTOP)
+print(worker._process.pid, flush=True)
 if not early:
-    worker.ask(["", {}, {}])
+    asking.join()
 print("answered", flush=True)
 signal.pause()
 """
@@ -489,8 +487,8 @@ def test_an_own_scorer_that_loops_ends_with_who_asked_it(
 ) -> None:
     """Killed without a chance to say so; what the scorer started goes too.
 
-    Early is before the worker's first line has run, with the question waiting in its pipe; idle is
-    after the answer. In C no thread runs and no signal is heard.
+    Early is while the worker starts; idle is after the answer. In C no thread runs and no signal is
+    heard.
     """
     begun = tmp_path / "begun"
     (tmp_path / "own.py").write_text(

@@ -1,9 +1,9 @@
-"""The program inside a worker: it runs a query on a database in memory, or a function of the user.
+"""The program inside a worker: it matches patterns, runs queries, or calls a function of the user.
 
 It is started as a separate script that imports only the standard library. It reads a line of JSON
-and writes a line. A model wrote the query, and nobody has read it. So before the first query, the
-program gives up its rights to write files and to use more memory than a query needs. The function
-is the user's, who allowed it to run.
+and writes a line. A pattern or a text may be made so that matching never ends. A model wrote the
+query, and nobody has read it. So for these two, the program first gives up its rights to write
+files and to use more memory than it needs. The function is the user's, who allowed it to run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
-#: Address space for queries; Python itself takes some tens of MiB.
+#: Address space for queries and for patterns; Python itself takes some tens of MiB.
 MEMORY_BYTES = 384 * MIB
+PATTERN_MEMORY_BYTES = 1024 * MIB
 MOST_OPEN_FILES = 64
 #: Databases that are kept; the oldest is built again when it is asked.
 MOST_SCRIPTS = 4
@@ -57,8 +59,8 @@ _BUILDING = _READING | _actions(
 )
 
 
-def limit_process() -> None:
-    """Limit the memory of this process, and forbid it to write files or to open many.
+def limit_process(memory: int) -> None:
+    """Limit the memory of this process, in bytes, and forbid it to write files or to open many.
 
     On a system without such limits none are set. Then only the time limit outside protects.
     """
@@ -67,7 +69,7 @@ def limit_process() -> None:
     except ImportError:
         return
     limits = {
-        "RLIMIT_AS": MEMORY_BYTES,
+        "RLIMIT_AS": memory,
         "RLIMIT_FSIZE": 0,
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": MOST_OPEN_FILES,
@@ -157,7 +159,7 @@ def sql() -> Callable[[Any], Any]:
 
     It answers ``no_script`` where it doesn't know the key and no script is given.
     """
-    limit_process()
+    limit_process(MEMORY_BYTES)
     databases: dict[str, Database] = {}
 
     def answer(question: Any) -> Any:
@@ -175,6 +177,22 @@ def sql() -> Callable[[Any], Any]:
             except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError) as problem:
                 return {"error": "bad_script", "says": str(problem)[:200]}
         return databases[key].rows(query) if query else {"rows": []}
+
+    return answer
+
+
+def regex() -> Callable[[Any], Any]:
+    """Make the function that matches ``[pattern, text, whole, capitals]``: yes, no or no_pattern."""
+    limit_process(PATTERN_MEMORY_BYTES)
+
+    def answer(question: Any) -> str:
+        pattern, text, whole, capitals = question
+        try:
+            compiled = re.compile(pattern, 0 if capitals else re.IGNORECASE)
+        except (re.error, OverflowError, RecursionError):
+            return "no_pattern"
+        match = compiled.fullmatch(text) if whole else compiled.search(text)
+        return "no" if match is None else "yes"
 
     return answer
 
@@ -280,11 +298,14 @@ def close_streams() -> None:
 
 def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer questions until the input ends. Output of the user's code is dropped."""
-    # the parent comes as an argument, because it may be gone by now
-    end_with(int(parent), adopting=kind == "own")
+    if hasattr(os, "fork"):
+        # the parent comes as an argument, because it may be gone by now
+        end_with(int(parent), adopting=kind == "own")
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     close_streams()
+    answers.write(b"ready\n")
+    answers.flush()
     answer = _load(kind, *arguments)
     for line in questions:
         answers.write(_answer_line(answer, line))
@@ -295,7 +316,9 @@ def main(parent: str, kind: str, *arguments: str) -> None:
 def _load(kind: str, *arguments: str) -> Callable[[Any], Any]:
     """Make the function that answers; where that fails, one that says so to each question."""
     try:
-        return sql() if kind == "sql" else own(*arguments)
+        if kind == "own":
+            return own(*arguments)
+        return sql() if kind == "sql" else regex()
     except BaseException as problem:  # noqa: BLE001  # somebody's module may raise anything
         failed = type(problem).__name__
     return lambda _: {"error": "cannot_load", "says": failed}

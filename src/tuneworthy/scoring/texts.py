@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -43,7 +44,7 @@ from tuneworthy.scoring.base import (
     unscored,
     wrong,
 )
-from tuneworthy.scoring.matching import matcher
+from tuneworthy.scoring.worker import Worker
 from tuneworthy.text.instructions import Instruction, Reader, follows, sentence_count
 
 if TYPE_CHECKING:
@@ -223,6 +224,18 @@ def _wide(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("’", "'")
 
 
+SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
+#: Matches of a pattern that took too long, after which it isn't tried again.
+MOST_SLOW = 3
+_slow = Counter[str]()
+
+
+@cache
+def regex_worker() -> Worker:
+    """The one process that matches all patterns; it starts with the first one."""
+    return Worker("regex", seconds=SECONDS, bare=True)
+
+
 class Regex(Scorer):
     """The output matches a pattern, or with ``absent`` doesn't match it.
 
@@ -238,23 +251,25 @@ class Regex(Scorer):
     capitals: bool = True  #: Whether capitals matter.
 
     def prepare(self, kit: Kit) -> None:
-        """Try the pattern out; refuse one that can't be compiled."""
-        match matcher().try_out(self.pattern, capitals=self.capitals):
-            case "no_pattern":
-                fix = "write it as Python's re takes it, and try it there"
-                raise refused("has a pattern that can't be used", fix)
-            case "too_slow":
-                fix = "write it shorter, without repetitions of repetitions"
-                raise refused("has a pattern that takes too long to be made", fix)
+        """Match the empty text; refuse a pattern that can't be compiled, or not in time."""
+        answer, why = regex_worker().ask([self.pattern, "", False, self.capitals])
+        if why:
+            fix = "write it shorter, without repetitions of repetitions"
+            raise refused("has a pattern that takes too long to be made", fix)
+        if answer == "no_pattern":
+            fix = "write it as Python's re takes it, and try it there"
+            raise refused("has a pattern that can't be used", fix)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         """Match the pattern; one that takes too long leaves the case unscored."""
-        text = readable(output.text)
-        answer = matcher().ask(
-            self.pattern, text, whole=self.whole, capitals=self.capitals
-        )
-        if answer == "too_slow":
-            return unscored("pattern_too_slow", self.pattern)
+        too_slow = unscored("pattern_too_slow", self.pattern)
+        if _slow[self.pattern] >= MOST_SLOW:
+            return too_slow
+        question = [self.pattern, readable(output.text), self.whole, self.capitals]
+        answer, _ = regex_worker().ask(question)
+        if answer not in ("yes", "no"):
+            _slow[self.pattern] += 1
+            return too_slow
         is_present = answer == "yes"
         why = "pattern_found" if is_present else "pattern_absent"
         if is_present != self.absent:

@@ -1,4 +1,4 @@
-"""A separate Python process for code that must not run in this one: a query by a model, a function.
+"""A separate Python process for what must not run in this one: a pattern, a query, a function.
 
 It guards against mistakes, not against malice. The user consented to the code that runs.
 """
@@ -18,17 +18,19 @@ from typing import Any
 
 from tuneworthy.scoring.child import end_descendants
 
-CHILD = Path(__file__).with_name("child.py")
-MOST_BYTES = 16 * 1024 * 1024  #: Of one answer; a longer one is no answer.
+_CHILD = Path(__file__).with_name("child.py")
+_MOST_BYTES = 16 * 1024 * 1024  # of one answer; a longer one is no answer
+# variables that are passed on, none of which is a key; Windows can't start Python without the second
+_KEPT = ("PATH", "SYSTEMROOT")
 
 
 class Worker:
-    """A process that answers one line of JSON with another.
+    """A process that answers one line of JSON with another; ``arguments`` say what it does.
 
-    It starts with the first question, in a session of its own, and its environment holds no key.
-    When an answer takes too long, when it is stopped, or when its parent ends, it is ended with all
-    that it started. After a slow answer, the next question starts it again. ``bare`` hides the
-    packages that are installed here.
+    It starts with the first question, in a session of its own. When an answer takes longer than
+    ``seconds``, when it is stopped, or when its parent ends, it is ended with all that it started.
+    After a slow answer, the next question starts it again. ``bare`` hides the packages that are
+    installed here.
     """
 
     def __init__(
@@ -38,16 +40,11 @@ class Worker:
         folder: Path | None = None,
         bare: bool = False,
     ) -> None:
+        self.seconds = seconds
         # isolated from the environment and, with the second, from installed packages
         flags = ["-I", "-S"] if bare else ["-I"]
-        self._command = [
-            sys.executable,
-            *flags,
-            str(CHILD),
-            str(os.getpid()),
-            *arguments,
-        ]
-        self._seconds = seconds
+        own_pid = str(os.getpid())
+        self._command = [sys.executable, *flags, str(_CHILD), own_pid, *arguments]
         self._folder = folder
         self._turn = threading.Lock()
         self._stopped = threading.Event()
@@ -89,20 +86,17 @@ class Worker:
             too_slow.set()
             _kill_session(process)
 
-        timer = threading.Timer(self._seconds, end)
+        timer = threading.Timer(self.seconds, end)
         timer.daemon = True
         timer.start()
         data = b""
         assert process.stdin is not None
         assert process.stdout is not None
-        try:
+        with contextlib.suppress(OSError):  # it has ended
             process.stdin.write(line)
             process.stdin.flush()
-            data = process.stdout.readline(MOST_BYTES)
-        except OSError:
-            pass  # it has ended
-        finally:
-            timer.cancel()
+            data = process.stdout.readline(_MOST_BYTES)
+        timer.cancel()
         # without its end, a line is only the beginning of an answer
         if data.endswith(b"\n") and not too_slow.is_set():
             return data, ""
@@ -121,12 +115,14 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ.get("PATH", "")},
+            env={name: os.environ[name] for name in _KEPT if name in os.environ},
             cwd=self._folder,
             start_new_session=True,
         )
         self._process = process
         self._end = weakref.finalize(self, _end_process, process)
+        assert process.stdout is not None
+        process.stdout.readline()  # it is ready: starting is no part of an answer
         return process
 
     def _close(self) -> None:
@@ -137,10 +133,13 @@ class Worker:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
+    """End a process and all that it started; on Windows, the process alone."""
     end_descendants(process.pid)
     with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:
