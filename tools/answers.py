@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 from layout import bullet, page, paragraph
 from rules import Rule
 
-from tuneworthy import Dossier, Framework, decide, load_case
+from tuneworthy import Framework
 from tuneworthy.model.framework import Criterion
-from tuneworthy.pipeline import framework_of
 from tuneworthy.report.sections.record import named_subjects
 from tuneworthy.verdict.challenges import ALL, ROOMS, in_room
 from tuneworthy.words import few, number
-
-# so that a service that ends one day doesn't change a page that day
-_AS_OF = date(2026, 11, 24)
 
 _QUESTIONS = """
 Every question of the lesson, by its id in the case file. Each takes yes, no or unknown, or a
@@ -69,10 +62,10 @@ _ELSEWHERE = {
 
 
 class Answers:
-    """What stands where: challenges by the answers they read, gallery cases by their answers."""
+    """What stands where: challenges by the answers they read."""
 
-    def __init__(self, framework: Framework, gallery: Mapping[str, Dossier]) -> None:
-        self.framework, self.gallery = framework, gallery
+    def __init__(self, framework: Framework) -> None:
+        self.framework = framework
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
@@ -174,26 +167,13 @@ class Answers:
         return lines
 
     def _challenge(self, rule: Rule) -> list[str]:
-        fired = {
-            slug: one
-            for slug, dossier in self.gallery.items()
-            for one in dossier.challenges
-            if one.id == rule.id
-        }
-        seen = [path for one in fired.values() for path in one.between]
-        paths = ", ".join(f"`{path}`" for path in rule.compares(seen))
+        paths = ", ".join(f"`{path}`" for path in rule.compares())
         lines = [f"### {rule.id}", "", *paragraph(f"A {rule.severity}. {rule.says}")]
         lines += bullet(f"Compares: {paths}")
         for name in rule.thresholds:
             entry = self.framework.thresholds[name]
             value = number_of(entry.value)
             lines += bullet(f"Threshold `{name}`: {value} {entry.unit}; {entry.says}")
-        if fired:
-            slug, one = min(
-                fired.items(), key=lambda item: (item[0] != "task-api", item[0])
-            )
-            lines += bullet(f"To settle: {one.settle}")
-            lines += bullet(f"For example in [{slug}](../../examples/{slug})")
         return [*lines, ""]
 
 
@@ -204,12 +184,3 @@ def _link(rule: Rule) -> str:
 def number_of(value: float) -> str:
     """A threshold as people write it, with a comma between thousands."""
     return f"{value:,.0f}" if value >= 1000 else number(value)
-
-
-def gallery(folder: Path) -> dict[str, Dossier]:
-    """Every case of the gallery decided by its own framework, by its folder's name."""
-    found = {}
-    for path in sorted(folder.glob("*/case.yaml")):
-        case = load_case(path)
-        found[path.parent.name] = decide(case, framework_of(case), as_of=_AS_OF)
-    return found

@@ -42,7 +42,11 @@ _UNITS = (
 
 
 def sections(
-    schema: Schema, meanings: dict[str, str], *, mark_required: bool
+    schema: Schema,
+    meanings: dict[str, str],
+    *,
+    mark_required: bool,
+    deepest: int = 99,
 ) -> list[str]:
     """The whole object: a section for each mapping in it, then the shapes used in several places.
 
@@ -50,8 +54,9 @@ def sections(
         schema: A JSON Schema whose objects stand under ``$defs``.
         meanings: What keys without a description of their own mean, as ``Noun.key``.
         mark_required: Say of each key that has to be there that it has to.
+        deepest: How deep mappings have sections of their own; 1 for those at the top alone.
     """
-    pages = _Pages(schema, meanings, mark_required)
+    pages = _Pages(schema, meanings, mark_required, deepest)
     lines = ["## At the top", "", *pages.section("", schema)]
     if pages.shared:
         lines += ["## Shapes used in several places", ""]
@@ -93,10 +98,16 @@ class _Pages:
     """Walks a schema and keeps the names of the shapes that get a section of their own."""
 
     def __init__(
-        self, schema: Schema, meanings: dict[str, str], mark_required: bool
+        self,
+        schema: Schema,
+        meanings: dict[str, str],
+        mark_required: bool,
+        deepest: int,
     ) -> None:
         self.defs: dict[str, Schema] = schema["$defs"]
-        self.meanings, self.mark_required = meanings, mark_required
+        self.meanings = meanings
+        self.mark_required = mark_required
+        self.deepest = deepest
         used = Counter(
             name
             for _, owner in _nouns(schema)
@@ -120,7 +131,7 @@ class _Pages:
                 inside += [f"## `{key}`", "", *paragraph(_plain(node["description"]))]
                 inside += self._answers(node)
             for name in dict.fromkeys(_refs(node)):
-                if name not in self.shared:
+                if name not in self.shared and depth < self.deepest:
                     inside += [f"{'#' * min(depth + 2, 4)} `{where}{_each(node)}`", ""]
                     inside += paragraph(_plain(self.defs[name].get("description", "")))
                     inside += self.section(

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import keys
 import meanings
-from answers import Answers, gallery
+from answers import Answers
 from layout import NOTE, bullet, page, paragraph
 
 from tuneworthy import Framework, load_framework
@@ -45,7 +45,7 @@ _DOSSIER = """
 What `tuneworthy decide CASE --format json` prints, from the schema that
 `tuneworthy framework schema dossier` prints. Every key is always there, but for `training`
 and `decision`. Names may be added under the same `schema`; none moves. Equal inputs give equal
-bytes: there is no clock in it but `as_of`.
+bytes: there is no clock in it but `as_of`. The schema describes what lies deeper than here.
 """
 _NUMBERS = """
 A number is a number; `{low, high}` where unknowns or ranges leave it open (`high: "open"` has no
@@ -56,7 +56,8 @@ _MAKERS = """
 What each reader of [`tuneworthy measure`](../guides/measure.md) can't tell, from the same files as
 the readers. What was compared is what a maker's own software wrote against what its server
 counted: calls, failures and tokens. `python tools/makers_logs.py` does so again with the newest
-releases. Everything else was written from the makers' documentation.
+releases. Everything else was written from the makers' documentation, which each reader's file
+names.
 """
 _EXIT_CODES = {
     ANSWERED: "answered, whatever the answer is",
@@ -129,7 +130,7 @@ def is_generated(name: str) -> bool:
 def pages() -> dict[str, str]:
     """Every generated page by its path."""
     framework = load_framework("lesson")
-    answers = Answers(framework, gallery(PROJECT / "examples"))
+    answers = Answers(framework)
     return {
         "docs/reference/commands.md": page(commands()),
         "docs/reference/case.md": page(case_page(framework)),
@@ -213,7 +214,9 @@ def dossier_page() -> list[str]:
         *paragraph(_DOSSIER),
         *paragraph(_NUMBERS),
     ]
-    lines += keys.sections(dossier_schema(), meanings.DOSSIER, mark_required=False)
+    lines += keys.sections(
+        dossier_schema(), meanings.DOSSIER, mark_required=False, deepest=1
+    )
     lines += ["## Exit codes", ""]
     for code, says in _EXIT_CODES.items():
         lines += bullet(f"`{code}`: {says}")
@@ -223,14 +226,11 @@ def dossier_page() -> list[str]:
 def makers_page() -> list[str]:
     """Every format of a maker, with what its reader loses."""
     lines = ["# Makers of logs", "", *paragraph(_MAKERS)]
-    lines += ["| format | not in it, or not read | compared with | fields from |"]
-    lines += ["|---|---|---|---|"]
+    lines += ["| format | not in it, or not read | compared with |", "|---|---|---|"]
     for kind in sorted(formats(), key=lambda kind: kind.name.casefold()):
         if kind.loses:
-            place, _, day = kind.source.rpartition(" (")
-            source = place.replace("|", "/")
             tried = kind.tried or "its documented shape alone"
-            lines.append(f"| {kind.name} | {kind.loses} | {tried} | {source} ({day} |")
+            lines.append(f"| {kind.name} | {kind.loses} | {tried} |")
     return lines
 
 

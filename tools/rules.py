@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from tuneworthy import Framework
@@ -37,18 +37,10 @@ class Rule:
         } | _everything(function, framework)
         self.reads -= _ELSEWHERE.get(self.id, set())
 
-    def compares(self, seen: Sequence[str]) -> list[str]:
-        """Paths into the case file: those in the source, and those it gave that fit none."""
-        if self.id in _NAMED:
-            return [_NAMED[self.id]]
-        known = [
-            re.compile(re.sub(r"<[^>]*>", r"[^.]+", re.escape(path)))
-            for path in self.paths
-        ]
-        more = [
-            path for path in seen if not any(rule.fullmatch(path) for rule in known)
-        ]
-        return list(dict.fromkeys([*self.paths, *more]))
+    def compares(self) -> list[str]:
+        """Paths into the case file that the source names."""
+        named = _NAMED.get(self.id)
+        return list(self.paths) if named is None else [named]
 
 
 _ELSEWHERE = {"answer_differs_now": {"low_volume"}}  # what has a challenge of its own
