@@ -38,23 +38,6 @@ def test_the_light_signals_are_thirteen_and_all_of_them_see_every_trace(
     assert figures["known"] >= figures["signals"] - len(timing.SILENT)
 
 
-@pytest.mark.slow
-def test_no_signal_at_all_is_no_figure(
-    timing: Any, log: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(timing, "LIGHT", frozenset())
-    with pytest.raises(AssertionError, match="no signal was timed"):
-        timing.light(*log)
-
-
-def test_a_signal_that_is_gone_is_missed(
-    timing: Any, log: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(timing, "LIGHT", timing.LIGHT | {"another"})
-    with pytest.raises(AssertionError):
-        timing.light(*log)
-
-
 def test_a_step_that_saw_too_few_traces_fails(
     timing: Any, log: tuple[Path, int]
 ) -> None:

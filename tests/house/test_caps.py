@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from test_labs_unanswered import AS_OF, chat, models, served
 
 from lab_world import folder_of
 from tuneworthy.cli import run as command
-from tuneworthy.lab import ceiling, verify
+from tuneworthy.lab import ceiling
 from tuneworthy.lab.prepare import prepare
 from tuneworthy.lab.quote import quoted
 from tuneworthy.model.lab import Request
@@ -71,33 +70,3 @@ def test_a_model_that_thinks_first_gets_the_room_it_uses(
         assert len(caps) == sent
         page = ceiling.render(ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0))
         assert "thinking" in page
-
-
-@pytest.mark.slow
-def test_a_stated_cap_is_kept_to(tmp_path: Path) -> None:
-    caps: list[int] = []
-    with served({"careful": 1.0, "Answer": 1.0}) as endpoint:
-        thinks(endpoint, caps)
-        folder = folder_of(tmp_path, n=60, models=models(endpoint, "a"))
-        result = ceiling.run(
-            prepare(folder, as_of=AS_OF, max_tokens=700), cap_usd=0
-        ).result
-    assert set(caps) == {700}
-    assert "cut off" in result.stopped
-
-
-@pytest.mark.slow
-def test_general_tasks_have_the_same_room(tmp_path: Path) -> None:
-    caps: list[int] = []
-    with served({"one": 0.5, "mine": 0.9}) as endpoint:
-        thinks(endpoint, caps)
-        folder = folder_of(
-            tmp_path,
-            n=60,
-            prompts={"p": "Answer.\n"},
-            models=models(endpoint, "one", tuned="mine"),
-        )
-        verify.run(prepare(folder, as_of=AS_OF), cap_usd=0)
-    assert set(caps) == {2048, 8192}
-    plan = json.loads((folder / ".tuneworthy" / "verify-plan.json").read_text())
-    assert plan["general"] >= 40

@@ -22,7 +22,6 @@ import pytest
 from tuneworthy import cli as cli_room
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.cli import run
-from tuneworthy.model import framework as model_framework
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -39,8 +38,6 @@ NOT_OURS = {"python3", ".", "pip", "git", "make"}
 
 STANDS_FOR = {"make demo": "tuneworthy decide examples/task-api"}
 """What a command that sets up first comes to in the end."""
-
-COMMAND_WORD = re.compile(r"(?<![\w/.-])tuneworthy ([a-z]+)(?: ([a-z]+))?")
 
 
 def text_of(page: str) -> str:
@@ -181,27 +178,6 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert broken == []
 
 
-def test_commands_and_options_that_are_mentioned_exist() -> None:
-    known = dict(commands())
-    options = {
-        o for command in known.values() for p in command.params for o in p.opts
-    } | {"--help"}
-    for page in PAGES:
-        spoken: list[str] = re.findall(r"`([^`\n]+)`", prose(text_of(page)))
-        spoken += [step.command for step in shown(text_of(page))]
-        for span in spoken:
-            if not re.match(r"tuneworthy |--[a-z]", span):
-                continue
-            for first, second in COMMAND_WORD.findall(span):
-                assert f"tuneworthy {first}" in known, (page, span)
-                if isinstance(known[f"tuneworthy {first}"], click.Group) and second:
-                    assert f"tuneworthy {first} {second}" in known, (page, span)
-            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", span)) <= options, (
-                page,
-                span,
-            )
-
-
 SPOKEN = re.compile(
     r"(?<![\w/.@-])tuneworthy (?=[a-z-])(?!import )((?:(?!tuneworthy)[^`\n\"';<>()])*)"
 )
@@ -279,24 +255,6 @@ def test_the_product_names_no_command_or_option_that_is_not_there() -> None:
         if (problem := wrong_in(spoken, known))
     }
     assert wrong == set()
-
-
-def test_the_law_above_sees_what_is_gone() -> None:
-    known = dict(commands())
-    for gone in (
-        "invest CASE",
-        "decide CASE --bogus",
-        "show CASE costs",
-        "show CASE why|costs",
-    ):
-        assert wrong_in(gone, known), gone
-    for there in (
-        "show CASE options --all",
-        "evalset CASE --n 4",
-        "show CASE why|money",
-        "init",
-    ):
-        assert wrong_in(there, known) == "", there
 
 
 def test_no_page_runs_a_command_or_option_that_is_not_there() -> None:
@@ -425,16 +383,6 @@ def test_command_lines_do_what_the_page_shows(page: str, copy: Path) -> None:
             assert fits(dated, undated(said)), f"{command}\n{said}"
 
 
-def test_the_start_and_the_readme_show_commands() -> None:
-    assert {"README.md", "docs/start.md"} <= set(WITH_COMMANDS)
-
-
-def test_what_is_shown_is_compared() -> None:
-    assert fits(["a", "…", "d"], "a\nb\nc\nd\n")
-    assert not fits(["a", "…", "d"], "a\nb\nc\n")
-    assert not fits(["a", "c"], "a\nb\nc\n")
-
-
 # Python -----------------------------------------------------------------------------------------
 
 WITH_PYTHON = ["docs/guides/python.md"]
@@ -508,15 +456,6 @@ def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(
     assert re.search(r"Next best .*on first: 0\.50", said)
 
 
-def test_the_guide_shows_every_key_of_a_condition() -> None:
-    text = "\n".join(blocks(text_of("docs/guides/own-framework.md"), "yaml"))
-    for key in (
-        *model_framework.Condition.model_fields,
-        *model_framework.Bound.model_fields,
-    ):
-        assert re.search(rf"\b{key}:", text), key
-
-
 def test_the_guides_leave_nothing_of_the_lesson_out() -> None:
     framework = load_framework("lesson")
     alternatives = text_of("docs/guides/alternatives.md")
@@ -537,18 +476,3 @@ def test_the_guides_leave_nothing_of_the_lesson_out() -> None:
                 assert shown_as in pilot, shown_as
     for approach in framework.approaches.values():
         assert f"| {approach.title} | {approach.data.low:,}" in pilot, approach.title
-
-
-def test_decisions_have_a_number_each_and_say_why() -> None:
-    """A record of what is gone goes; the others keep their number."""
-    names = sorted(path.name for path in (PROJECT / "docs" / "decisions").glob("*.md"))
-    numbers = [name[:4] for name in names]
-    assert len(set(numbers)) == len(numbers)
-    for name in names:
-        text = text_of(f"docs/decisions/{name}")
-        found = [
-            text.find(f"\n## {part}\n")
-            for part in ("Context", "Decision", "Consequences")
-        ]
-        assert found == sorted(found), name
-        assert -1 not in found, name

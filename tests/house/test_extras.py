@@ -146,30 +146,6 @@ def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
     assert wrong == ""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("extra", "modules"),
-    [
-        ("optimise", "gepa, tuneworthy.lab.propose, tuneworthy.lab.propose"),
-    ],
-)
-def test_an_extra_alone_brings_what_its_modules_import(
-    extra: str, modules: str, folder: Path
-) -> None:
-    subprocess.run(
-        [sys.executable, "-S", "-c", f"import {modules}"],
-        check=True, env=environment(extra, folder / "site"), timeout=60,
-    )  # fmt: skip
-
-
-def test_what_no_extra_brings_is_not_found(folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", "import duckdb"],
-        check=False, env=environment("report", folder / "site"), capture_output=True, timeout=60,
-    )  # fmt: skip
-    assert b"No module named 'duckdb'" in done.stderr
-
-
 # What make and CI install -------------------------------------------------------------------------
 
 LOCKS = Path(__file__).resolve().parents[2] / "requirements"

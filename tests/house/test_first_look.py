@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ import pytest
 from tuneworthy import Dossier, decide, load_case, load_framework
 from tuneworthy.cases.reports import render
 from tuneworthy.interview import pages as interview_pages
-from tuneworthy.interview.questions import next_ask
 from tuneworthy.model.dossier import Recommendation
 from tuneworthy.pipeline import framework_of
 from tuneworthy.report import render as render_document
-from tuneworthy.report import text as report_text
 from tuneworthy.report import width as report_width
 from tuneworthy.report.sections import common as section_common
 from tuneworthy.report.sections import ways as sections_ways
@@ -98,44 +95,12 @@ def test_the_first_screen_says_what_the_dossier_says(path: Path) -> None:
     assert all(" ".join(turn.what.replace("’", "'").split()) in rest for turn in turns)
 
 
-def test_a_what_if_sentence_is_one() -> None:
-    case = {
-        "name": "x", "targets": {"quality": {"at_least": 0.93}},
-        "models": [{"id": "openai:gpt-4o"},
-                   {"id": "openai:gpt-x", "quality": 0.96, "cases": 4000}],
-        "today": {"quality": 0.85, "cases": 1400},
-    }  # fmt: skip
-    told = " ".join(report_text.render(short(decided(case))).split())
-    assert "It turns if openai:gpt-x is under 0.93 on new cases" in told
-    assert "> gpt-x" in told
-
-
-def test_the_id_of_a_model_keeps_its_letters_where_a_sentence_begins() -> None:
-    case = {
-        "name": "x", "targets": {"quality": {"at_least": 0.9}},
-        "models": [{"id": "own:llama"},
-                   {"id": "anthropic:claude", "quality": 0.96, "cases": 4000}],
-        "today": {"quality": 0.8, "cases": 1400},
-    }  # fmt: skip
-    told = decided(case)
-    assert told.verdict.headline.startswith(
-        "Don't tune. anthropic:claude already meets every target"
-    )
-
-
 def test_only_the_word_of_the_answer_is_coloured_and_nothing_is_lost_without() -> None:
     document = short(judged(ROOT / "examples/task-api"))
     told = render_document(document, colour=True)
     assert told.startswith("\x1b[32mPilot it\x1b[0m")
     assert "\x1b[33m1 contradiction\x1b[0m" in told
     assert "\x1b[33m!\x1b[0m " in told
-
-
-def test_what_is_measured_is_never_called_nothing() -> None:
-    scored = {"name": "x", "today": {"quality": 0.82, "cases": 130}}
-    assert section_common.finality(decided(scored)).startswith(
-        "Rests on stated figures."
-    )
 
 
 def test_interview_and_report_say_the_same_of_open_answers() -> None:
@@ -146,17 +111,6 @@ def test_interview_and_report_say_the_same_of_open_answers() -> None:
     assert (
         interview_pages.rest(found, load_framework("lesson"))[1]
         == f"{found.verdict.now}."
-    )
-
-
-def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
-    ask = next_ask(
-        load_case({"name": "Letters", "goals": "format"}), load_framework("lesson")
-    )
-    assert ask is not None
-    assert "removes most doubt" in interview_pages.why_text(ask)
-    assert "can't change" not in interview_pages.why_text(
-        replace(ask, gain_bits=None, value="yes")
     )
 
 
@@ -174,21 +128,3 @@ def test_what_the_first_step_is_about_is_shown_and_marked(path: Path) -> None:
     assert (marked is not None) is bool(first.way)
     if marked is not None:
         assert shown[marked - 1] == first.way
-
-
-def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:
-    assert section_common.source_words("unknown", "stated") == "not answered"
-    assert section_common.source_words("no", "stated") == "the team"
-
-
-def test_nothing_is_leant_to_before_anything_is_answered() -> None:
-    """The share of ways to answer is the tree's shape, and no sign of the case's."""
-    empty = decide(load_case({"name": "x"}), load_framework("lesson"))
-    begun = decide(
-        load_case({"name": "x", "factors": {"brand_voice": "yes"}}),
-        load_framework("lesson"),
-    )
-    assert section_common.finality(empty) == "Nothing is answered yet."
-    assert section_common.finality(begun).startswith(
-        "Rests on one statement and nothing measured."
-    )

@@ -112,14 +112,6 @@ def test_what_is_measured_drawn_and_gated_begins_with_one_screen(
     screen(capsys, "ceiling", str(folder), "--dry-run", *ON)
 
 
-def test_a_log_without_a_case_is_measured_into_one_screen(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    log = next((ROOT / "examples" / "bank-call-routing" / "logs").iterdir())
-    screen(capsys, "measure", "--from", str(log))
-
-
 def library(folder: Path) -> str:
     """A case of which one model echoes and the tuned one repeats the nearest example."""
     models = "[{id: 'fake:echo'}, {id: 'fake:parrot', kind: tuned}]"
@@ -176,27 +168,6 @@ def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
     report_width.lay_out_for(0)
     assert len(lines) <= MOST_LINES
     assert lines[1] == "Now: tuneworthy decide library"
-
-
-def test_a_long_list_is_laid_out_once_and_not_once_for_each_of_its_rows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rows = [(f"case {n}", "pilot it", "$1") for n in range(300)]
-    table = blocks.table("Cases", "Case | Answer | #Ask now", rows)
-    document = blocks.Document("all", "300 cases", [blocks.section("cases", "", table)])
-    laid_out = []
-    lay_out = report_text._cell_lines
-
-    def counted(cell: str, width: int) -> list[str]:
-        laid_out.append(cell)
-        return lay_out(cell, width)
-
-    monkeypatch.setattr(report_text, "most_lines", lambda: MOST_LINES)
-    monkeypatch.setattr(report_text, "_cell_lines", counted)
-    text = render_document(document, "text")
-    assert len(text.splitlines()) == MOST_LINES
-    assert "case 10" in text
-    assert len(laid_out) < 1.5 * 3 * len(rows)
 
 
 @pytest.mark.slow

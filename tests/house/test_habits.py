@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 from test_chaos import endpoint
 
 from lab_world import folder_of
@@ -80,16 +79,6 @@ def test_a_case_that_is_named_is_never_looked_for_upwards(
     assert case.is_dir()
     _, err = told(capsys, "decide", ".", code=2)
     assert err.startswith(".: holds no case.yaml.")
-
-
-def test_the_case_in_the_present_folder_goes_first_and_is_not_said(
-    case: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (case / "prompts" / "case.yaml").write_text("name: Prompts\n")
-    monkeypatch.chdir(case / "prompts")
-    out, err = told(capsys, "decide")
-    assert "Prompts: By the framework “lesson”" in out
-    assert err == ""
 
 
 def test_where_no_case_is_upwards_the_error_says_how_to_start_one(
@@ -160,26 +149,6 @@ def test_the_case_file_goes_before_every_default(
     assert [model.id for model in read.models] == ["openai:gpt-4.1"]
 
 
-def test_a_default_is_never_written_into_a_case(
-    case: Path, own: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    own.write_text("hourly_rate_usd: 95\nmodels: [openai:gpt-4o]\n")
-    told(capsys, "answer", str(case), "models=openai:gpt-4.1")
-    assert yaml.safe_load((case / "case.yaml").read_text()) == {
-        "name": "Tickets",
-        "models": [{"id": "openai:gpt-4.1"}],
-    }
-
-
-def test_without_a_configuration_nothing_is_said(
-    case: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, err = told(capsys, "decide", str(case), *ON)
-    assert "Not in the case" not in out
-    assert err == ""
-    assert "defaults" not in as_json(capsys, "decide", str(case), *ON)
-
-
 HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "a host": ("hosts: [evil.example]\n", "names hosts, which a project can't confirm"),
     "an address": (
@@ -235,15 +204,6 @@ def test_a_project_file_that_is_a_link_is_refused(
     assert "sk-very" not in err
 
 
-def test_an_unknown_key_of_the_own_file_names_its_line(
-    case: Path, own: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    own.write_text("hosts: [llm.example]\nbudget: 5\n")
-    _, err = told(capsys, "decide", str(case), code=2)
-    assert f"{own}:2: " in err
-    assert 'Did you mean "budget_usd"?' in err
-
-
 GATEWAY = "models: [{id: 'corp:llama', base_url: 'https://llm.corp.example/v1'}]\n"
 
 
@@ -289,18 +249,6 @@ def test_a_projects_budget_is_never_spent_beyond_the_users_own(
     assert (err == "") is not bool(says)
     _, err = told(capsys, "ceiling", str(folder), *ON, "--dry-run", "--budget", "1")
     assert err == ""
-
-
-def test_a_list_of_cases_hears_of_a_changed_configuration(
-    case: Path, own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    said = []
-    for text in ("hourly_rate_usd: 10\n", "hourly_rate_usd: 1000\n"):
-        own.write_text(text)
-        said.append(as_json(capsys, "list", str(case.parent), *ON))
-    assert said[0] != said[1]
 
 
 # Addresses of the environment --------------------------------------------------------------------
@@ -505,19 +453,3 @@ def test_git_leaves_texts_out_and_keeps_what_a_decision_rests_on(
         ".tuneworthy/labels/ada.jsonl", ".tuneworthy/pilot/result.json",
     }  # fmt: skip
     assert (computed / "calls.sqlite3").exists()
-
-
-def test_a_gitignore_that_somebody_took_away_stays_away(
-    case: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (case / ".tuneworthy").mkdir()
-    (case / "log.jsonl").write_text('{"input": "a", "output": "b"}\n')
-    told(capsys, "measure", str(case), "--from", str(case / "log.jsonl"))
-    assert not (case / ".tuneworthy" / ".gitignore").exists()
-
-
-def test_init_says_what_to_commit(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, _ = told(capsys, "init", str(tmp_path / "new"))
-    assert "Commit the folder" in out

@@ -105,12 +105,6 @@ def sent(address: str, *requests: Request) -> list[Reply | Refused]:
     return asyncio.run(go())
 
 
-def test_there_are_at_least_twenty_refusals_each_with_its_source() -> None:
-    assert len([one for one in BODIES if one["refused"]]) >= 20
-    assert all(one["source"].startswith("https://github.com/") for one in BODIES)
-    assert len({one["endpoint"] for one in BODIES}) >= 8
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("one", BODIES, ids=WHO)
 def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
@@ -171,20 +165,6 @@ def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
         other = sent(address, asked(address, model="another"))
         assert len(seen) == 5 + 2 + 3
         assert isinstance(other[0], Reply)
-
-
-@pytest.mark.slow
-def test_an_endpoint_that_refuses_both_names_of_a_cap_is_given_up() -> None:
-    both = {
-        **BODIES[0],
-        "body": "max_tokens and max_completion_tokens are not supported",
-    }
-    with refusing(both, {**both, "refused": "max_completion_tokens"}) as (
-        address,
-        seen,
-    ):
-        assert isinstance(sent(address, asked(address))[0], Refused)
-        assert len(seen) <= 6
 
 
 @pytest.mark.slow

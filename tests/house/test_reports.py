@@ -25,15 +25,13 @@ import wcwidth
 
 from frozen import DOSSIERS
 from tuneworthy import Dossier, decide, load_case, load_framework
-from tuneworthy.cases.reports import MemoTop, render
-from tuneworthy.cli import run
+from tuneworthy.cases.reports import render
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import AskNow
 from tuneworthy.pipeline import framework_of
 from tuneworthy.report import markdown as report_markdown
 from tuneworthy.report import width as report_width
 from tuneworthy.report.sections import plan as sections_plan
-from tuneworthy.report.width import columns
 from tuneworthy.verdict.headline import ANSWER_WORDS
 
 DAY = date(2026, 11, 24)
@@ -133,31 +131,6 @@ def _questions(dossier: Dossier, title: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_pilot_that_may_not_be_needed_says_so_in_its_title(name: str) -> None:
-    title, *_ = rendered(name, "markdown").splitlines()
-    needless = re.search(
-        r"Only if (.+?) isn’t enough, pilot", rendered(name, "markdown")
-    )
-    said = re.search(r"Pilot it, if (.+?) isn't enough\. ", title)
-    assert (needless and needless[1]) == (said and said[1])
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_payback_that_fails_says_in_how_many_simulated_runs(name: str) -> None:
-    row = _payback_row(rendered(name, "markdown"))
-    money = judged(name).investment
-    if not row.startswith("No, even if it works") or isinstance(money, Unknown):
-        return
-    drawn = money.simulation
-    assert not isinstance(drawn, Unknown)
-    if drawn.p_never == 1:
-        assert f"none of {drawn.draws:,} simulated runs" in row
-    else:
-        assert drawn.p_never < 1
-        assert "of those simulated runs repay it" in row
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
 def test_what_is_said_to_be_gained_adds_up_to_the_stated_benefit(name: str) -> None:
     money = judged(name).investment
     row = _payback_row(rendered(name, "markdown"))
@@ -177,54 +150,6 @@ def _payback_row(memo: str) -> str:
     label = "| Does tuning pay back? | "
     rows = [line for line in memo.splitlines() if line.startswith(label)]
     return rows[0].removeprefix(label)
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_what_leads_to_tuning_says_that_it_would_still_not_pay_back(name: str) -> None:
-    dossier = judged(name)
-    memo = rendered(name, "markdown")
-    leads = [turn for turn in dossier.verdict.turns if turn.answer in ("pilot", "yes")]
-    other = [turn for turn in leads if not turn.path.startswith("economics.")]
-    fails = _payback_row(memo).startswith("No, even if") and leads == other != []
-    assert ("though tuning would still not pay back" in memo) == fails
-
-
-PARTS = re.compile(
-    r"\| What it costs \| (\S+), .*? (\S+) of it is spent whatever comes, and (\S+) only if"
-)
-
-
-@pytest.mark.parametrize("name", ["hospital-letters", "task-api", "energy-supplier"])
-def test_what_is_spent_anyhow_and_only_after_a_try_in_vain_add_up_to_the_ask(
-    name: str,
-) -> None:
-    found = PARTS.search(rendered(name, "markdown"))
-    assert found is not None
-    whole, certain, more = (
-        [float(end.replace(",", "")) for end in re.findall(r"\d[\d,]*", text)]
-        for text in found.groups()
-    )
-    more = [more[0], more[-1]]
-    assert [sum(ends) for ends in zip(certain, more, strict=True)] == whole
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_memo_says_a_chance_with_its_number_before_it_says_if_it_works(
-    name: str,
-) -> None:
-    memo = rendered(name, "markdown")
-    row = next(
-        line
-        for line in memo.splitlines()
-        if line.startswith("| Does tuning pay back? |")
-    )
-    before, works, _ = row.partition("f it works, it is repaid")
-    if works:
-        late = re.search(
-            r"Too late(?: by today’s bill(?: and the stated growth)?)?: i$", before
-        )
-        assert "% chance" in before or late
-        assert "Not known" not in row
 
 
 def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> (
@@ -287,28 +212,6 @@ def test_a_memo_of_a_hostile_case_holds_nothing_that_acts() -> None:
     assert memo.count("</details>") == memo.count("<details>")
 
 
-def test_the_answer_that_is_required_stands_over_the_memo() -> None:
-    dossier = decide(load_case({"name": "x"}), load_framework("lesson"), as_of=DAY)
-    needs = {
-        MemoTop(required="open"): "passes.",
-        MemoTop(required="pilot"): "so it fails.",
-    }
-    for on_top, says in needs.items():
-        memo = str(render(dossier, "markdown", on_top=on_top))
-        first, _, _ = memo.partition("\n")
-        assert first.startswith("> **This check requires the answer “")
-        assert says in first
-
-
-def test_the_whole_report_is_markdown_with_all() -> None:
-    case = ["decide", str(ROOT / "examples/first-idea"), "--format", "markdown"]
-    assert run([*case, "--short"]) == 2
-    assert run(["decide", case[1], "--all"]) == 2
-    assert run(["decide", case[1], "--since", "x.json"]) == 2
-    assert "## The plan" in rendered("first-idea", "whole")
-    assert "## The plan" not in rendered("first-idea", "markdown")
-
-
 @pytest.fixture
 def terminal() -> Iterator[Callable[[int], None]]:
     yield report_width.lay_out_for
@@ -325,14 +228,6 @@ def test_the_report_fits_the_terminal(
     for line in rendered(name, "text").splitlines():
         assert wcwidth.width(line) <= wide
         assert line == line.rstrip()
-
-
-def test_a_terminal_is_never_taken_for_wider_or_narrower_than_a_text_can_be(
-    terminal: Callable[[int], None],
-) -> None:
-    for told, laid_out in ((0, 80), (-1, 80), (1, 40), (59, 59), (80, 80), (500, 100)):
-        terminal(told)
-        assert columns() == laid_out
 
 
 def in_a_terminal(columns: int, *arguments: str) -> str:

@@ -36,10 +36,6 @@ def test_a_case_folder_is_a_shelf_of_one(tmp_path: Path) -> None:
         alone.new_path("two")
 
 
-def test_no_folder_is_no_case(tmp_path: Path) -> None:
-    assert workspace_module.CaseDirectory(tmp_path / "gone").names() == ()
-
-
 def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
     a_case(tmp_path / "outside")
     shelf = tmp_path / "shelf"
@@ -91,10 +87,3 @@ def test_whatever_is_asked_for_stays_inside(
             continue
         assert path.parent == folder
         assert path.name == name
-
-
-def test_a_new_case_takes_no_name_that_is_there(tmp_path: Path) -> None:
-    a_case(tmp_path / "one")
-    with pytest.raises(CaseError):
-        workspace_module.CaseDirectory(tmp_path).new_path("one")
-    assert workspace_module.CaseDirectory(tmp_path).new_path("two") == tmp_path / "two"
